@@ -1,0 +1,351 @@
+"""Hostile files end in a refusal, run nothing, and cost little."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import resource
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import workbench.inspect as package
+from workbench.inspect import Refused, inspect
+
+CANARY = "canary"
+SECONDS, MEMORY = 3, 300 << 20  # 2 s, with a margin for slow machines; address space
+SHELL = f"touch {CANARY}"
+
+
+class Run:
+    """Runs a shell command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, (SHELL,)
+
+
+def text(value: str) -> bytes:
+    return b"\x8c" + bytes([len(value)]) + value.encode()
+
+
+def call(module: str, name: str, *arguments: str) -> bytes:
+    """Return opcodes that call a function with texts."""
+    return text(module) + text(name) + b"\x93(" + b"".join(map(text, arguments)) + b"tR"
+
+
+def model() -> LogisticRegression:
+    return LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+
+
+def model_with(value: object) -> LogisticRegression:
+    """Return a model that carries a payload among its attributes."""
+    carrier = model()
+    carrier.payload_ = value
+    return carrier
+
+
+def joblib_bytes(value: object, **options: object) -> bytes:
+    file = io.BytesIO()
+    joblib.dump(value, file, **options)
+    return file.getvalue()
+
+
+def objects_with(value: object) -> np.ndarray:
+    array = np.empty(1, dtype=object)
+    array[0] = value
+    return array
+
+
+def wrapper(state: bytes) -> bytes:
+    """Return opcodes that make joblib's array wrapper with the given state."""
+    return text("joblib.numpy_pickle") + text("NumpyArrayWrapper") + b"\x93)\x81" + state + b"b"
+
+
+DTYPE = (
+    text("numpy") + text("dtype") + b"\x93" + text("u1") + b"\x89\x88\x87R"
+    b"(K\x03" + text("|") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
+ARRAY_STATE = (
+    b"}("
+    + text("subclass")
+    + text("numpy")
+    + text("ndarray")
+    + b"\x93"
+    + text("shape")
+    + b"K\x02\x85"
+    + text("order")
+    + text("C")
+    + text("dtype")
+    + DTYPE
+    + text("allow_mmap")
+    + b"\x89"
+)
+PLAIN_ARRAY = wrapper(ARRAY_STATE + b"u")
+PROTO4, STOP = b"\x80\x04", b"."
+SYSTEM = call("posix", "system", SHELL)
+
+
+def framed(body: bytes) -> bytes:
+    return b"\x95" + struct.pack("<Q", len(body)) + body
+
+
+# Files that would run a command, or that mislead about what a loader would do.
+PAYLOADS: dict[str, bytes] = {
+    "reduce": pickle.dumps(Run()),
+    "reduce, protocol 0": pickle.dumps(Run(), 0),
+    "in a model": pickle.dumps(model_with(Run())),
+    "in a joblib model": joblib_bytes(model_with(Run())),
+    "in a compressed model": joblib_bytes(model_with(Run()), compress=3),
+    "in an object array of joblib": joblib_bytes(model_with(objects_with(Run()))),
+    "in an object array in an object array": joblib_bytes(
+        model_with(objects_with(objects_with(Run())))
+    ),
+    "in an object array of pickle": pickle.dumps(model_with(objects_with(Run()))),
+    "as a key": pickle.dumps({Run(): 1}),
+    "dropped from the stack": PROTO4 + SYSTEM + b"0" + pickle.dumps(model())[2:],
+    "dropped with a mark": PROTO4 + b"(" + SYSTEM + b"1N" + STOP,
+    "INST": b"(S'" + SHELL.encode() + b"'\nios\nsystem\n.",
+    "INST with text": b"(V" + SHELL.encode() + b"\nios\nsystem\n.",
+    "OBJ": b"(cos\nsystem\nV" + SHELL.encode() + b"\no.",
+    "DUP": PROTO4 + b"N20" + STOP,
+    "NEWOBJ": PROTO4 + text("posix") + text("system") + b"\x93" + text(SHELL) + b"\x85\x81.",
+    "NEWOBJ_EX": PROTO4
+    + text("subprocess")
+    + text("Popen")
+    + b"\x93"
+    + text(SHELL)
+    + b"\x85}\x92.",
+    "Python 2's name": b"\x80\x02ccommands\ngetoutput\n" + b"X\x04\x00\x00\x00true\x85R.",
+    "a dotted name": PROTO4 + call("sklearn", "os.system", SHELL) + STOP,
+    "eval": PROTO4 + call("builtins", "eval", "1") + STOP,
+    "getattr": PROTO4 + call("builtins", "getattr", "a", "b") + STOP,
+    "a computed name": PROTO4
+    + call("_codecs", "encode", "posix", "latin1")
+    + text("system")
+    + b"\x93.",
+    "a computed function": PROTO4 + call("numpy", "abs", "x") + b")R.",
+    "a computed class": PROTO4 + call("numpy", "abs", "x") + b")\x81.",
+    "a codec": PROTO4 + call("_codecs", "encode", "x", "zip") + STOP,
+    "a memo that is overwritten": PROTO4
+    + text("math")
+    + b"q\x00"
+    + text("posix")
+    + b"q\x000"
+    + b"h\x00"
+    + text("system")
+    + b"\x93"
+    + text(SHELL)
+    + b"\x85R.",
+    "a patched class": PROTO4 + text("sklearn.pipeline") + text("Pipeline") + b"\x93}b.",
+    "through numpy.random": PROTO4
+    + text("numpy.random._pickle")
+    + text("__randomstate_ctor")
+    + b"\x93"
+    + text("x")
+    + text("numpy")
+    + text("abs")
+    + b"\x93\x86R.",
+    "through pandas": PROTO4
+    + text("pandas.core.indexes.base")
+    + text("_new_Index")
+    + b"\x93"
+    + text("numpy")
+    + text("memmap")
+    + b"\x93}\x86R.",
+    "through copyreg": PROTO4
+    + text("copyreg")
+    + text("_reconstructor")
+    + b"\x93("
+    + text("sklearn.pipeline")
+    + text("Pipeline")
+    + b"\x93"
+    + text("numpy")
+    + text("memmap")
+    + b"\x93"
+    + text(CANARY)
+    + b"tR.",
+    "an array in an open frame": PROTO4 + framed(PLAIN_ARRAY + b"\x00\x00N0.") + b"xx" + SYSTEM,
+    "an array in a nested pickle": PROTO4
+    + wrapper(ARRAY_STATE.replace(text("u1"), text("O8")).replace(b"K\x00tb", b"K\x3ftb") + b"u")
+    + PROTO4
+    + PLAIN_ARRAY
+    + b"\x00\x00."
+    + STOP,
+    "a wrapper that reads by itself": PROTO4
+    + wrapper(ARRAY_STATE + text("read") + text("posix") + text("system") + b"\x93u")
+    + b"\x00\x00.",
+    "a wrapper that is called": PROTO4
+    + text("joblib.numpy_pickle")
+    + text("NumpyArrayWrapper")
+    + b"\x93(NK\x02NtR"
+    + ARRAY_STATE
+    + b"ub\x00\x00.",
+    "a dtype that hides objects": PROTO4
+    + wrapper(ARRAY_STATE.replace(text("u1"), text("O8")) + b"u")
+    + b"\x00" * 16
+    + STOP,
+    "bytes after the end": pickle.dumps(model()) + pickle.dumps(Run()),
+    "garbage after a payload": pickle.dumps(Run())[:-1] + b"\xff\xff",
+    "a second protocol": PROTO4 + b"\x80\x02N.",
+    "a frame in a frame": PROTO4 + framed(b"N" + framed(b"0") + b"N.") + STOP,
+    "an end inside a frame": PROTO4 + framed(b"N.N."),
+    "a value across frames": PROTO4 + framed(b"\x8c\x05ab") + b"cde.",
+    "values left behind": PROTO4 + b"NN.",
+    "an append to a tuple": PROTO4 + b")Na.",
+    "a persistent id": b"Pid\n.",
+    "an extension code": PROTO4 + b"\x82\x01.",
+    "a buffer outside": b"\x80\x05\x97.",
+    "protocol 6": b"\x80\x06N.",
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for suffix in (".pkl", ".joblib", ".skops", ""):
+        path = tmp_path / f"model{suffix}"
+        path.write_bytes(PAYLOADS[name])
+        with pytest.raises(Refused):
+            inspect(path)
+    assert not (tmp_path / CANARY).exists()
+
+
+def test_the_payload_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make sure that the canary would appear if anything were loaded."""
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(PAYLOADS["reduce"])
+    assert (tmp_path / CANARY).exists()
+
+
+NEED_TRUST = [
+    # opcodes that call what may only be referred to, the name that is told
+    (call("lightgbm_like.basic", "Booster", "x"), "lightgbm_like.basic.Booster"),
+    (call("numpy", "abs", "x"), "numpy.abs"),
+    (text("numpy") + text("memmap") + b"\x93" + text("x") + b"\x85\x81", "numpy.memmap"),
+    (call("my_module", "helper", "x"), "my_module.helper"),
+]
+
+
+@pytest.mark.parametrize(("opcodes", "name"), NEED_TRUST)
+def test_calls_that_need_trust(opcodes: bytes, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(PROTO4 + opcodes + b"0" + pickle.dumps(model(), 4)[2:])
+    assert inspect(path).unknown_names == (name,)
+
+
+ZEROS = bytes(64 << 20)
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "text of 2**40": lambda: PROTO4 + b"\x8d" + struct.pack("<Q", 1 << 40),
+    "bytes of 2**63": lambda: PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 63),
+    "bytes of 2**63 in a frame": lambda: (
+        PROTO4 + framed(b"\x8e" + struct.pack("<Q", 1 << 63) + bytes(100))
+    ),
+    "frame of 2**40": lambda: PROTO4 + b"\x95" + struct.pack("<Q", 1 << 40),
+    "integer of 2**31": lambda: PROTO4 + b"\x8b" + struct.pack("<i", (1 << 31) - 1),
+    "array of 2**40": lambda: (
+        PROTO4
+        + wrapper(
+            ARRAY_STATE.replace(
+                b"K\x02\x85", b"\x8a\x06" + (1 << 40).to_bytes(6, "little") + b"\x85"
+            )
+            + b"u"
+        )
+    ),
+    "bytearray of 2**40": lambda: (
+        PROTO4
+        + text("builtins")
+        + text("bytearray")
+        + b"\x93\x8a\x06"
+        + (1 << 40).to_bytes(6, "little")
+        + b"\x85R."
+    ),
+    "memo index 2**32": lambda: PROTO4 + b"Nr\xff\xff\xff\xff.",
+    "memo line": lambda: b"Np999999999\n.",
+    "digits": lambda: b"I" + b"9" * 5_000_000 + b"\n.",
+    "endless line": lambda: b"V" + b"a" * 40_000_000,
+    "doublings of a tuple": lambda: (
+        PROTO4
+        + b"N\x94"
+        + b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x94" for n in range(60))
+        + STOP
+    ),
+    "doublings as a base": lambda: (
+        PROTO4
+        + b")\x940"
+        + b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x940" for n in range(60))
+        + (text("copyreg") + text("_reconstructor") + b"\x93")
+        + (text("numpy") + text("abs") + b"\x93h\x3cN\x87R.")
+    ),
+    "a deep tuple": lambda: PROTO4 + b"N" + b"\x85" * 100_000 + STOP,
+    "nested lists": lambda: PROTO4 + b"](" * 1_000_000,
+    "nested pickles": lambda: (
+        PROTO4
+        + wrapper(
+            ARRAY_STATE.replace(text("u1"), text("O8")).replace(b"K\x00tb", b"K\x3ftb") + b"u"
+        )
+        * 10_000
+    ),
+    "marks": lambda: PROTO4 + b"(" * 20_000_000,
+    "dicts": lambda: PROTO4 + b"}" * 20_000_000,
+    "nothing, often": lambda: PROTO4 + b"N0" * 20_000_000,
+    "512 MB in zlib": lambda: zlib.compress(
+        PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + ZEROS * 8, 9
+    ),
+    "zeros in gzip": lambda: gzip.compress(ZEROS * 4, 9),
+    "zeros in bz2": lambda: bz2.compress(PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + ZEROS * 2),
+    "zeros in xz": lambda: lzma.compress(PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + ZEROS * 2),
+    "gzip in gzip": lambda: gzip.compress(gzip.compress(ZEROS)),
+    "a dictionary of 1 GB": lambda: b"]\x00\x00\x00\x40" + b"\xff" * 8 + bytes(100),
+}
+CHILD = """
+import sys
+from pathlib import Path
+from workbench.inspect import Refused, inspect
+try:
+    inspect(Path(sys.argv[1]))
+except Refused as refusal:
+    print(refusal.code)
+"""
+
+
+def limit_resources() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_cost_little(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pkl"
+    path.write_bytes(BOMBS[name]())
+    child = subprocess.run(
+        [sys.executable, "-B", "-c", CHILD, str(path)],
+        env={"PYTHONPATH": str(Path(package.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=limit_resources,
+        check=False,
+    )
+    assert child.stderr == ""
+    assert child.stdout.strip() in (
+        "dangerous",
+        "malformed",
+        "truncated",
+        "too_big",
+        "bomb",
+        "not_a_model",
+        "unsupported",
+        "text",
+    )

@@ -1,0 +1,40 @@
+"""What reading one file may cost, so that a small hostile file cannot take the machine down."""
+
+from __future__ import annotations
+
+from .errors import Refused, too_big
+
+# A million words take 3 million operations; half a million that numpy counted take 5.
+MOST_OPERATIONS = 6_000_000
+MOST_BYTES = 128 << 20
+# Data of this size is kept, for it may be the names or classes that the facts need; of larger
+# ones only the first are, since a big forest consists of thousands and they tell nothing.
+SMALL, MOST_LARGE_BYTES = 16 << 10, 32 << 20
+
+
+class Budget:
+    """Operations and memory that are left for one file, its nested pickles included."""
+
+    def __init__(self) -> None:
+        self.operations = iter(range(MOST_OPERATIONS))
+        self._bytes = MOST_BYTES
+        self._large_bytes = MOST_LARGE_BYTES
+
+    def keep(self, size: int) -> None:
+        """Account for a value of `size` bytes that stays in memory."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise too_big("it describes too many objects")
+
+    def can_keep(self, size: int) -> bool:
+        """Say whether data of `size` bytes is worth its memory, and account for it if so."""
+        if size > SMALL:
+            if size > self._large_bytes:
+                return False
+            self._large_bytes -= size
+        self.keep(size)
+        return True
+
+    def exhausted(self) -> Refused:
+        """Describe a file that has used up its operations."""
+        return too_big("it takes too many steps to read")

@@ -1,0 +1,51 @@
+"""Say what a pickle holds that is no single estimator."""
+
+from __future__ import annotations
+
+from .errors import Refused
+from .names import known_names
+from .values import Array, Blob, Dict, Global, Instance, Set
+
+PLAIN = "Give a fitted scikit-learn model saved by joblib.dump or pickle.dump."
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a legacy torch.save
+
+WORDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Array, "a numpy array"),
+    (Dict, "a dict"),
+    (Set, "a set"),
+    (tuple, "a tuple"),
+    (list, "a list"),
+    (str, "a text"),
+    ((bytes, Blob), "text or bytes"),
+    ((bool, int, float), "a number"),
+)
+
+
+def refuse_contents(root: object) -> Refused:
+    """Describe a root object that is no estimator."""
+    if isinstance(root, int) and root == TORCH_MAGIC:
+        return Refused("unsupported", "The file is a PyTorch model.", PLAIN)
+    parts = root if isinstance(root, tuple | list) else ()
+    model = next((part for part in parts if _predicts(part)), None)
+    if isinstance(model, Instance):
+        return Refused(
+            "unsupported",
+            f"The file holds {_name(root)} with a {model.cls.name} in it, "
+            "which is not supported yet.",
+            "Save the model alone, as in joblib.dump(model, 'model.joblib').",
+        )
+    return Refused("not_a_model", f"The file holds {_name(root)}, not a model.", PLAIN)
+
+
+def _predicts(value: object) -> bool:
+    known = known_names().estimator(value.cls) if isinstance(value, Instance) else None
+    return known is not None and not known.methods.isdisjoint(("predict", "predict?"))
+
+
+def _name(root: object) -> str:
+    if isinstance(root, Global):
+        return f"the class {root.name} itself"
+    if isinstance(root, Instance):
+        name = root.cls.name
+        return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
+    return next((words for kind, words in WORDS if isinstance(root, kind)), "nothing")

@@ -1,0 +1,51 @@
+"""Why a file cannot be adopted, said to the person who gave it."""
+
+from __future__ import annotations
+
+SAVE_AGAIN = (
+    "Save the fitted model again with joblib.dump(model, 'model.joblib') and give that file."
+)
+
+
+class Refused(Exception):
+    """The file cannot be adopted; `what` it is and `remedy` are one sentence each."""
+
+    def __init__(self, code: str, what: str, remedy: str) -> None:
+        super().__init__(f"{what} {remedy}")
+        self.code = code
+        self.what = what
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, str]]:
+        # The default would call Refused with the one joined message.
+        return Refused, (self.code, self.what, self.remedy)
+
+
+def malformed(detail: str) -> Refused:
+    """Describe a pickle that breaks the format, `detail` being a clause."""
+    return Refused("malformed", f"The file is not a readable pickle: {detail}.", SAVE_AGAIN)
+
+
+def truncated() -> Refused:
+    """Describe a file that ends before its pickle does."""
+    return Refused(
+        "truncated",
+        "The file ends in the middle of the model, as after an interrupted copy or download.",
+        "Copy it again, or save the model again.",
+    )
+
+
+def dangerous(detail: str) -> Refused:
+    """Describe a file that would do what no saved model does, `detail` being a clause."""
+    return Refused(
+        "dangerous",
+        f"The file is not safe to load: {detail}.",
+        "Do not load it anywhere; get the model again from someone you trust.",
+    )
+
+
+def too_big(detail: str) -> Refused:
+    """Describe a file beyond the limits of this inspection, `detail` being a clause."""
+    return Refused(
+        "too_big", f"The file is too big to be inspected: {detail}.", "Train a smaller model."
+    )

@@ -1,0 +1,331 @@
+"""Read a fitted scikit-learn estimator from its pickled state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .arrays import plain, values_of
+from .contents import refuse_contents
+from .errors import Refused
+from .facts import ClassLabel, Step
+from .names import Estimator, known_names
+from .values import Array, Instance
+
+DEEPEST_WRAPPING = 20
+TASKS: Mapping[str, str] = {
+    "classifier": "classification",
+    "regressor": "regression",
+    "clusterer": "clustering",
+    "outlier": "outlier",
+}
+# The attributes that lead to the fitted estimator which a wrapper asks when it predicts.
+INNER: Mapping[str, tuple[str, ...]] = {
+    "GridSearchCV": ("best_estimator_",),
+    "RandomizedSearchCV": ("best_estimator_",),
+    "HalvingGridSearchCV": ("best_estimator_",),
+    "HalvingRandomSearchCV": ("best_estimator_",),
+    "TransformedTargetRegressor": ("regressor_",),
+    "FrozenEstimator": ("estimator",),
+    "FixedThresholdClassifier": ("estimator_", "estimator"),
+    "TunedThresholdClassifierCV": ("estimator_",),
+    "SelfTrainingClassifier": ("estimator_", "base_estimator_"),
+    "RANSACRegressor": ("estimator_",),
+    "RFE": ("estimator_",),
+    "RFECV": ("estimator_",),
+}
+# The attributes that lead to a part which was fitted on the same features.
+FIRST: Mapping[str, str] = {
+    "FeatureUnion": "transformer_list",
+    "MultiOutputClassifier": "estimators_",
+    "MultiOutputRegressor": "estimators_",
+    "SelectFromModel": "estimator_",
+    "StackingClassifier": "estimators_",
+    "StackingRegressor": "estimators_",
+    "VotingClassifier": "estimators_",
+    "VotingRegressor": "estimators_",
+}
+# The encoders of those that do not keep `classes_` themselves, or keep it for labels too.
+ENCODERS = ("_label_encoder", "label_binarizer_", "_label_binarizer")
+# The array whose shape tells the number of targets, and which of its dimensions does.
+TARGETS: Mapping[str, tuple[str, int]] = {
+    "CCA": ("y_loadings_", 0),
+    "GaussianProcessRegressor": ("y_train_", 1),
+    "KNeighborsRegressor": ("_y", 1),
+    "KernelRidge": ("dual_coef_", 1),
+    "PLSCanonical": ("y_loadings_", 0),
+    "PLSRegression": ("y_loadings_", 0),
+    "RadiusNeighborsRegressor": ("_y", 1),
+}
+CHAINS = ("MultiOutputRegressor", "RegressorChain")
+PROBABILISTIC_LOSSES = ("log_loss", "log", "modified_huber")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the pickled estimator says about itself; the fields are those of Facts."""
+
+    class_name: str
+    steps: tuple[Step, ...]
+    estimator: str
+    task: str | None
+    classes: tuple[ClassLabel, ...] | None
+    n_outputs: int
+    has_probabilities: bool
+    feature_names: tuple[str, ...] | None
+    n_features: int | None
+    notices: tuple[str, ...]
+
+
+def find_model(root: object) -> Model:
+    """Describe the estimator that a file holds, or raise Refused with what it holds instead."""
+    if not isinstance(root, Instance):
+        raise refuse_contents(root)
+    chain = list(_unwrap(root))
+    final = chain[-1]
+    known = known_names().estimator(final.cls)
+    if known is None and known_names().is_library(final.cls):
+        raise refuse_contents(root)
+    if known is not None:
+        _require_prediction(final, known)
+        _require_fitted(final)
+    task, labels = _task_and_labels(chain, known)
+    classes, n_outputs = _classes(labels)
+    if task == "regression":
+        n_outputs = _n_targets(final)
+    feature_names = _feature_names(root)
+    pipeline = next((node for node in chain if _steps(node)), root)
+    return Model(
+        class_name=root.cls.qualified,
+        steps=tuple(
+            Step(name, step.cls.qualified if isinstance(step, Instance) else "passthrough")
+            for name, step in _steps(pipeline)
+        ),
+        estimator=final.cls.name,
+        task=task,
+        classes=classes,
+        n_outputs=n_outputs,
+        has_probabilities=_has_probabilities(final),
+        feature_names=feature_names,
+        n_features=_n_features(root) or (len(feature_names) if feature_names else None),
+        notices=_notices(final, known, task, classes, n_outputs),
+    )
+
+
+# Wrappers, pipelines and their parts.
+
+
+def _unwrap(model: Instance) -> Iterator[Instance]:
+    """Yield the model, what it wraps, and so on down to the estimator that predicts."""
+    node: Instance | None = model
+    for _ in range(DEEPEST_WRAPPING):
+        if node is None:
+            return
+        yield node
+        steps = _steps(node)
+        if steps:
+            last = steps[-1][1]
+            node = last if isinstance(last, Instance) else None
+        else:
+            node = _child(node, *INNER.get(node.cls.name, ()))
+
+
+def _features_of(model: Instance) -> Iterator[Instance]:
+    """Yield the parts of a model that see the features as they come, the outermost first."""
+    node: Instance | None = model
+    for _ in range(DEEPEST_WRAPPING):
+        if node is None:
+            return
+        yield node
+        steps = _steps(node)
+        if steps:
+            node = next((step for _, step in steps if isinstance(step, Instance)), None)
+        elif node.cls.name in FIRST:
+            parts = _parts(node, FIRST[node.cls.name])
+            node = parts[0] if parts else _child(node, FIRST[node.cls.name])
+        else:
+            node = _child(node, *INNER.get(node.cls.name, ()))
+
+
+def _steps(node: Instance) -> list[tuple[str, object]]:
+    """Return the named steps of a Pipeline; none for anything else."""
+    steps = node.attribute("steps") if node.cls.name == "Pipeline" else None
+    found: list[tuple[str, object]] = []
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, tuple | list) and len(step) == 2 and isinstance(step[0], str):
+            found.append((step[0], step[1]))
+    return found
+
+
+def _child(node: Instance, *names: str) -> Instance | None:
+    for name in names:
+        child = node.attribute(name)
+        if isinstance(child, Instance):
+            return child
+    return None
+
+
+def _parts(node: Instance, name: str) -> list[Instance]:
+    """Return the estimators in a list or array of estimators, named or not."""
+    value = node.attribute(name)
+    if isinstance(value, Array):
+        value = value.data
+    parts = value if isinstance(value, list) else []
+    last = (part[-1] if isinstance(part, tuple) and part else part for part in parts)
+    return [part for part in last if isinstance(part, Instance)]
+
+
+# Whether it is a model at all.
+
+
+def _require_fitted(final: Instance) -> None:
+    # By scikit-learn's convention fitting adds attributes that end with an underscore.
+    attributes = final.attributes()
+    names = [key for key, _ in attributes.pairs()] if attributes is not None else []
+    fitted = any(
+        isinstance(name, str) and name.endswith("_") and not name.startswith("__") for name in names
+    )
+    if not fitted:
+        raise Refused(
+            "unfitted",
+            f"The {final.cls.name} in the file has not been fitted.",
+            "Call fit before you save it.",
+        )
+    if final.cls.name in INNER:
+        raise Refused(
+            "not_refitted",
+            f"The {final.cls.name} in the file holds no fitted model.",
+            "Run it with refit=True, or save the model itself.",
+        )
+
+
+def _require_prediction(final: Instance, known: Estimator) -> None:
+    name = final.cls.name
+    can_predict = "predict" in known.methods or "predict?" in known.methods
+    if name == "LocalOutlierFactor":
+        can_predict = final.attribute("novelty") is True
+    if _steps(final):
+        raise Refused(
+            "not_a_model",
+            "The pipeline in the file ends without a model.",
+            "Save the whole fitted pipeline, whose last step predicts.",
+        )
+    if can_predict:
+        return
+    if known.kind == "transformer":
+        raise Refused(
+            "not_a_model",
+            f"The file holds a {name}, which transforms but does not predict.",
+            "Give the model; a transformer belongs to the question `transformers`.",
+        )
+    raise Refused(
+        "not_a_model",
+        f"The file holds a {name}, which cannot predict for new rows.",
+        "Give a model that has a predict method.",
+    )
+
+
+# What it predicts.
+
+
+def _task_and_labels(chain: list[Instance], known: Estimator | None) -> tuple[str | None, object]:
+    """Return the task, and for a classifier its classes as the pickle holds them."""
+    task = TASKS.get(known.kind) if known else None
+    labels = next((found for node in chain if (found := _labels(node)) is not None), None)
+    if known is None and labels is not None:
+        task = "classification"
+    return task, labels if task == "classification" else None
+
+
+def _labels(node: Instance) -> object:
+    """Return `classes_` as scikit-learn would answer, a list of several outputs' classes too."""
+    for name in ENCODERS:
+        encoder = node.attribute(name)
+        if isinstance(encoder, list):
+            return [part.attribute("classes_") for part in encoder if isinstance(part, Instance)]
+        if isinstance(encoder, Instance):
+            classes = encoder.attribute("classes_")
+            if encoder.attribute("y_type_") == "multilabel-indicator":
+                return [None] * (classes.shape[0] if isinstance(classes, Array) else 1)
+            return classes
+    return node.attribute("classes_")
+
+
+def _classes(labels: object) -> tuple[tuple[ClassLabel, ...] | None, int]:
+    """Return the classes of a single output, and the number of outputs."""
+    if isinstance(labels, list):
+        return None, len(labels)
+    values = values_of(labels)
+    if values is None:
+        return None, 1
+    classes = tuple(value for value in values if isinstance(value, str | int | float))
+    return (classes if len(classes) == len(values) else None), 1
+
+
+def _n_targets(final: Instance) -> int:
+    name = final.cls.name
+    if name in CHAINS:
+        return len(_parts(final, "estimators_")) or 1
+    count = plain(final.attribute("n_outputs_"))
+    if isinstance(count, int):
+        return count
+    attribute, dimension = TARGETS.get(name, ("coef_", 0))
+    array = final.attribute(attribute)
+    return array.shape[dimension] if isinstance(array, Array) and len(array.shape) == 2 else 1
+
+
+def _has_probabilities(node: Instance) -> bool:
+    """Say whether `predict_proba` can be called, as far as the settings decide."""
+    *_, final = _unwrap(node)
+    known = known_names().estimator(final.cls)
+    if known is None or "predict_proba?" not in known.methods:
+        return known is not None and "predict_proba" in known.methods
+    name = final.cls.name
+    if name in ("SVC", "NuSVC"):
+        return final.attribute("probability") is True
+    if name == "SGDClassifier":
+        return final.attribute("loss") in PROBABILISTIC_LOSSES
+    if name == "VotingClassifier":
+        return final.attribute("voting") == "soft"
+    if name == "NearestCentroid":  # from scikit-learn 1.6
+        return final.attribute("class_prior_") is not None
+    if name == "StackingClassifier":
+        inner = _child(final, "final_estimator_")
+        return inner is not None and _has_probabilities(inner)
+    parts = [part for part in _parts(final, "estimators_") if part.cls.name != "_ConstantPredictor"]
+    return bool(parts) and all(_has_probabilities(part) for part in parts)
+
+
+# The features that it was fitted on.
+
+
+def _feature_names(model: Instance) -> tuple[str, ...] | None:
+    for node in _features_of(model):
+        names = values_of(node.attribute("feature_names_in_"))
+        if names is not None:
+            texts = tuple(name for name in names if isinstance(name, str))
+            return texts if len(texts) == len(names) else None
+    return None
+
+
+def _n_features(model: Instance) -> int | None:
+    for node in _features_of(model):
+        count = plain(node.attribute("n_features_in_"))
+        if type(count) is int:
+            return count
+    return None
+
+
+def _notices(
+    final: Instance,
+    known: Estimator | None,
+    task: str | None,
+    classes: tuple[ClassLabel, ...] | None,
+    n_outputs: int,
+) -> tuple[str, ...]:
+    notices = []
+    if known is None:
+        notices.append(f"{final.cls.qualified} is unknown, so little can be told of it unloaded.")
+    if task == "classification" and classes is None and n_outputs == 1:
+        notices.append("The classes could not be read from the file.")
+    return tuple(notices)

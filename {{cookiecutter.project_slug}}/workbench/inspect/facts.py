@@ -1,0 +1,42 @@
+"""What static inspection tells the rest of the workbench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ClassLabel = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a Pipeline."""
+
+    name: str
+    class_name: str  # such as "sklearn.preprocessing._data.StandardScaler"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model file says about itself, read without loading it."""
+
+    container: str  # the writer: "pickle" or "joblib"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
+    protocol: int
+    size: int  # bytes of the file
+    sha256: str
+    class_name: str  # of the root object, such as "sklearn.pipeline.Pipeline"
+    steps: tuple[Step, ...]  # of the Pipeline, if there is one
+    estimator: str  # short class name of the final estimator, such as "LogisticRegression"
+    task: str | None  # "classification", "regression", "clustering", "outlier"; None if unknown
+    classes: tuple[ClassLabel, ...] | None  # None for other tasks and for several outputs
+    n_outputs: int
+    has_probabilities: bool
+    feature_names: tuple[str, ...] | None
+    n_features: int | None
+    libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
+    distributions: tuple[str, ...]  # whose modules the file refers to, sorted
+    numpy_major: int | None  # 1, 2, or None if the file does not tell
+    unknown_names: tuple[str, ...]  # need the user's trust
+    custom_names: tuple[str, ...]  # in __main__: need the user's code
+    notices: tuple[str, ...]  # sentences worth showing

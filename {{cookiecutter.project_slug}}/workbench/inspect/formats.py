@@ -1,0 +1,113 @@
+"""Files that people take for a pickled model, recognized by how they begin."""
+
+from __future__ import annotations
+
+import re
+
+from .errors import Refused
+
+HEAD = 4096  # bytes that decide
+
+PICKLE = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
+NATIVE = "Give the fitted scikit-learn wrapper (such as XGBClassifier), saved by joblib.dump."
+UNPACK = "Unpack it and give the model file in it."
+
+# (how the file begins, code, what it is, remedy)
+SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
+    (
+        rb"version https://git-lfs",
+        "git_lfs",
+        "The file is a Git LFS pointer, not the model itself.",
+        "Run `git lfs pull` and try again.",
+    ),
+    (
+        rb"(?i)\s*(<!doctype|<html|<\?xml|<head|<body)",
+        "web_page",
+        "The file is a web page or XML, as after a download that went wrong.",
+        "Download the file itself (on GitHub, the raw file).",
+    ),
+    (
+        rb"\{L\x00{7}.learner|\s*\{\s*\"(learner|version)\"\s*:|binf",
+        "unsupported",
+        "The file is a native XGBoost booster.",
+        NATIVE,
+    ),
+    (
+        rb"tree\nversion=",
+        "unsupported",
+        "The file is a native LightGBM booster.",
+        NATIVE,
+    ),
+    (rb"CBM1", "unsupported", "The file is a native CatBoost model.", NATIVE),
+    (rb"\s*[\[{]\s*[\"\[{\]}\d-]", "json", "The file is JSON, not a saved model.", PICKLE),
+    (rb"\x89HDF\r\n", "unsupported", "The file is HDF5, as Keras writes it.", PICKLE),
+    (rb"\x08[\x01-\x20][\x12\x3a]", "unsupported", "The file is an ONNX model.", PICKLE),
+    (rb".{4}TFL3", "unsupported", "The file is a TensorFlow Lite model.", PICKLE),
+    (
+        rb"[XA]\n\x00{3}[\x02\x03]\x00|RD[AX][23]\n",
+        "unsupported",
+        "The file was saved by R.",
+        PICKLE,
+    ),
+    (rb"\x93NUMPY", "not_a_model", "The file is a numpy array, not a model.", PICKLE),
+    (rb"PAR1|ARROW1", "not_a_model", "The file is a data frame, not a model.", PICKLE),
+    (
+        rb"\x04\x22\x4d\x18",
+        "unsupported",
+        "The file is compressed with lz4, which cannot be inspected yet.",
+        "Save it with joblib.dump(model, path, compress=('zlib', 3)) and give that file.",
+    ),
+    (
+        rb"ZF0x|ZF\s",
+        "unsupported",
+        "The file was written by joblib before version 0.10.",
+        "Fit the model again with scikit-learn 1.1 or later and save it with joblib.dump.",
+    ),
+    (rb".{257}ustar|7z\xbc\xaf|Rar!", "archive", "The file is an archive, not a model.", UNPACK),
+    (
+        rb"\x1f\x8b|\xfd7zXZ|BZh\d1AY",  # only reached inside of a compressed file
+        "unsupported",
+        "The file is compressed twice.",
+        "Unpack it once and give the result.",
+    ),
+)
+
+# (a member's name somewhere in the archive, what it is, remedy)
+ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"schema.json", "The file is a skops file, which is not supported yet.", PICKLE),
+    (b"/data.pkl", "The file is a PyTorch model.", PICKLE),
+    (b"config.json", "The file is a Keras model.", PICKLE),
+    (b"xl/", "The file is an Excel workbook.", PICKLE),
+    (b".npy", "The file holds numpy arrays, not a model.", PICKLE),
+)
+ZIP = b"PK\x03\x04"
+
+
+def refuse_foreign_file(head: bytes, tail: bytes) -> None:
+    """Raise Refused if the file that begins and ends so is known to be something else."""
+    if head.startswith(ZIP):
+        raise _describe_zip(head + tail)
+    for pattern, code, what, remedy in SIGNATURES:
+        if re.match(pattern, head, re.DOTALL):
+            raise Refused(code, what, remedy)
+
+
+def _describe_zip(names: bytes) -> Refused:
+    for member, what, remedy in ZIP_MEMBERS:
+        if member in names:
+            return Refused("unsupported", what, remedy)
+    return Refused("archive", "The file is a zip archive, not a model.", UNPACK)
+
+
+def is_text(head: bytes) -> bool:
+    """Say whether a file that begins so is text (a CSV, a script) rather than a pickle."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        return True
+    text = head.decode("utf-8", "ignore")
+    printable = sum(character.isprintable() or character in "\t\r\n" for character in text)
+    return len(text) > 0.9 * len(head) and printable == len(text)
+
+
+def text_file() -> Refused:
+    """Describe a file that turned out to be text."""
+    return Refused("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)

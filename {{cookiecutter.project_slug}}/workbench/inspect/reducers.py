@@ -1,0 +1,101 @@
+"""The calls that pickles make to describe plain values, read without making them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .arrays import frombuffer, make_dtype, make_scalar, reconstruct
+from .errors import dangerous, malformed
+from .values import Blob, Global, Instance, Set
+
+# The bases that copyreg may construct: of built-in types, none of which acts on its own.
+BASES = frozenset(
+    Global("builtins", name)
+    for name in ("dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
+)
+
+Reducer = Callable[[tuple[object, ...]], object]
+
+
+def _reconstructor(args: tuple[object, ...]) -> Instance:
+    """Read `copyreg._reconstructor(cls, base, state)` of protocols 0 and 1."""
+    cls, base, _ = args if len(args) == 3 else (None,) * 3
+    # The types come first: what is no Global may take forever to hash.
+    if not isinstance(cls, Global) or not isinstance(base, Global) or base not in BASES:
+        raise dangerous("it makes an object of a computed class")
+    return Instance(cls, ())
+
+
+def _newobj(args: tuple[object, ...]) -> Instance:
+    """Read `copyreg.__newobj__(cls, *args)`."""
+    if not args or not isinstance(args[0], Global):
+        raise dangerous("it makes an object of a computed class")
+    return Instance(args[0], args[1:])
+
+
+def _within(package: str) -> Reducer:
+    """Return the reader of a constructor that calls, in turn, the names among its arguments."""
+
+    prefix = f"{package}."
+
+    def instance(args: tuple[object, ...]) -> Instance:
+        for argument in args:
+            if isinstance(argument, Global) and f"{argument.module}."[: len(prefix)] != prefix:
+                raise dangerous(f"it calls {argument.qualified} in a roundabout way")
+        return Instance(Global(package, "object"), ())
+
+    return instance
+
+
+def _encode(args: tuple[object, ...]) -> bytes | Blob:
+    """Read `_codecs.encode(text, 'latin1')`: bytes in protocols 0 to 2."""
+    text, codec = args if len(args) == 2 else (None, None)
+    if codec != "latin1" or not isinstance(text, str | Blob):
+        raise dangerous("it calls _codecs.encode as Python never does")
+    if isinstance(text, Blob):
+        return text
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise malformed("bytes are unreadable") from None
+
+
+def _bytes(args: tuple[object, ...]) -> bytes | Blob:
+    """Read `bytes()`, `bytearray(data)` or `bytearray(text, 'latin-1')`."""
+    if not args:
+        return b""
+    if len(args) == 1 and isinstance(args[0], bytes | Blob):
+        return args[0]
+    if len(args) == 2 and args[1] == "latin-1":
+        return _encode((args[0], "latin1"))
+    raise malformed("bytes are unreadable")  # bytearray(10**12) would take all memory
+
+
+def _set(args: tuple[object, ...]) -> Set:
+    """Read `set([...])` of protocols 0 to 3."""
+    if len(args) > 1 or (args and type(args[0]) is not list):
+        raise malformed("a set is unreadable")
+    return Set(args[0] if args and isinstance(args[0], list) else ())
+
+
+REDUCERS: Mapping[Global, Reducer] = {
+    Global("copyreg", "_reconstructor"): _reconstructor,
+    Global("copyreg", "__newobj__"): _newobj,
+    Global("_codecs", "encode"): _encode,
+    Global("builtins", "bytes"): _bytes,
+    Global("builtins", "bytearray"): _bytes,
+    Global("builtins", "set"): _set,
+    Global("builtins", "frozenset"): _set,
+    Global("numpy.random._pickle", "__bit_generator_ctor"): _within("numpy.random"),
+    Global("numpy.random._pickle", "__generator_ctor"): _within("numpy.random"),
+    Global("numpy.random._pickle", "__randomstate_ctor"): _within("numpy.random"),
+    Global("pandas.core.indexes.base", "_new_Index"): _within("pandas"),
+    Global("numpy", "dtype"): make_dtype,
+    # numpy before and from version 2
+    Global("numpy.core.multiarray", "_reconstruct"): reconstruct,
+    Global("numpy._core.multiarray", "_reconstruct"): reconstruct,
+    Global("numpy.core.multiarray", "scalar"): make_scalar,
+    Global("numpy._core.multiarray", "scalar"): make_scalar,
+    Global("numpy.core.numeric", "_frombuffer"): frombuffer,
+    Global("numpy._core.numeric", "_frombuffer"): frombuffer,
+}

@@ -1,0 +1,108 @@
+"""Judge what a file refers to and calls, and the versions that wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .errors import Refused, dangerous
+from .machine import Trace
+from .names import CUSTOM_MODULES, is_dangerous, known_names
+from .values import Global, Instance, walk
+
+OLDEST_SKLEARN = (1, 1)
+RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
+
+PLAIN = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
+IN_A_MODULE = "Put its functions and classes into a .py file, import them from it, and save again."
+# Libraries whose objects cannot be served: the first part of their modules, what, remedy.
+UNSUPPORTED: Mapping[str, tuple[str, str]] = {
+    "keras": ("The file holds a Keras model.", PLAIN),
+    "tensorflow": ("The file holds a TensorFlow model.", PLAIN),
+    "torch": ("The file holds a PyTorch model.", PLAIN),
+    "fastai": ("The file holds a fastai model.", PLAIN),
+    "onnx": ("The file holds an ONNX model.", PLAIN),
+    "pyspark": ("The file holds a Spark model.", PLAIN),
+    "cloudpickle": ("The file holds code that was pickled with it by cloudpickle.", IN_A_MODULE),
+    "dill": ("The file holds code that was pickled with it by dill.", IN_A_MODULE),
+    "xgboost": ("The file holds an XGBoost model, which is not supported yet.", PLAIN),
+    "lightgbm": ("The file holds a LightGBM model, which is not supported yet.", PLAIN),
+    "catboost": ("The file holds a CatBoost model, which is not supported yet.", PLAIN),
+    "_catboost": ("The file holds a CatBoost model, which is not supported yet.", PLAIN),
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that the user must vouch for or give the code of, sorted."""
+
+    unknown: tuple[str, ...]
+    custom: tuple[str, ...]
+
+
+def judge_names(trace: Trace) -> Names:
+    """Sort out the names outside of the known list; raise Refused for impossible ones."""
+    known = known_names()
+    doubtful = (trace.names - known.names) | (trace.called - known.calls)
+    custom = {name for name in doubtful if name.module in CUSTOM_MODULES}
+    unknown = sorted(doubtful - custom, key=lambda name: name.qualified)
+    roots = {name.module.split(".")[0] for name in trace.names}
+    unsupported = sorted(roots & UNSUPPORTED.keys())
+    for name in unknown:
+        # A Keras model refers to builtins, too: say what it is, not that it is dangerous.
+        if is_dangerous(name) and not unsupported:
+            raise dangerous(f"it refers to {name.qualified}, which no model needs")
+    for root in unsupported:
+        raise Refused("unsupported", *UNSUPPORTED[root])
+    return Names(
+        tuple(name.qualified for name in unknown),
+        tuple(sorted(name.qualified for name in custom)),
+    )
+
+
+def library_versions(root: object) -> dict[str, str]:
+    """Return the version of scikit-learn that wrote the file, which must be one."""
+    versions = {
+        version
+        for value in walk(root)
+        if isinstance(value, Instance)
+        and type(version := value.attribute("_sklearn_version")) is str
+    }
+    if len(versions) > 1:
+        raise Refused(
+            "mixed_versions",
+            f"The file holds parts fitted with scikit-learn {' and '.join(sorted(versions))}.",
+            "Fit all parts again with one version.",
+        )
+    for version in versions:
+        _check_sklearn(version)
+        return {"scikit-learn": version}
+    return {}
+
+
+def _check_sklearn(version: str) -> None:
+    match = RELEASE.fullmatch(version)
+    if match is None:
+        raise Refused(
+            "unreleased_version",
+            f"The model was fitted with scikit-learn {version}, which was never released.",
+            "Fit it again with a released version.",
+        )
+    if (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
+        raise Refused(
+            "old_version",
+            f"The model was fitted with scikit-learn {version}, "
+            "which cannot be installed on any Python that Heroku runs.",
+            "Fit it again, or load it once and save it again, with scikit-learn 1.1 or later.",
+        )
+
+
+def numpy_major(names: Iterable[Global]) -> int | None:
+    """Return 1 or 2, as the modules that the file refers to tell, or None."""
+    modules = {name.module for name in names}
+    if any(module == "numpy._core" or module.startswith("numpy._core.") for module in modules):
+        return 2
+    if any(module == "numpy.core" or module.startswith("numpy.core.") for module in modules):
+        return 1
+    return None
