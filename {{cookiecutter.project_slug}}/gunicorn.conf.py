@@ -1,0 +1,53 @@
+"""How gunicorn serves: the same on the dyno, in a container and under `make run`.
+
+Settings: https://gunicorn.org/reference/settings/
+"""
+
+import os
+import socket
+import threading
+from typing import Any
+
+# Set before NumPy is imported: one request needs one core, and several workers share two.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+wsgi_app = "service:create_app()"
+
+# IPv6 and IPv4 where the system has both; Heroku's newer routers use either.
+_port = os.environ.get("PORT", "8000")
+bind = f"[::]:{_port}" if socket.has_dualstack_ipv6() else f"0.0.0.0:{_port}"
+
+# Threads, not sync workers: XGBoost and LightGBM hang for ever in a sync worker when the model
+# was loaded before the fork, and two half-open connections are enough to stop two sync workers.
+worker_class = "gthread"
+threads = int(os.environ.get("GUNICORN_THREADS", "4"))
+
+# Heroku sets WEB_CONCURRENCY from the dyno's memory; elsewhere one worker is the safe start.
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+
+# The model is loaded once and its memory shared by the workers; a wrong model file or a wrong
+# library version ends the process here, before it binds.
+preload_app = True
+
+# The router gives up after 30 s and the platform kills 30 s after SIGTERM: be done before both.
+timeout = 25
+graceful_timeout = 20
+
+# Heroku's router keeps idle connections for 90 s; whoever closes first must be the router.
+keepalive = 95
+
+# Only the router can reach the dyno, and ProxyFix trusts one hop of it.
+forwarded_allow_ips = "*"
+
+# Heroku's log drain reads standard output.
+accesslog = "-"
+
+# gunicorn 25.1 and later open a control socket in the home directory otherwise.
+control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Check the goldens after the fork, in a thread as a request has one."""
+    readiness = worker.wsgi.extensions["readiness"]
+    threading.Thread(target=readiness.reason, name="goldens", daemon=True).start()

@@ -1,0 +1,41 @@
+"""The service: everything that runs on the dyno."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from service.model import Model
+    from service.settings import Settings
+
+
+def create_app(model: Model | None = None, settings: Settings | None = None) -> Flask:
+    """Build the application around the adopted model, or around the one that is passed in.
+
+    Raises ModelError and SettingsError, each with one line that says what to do.
+    """
+    # Imported here: the workbench reads service.contract where no Flask is installed.
+    from flask import Flask  # noqa: PLC0415
+    from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415
+
+    from service import api, errors  # noqa: PLC0415
+    from service.model import load_model  # noqa: PLC0415
+    from service.readiness import Readiness  # noqa: PLC0415
+    from service.settings import Settings  # noqa: PLC0415
+
+    settings = settings or Settings.from_environment()
+    model = model or load_model(settings.model_directory)
+
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order
+    app.extensions["settings"] = settings
+    app.extensions["model"] = model
+    app.extensions["readiness"] = Readiness(model)
+    app.register_blueprint(api.bp)
+    errors.register(app)
+    # One hop, Heroku's router: a caller cannot forge its own address through a second one.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    return app

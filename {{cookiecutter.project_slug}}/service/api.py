@@ -1,0 +1,125 @@
+"""The JSON routes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from service.contract import Row
+from service.errors import RequestProblem, does_not_fit
+from service.model import Model
+from service.openapi import document
+from service.readiness import Readiness
+from service.settings import Settings
+
+bp = Blueprint("api", __name__)
+
+
+def _model() -> Model:
+    model: Model = current_app.extensions["model"]
+    return model
+
+
+def _not_ready() -> str | None:
+    readiness: Readiness = current_app.extensions["readiness"]
+    return readiness.reason()
+
+
+@bp.post("/predict")
+def predict() -> Response:
+    """Predict one row, or a batch under "rows"."""
+    if request.mimetype != "application/json":
+        title = "The body must be JSON"
+        raise RequestProblem(415, title, "Send it with Content-Type: application/json.")
+    body = parse_json(request.get_data(cache=False))
+    batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
+    rows = validate(body["rows"] if batch else [body])
+    if reason := _not_ready():
+        raise RequestProblem(503, "The model is not ready", reason)
+    model = _model()
+    predictions = model.predict(rows)
+    about = {"name": model.manifest.name, "version": model.manifest.version}
+    if batch:
+        return jsonify({"predictions": predictions, "model": about})
+    return jsonify({**predictions[0], "model": about})
+
+
+@bp.get("/features")
+def features() -> Response:
+    """The contract."""
+    return jsonify(_model().contract.to_json())
+
+
+@bp.get("/metadata")
+def metadata() -> Response:
+    """The public part of the manifest."""
+    return jsonify(_model().manifest.public())
+
+
+@bp.get("/openapi.json")
+def openapi() -> Response:
+    """The API as OpenAPI 3.1."""
+    return jsonify(document(_model().contract, _model().manifest))
+
+
+@bp.get("/health")
+def health() -> Response:
+    """The process lives."""
+    return jsonify({"status": "ok"})
+
+
+@bp.get("/ready")
+def ready() -> Response:
+    """The model is loaded and reproduces its goldens."""
+    if reason := _not_ready():
+        raise RequestProblem(503, "The model is not ready", reason)
+    return jsonify({"status": "ready"})
+
+
+def parse_json(body: bytes) -> Any:
+    """Read strict JSON: UTF-8, no NaN, no name twice. Raises RequestProblem."""
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_repeated_names,
+        )
+    except RecursionError:
+        reason = "It is nested too deeply."
+    except UnicodeDecodeError:
+        reason = "It is not UTF-8."
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at line {error.lineno}, column {error.colno}."
+    except ValueError as error:
+        # Ours from the hooks below, or Python's about a number of more than 4,300 digits.
+        reason = str(error) if str(error).startswith('"') else "A number has too many digits."
+    raise RequestProblem(400, "The body is not valid JSON", reason)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f'"{name}" is not a JSON number.')
+
+
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'"{repeated}" is there twice.')
+    return members
+
+
+def validate(rows: list[Any]) -> list[Row]:
+    """Return the rows as the contract reads them. Raises RequestProblem with all problems."""
+    settings: Settings = current_app.extensions["settings"]
+    if len(rows) > settings.max_json_rows:
+        limit = f"At most {settings.max_json_rows} rows a request; these are {len(rows)}."
+        raise RequestProblem(413, "Too many rows", limit)
+    if not rows:
+        raise RequestProblem(422, "The request does not fit the model", '"rows" is empty.')
+    parsed, problems = _model().contract.parse_rows(rows)
+    if problems:
+        raise does_not_fit(problems)
+    return parsed

@@ -1,0 +1,523 @@
+"""The contract of the API: `model/features.json` in, validated rows and model columns out.
+
+Standard library only: the workbench reads the same contract where Flask and NumPy are missing.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+Scalar = str | int | float | bool
+Value = Scalar | None
+Row = dict[str, Value]
+FeatureType = Literal["number", "integer", "category", "boolean", "text", "date"]
+# What a column is for the model. NumPy dtypes are chosen from it in model.py.
+ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
+
+TYPES: tuple[str, ...] = get_args(FeatureType)
+TRANSFORMS = ("exp", "expm1")
+# The years that datetime64[ns], which models are trained on, can hold in full.
+EARLIEST, LATEST = datetime.date(1678, 1, 1), datetime.date(2261, 12, 31)
+# A hostile request may hold 100,000 unknown names; looking for their neighbours costs.
+MAX_SUGGESTIONS = 20
+
+
+class ContractError(ValueError):
+    """The contract itself is wrong; `problems` has one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problems))
+
+
+class Invalid(ValueError):
+    """A value does not fit its feature; the message completes "<feature> …"."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request. Rows count from 1, as people do."""
+
+    row: int
+    feature: str | None
+    message: str
+
+    def to_json(self) -> dict[str, object]:
+        return {"row": self.row, "feature": self.feature, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as the model wants it; None is a missing value."""
+
+    name: str
+    kind: ColumnKind
+    values: list[Value]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the API, as people say it."""
+
+    name: str
+    type: FeatureType = "number"
+    description: str = ""
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[Scalar, ...] | None = None
+    strict: bool | None = None
+    nullable: bool = False
+    default: Value = None
+    encode: Mapping[str, float] | None = None
+    one_hot: Mapping[str, str] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether only the listed categories are taken."""
+        if self.categories is None:
+            return False
+        # A category is encoded by looking it up, and of mixed ones no type is left to demand.
+        encoded = self.encode is not None or self.one_hot is not None
+        return encoded or self.strict is not False or self.category_type is None
+
+    @property
+    def category_type(self) -> Literal["text", "number"] | None:
+        """What all categories are; without any they are text."""
+        kinds = {type(category) for category in self.categories or ()}
+        if kinds <= {str}:
+            return "text"
+        return "number" if kinds <= {int, float} else None
+
+    def parse(self, value: object) -> Value:
+        """Return the value as the model meets it, or raise Invalid."""
+        if value is None:
+            if self.nullable:
+                return None
+            raise Invalid("must not be null")
+        return _PARSERS[self.type](self, value)
+
+    def columns(self, values: list[Value]) -> list[Column]:
+        """Return the model's columns for one value a row."""
+        if self.one_hot is not None:
+            return [
+                Column(column, "float", [float(json_text(v) == category) for v in values])
+                for category, column in self.one_hot.items()
+            ]
+        if self.encode is not None:
+            codes = self.encode
+            encoded: list[Value] = [None if v is None else codes[json_text(v)] for v in values]
+            return [Column(self.name, "float", encoded)]
+        return [Column(self.name, self._kind(), values)]
+
+    def _kind(self) -> ColumnKind:
+        # Decided by the contract, never by the values of one request: a row must get the same
+        # prediction alone and among others.
+        if self.type == "number":
+            return "float"
+        if self.type == "integer":
+            return "float" if self.nullable else "int"
+        if self.type == "boolean":
+            return "object" if self.nullable else "bool"
+        if self.type == "date":
+            return "date"
+        if self.type == "text" or self.category_type == "text":
+            return "text"
+        if self.category_type is None:
+            return "object"
+        whole = all(isinstance(category, int) for category in self.categories or ())
+        return "int" if whole and self.closed and not self.nullable else "float"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the feature as it stands in features.json: without what has no meaning for it."""
+        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        document["categories"] = list(self.categories) if self.categories is not None else None
+        kept = {"name", "type", "nullable"}
+        return {k: v for k, v in document.items() if k in kept or v not in (None, "")}
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the prediction is named and said."""
+
+    name: str = "Prediction"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    positive: Scalar | None = None
+    threshold: float | None = None
+    transform: str | None = None
+    unit: str | None = None
+    targets: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        document["targets"] = list(self.targets) if self.targets is not None else None
+        return {k: v for k, v in document.items() if v is not None and v != {}}
+
+
+@dataclass(frozen=True)
+class Contract:
+    features: tuple[Feature, ...]
+    output: Output = Output()
+
+    def parse_rows(self, rows: Sequence[object]) -> tuple[list[Row], list[Problem]]:
+        """Validate rows; return the valid ones and every problem of the others."""
+        parsed: list[Row] = []
+        problems: list[Problem] = []
+        suggestions = _Suggestions(feature.name for feature in self.features)
+        for number, row in enumerate(rows, start=1):
+            found = len(problems)
+            values: Row = {}
+            if not isinstance(row, dict):
+                message = f"must be an object of features, not {json_type(row)}"
+                problems.append(Problem(number, None, message))
+                continue
+            for feature in self.features:
+                if feature.name not in row:
+                    continue
+                try:
+                    values[feature.name] = feature.parse(row[feature.name])
+                except Invalid as error:
+                    problems.append(Problem(number, feature.name, str(error)))
+            if len(row) != len(self.features) or len(values) != len(self.features):
+                problems += self._misnamed(number, row, suggestions)
+            if len(problems) == found:
+                parsed.append(values)
+        return parsed, problems
+
+    def _misnamed(
+        self, number: int, row: Mapping[str, object], suggestions: _Suggestions
+    ) -> Iterable[Problem]:
+        for name in row:
+            if not suggestions.knows(name):
+                yield Problem(number, name, "unknown feature" + suggestions.for_name(name, row))
+        for feature in self.features:
+            if feature.name not in row:
+                yield Problem(number, feature.name, "is missing")
+
+    def columns(self, rows: Sequence[Row]) -> list[Column]:
+        """Return the model's columns in contract order."""
+        return [
+            column
+            for feature in self.features
+            for column in feature.columns([row[feature.name] for row in rows])
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "features": [feature.to_json() for feature in self.features],
+            "output": self.output.to_json(),
+        }
+
+
+class _Suggestions:
+    """Nearest names for misspelt ones, a bounded number a request."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {name.casefold(): name for name in names}
+        self._known = set(self._names.values())
+        self._left = MAX_SUGGESTIONS
+
+    def knows(self, name: str) -> bool:
+        return name in self._known
+
+    def for_name(self, name: str, row: Mapping[str, object]) -> str:
+        if self._left == 0:
+            return ""
+        self._left -= 1
+        candidates = [key for key, known in self._names.items() if known not in row]
+        return did_you_mean(name, [self._names[key] for key in candidates])
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean X?" for the nearest known name, or nothing."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(name[:200].casefold(), list(folded), n=1)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
+
+
+def json_type(value: object) -> str:
+    """Name the JSON type of a value as people say it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def json_text(value: Value) -> str:
+    """Return text as it is and anything else as its JSON text: `1`, `1.0`, `true`."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def same_json(one: object, other: object) -> bool:
+    """Compare as JSON does: 1 is 1.0, but neither true nor "1"."""
+    numbers = (int, float)
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, numbers) and isinstance(other, numbers):
+        return one == other
+    return type(one) is type(other) and one == other
+
+
+def _parse_number(feature: Feature, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Invalid(f"must be a number, not {json_type(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Invalid("is too large for a number") from None
+    if not math.isfinite(number):
+        raise Invalid("must be a finite number")
+    if feature.strict and feature.minimum is not None and number < feature.minimum:
+        raise Invalid(f"must be at least {feature.minimum:.15g}")
+    if feature.strict and feature.maximum is not None and number > feature.maximum:
+        raise Invalid(f"must be at most {feature.maximum:.15g}")
+    return number
+
+
+def _parse_integer(feature: Feature, value: object) -> int:
+    number = _parse_number(feature, value)
+    if number != math.floor(number):
+        raise Invalid("must be a whole number")
+    if abs(number) >= 2**63:
+        raise Invalid("is too large for a whole number")
+    return int(number)
+
+
+def _parse_boolean(feature: Feature, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid(f"must be true or false, not {json_type(value)}")
+    return value
+
+
+def _parse_text(feature: Feature, value: object) -> str:
+    if not isinstance(value, str):
+        raise Invalid(f"must be text, not {json_type(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Invalid("must be text that UTF-8 can hold") from None
+    return value
+
+
+def _parse_date(feature: Feature, value: object) -> str:
+    text = _parse_text(feature, value)
+    try:
+        date = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise Invalid("must be a date as YYYY-MM-DD") from None
+    if date.isoformat() != text:  # Python 3.11 and later read more than YYYY-MM-DD
+        raise Invalid("must be a date as YYYY-MM-DD")
+    if not EARLIEST <= date <= LATEST:
+        raise Invalid(f"must be from {EARLIEST} to {LATEST}")
+    return text
+
+
+def _parse_category(feature: Feature, value: object) -> Scalar:
+    if feature.categories is None:
+        return _parse_text(feature, value)
+    for category in feature.categories:
+        if same_json(category, value):
+            return category
+    if not feature.closed:
+        # The model takes others: of the type that it was trained on.
+        return (_parse_text if feature.category_type == "text" else _parse_number)(feature, value)
+    shown = ", ".join(json_text(category) for category in feature.categories[:20])
+    more = ", …" if len(feature.categories) > 20 else ""
+    hint = ""
+    if isinstance(value, str):
+        hint = did_you_mean(value, (c for c in feature.categories if isinstance(c, str)))
+    raise Invalid(f"must be one of {shown}{more}{hint}")
+
+
+_PARSERS: Mapping[str, Callable[[Feature, object], Value]] = {
+    "number": _parse_number,
+    "integer": _parse_integer,
+    "category": _parse_category,
+    "boolean": _parse_boolean,
+    "text": _parse_text,
+    "date": _parse_date,
+}
+
+
+def read_contract(path: Path) -> Contract:
+    """Read features.json. Raises ContractError with all that is wrong with it."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ContractError([f"{path.name} cannot be read: {error}"]) from None
+    return parse_contract(document)
+
+
+def parse_contract(document: object) -> Contract:
+    """Build a contract from its JSON. Raises ContractError with all problems."""
+    if not isinstance(document, dict) or not isinstance(document.get("features"), list):
+        raise ContractError(['must be an object with a list "features"'])
+    problems = [
+        f'unknown member "{key}"{did_you_mean(key, ["features", "output"])}'
+        for key in document
+        if key not in ("features", "output", "transformers")
+    ]
+    features: list[Feature] = []
+    for number, entry in enumerate(document["features"], start=1):
+        try:
+            features.append(parse_feature(entry))
+        except ContractError as error:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            problems += [f"feature {name or number}: {problem}" for problem in error.problems]
+    if not document["features"]:
+        problems.append('"features" is empty')
+    names = [feature.name for feature in features]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    problems += [f"feature {name}: is there {names.count(name)} times" for name in repeated]
+    output = Output()
+    try:
+        output = _parse_output(document.get("output", {}))
+    except ContractError as error:
+        problems += [f"output: {problem}" for problem in error.problems]
+    if document.get("transformers"):
+        problems.append('"transformers" are not supported yet: put them into a Pipeline')
+    if problems:
+        raise ContractError(problems)
+    return Contract(tuple(features), output)
+
+
+def parse_feature(entry: object) -> Feature:
+    """Build a feature from its JSON. Raises ContractError with all problems."""
+    if not isinstance(entry, dict):
+        raise ContractError([f"must be an object, not {json_type(entry)}"])
+    members = [f.name for f in fields(Feature)]
+    problems = [
+        f'unknown member "{key}"{did_you_mean(key, members)}' for key in entry if key not in members
+    ]
+    given = {key: value for key, value in entry.items() if key in members and value is not None}
+    for key, value in given.items():
+        expected, right = _FEATURE_MEMBERS[key]
+        if not right(value):
+            problems.append(f'"{key}" must be {expected}, not {json.dumps(value)[:60]}')
+    if "name" not in given:
+        problems.append('"name" is missing')
+    if problems:
+        raise ContractError(problems)
+    if "categories" in given:
+        given["categories"] = tuple(given["categories"])
+        given.setdefault("type", "category")
+    feature = Feature(**given)
+    problems += _contradictions(feature)
+    if problems:
+        raise ContractError(problems)
+    return feature
+
+
+def _contradictions(feature: Feature) -> Iterable[str]:
+    if feature.categories is not None and feature.type != "category":
+        yield f'"categories" do not go with type {feature.type}'
+    for key in ("encode", "one_hot"):
+        codes = getattr(feature, key)
+        if codes is None:
+            continue
+        if feature.categories is None:
+            yield f'"{key}" needs "categories"'
+            continue
+        known = {json_text(category) for category in feature.categories}
+        if stray := sorted(set(codes) - known):
+            yield f'"{key}" names {", ".join(stray)}, which "categories" does not have'
+        if key == "encode" and (left := sorted(known - set(codes))):
+            yield f'"encode" has no number for {", ".join(left)}'
+    low, high = feature.minimum, feature.maximum
+    if low is not None and high is not None and low > high:
+        yield f'"minimum" {low} is above "maximum" {high}'
+    if feature.default is not None:
+        try:
+            feature.parse(feature.default)
+        except Invalid as error:
+            yield f'"default" {error}'
+
+
+def _parse_output(entry: object) -> Output:
+    if not isinstance(entry, dict):
+        raise ContractError([f"must be an object, not {json_type(entry)}"])
+    members = [f.name for f in fields(Output)]
+    problems = [
+        f'unknown member "{key}"{did_you_mean(key, members)}' for key in entry if key not in members
+    ]
+    given = {key: value for key, value in entry.items() if key in members and value is not None}
+    for key, value in given.items():
+        expected, right = _OUTPUT_MEMBERS[key]
+        if not right(value):
+            problems.append(f'"{key}" must be {expected}, not {json.dumps(value)[:60]}')
+    if "threshold" in given and "positive" not in given:
+        problems.append('"threshold" needs "positive", the class whose probability it is about')
+    if problems:
+        raise ContractError(problems)
+    if "targets" in given:
+        given["targets"] = tuple(given["targets"])
+    return Output(**given)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, (str, bool)) or _is_number(value)
+
+
+def _is_list_of(check: Callable[[object], bool], value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and all(check(item) for item in value)
+        and len({(type(item), item) for item in value}) == len(value) > 0
+    )
+
+
+def _is_map_to(check: Callable[[object], bool], value: object) -> bool:
+    return isinstance(value, dict) and all(check(item) for item in value.values())
+
+
+_Check = tuple[str, Callable[[object], bool]]
+_FEATURE_MEMBERS: Mapping[str, _Check] = {
+    "name": ("text that is not empty", _is_name),
+    "type": (f"one of {', '.join(TYPES)}", lambda value: value in TYPES),
+    "description": ("text", _is_text),
+    "unit": ("text", _is_text),
+    "minimum": ("a finite number", _is_number),
+    "maximum": ("a finite number", _is_number),
+    "categories": (
+        "a list of different texts, numbers or booleans",
+        lambda value: _is_list_of(_is_scalar, value),
+    ),
+    "strict": ("true or false", lambda value: isinstance(value, bool)),
+    "nullable": ("true or false", lambda value: isinstance(value, bool)),
+    "default": ("text, a number, true or false", _is_scalar),
+    "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
+    "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),
+}
+_OUTPUT_MEMBERS: Mapping[str, _Check] = {
+    "name": ("text that is not empty", _is_name),
+    "labels": ("an object of texts by class", lambda value: _is_map_to(_is_text, value)),
+    "positive": ("a class", _is_scalar),
+    "threshold": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),  # type: ignore[operator]
+    "transform": (f"one of {', '.join(TRANSFORMS)}", lambda value: value in TRANSFORMS),
+    "unit": ("text", _is_text),
+    "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
+}

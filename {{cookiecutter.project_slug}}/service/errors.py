@@ -1,0 +1,67 @@
+"""Every error leaves as problem+json (RFC 9457), whatever raised it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+
+from flask import Flask, Response, current_app
+from werkzeug.exceptions import HTTPException
+
+from service.contract import Problem
+
+# More would help nobody, and a small request must not be answered with megabytes.
+MAX_ERRORS = 1000
+
+
+class RequestProblem(Exception):
+    """A request that cannot be answered as asked, and why."""
+
+    def __init__(
+        self, status: int, title: str, detail: str = "", errors: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(title)
+        self.status, self.title, self.detail, self.errors = status, title, detail, errors
+
+
+def does_not_fit(problems: Sequence[Problem]) -> RequestProblem:
+    """Make the answer to rows that the contract refuses."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    shown = f" (the first {MAX_ERRORS} are listed)" if len(problems) > MAX_ERRORS else ""
+    return RequestProblem(422, "The request does not fit the model", count + shown, problems)
+
+
+def problem(status: int, title: str, detail: str = "", errors: Sequence[Problem] = ()) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "errors": [error.to_json() for error in errors[:MAX_ERRORS]],
+    }
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def register(app: Flask) -> None:
+    """Answer every exception of the application with a problem."""
+
+    @app.errorhandler(RequestProblem)
+    def _request_problem(error: RequestProblem) -> Response:
+        return problem(error.status, error.title, error.detail, error.errors)
+
+    @app.errorhandler(HTTPException)
+    def _http_exception(error: HTTPException) -> Response:
+        answer = problem(error.code or 500, error.name, error.description or "")
+        # What the status needs beside the body: Allow, Retry-After.
+        for name, value in error.get_headers():
+            if name.lower() not in ("content-type", "content-length"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def _exception(_: Exception) -> Response:
+        # The caller learns an id and nothing else; the log has the id and the traceback.
+        error_id = uuid.uuid4().hex
+        current_app.logger.exception("error %s", error_id)
+        return problem(500, "Internal Server Error", f"The log has more under {error_id}.")

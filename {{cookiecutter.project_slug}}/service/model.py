@@ -1,0 +1,247 @@
+"""The adopted model: the only module that unpickles. Validated rows in, predictions out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+
+from service.contract import Column, Contract, Output, Row, json_text, read_contract, same_json
+from service.golden import Golden, read_golden
+
+InputKind = Literal["frame", "array", "texts"]
+
+
+class ModelError(RuntimeError):
+    """The model must not serve; the message says why and what to do, in one line."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the service needs of model/manifest.json; `document` is all of it."""
+
+    name: str
+    title: str
+    description: str
+    version: int
+    verified: bool
+    task: str
+    probabilities: bool
+    input: InputKind
+    columns: tuple[str, ...] | None
+    python: str
+    libraries: Mapping[str, str]
+    file: str
+    sha256: str
+    examples: list[Row]
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read the manifest. Raises ModelError."""
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                name=document["name"],
+                title=document["title"],
+                description=document["description"],
+                version=document["version"],
+                verified=document["verified"],
+                task=document["task"],
+                probabilities=document["probabilities"],
+                input=document["input"],
+                columns=tuple(document["columns"]) if document["columns"] else None,
+                python=document["python"],
+                libraries=document["libraries"],
+                file=document["model"]["file"],
+                sha256=document["model"]["sha256"],
+                examples=document["examples"],
+                document=document,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ModelError(f"{path} is not a manifest ({reason}); run make adopt.") from None
+
+    def public(self) -> dict[str, Any]:
+        """Return what /metadata shows: all but rows of the sample and the workbench's own notes."""
+        hidden = ("examples", "derived", "sample")
+        return {key: value for key, value in self.document.items() if key not in hidden}
+
+
+class Model:
+    """A loaded model and what is known about it."""
+
+    def __init__(
+        self, estimator: Any, contract: Contract, manifest: Manifest, golden: Golden | None = None
+    ) -> None:
+        self.contract, self.manifest, self.golden = contract, manifest, golden
+        self._estimator = estimator
+
+    def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Predict validated rows; one answer a row, in the shape of /predict."""
+        if not rows:
+            return []
+        columns = self.contract.columns(rows)
+        native = model_input(columns, self.manifest.input, self.manifest.columns)
+        # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
+        with joblib.parallel_backend("sequential"):
+            values = self._estimator.predict(native)
+            probabilities = None
+            if self.manifest.probabilities:
+                probabilities = self._estimator.predict_proba(native)
+        return answers(self.contract.output, values, probabilities, self._classes())
+
+    def with_contract(self, contract: Contract) -> Model:
+        """Return the same model behind another contract."""
+        return Model(self._estimator, contract, self.manifest, self.golden)
+
+    def _classes(self) -> Any:
+        return getattr(self._estimator, "classes_", None)
+
+
+def load_model(directory: Path) -> Model:
+    """Load the model of a project. Raises ModelError before anything is unpickled.
+
+    The file is read only if its SHA-256, the Python and the libraries are the manifest's:
+    a pickle read by other versions can fail, or answer differently without a word.
+    """
+    try:
+        contract = read_contract(directory / "features.json")
+    except ValueError as error:
+        raise ModelError(f"{directory / 'features.json'}: {error}. Mend it.") from None
+    manifest = Manifest.read(directory / "manifest.json")
+    check_versions(manifest)
+    estimator = _unpickle(directory / manifest.file, manifest.sha256)
+    return Model(estimator, contract, manifest, read_golden(directory / "golden.json"))
+
+
+def check_versions(manifest: Manifest) -> None:
+    """Compare this environment with the manifest's. Raises ModelError."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if running != manifest.python:
+        raise ModelError(
+            f"This is Python {running}, but the model was adopted for Python {manifest.python}; "
+            "run make setup, and keep .python-version as it is."
+        )
+    wrong = []
+    for name, wanted in manifest.libraries.items():
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != wanted:
+            wrong.append(f"{name} is {installed} and should be {wanted}")
+    if wrong:
+        raise ModelError(
+            f"The model needs other libraries: {', '.join(wrong)}; run make setup, "
+            "or make verify if requirements.txt was changed on purpose."
+        )
+
+
+def _unpickle(path: Path, sha256: str) -> Any:
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+            if digest.hexdigest() != sha256:
+                raise ModelError(
+                    f"{path} is not the file that was adopted (its SHA-256 differs); "
+                    "restore it from git, or run make adopt with the new file."
+                )
+            file.seek(0)
+            return joblib.load(file)
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing; is it ignored by git? Add it and push.") from None
+
+
+def model_input(columns: Sequence[Column], kind: InputKind, names: tuple[str, ...] | None) -> Any:
+    """Return the columns as the model was trained on them: a frame, an array or a list of texts.
+
+    Arrays have the shape (rows, columns).
+    """
+    if kind == "texts":
+        return [value if value is not None else "" for value in columns[0].values]
+    if kind == "array":
+        numeric = all(column.kind in ("float", "int", "bool") for column in columns)
+        arrays = [_array(column) for column in columns]
+        return np.column_stack(arrays) if numeric else _objects(arrays)
+    import pandas as pd  # noqa: PLC0415  # 60 MB that a model trained on arrays does not need
+
+    text = "str" if int(pd.__version__.split(".")[0]) >= 3 else object
+    series = {
+        column.name: pd.Series(_array(column), dtype=text if column.kind == "text" else None)
+        for column in columns
+    }
+    return pd.DataFrame({name: series[name] for name in names or series})
+
+
+def _array(column: Column) -> Any:
+    if column.kind == "float":
+        return np.array([math.nan if v is None else v for v in column.values], dtype=np.float64)
+    if column.kind == "int":
+        return np.array(column.values, dtype=np.int64)
+    if column.kind == "bool":
+        return np.array(column.values, dtype=bool)
+    if column.kind == "date":
+        days = ["NaT" if v is None else v for v in column.values]
+        return np.array(days, dtype="datetime64[ns]")
+    array = np.empty(len(column.values), dtype=object)
+    array[:] = [math.nan if v is None else v for v in column.values]
+    return array
+
+
+def _objects(arrays: Sequence[Any]) -> Any:
+    stacked = np.empty((len(arrays[0]), len(arrays)), dtype=object)
+    for number, array in enumerate(arrays):
+        stacked[:, number] = array
+    return stacked
+
+
+def answers(output: Output, values: Any, probabilities: Any, classes: Any) -> list[dict[str, Any]]:
+    """Return one JSON answer a row from what predict and predict_proba returned."""
+    predictions = [_scalar(value) for value in np.asarray(values)]
+    if probabilities is None:
+        return [_answer(output, prediction, None) for prediction in predictions]
+    names = [_scalar(value) for value in classes]
+    keys = [json_text(name) for name in names]
+    shared = [dict(zip(keys, map(_scalar, row), strict=True)) for row in np.asarray(probabilities)]
+    if output.threshold is not None and output.positive is not None and len(names) == 2:
+        positive = next(n for n in names if same_json(n, output.positive))
+        other = next(n for n in names if not same_json(n, output.positive))
+        limit, key = output.threshold, json_text(positive)
+        predictions = [positive if (p[key] or 0) >= limit else other for p in shared]
+    pairs = zip(predictions, shared, strict=True)
+    return [_answer(output, prediction, given) for prediction, given in pairs]
+
+
+def _answer(output: Output, prediction: Any, probabilities: Any) -> dict[str, Any]:
+    if output.transform is not None and isinstance(prediction, (int, float)):
+        # NumPy's, as in the author's notebook: math.exp differs in the last bit and overflows.
+        undo = np.exp if output.transform == "exp" else np.expm1
+        with np.errstate(over="ignore"):
+            prediction = _scalar(undo(np.float64(prediction)))
+    answer = {"prediction": prediction}
+    if prediction is not None and (label := output.labels.get(json_text(prediction))) is not None:
+        answer["label"] = label
+    if probabilities is not None:
+        answer["probabilities"] = probabilities
+    return answer
+
+
+def _scalar(value: Any) -> Any:
+    """Return a NumPy or Python scalar as a JSON value; what is not finite is missing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

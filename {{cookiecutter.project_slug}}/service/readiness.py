@@ -1,0 +1,52 @@
+"""Whether the model still says what it said when it was verified."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from service.golden import differences
+from service.model import Model
+
+logger = logging.getLogger(__name__)
+
+
+class Readiness:
+    """The check of the goldens, made once a process and after the fork.
+
+    It runs in the thread of whoever asks first. Predicting in the main thread before gunicorn
+    forks would hang XGBoost and LightGBM in the workers for ever.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._lock = threading.Lock()
+        self._checked = False
+        self._reason: str | None = None
+
+    def reason(self) -> str | None:
+        """Return why the service must not predict, or None when it may."""
+        if not self._checked:
+            with self._lock:
+                if not self._checked:
+                    self._reason = self._check()
+                    self._checked = True
+                    if self._reason:
+                        logger.error("not ready: %s", self._reason)
+        return self._reason
+
+    def _check(self) -> str | None:
+        golden = self._model.golden
+        if golden is None:
+            return None
+        rows, problems = self._model.contract.parse_rows(golden.rows)
+        if problems:
+            return "The contract does not take its own recorded rows any more; run make verify."
+        try:
+            predictions = self._model.predict(rows)
+        except Exception:
+            logger.exception("the model failed on its recorded rows")
+            return "The model fails on its recorded rows; run make verify."
+        if differences(golden.predictions, predictions):
+            return "The model does not reproduce its recorded predictions; run make verify."
+        return None

@@ -1,0 +1,42 @@
+"""Every config var of the service, its default and its meaning."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL_DIRECTORY = Path(__file__).resolve().parent.parent / "model"
+
+
+class SettingsError(RuntimeError):
+    """A config var does not hold what it should."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set from outside; the service boots with nothing set."""
+
+    # MODEL_DIR: where model, contract and manifest lie.
+    model_directory: Path = MODEL_DIRECTORY
+    # MAX_JSON_BYTES: a longer JSON body is refused with 413.
+    max_json_bytes: int = 1024 * 1024
+    # MAX_JSON_ROWS: a batch of more rows is refused with 413.
+    max_json_rows: int = 1000
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the config vars. Raises SettingsError."""
+        return cls(
+            model_directory=Path(environment.get("MODEL_DIR") or MODEL_DIRECTORY),
+            max_json_bytes=_positive(environment, "MAX_JSON_BYTES", cls.max_json_bytes),
+            max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
+        )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0, or unset it.")
+    return int(text)

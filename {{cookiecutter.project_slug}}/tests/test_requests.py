@@ -1,0 +1,124 @@
+"""Bad requests: all that is wrong is named, and the next good one is answered as before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.contract import Feature
+from service.model import Model
+
+NOT_JSON = [
+    (b"", "Expecting value"),
+    (b"{", "Expecting property name"),
+    (b'{"a": NaN}', "NaN"),
+    (b'{"a": -Infinity}', "-Infinity"),
+    (b'{"a": 1, "a": 2}', '"a" is there twice'),
+    (b'{"a": "\xff"}', "UTF-8"),
+    ('{"a": 1}'.encode("utf-16"), "UTF-8"),
+    (b"[" * 100_000, "nested too deeply"),
+    (b"9" * 5000, "too many digits"),
+]
+WRONG: dict[str, list[Any]] = {
+    "number": ["5", True, [], {}, 1e400, 10**400],
+    "integer": ["5", True, [], 5.5, 2**63],
+    "category": [[], {}, {"a": 1}],
+    "boolean": ["true", 1, 0],
+    "text": [5, True, [], "\ud800"],
+    "date": [5, "2024-13-01", "1.2.2024", "20240101", "9999-01-01"],
+}
+
+
+def problem(response: TestResponse, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.mimetype == "application/problem+json"
+    document = response.json
+    assert isinstance(document, dict)
+    assert document["status"] == status
+    assert document["title"]
+    return document
+
+
+@pytest.mark.parametrize(("body", "detail"), NOT_JSON)
+def test_a_body_that_is_not_json(client: FlaskClient, body: bytes, detail: str) -> None:
+    response = client.post("/predict", data=body, content_type="application/json")
+    assert detail in problem(response, 400)["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/x-pickle", "text/plain", "multipart/form-data"])
+def test_a_body_of_another_type(client: FlaskClient, kind: str) -> None:
+    problem(client.post("/predict", data=b"\x80\x04.", content_type=kind), 415)
+
+
+@pytest.mark.parametrize("body", ["null", "1", '"text"', "[]", "[{}]", '{"rows": [1]}'])
+def test_rows_that_are_not_objects(client: FlaskClient, body: str) -> None:
+    response = client.post("/predict", data=body, content_type="application/json")
+    errors = problem(response, 422)["errors"]
+    assert errors[0]["row"] == 1
+    assert errors[0]["feature"] is None
+    assert errors[0]["message"].startswith("must be an object")
+
+
+def test_an_empty_batch(client: FlaskClient) -> None:
+    problem(client.post("/predict", json={"rows": []}), 422)
+
+
+def test_too_many_rows_and_too_many_bytes(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    problem(client.post("/predict", json={"rows": [{}] * 1001}), 413)
+    large = b'{"a": "' + b"x" * 1024 * 1024 + b'"}'
+    problem(client.post("/predict", data=large, content_type="application/json"), 413)
+    assert client.post("/predict", json=rows[0]).status_code == 200
+
+
+def test_every_missing_feature_is_named(client: FlaskClient, model: Model) -> None:
+    errors = problem(client.post("/predict", json={}), 422)["errors"]
+    missing = [(error["row"], error["feature"], error["message"]) for error in errors]
+    assert missing == [(1, f.name, "is missing") for f in model.contract.features[:1000]]
+
+
+def test_an_unknown_feature_is_named_with_the_nearest(
+    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
+) -> None:
+    name = model.contract.features[-1].name
+    row = rows[0]
+    row[f"{name}_"] = row.pop(name)
+    errors = problem(client.post("/predict", json=row), 422)["errors"]
+    assert [error["feature"] for error in errors] == [f"{name}_", name]
+    assert errors[0]["message"] == f"unknown feature; did you mean {name}?"
+    assert errors[1]["message"] == "is missing"
+
+
+def test_a_value_of_the_wrong_type_is_refused(
+    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
+) -> None:
+    for feature in model.contract.features[:50]:
+        for value in wrong_values(feature):
+            response = client.post("/predict", json={**rows[0], feature.name: value})
+            if response.status_code == 400:  # 1e400 leaves json.dumps as Infinity
+                continue
+            errors = problem(response, 422)["errors"]
+            assert [error["feature"] for error in errors] == [feature.name], value
+    assert client.post("/predict", json=rows[0]).status_code == 200
+
+
+def wrong_values(feature: Feature) -> list[Any]:
+    values = list(WRONG[feature.type])
+    if feature.closed and not feature.nullable:
+        values += [None, "no such category"]
+    return values
+
+
+def test_all_problems_of_all_rows_come_at_once(
+    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
+) -> None:
+    first = model.contract.features[0].name
+    without = {name: value for name, value in rows[0].items() if name != first}
+    batch = [rows[0], {**rows[0], first: {}}, without, {**rows[0], "no such feature": 1}]
+    document = problem(client.post("/predict", json={"rows": batch}), 422)
+    found = [(error["row"], error["feature"]) for error in document["errors"]]
+    assert found == [(2, first), (3, first), (4, "no such feature")]
+    assert document["detail"] == "3 problems"
+    assert client.post("/predict", json=rows[0]).status_code == 200
