@@ -1,0 +1,394 @@
+"""Adopting: models that people really save, all the way to answered requests.
+
+They are trained on the data that scikit-learn ships, saved as people save them, adopted from the
+files alone and served; the answers are compared with those of the model called natively.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import EXAMPLE, PYTHON
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+
+from service import create_app
+from service.model import load_model
+from workbench import adopt, prove
+from workbench.answers import Answers
+from workbench.messages import WorkbenchError
+
+Save = Callable[[Any, Path], None]
+
+
+def by_joblib(model: Any, path: Path) -> None:
+    joblib.dump(model, path)
+
+
+def by_joblib_compressed(model: Any, path: Path) -> None:
+    joblib.dump(model, path, compress=("xz", 3))
+
+
+def by_pickle(model: Any, path: Path) -> None:
+    path.write_bytes(pickle.dumps(model))
+
+
+def by_old_pickle(model: Any, path: Path) -> None:
+    path.write_bytes(pickle.dumps(model, protocol=2))
+
+
+def by_gzip(model: Any, path: Path) -> None:
+    path.write_bytes(gzip.compress(pickle.dumps(model)))
+
+
+def by_bz2(model: Any, path: Path) -> None:
+    path.write_bytes(bz2.compress(pickle.dumps(model)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model as somebody has it: what it was trained on and how it was saved."""
+
+    model: Any
+    data: pd.DataFrame
+    target: Any
+    save: Save = by_joblib
+    name: str = "model.pkl"
+    named: bool = True  # trained on a frame; else on an array, and the names come from the sample
+
+
+CANCER, CANCER_Y = load_breast_cancer(return_X_y=True, as_frame=True)
+WINE, WINE_Y = load_wine(return_X_y=True, as_frame=True)
+DIABETES, DIABETES_Y = load_diabetes(return_X_y=True, as_frame=True)
+MISSING = CANCER.mask(np.random.default_rng(0).random(CANCER.shape) < 0.1)
+MIXED = pd.DataFrame(
+    {
+        "Property/Area": ["Rural", "Urban", "Rural", "Semi urban"] * 30,
+        'credit "limit"(%)': np.linspace(-1, 1, 120).round(3),
+        "new1.1": range(120),
+        "日本": [True, False] * 60,
+    }
+)
+MIXED_Y = pd.Series([0, 1, 0, 1] * 30)
+WORDS = np.array(["maligne", "bénigne"])[CANCER_Y]
+
+
+def mixed() -> Any:
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    columns = ColumnTransformer([("area", encoder, ["Property/Area"])], remainder="passthrough")
+    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=20))
+
+
+CASES = {
+    "logistic regression, frame": Case(
+        make_pipeline(StandardScaler(), LogisticRegression()), CANCER, CANCER_Y
+    ),
+    "logistic regression, array": Case(
+        make_pipeline(StandardScaler(), LogisticRegression()), CANCER, CANCER_Y, named=False
+    ),
+    "forest, three classes": Case(
+        RandomForestClassifier(10, random_state=0, n_jobs=-1), WINE, WINE_Y, by_pickle
+    ),
+    "forest, text classes": Case(
+        RandomForestClassifier(10, random_state=0), CANCER, WORDS, by_gzip, "model.pkl.gz"
+    ),
+    "svc without probabilities": Case(
+        make_pipeline(StandardScaler(), SVC()), WINE, WINE_Y, by_old_pickle
+    ),
+    "ridge": Case(Ridge(), DIABETES, DIABETES_Y, by_joblib_compressed, "Model Final (2).JOBLIB"),
+    "boosted trees, regression": Case(
+        GradientBoostingRegressor(n_estimators=20), DIABETES, DIABETES_Y, by_bz2, "model"
+    ),
+    "search": Case(
+        GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [1, 2]}),
+        *(DIABETES, DIABETES_Y),
+    ),
+    "missing values": Case(HistGradientBoostingClassifier(max_iter=20), MISSING, CANCER_Y),
+    "clusters": Case(KMeans(3, n_init=1, random_state=0), WINE, None),
+    "outliers": Case(IsolationForest(n_estimators=20, random_state=0), WINE, None, named=False),
+    "categories and odd names": Case(mixed(), MIXED, MIXED_Y),
+}
+
+
+def adopted(folder: Path, model: Path, **answers: str) -> Path:
+    """Adopt a file into an empty project and return the project."""
+    given = {
+        "project_name": "A model",
+        "project_slug": "a-model",
+        "description": "About it.",
+        "python_version": PYTHON,
+        **answers,
+    }
+    project = folder / "project"
+    adopt.write(adopt.decide(Answers(model_path=str(model), folder=folder, **given)), project)
+    return project
+
+
+def in_json(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {name: in_json(value) for name, value in row.items()} for row in frame.to_dict("records")
+    ]
+
+
+@pytest.mark.parametrize("proven", [False, True], ids=["unverified", "proven"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_answers_are_those_of_the_model_called_natively(
+    case: Case, proven: bool, tmp_path: Path
+) -> None:
+    native = case.model.fit(case.data if case.named else case.data.to_numpy(), case.target)
+    case.save(native, tmp_path / case.name)
+    case.data.to_csv(tmp_path / "sample.csv", index=False)
+    project = adopted(tmp_path, tmp_path / case.name, sample_data="sample.csv")
+    if proven:
+        prove.prove(project)
+    client = create_app(load_model(project / "model")).test_client()
+
+    # As the author would: a frame that was read from a file, or an array of the rows. The order of
+    # an array's bytes decides the last bits of a product of matrices.
+    asked = pd.read_csv(tmp_path / "sample.csv").iloc[::17]
+    given = asked if case.named else np.array(asked.to_numpy().tolist())
+    response = client.post("/predict", json={"rows": rows_of(asked)})
+    assert response.status_code == 200, response.text
+    answers = json.loads(response.text)["predictions"]
+    assert [answer["prediction"] for answer in answers] == native.predict(given).tolist()
+    if hasattr(native, "predict_proba"):
+        probabilities = [list(answer["probabilities"].values()) for answer in answers]
+        assert probabilities == native.predict_proba(given).tolist()
+        keys = [str(name) for name in native.classes_.tolist()]
+        assert list(answers[0]["probabilities"]) == keys
+    else:
+        assert "probabilities" not in answers[0]
+
+    for number, row in enumerate(rows_of(asked.head(3))):
+        answer = client.post("/predict", json=dict(reversed(row.items()))).json
+        assert answer is not None
+        assert answer["prediction"] == in_json(native.predict(given[number : number + 1])[0])
+
+
+def test_a_text_model_takes_one_text(tmp_path: Path) -> None:
+    texts = ["good work", "bad work", "good food", "bad mood", "very good", "very bad"] * 3
+    native = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0] * 9)
+    by_joblib(native, tmp_path / "model.joblib")
+    project = adopted(tmp_path, tmp_path / "model.joblib")
+    prove.prove(project)
+    client = create_app(load_model(project / "model")).test_client()
+    for text in ("good", "a bad day", ""):
+        answer = client.post("/predict", json={"text": text}).json
+        assert answer is not None
+        assert answer["prediction"] == native.predict([text])[0]
+        assert list(answer["probabilities"].values()) == native.predict_proba([text])[0].tolist()
+
+
+def features_of(project: Path) -> dict[str, dict[str, Any]]:
+    document = json.loads((project / "model" / "features.json").read_text(encoding="utf-8"))
+    return {feature["name"]: feature for feature in document["features"]}
+
+
+def test_types_ranges_and_categories_come_from_the_sample(tmp_path: Path) -> None:
+    frame = MIXED.assign(**{"new1.1": MIXED["new1.1"].where(MIXED["new1.1"] != 5)})
+    by_joblib(mixed().fit(frame, MIXED_Y), tmp_path / "model.joblib")
+    frame.assign(target=MIXED_Y).to_csv(tmp_path / "sample.csv", index=False)
+    project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
+    assert features_of(project) == {
+        "Property/Area": {
+            "name": "Property/Area",
+            "type": "category",
+            "categories": ["Rural", "Semi urban", "Urban"],
+            "nullable": False,
+        },
+        'credit "limit"(%)': {
+            "name": 'credit "limit"(%)',
+            "type": "number",
+            "minimum": -1,
+            "maximum": 1,
+            "nullable": False,
+        },
+        "new1.1": {
+            "name": "new1.1",
+            "type": "number",
+            "minimum": 0,
+            "maximum": 119,
+            "nullable": True,
+        },
+        "日本": {"name": "日本", "type": "boolean", "nullable": False},
+    }
+
+
+def test_the_proof_completes_the_contract_from_what_the_model_takes(tmp_path: Path) -> None:
+    by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
+    MIXED.to_csv(tmp_path / "sample.csv", index=False)
+    project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
+    prove.prove(project)
+    after = features_of(project)
+    # The encoder ignores what it has not seen, and boosted trees take missing values.
+    assert after["Property/Area"]["strict"] is False
+    assert after["Property/Area"]["nullable"] is True
+    assert after["new1.1"]["nullable"] is True
+
+    strict = make_pipeline(
+        ColumnTransformer([("area", OneHotEncoder(), ["Property/Area"])], remainder="passthrough"),
+        LogisticRegression(),
+    )
+    by_joblib(strict.fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
+    project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
+    prove.prove(project)
+    after = features_of(project)
+    assert after["Property/Area"]["strict"] is True
+    assert after["new1.1"]["nullable"] is False
+
+
+def test_what_a_person_declares_wins_and_must_be_true(tmp_path: Path) -> None:
+    by_joblib(
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE, WINE_Y),
+        tmp_path / "model.joblib",
+    )
+    WINE.to_csv(tmp_path / "sample.csv", index=False)
+    names = [{"name": name} for name in WINE.columns]
+    names[0] |= {"unit": "%", "maximum": 20, "nullable": True}  # type: ignore[dict-item]
+    (tmp_path / "features.json").write_text(json.dumps(names))
+    project = adopted(
+        tmp_path,
+        tmp_path / "model.joblib",
+        sample_data="sample.csv",
+        features="features.json",
+    )
+    alcohol = features_of(project)["alcohol"]
+    assert (alcohol["unit"], alcohol["maximum"], alcohol["minimum"]) == ("%", 20, 11.03)
+    with pytest.raises(prove.Disproved, match="alcohol may be null, but the model fails"):
+        prove.prove(project)
+
+
+def test_a_model_that_changed_is_found_out(tmp_path: Path) -> None:
+    by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
+    project = adopted(tmp_path, tmp_path / "model.joblib")
+    prove.prove(project)
+    golden = project / "model" / "golden.json"
+    document = json.loads(golden.read_text())
+    document["predictions"][0]["prediction"] += 1e-6
+    golden.write_text(json.dumps(document))
+    with pytest.raises(prove.Disproved, match=r"1 values differ.*\[1\]\.prediction"):
+        prove.prove(project)
+
+
+# (answers, words of the message); the model takes the 13 features of the wine data by position
+REFUSED: list[tuple[dict[str, str], list[str]]] = [
+    ({}, ["takes 13 features", "names are not in the file"]),
+    ({"features": "a,b"}, ["takes 13 features, and 2 are named"]),
+    ({"sample_data": "with_target.csv"}, ["14 are named", "'kind' looks like the target"]),
+    ({"features": "with_target.csv"}, ["14 are named", "looks like the target"]),
+    ({"sample_data": "index.csv"}, ["14 are named"]),
+    (
+        {"features": ",".join(f"x{n}" for n in range(13)), "sample_data": "plain.csv"},
+        ["column 'x0'"],
+    ),
+    ({"sample_data": "plain.csv", "python_version": "3.10"}, ["no wheels for Python 3.10"]),
+    (
+        {"sample_data": "plain.csv", "transformers": "plain.csv"},
+        ["transformers cannot be used yet"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("answers", "words"), REFUSED)
+def test_features_that_do_not_fit_are_refused(
+    answers: dict[str, str], words: list[str], tmp_path: Path
+) -> None:
+    by_joblib(
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE.to_numpy(), WINE_Y),
+        tmp_path / "model.joblib",
+    )
+    WINE.to_csv(tmp_path / "plain.csv", index=False)
+    WINE.to_csv(tmp_path / "index.csv")
+    WINE.assign(kind=WINE_Y).to_csv(tmp_path / "with_target.csv", index=False)
+    with pytest.raises(WorkbenchError) as caught:
+        adopted(tmp_path, tmp_path / "model.joblib", **answers)
+    for word in words:
+        assert word in str(caught.value)
+    assert not (tmp_path / "project").exists()
+
+
+def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> None:
+    by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
+    names = ",".join(reversed(DIABETES.columns))
+    answers = Answers(
+        *("Name", "name", "About.", "model.joblib", tmp_path),
+        features=names,
+        python_version=PYTHON,
+    )
+    decided = adopt.decide(answers)
+    assert [f.name for f in decided.contract.features] == list(DIABETES.columns)
+    assert any("another order" in notice for notice in decided.notices)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("names.json", json.dumps(list(DIABETES.columns))),
+        ("objects.json", json.dumps([{"name": name} for name in DIABETES.columns])),
+        ("contract", json.dumps({"features": [{"name": name} for name in DIABETES.columns]})),
+        ("lines.txt", "\n".join(DIABETES.columns)),
+        ("commas.txt", ",".join(DIABETES.columns)),
+        ("header.csv", ",".join(DIABETES.columns) + "\n1,2,3,4,5,6,7,8,9,10\n"),
+        ("semicolons.csv", ";".join(DIABETES.columns) + "\n"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_features_answer_takes_every_form(
+    file: str, text: str, encoding: str, tmp_path: Path
+) -> None:
+    by_joblib(Ridge().fit(DIABETES.to_numpy(), DIABETES_Y), tmp_path / "model.joblib")
+    (tmp_path / file).write_text(text, encoding=encoding)
+    project = adopted(tmp_path, tmp_path / "model.joblib", features=file)
+    assert list(features_of(project)) == list(DIABETES.columns)
+
+
+def test_adopting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        adopted(
+            tmp_path / folder,
+            EXAMPLE / "model.joblib",
+            sample_data=str(EXAMPLE / "sample.csv"),
+            features=str(EXAMPLE / "features.json"),
+        )
+    one, two = (
+        {p.name: p.read_bytes() for p in (tmp_path / folder / "project").rglob("*") if p.is_file()}
+        for folder in ("one", "two")
+    )
+    assert one == two
+
+
+def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -> None:
+    by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
+    project = adopted(tmp_path, tmp_path / "model.joblib")
+    with pytest.raises(prove.Disproved, match="no sample was given: give sample_data"):
+        prove.prove(project)

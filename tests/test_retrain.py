@@ -1,0 +1,129 @@
+"""Retraining: another model file takes the place of the present one, in the project itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import EXAMPLE, environment, files, git
+from sklearn.linear_model import LogisticRegression
+
+
+def adopt(project: Path, *options: str) -> tuple[int, str]:
+    result = subprocess.run(
+        [sys.executable, "-m", "workbench", "adopt", *options],
+        cwd=project,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+def manifest(project: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((project / "model" / "manifest.json").read_text())
+    return document
+
+
+@pytest.fixture
+def retrained(tmp_path: Path) -> Path:
+    """The example's pipeline fitted to other rows, saved by the user under another name."""
+    frame = pd.read_csv(EXAMPLE / "sample.csv")
+    native = joblib.load(EXAMPLE / "model.joblib")
+    native.fit(frame.drop(columns="loan_status").head(300), frame["loan_status"].head(300))
+    path = tmp_path / "new.pkl"
+    joblib.dump(native, path)
+    return path
+
+
+def test_a_retrained_model_is_one_reviewable_change(loan_copy: Path, retrained: Path) -> None:
+    status, said = adopt(loan_copy, "--model", str(retrained))
+    assert status == 0, said
+    assert "Version 2" in said
+    assert manifest(loan_copy)["version"] == 2
+    assert (loan_copy / "model" / "model.pkl").read_bytes() == retrained.read_bytes()
+    changed = set(git(loan_copy, "status", "--porcelain").split())
+    assert changed == {"D", "M", "??"} | {
+        f"model/{name}" for name in ("model.joblib", "model.pkl", "manifest.json")
+    }
+
+
+def test_edits_of_the_contract_are_kept(loan_copy: Path, retrained: Path) -> None:
+    path = loan_copy / "model" / "features.json"
+    document = json.loads(path.read_text())
+    document["features"][0] |= {"description": "Mine", "maximum": 123456, "strict": True}
+    document["output"]["labels"] = {"N": "no", "Y": "yes"}
+    path.write_text(json.dumps(document))
+    status, said = adopt(loan_copy, "--model", str(retrained))
+    assert status == 0, said
+    after = json.loads(path.read_text())
+    assert after["features"][0]["description"] == "Mine"
+    assert after["features"][0]["maximum"] == 123456
+    assert after["output"]["labels"] == {"N": "no", "Y": "yes"}
+
+
+def test_requirements_of_ones_own_are_kept(loan_copy: Path, retrained: Path) -> None:
+    path = loan_copy / "requirements.in"
+    path.write_text(path.read_text() + "sentry-sdk>=2\n")
+    status, said = adopt(loan_copy, "--model", str(retrained))
+    assert status == 0, said
+    assert path.read_text().splitlines()[-1] == "sentry-sdk>=2"
+    assert path.read_text().count("scikit-learn") == 1
+
+
+def test_what_breaks_callers_is_refused_until_it_is_accepted(
+    loan_copy: Path, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
+    model = tmp_path / "other.joblib"
+    joblib.dump(LogisticRegression().fit(frame, ["A", "B"] * 20), model)
+    features = "--features", "applicant_income,age"
+    before = files(loan_copy)
+
+    status, said = adopt(loan_copy, "--model", str(model), *features)
+    assert status == 1
+    for sentence in (
+        "feature dependents is gone",
+        "feature age is new, and every row must have it",
+        "the classes were ['N', 'Y'], now ['A', 'B']",
+        "ACCEPT=breaking",
+    ):
+        assert sentence in said
+    assert files(loan_copy) == before
+
+    status, said = adopt(loan_copy, "--model", str(model), *features, "--accept", "breaking")
+    assert status == 0, said
+    assert manifest(loan_copy)["classes"] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "nowhere.pkl"], "there is no file"),
+        (["--model", "Makefile"], "model_path"),
+        (["--model", "model/model.joblib", "--sample", "Makefile"], "sample_data"),
+    ],
+)
+def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: str) -> None:
+    before = files(loan_copy)
+    status, said = adopt(loan_copy, *options)
+    assert status == 1
+    assert words in said
+    assert "Traceback" not in said
+    assert files(loan_copy) == before
+
+
+def test_the_file_in_the_project_can_be_adopted_again(loan_copy: Path) -> None:
+    status, said = adopt(loan_copy, "--model", "model/model.joblib")
+    assert status == 0, said
+    assert "the model file alone" in said
+    assert (loan_copy / "model" / "model.joblib").exists()

@@ -1,0 +1,260 @@
+"""The answers to the questions, as data, and what they alone show to be bad."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.contract import ContractError, did_you_mean, parse_contract, parse_feature
+from workbench.messages import WorkbenchError, listing
+from workbench.pins import HEROKU_PYTHONS
+from workbench.sample import read_header, read_text
+
+BUNDLED_EXAMPLE = "loan_model"
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
+TEMPLATE_MARK = re.compile(r"\{[#%{]")
+PYTHON_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+# Names of files that hold a list of features; anything else without a comma is one name.
+FEATURE_FILES = (".json", ".txt", ".csv")
+
+
+@dataclass(frozen=True)
+class FeaturesAnswer:
+    """What the user says about the features: as many fields of each as they like."""
+
+    features: tuple[Mapping[str, Any], ...] = ()
+    output: Mapping[str, Any] | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature["name"] for feature in self.features)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One field a question; paths are as the user typed them, relative to `folder`."""
+
+    project_name: str
+    project_slug: str
+    description: str
+    model_path: str
+    folder: Path
+    features: str = ""
+    sample_data: str = ""
+    transformers: str = ""
+    model_code: str = ""
+    trust: str = ""
+    python_version: str = "auto"
+    verify: bool = True
+    # What the command line gave before cookiecutter evaluated it as Jinja.
+    raw: Mapping[str, object] = field(default_factory=dict)
+
+    def path(self, answer: str) -> Path:
+        """Return the path that an answer means."""
+        return self.folder / Path(answer.strip()).expanduser()
+
+    @property
+    def model(self) -> Path:
+        return self.path(self.model_path)
+
+    @property
+    def sample(self) -> Path | None:
+        return self.path(self.sample_data) if self.sample_data.strip() else None
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        return _split(self.trust)
+
+
+def with_example(answers: Mapping[str, Any], example: Path) -> dict[str, Any]:
+    """Return the answers with the bundled example's files for its name."""
+    if answers["model_path"] != BUNDLED_EXAMPLE:
+        return dict(answers)
+    return {
+        **answers,
+        "model_path": str(example / "model.joblib"),
+        "features": answers["features"] or str(example / "features.json"),
+        "sample_data": answers["sample_data"] or str(example / "sample.csv"),
+    }
+
+
+def problems(answers: Answers) -> list[str]:
+    """Return one message for each answer that cannot be right."""
+    return [problem for check in _CHECKS for problem in check(answers)]
+
+
+def read_features(answers: Answers) -> FeaturesAnswer:
+    """Read the features answer: a file, or names. Raises WorkbenchError."""
+    answer = answers.features.strip()
+    if not answer:
+        return FeaturesAnswer()
+    path = answers.path(answer)
+    if _is_file(path):
+        return _from_file(path)
+    named_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
+    if named_file and "," not in answer:
+        raise WorkbenchError(
+            f"features: there is no file {path}; give the path of a file, or names with commas."
+        )
+    return _from_names(_split(answer), "features")
+
+
+def _from_file(path: Path) -> FeaturesAnswer:
+    text = read_text(path)
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise WorkbenchError(f"features: {path} is not valid JSON: {error}.") from None
+        return _from_json(document, path)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if path.suffix.lower() == ".csv" or (len(lines) == 1 and "," in lines[0]):
+        return _from_names(tuple(read_header(path)), str(path))
+    return _from_names(tuple(lines), str(path))
+
+
+def _from_json(document: object, path: Path) -> FeaturesAnswer:
+    """Take a list of names, a list of features, or a contract; a mixed list is fine too."""
+    output = None
+    if isinstance(document, dict):
+        try:
+            contract = parse_contract(document)
+        except ContractError as error:
+            raise WorkbenchError([f"features: {path}: {p}." for p in error.problems]) from None
+        output = contract.output.to_json()
+        document = document["features"]
+    found: list[Mapping[str, Any]] = []
+    wrong: list[str] = []
+    for number, entry in enumerate(document if isinstance(document, list) else [], start=1):
+        feature = {"name": entry} if isinstance(entry, str) else entry
+        try:
+            parse_feature(feature)
+        except ContractError as error:
+            wrong += [f"features: {path}: feature {number}: {p}." for p in error.problems]
+        else:
+            found.append(feature)
+    if wrong:
+        raise WorkbenchError(wrong)
+    names = _from_names(tuple(feature["name"] for feature in found), str(path))
+    assert len(names.features) == len(found)
+    return FeaturesAnswer(tuple(found), output)
+
+
+def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
+    if not names or "" in names:
+        raise WorkbenchError(f"features: {source} has an empty name; each feature needs one.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise WorkbenchError(f"features: {source} names {listing(repeated)} more than once.")
+    return FeaturesAnswer(tuple({"name": name} for name in names))
+
+
+def _split(answer: str) -> tuple[str, ...]:
+    """Split at commas; a name that holds one is written in double quotes."""
+    if not answer.strip():
+        return ()
+    row = next(csv.reader([answer], skipinitialspace=True))
+    return tuple(item.strip() for item in row)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return False
+
+
+def _check_jinja(answers: Answers) -> Iterator[str]:
+    for name, value in answers.raw.items():
+        if isinstance(value, str) and TEMPLATE_MARK.search(value):
+            yield (
+                f"{name}: {value!r} holds a template expression, which cookiecutter evaluates; "
+                "give plain text."
+            )
+
+
+def _check_name(answers: Answers) -> Iterator[str]:
+    for name in ("project_name", "description"):
+        value: str = getattr(answers, name)
+        if not value.strip():
+            yield f"{name} is empty; give one line of text."
+        elif not value.isprintable():
+            yield f"{name}: {value!r} has line breaks or control characters; give one line of text."
+        elif len(value) > 300:
+            yield f"{name} has {len(value)} characters; give at most 300."
+
+
+def _check_slug(answers: Answers) -> Iterator[str]:
+    if not SLUG.fullmatch(answers.project_slug):
+        yield (
+            f"project_slug: {answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 "
+            "small letters, digits and dashes, a letter first and no dash last."
+        )
+
+
+def _check_model(answers: Answers) -> Iterator[str]:
+    path = answers.model
+    if not answers.model_path.strip():
+        yield "model_path is empty; give the path of the model file."
+    elif not path.exists():
+        yield f"model_path: there is no file {path}; give the path of the model file."
+
+
+def _check_features(answers: Answers) -> Iterator[str]:
+    try:
+        read_features(answers)
+    except WorkbenchError as error:
+        yield from error.problems
+
+
+def _check_sample(answers: Answers) -> Iterator[str]:
+    if answers.sample is None:
+        return
+    if not _is_file(answers.sample):
+        yield f"sample_data: there is no file {answers.sample}; give the path of a CSV file."
+        return
+    try:
+        read_header(answers.sample)
+    except WorkbenchError as error:
+        yield from (f"sample_data: {problem}" for problem in error.problems)
+
+
+def _check_files_beside(answers: Answers) -> Iterator[str]:
+    for name in ("transformers", "model_code"):
+        for answer in _split(getattr(answers, name)):
+            if not _is_file(answers.path(answer)):
+                yield f"{name}: there is no file {answers.path(answer)}."
+
+
+def _check_trust(answers: Answers) -> Iterator[str]:
+    for name in answers.trusted:
+        if not PYTHON_NAME.fullmatch(name):
+            yield f"trust: {name!r} is not a full name such as package.module.Class."
+
+
+def _check_python(answers: Answers) -> Iterator[str]:
+    version = answers.python_version
+    if version != "auto" and version not in HEROKU_PYTHONS:
+        known = ["auto", *HEROKU_PYTHONS]
+        yield (
+            f"python_version: Heroku does not run {version!r}; give one of {', '.join(known)}"
+            f"{did_you_mean(version, known)}."
+        )
+
+
+_CHECKS = (
+    _check_jinja,
+    _check_name,
+    _check_slug,
+    _check_model,
+    _check_features,
+    _check_sample,
+    _check_files_beside,
+    _check_trust,
+    _check_python,
+)

@@ -1,0 +1,110 @@
+"""Requirements: what adopt writes offline, and the locks with hashes that uv makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench import project as files
+from workbench.environment import find_python, find_uv, install_uv, run
+from workbench.messages import WorkbenchError
+from workbench.pins import Pins
+
+SOURCE = Path("requirements.in")
+LOCK = Path("requirements.txt")
+TEST_LOCK = Path("requirements-test.txt")
+# What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
+PLATFORM = "x86_64-manylinux_2_28"
+MODEL_LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
+
+_HEAD = """\
+# What the service needs: the model's libraries as its file says, and Flask and gunicorn.
+# Lines of your own are kept. `make lock` turns this file into requirements.txt.
+"""
+_MARK = "# requirements.in sha256: "
+
+
+def requirements_in(pins: Pins, previous: str = "") -> str:
+    """Return requirements.in; lines that a person added to the previous one stay."""
+    # A library that only the model before needed leaves with it.
+    written = {*pins.bounds, *MODEL_LIBRARIES}
+    own = [
+        line
+        for line in previous.splitlines()
+        if line.strip() and line not in _HEAD.splitlines() and _name(line) not in written
+    ]
+    needed = [f"{name}{bound}" for name, bound in pins.bounds.items()]
+    return _HEAD + "".join(f"{line}\n" for line in [*needed, *own])
+
+
+def _name(line: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", line.strip())
+    return re.sub(r"[-_.]+", "-", found.group().lower()) if found else ""
+
+
+def unlocked(pins: Mapping[str, str]) -> str:
+    """Return exact pins without hashes: what is known without the network."""
+    head = "# Exact, but not locked yet: run `make lock` before the push.\n"
+    return head + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))
+
+
+def is_current(project: Path) -> bool:
+    """Tell whether both locks were made from requirements.in as it is now."""
+    mark = _mark(project)
+    return all(mark in (project / name).read_text("utf-8") for name in (LOCK, TEST_LOCK))
+
+
+def _mark(project: Path) -> str:
+    return _MARK + hashlib.sha256((project / SOURCE).read_bytes()).hexdigest()
+
+
+def lock(project: Path) -> None:
+    """Replace both requirements files by full locks with hashes. Raises WorkbenchError.
+
+    The versions that stand there now are kept wherever they still fit, so a lock adds hashes and
+    what is missing, and moves nothing without a reason.
+    """
+    version = files.python_version(project)
+    python = find_python(version)
+    uv = find_uv(project)
+    if uv is None:
+        helper = python or find_python("3.12") or find_python("3.11")
+        if helper is None:
+            raise WorkbenchError(f"Locking needs uv, or Python {version} to install it with.")
+        uv = install_uv(project, helper)
+    mark = _mark(project)
+    tests = (project / TEST_LOCK).read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        target, test_target = Path(folder) / LOCK, Path(folder) / TEST_LOCK
+        shutil.copyfile(project / LOCK, target)
+        shutil.copyfile(project / TEST_LOCK, test_target)
+        test_source = Path(folder) / "tests.in"
+        test_source.write_text("".join(f"{line}\n" for line in _direct(tests)), encoding="utf-8")
+        compile_ = [
+            *(str(uv), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
+            *("--generate-hashes", "--only-binary", ":all:"),
+            *("--python-version", version, "--python-platform", PLATFORM),
+            *(("--python", str(python)) if python else ()),
+        ]
+        what = "Resolving requirements.in"
+        run([*compile_, "--output-file", target, project / SOURCE], what=what)
+        compile_ += ["--constraint", str(target), "--output-file", str(test_target)]
+        run([*compile_, test_source], what="Resolving the test requirements")
+        head = f"# Locked by `make lock` for Python {version} on {PLATFORM}.\n{mark}\n"
+        for name, made in ((LOCK, target), (TEST_LOCK, test_target)):
+            files.write(project / name, head + made.read_text(encoding="utf-8"))
+
+
+def _direct(lock_text: str) -> list[str]:
+    """Return the exact pins of a requirements file, without hashes."""
+    return re.findall(r"^[A-Za-z0-9._-]+==[^\s;\\]+(?: *;[^\\\n]*)?", lock_text, re.M)
+
+
+def versions(project: Path) -> dict[str, str]:
+    """Return the exact version of each distribution in requirements.txt."""
+    text = (project / LOCK).read_text(encoding="utf-8")
+    return dict(pin.split(";")[0].strip().split("==") for pin in _direct(text))

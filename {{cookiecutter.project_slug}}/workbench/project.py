@@ -1,0 +1,60 @@
+"""The files of the project that the workbench reads and writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.messages import WorkbenchError
+
+MODEL = Path("model")
+FEATURES = MODEL / "features.json"
+MANIFEST = MODEL / "manifest.json"
+GOLDEN = MODEL / "golden.json"
+PYTHON_VERSION = Path(".python-version")
+
+
+def dumps(document: Mapping[str, Any]) -> str:
+    """Return JSON with a feature or a row a line: people read and edit it, and read its diffs."""
+    members = (f" {_dump(name)}: {_member(value)}" for name, value in document.items())
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return "[\n" + ",\n".join(f"  {_dump(item)}" for item in value) + "\n ]"
+    return _dump(value)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of the project. Raises WorkbenchError."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WorkbenchError(
+            f"{path} is missing; run make adopt, or restore it from git."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(f"{path} cannot be read ({error}); restore it from git.") from None
+    if not isinstance(document, dict):
+        raise WorkbenchError(f"{path} is not a JSON object; restore it from git.")
+    return document
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.new")
+    staged.write_bytes(content.encode() if isinstance(content, str) else content)
+    staged.replace(path)
+
+
+def python_version(project: Path) -> str:
+    """Return the Python that the project is for, such as "3.13"."""
+    return (project / PYTHON_VERSION).read_text(encoding="utf-8").strip()

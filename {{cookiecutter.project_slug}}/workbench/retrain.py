@@ -1,0 +1,88 @@
+"""Retrain: put another model file in the place of the present one, as one reviewable change."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from service.contract import Contract, ContractError, read_contract
+from workbench import adopt as adoption
+from workbench import project as files
+from workbench.answers import Answers, problems
+from workbench.messages import WorkbenchError, bullets
+
+
+def adopt(project: Path, options: argparse.Namespace) -> str:
+    """Adopt another model file; return what changed. Raises WorkbenchError, writing nothing."""
+    previous = files.read_json(project / files.MANIFEST)
+    try:
+        before = read_contract(project / files.FEATURES)
+    except ContractError as error:
+        raise WorkbenchError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
+    answers = Answers(
+        project_name=previous["title"],
+        project_slug=previous["name"],
+        description=previous["description"],
+        model_path=options.model,
+        folder=Path.cwd(),
+        features=options.features or str(project / files.FEATURES),
+        sample_data=options.sample,
+        transformers=options.transformers,
+        model_code=options.code,
+        trust=options.trust,
+    )
+    if wrong := problems(answers):
+        raise WorkbenchError(wrong)
+    decided = adoption.decide(answers, previous)
+    changed = list(changes(before, decided.contract, previous, decided.manifest))
+    breaking = [sentence for breaks, sentence in changed if breaks]
+    if breaking and options.accept != "breaking":
+        raise WorkbenchError(
+            [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
+        )
+    adoption.write(decided, project)
+    said = bullets([*decided.notices, *(sentence for _, sentence in changed)])
+    return (
+        f"{decided.summary()}\nVersion {decided.manifest['version']}. What changed:\n"
+        f"{said or '  - the model file alone'}\nNext: make verify, git diff, git commit."
+    )
+
+
+def changes(
+    before: Contract, after: Contract, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[tuple[bool, str]]:
+    """Yield what differs for callers, each with whether it breaks them."""
+    was = {feature.name: feature for feature in before.features}
+    now = {feature.name: feature for feature in after.features}
+    for name in was:
+        if name not in now:
+            yield True, f"feature {name} is gone"
+    for name, feature in now.items():
+        if name not in was:
+            yield True, f"feature {name} is new, and every row must have it"
+            continue
+        earlier = was[name]
+        if feature.type != earlier.type:
+            yield True, f"feature {name} was a {earlier.type} and is a {feature.type}"
+        if earlier.nullable and not feature.nullable:
+            yield True, f"feature {name} may not be null any more"
+        lost = [c for c in earlier.categories or () if c not in (feature.categories or ())]
+        if feature.closed and lost:
+            yield True, f"feature {name} has lost the categories {', '.join(map(str, lost))}"
+        gained = [c for c in feature.categories or () if c not in (earlier.categories or ())]
+        if earlier.categories and gained:
+            yield False, f"feature {name} has the new categories {', '.join(map(str, gained))}"
+    for key, what in (("task", "the task was"), ("classes", "the classes were")):
+        if old[key] != new[key]:
+            yield True, f"{what} {old[key]}, now {new[key]}"
+    if old["estimator"] != new["estimator"]:
+        yield False, f"the estimator was {old['estimator']} and is {new['estimator']}"
+    for name in sorted({*old["libraries"], *new["libraries"]}):
+        one, other = old["libraries"].get(name, "none"), new["libraries"].get(name, "none")
+        if one != other:
+            yield False, f"{name} was {one} and is {other}"
+    sizes = old["model"]["bytes"], new["model"]["bytes"]
+    if sizes[0] != sizes[1]:
+        yield False, f"the model file had {sizes[0]:,} bytes and has {sizes[1]:,}"

@@ -1,0 +1,67 @@
+"""Smoke: send the goldens to a deployed service and compare its answers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from service.golden import differences, read_golden
+from workbench import project as files
+from workbench.messages import WorkbenchError
+
+# The platform's router answers by itself after 30 s.
+TIMEOUT = 35
+
+
+def smoke(project: Path, url: str) -> str:
+    """Return what was shown. Raises WorkbenchError saying what differs."""
+    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        raise WorkbenchError(
+            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com"
+        )
+    golden = read_golden(project / files.GOLDEN)
+    if golden is None:
+        raise WorkbenchError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
+    manifest = files.read_json(project / files.MANIFEST)
+    answer = _post(url.rstrip("/") + "/predict", {"rows": golden.rows})
+    served = answer.get("model")
+    own = {"name": manifest["name"], "version": manifest["version"]}
+    if served != own:
+        raise WorkbenchError(
+            f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
+        )
+    found = differences(golden.predictions, answer.get("predictions"))
+    if found:
+        raise WorkbenchError([f"{url} answers differently from model/golden.json:", *found[:10]])
+    return (
+        f"{url} reproduces all {len(golden.rows)} recorded predictions of version {own['version']}."
+    )
+
+
+def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        said = error.read(2000).decode("utf-8", "replace")
+        raise WorkbenchError(f"{url} answers {error.code}: {said}") from None
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(f"{url} cannot be asked: {error}") from None
+    if not isinstance(answer, dict):
+        raise WorkbenchError(f"{url} does not answer as this service does; is it another one?")
+    return answer
+
+
+def curl(project: Path, address: str) -> str:
+    """Return a curl line with a real row, ready to paste."""
+    row = files.read_json(project / files.MANIFEST)["examples"][0]
+    body = shlex.quote(json.dumps(row, ensure_ascii=False))
+    return f"curl {address}/predict -H 'Content-Type: application/json' -d {body}"
