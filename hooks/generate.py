@@ -1,0 +1,118 @@
+"""What cookiecutter's hooks do: check the answers, adopt, verify, commit, say what is next."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from workbench import adopt, verify
+from workbench import project as files
+from workbench.answers import Answers, problems, with_example
+from workbench.environment import environ
+from workbench.messages import WorkbenchError, bullets
+from workbench.smoke import curl
+
+
+def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> Answers:
+    """Make the answers from cookiecutter's context."""
+    given = with_example(context, Path(context["__example"]))
+    names = {field.name for field in fields(Answers)} & set(context)
+    return Answers(
+        **{name: given[name] for name in names}, folder=Path(context["__folder"]), raw=raw or {}
+    )
+
+
+def refusals(
+    context: Mapping[str, Any], raw: Mapping[str, Any], template: Path, project: Path
+) -> str:
+    """Return what is wrong with the answers and the target, as a list for the terminal."""
+    answers = read_answers(context, raw)
+    if _by_cruft(context) and not answers.model.exists():
+        return ""
+    document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    typed = {name: value for name, value in raw.items() if value != document.get(name)}
+    found = problems(replace(answers, raw=typed))
+    if any(project.iterdir()):
+        found.append(
+            f"The folder {project} is not empty; it is left as it is. Choose another name."
+        )
+    return bullets(found)
+
+
+def generate(context: Mapping[str, Any], project: Path) -> str:
+    """Adopt, verify and commit in a freshly rendered project; return the last lines.
+
+    Raises WorkbenchError, on which cookiecutter removes the project.
+    """
+    answers = read_answers(context)
+    cruft = _by_cruft(context)
+    if cruft and not answers.model.exists():
+        return f"{answers.model} is not here, so no model was adopted: run make adopt MODEL=…"
+    decided = adopt.decide(answers)
+    adopt.write(decided, project)
+    lines = [f"Note: {notice}" for notice in decided.notices]
+    if cruft:
+        lines.append("Left to you: make verify, git init, git add --all, git commit.")
+    else:
+        lines += _verified(project) if answers.verify else ["Not verified, as asked."]
+        lines += _commit(project, f"Serve {decided.manifest['estimator']}")
+    steps = [
+        f"cd {project.name}",
+        *(["make verify"] if not files.read_json(project / files.MANIFEST)["verified"] else []),
+        "make run",
+        curl(project, "http://localhost:8000"),
+        f"heroku create {project.name} && git push heroku main",
+    ]
+    return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])
+
+
+def _by_cruft(context: Mapping[str, Any]) -> bool:
+    """Tell whether cruft renders: for its updates it does so again, only to compare templates.
+
+    So a model file that has moved since is no error, and there is nothing to verify or commit.
+    """
+    return "_repo_dir" not in context
+
+
+def _verified(project: Path) -> list[str]:
+    print("Installing the pinned libraries and proving the model …", flush=True)
+    try:
+        return [verify.verify(project)]
+    except verify.Unavailable as error:
+        return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
+
+
+def _commit(project: Path, message: str) -> list[str]:
+    """Make a repository on main with one commit; return what is left to the user."""
+    try:
+        _git(project, "init", "--quiet")
+        _git(project, "symbolic-ref", "HEAD", "refs/heads/main")
+        _git(project, "add", "--all")
+    except (OSError, WorkbenchError) as error:
+        return [f"No repository was made ({error}). Run: git init && git add --all && git commit"]
+    try:
+        _git(project, "commit", "--quiet", "--message", message)
+    except WorkbenchError as error:
+        return [
+            f"All files are staged, but git did not commit: {error}",
+            f"When that is mended, run: git -C {project.name} commit --message '{message}'",
+        ]
+    return []
+
+
+def _git(project: Path, *arguments: str) -> None:
+    result = subprocess.run(
+        ["git", *arguments],
+        cwd=project,
+        env=environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise WorkbenchError(result.stderr.strip() or result.stdout.strip())

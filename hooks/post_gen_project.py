@@ -1,0 +1,21 @@
+"""Adopt the model, verify it if asked, commit, and say what is next."""
+
+import json
+import sys
+from pathlib import Path
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+# This runs in the new project, whose own workbench does the work.
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(Path(ANSWERS["__example"]).parent.parent / "hooks"), str(Path.cwd())]
+
+from generate import generate  # noqa: E402
+from workbench.messages import WorkbenchError, bullets  # noqa: E402
+
+try:
+    print(generate(ANSWERS, Path.cwd()))
+except WorkbenchError as error:
+    sys.exit(
+        "\nThe model was not adopted, and nothing was left behind:\n" + bullets(error.problems)
+    )

@@ -1,0 +1,21 @@
+"""Refuse what the answers alone show to be bad, all at once, before anything is written."""
+
+import json
+import sys
+from pathlib import Path
+
+# Answers are data: nothing of them is ever part of this program.
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+# What was typed, before cookiecutter evaluated it; cruft does not hand it on.
+RAW = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
+
+TEMPLATE = Path(ANSWERS["__example"]).parent.parent
+# The template folder must stay as it is: cookiecutter copies all of it into the project.
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TEMPLATE / "hooks"), str(next(TEMPLATE.glob("*cookiecutter.project_slug*")))]
+
+from generate import refusals  # noqa: E402
+
+problems = refusals(ANSWERS, RAW, TEMPLATE, Path.cwd())
+if problems:
+    sys.exit("\nNothing was made, because of these answers:\n" + problems)

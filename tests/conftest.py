@@ -1,0 +1,118 @@
+"""Baking: every project in these tests is rendered by the real cookiecutter in a child process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# cookiecutter copies whatever lies in the template folder into the user's project.
+sys.dont_write_bytecode = True
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+EXAMPLE = ROOT / "examples" / "loan_model"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return an environment in which nothing of the developer's own settings is left."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "COOKIECUTTER"))}
+    clean = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "NO_COLOR": "1"}
+    return {**kept, **clean, **IDENTITY, "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+@dataclass(frozen=True)
+class Bake:
+    """What came of one run of cookiecutter."""
+
+    folder: Path
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def project(self) -> Path:
+        (project,) = (path for path in self.folder.iterdir() if path.is_dir())
+        return project
+
+    @property
+    def message(self) -> str:
+        """What we said, without the traceback that cookiecutter prints behind it."""
+        return self.errors.split("ERROR:")[0].split("Stopping generation")[0]
+
+
+def bake(folder: Path, *options: str, env: Mapping[str, str] | None = None, **answers: Any) -> Bake:
+    """Run cookiecutter in a folder; without `verify` in the answers nothing is installed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = {"verify": "false", **answers}
+    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *options]
+    result = subprocess.run(
+        [*command, *(f"{name}={value}" for name, value in answers.items())],
+        cwd=folder,
+        env=env or environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Bake(folder, result.returncode, result.stdout, result.stderr)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a project by name, without git's own and what git ignores."""
+    ignored = {".git", ".venv", ".tools", "__pycache__"}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not ignored & set(path.relative_to(folder).parts)
+    }
+
+
+def git(project: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=project,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@pytest.fixture(scope="session")
+def loan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loan example, rendered once and not verified. Read it, do not change it."""
+    result = bake(tmp_path_factory.mktemp("loan"), python_version=PYTHON)
+    assert result.status == 0, result.errors
+    return result.project
+
+
+@pytest.fixture
+def loan_copy(loan: Path, tmp_path: Path) -> Path:
+    """A copy of the loan example to change."""
+    copy = tmp_path / loan.name
+    shutil.copytree(loan, copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def verified(tmp_path_factory: pytest.TempPathFactory) -> Bake:
+    """The loan example, rendered once and verified: locked, installed, proven."""
+    result = bake(tmp_path_factory.mktemp("verified"), verify="true", python_version=PYTHON)
+    assert result.status == 0, result.errors
+    return result

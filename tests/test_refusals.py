@@ -1,0 +1,112 @@
+"""Bad answers: all problems at once, a status that is not 0, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import EXAMPLE, bake
+
+# (answers, words of the message)
+REFUSED: list[tuple[dict[str, Any], list[str]]] = [
+    ({"project_slug": "Loan"}, ["project_slug", "'Loan'", "small letters"]),
+    ({"project_slug": "1loan"}, ["project_slug", "a letter first"]),
+    ({"project_slug": "loan-"}, ["project_slug", "no dash last"]),
+    ({"project_slug": "l" * 31}, ["project_slug", "2 to 30"]),
+    ({"project_slug": "../x"}, ["project_slug"]),
+    ({"project_name": "Loan\napproval", "project_slug": "loan"}, ["project_name", "one line"]),
+    ({"project_name": " ", "project_slug": "loan"}, ["project_name is empty"]),
+    ({"project_name": "{{ 7*7 }}", "project_slug": "loan"}, ["project_name", "{{ 7*7 }}"]),
+    ({"description": "{% if 1 %}x{% endif %}"}, ["description", "template expression"]),
+    ({"description": "a\tb"}, ["description", "control characters"]),
+    ({"model_path": "nowhere.pkl"}, ["model_path", "there is no file", "nowhere.pkl"]),
+    ({"model_path": ""}, ["model_path is empty"]),
+    ({"model_path": "."}, ["model_path", "is a folder"]),
+    ({"features": "nowhere.json"}, ["features", "there is no file", "nowhere.json"]),
+    ({"features": "broken.json"}, ["features", "not valid JSON"]),
+    ({"features": "wrong.json"}, ["features", 'unknown member "typ"; did you mean type?']),
+    ({"features": "a,b,a"}, ["features", "names a more than once"]),
+    ({"features": "a,,b"}, ["features", "empty name"]),
+    ({"features": "only_one"}, ["no feature 'only_one'", "'applicant_income' is missing"]),
+    ({"sample_data": "nowhere.csv"}, ["sample_data", "there is no file"]),
+    ({"sample_data": "empty.csv"}, ["sample_data", "is empty"]),
+    ({"sample_data": "header.csv"}, ["has a header and no rows"]),
+    ({"sample_data": "ragged.csv"}, ["line 3 has 1 cells and the header has 2"]),
+    ({"sample_data": "twice.csv"}, ["several columns called 'a'"]),
+    ({"sample_data": "binary.csv"}, ["is not a text file"]),
+    ({"transformers": "nowhere.pkl"}, ["transformers", "there is no file"]),
+    ({"model_code": "nowhere.py"}, ["model_code", "there is no file"]),
+    ({"trust": "not a name"}, ["trust", "'not a name'"]),
+    ({"python_version": "2.7"}, ["python_version", "'2.7'", "3.14"]),
+    ({"python_version": "3.10"}, ["python_version", "scikit-learn 1.9.1", "3.11"]),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as a user has it, with files that are wrong in different ways."""
+    contents = {
+        "broken.json": b'["a", ',
+        "wrong.json": json.dumps([{"name": "a", "typ": "number"}]).encode(),
+        "empty.csv": b"",
+        "header.csv": b"a,b\n",
+        "ragged.csv": b"a,b\n1,2\n3\n",
+        "twice.csv": b"a,a\n1,2\n",
+        "binary.csv": b"\x00\x01\x02",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("answers", "words"), REFUSED, ids=lambda value: str(value)[:40])
+def test_a_bad_answer_is_refused(answers: dict[str, Any], words: list[str], folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    result = bake(folder, **answers)
+    assert result.status != 0
+    for word in words:
+        assert word in result.message, result.errors
+    assert "Traceback" not in result.message
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_all_bad_answers_are_reported_at_once(folder: Path) -> None:
+    result = bake(
+        folder,
+        project_slug="Bad Slug",
+        model_path="nowhere.pkl",
+        features="broken.json",
+        sample_data="nowhere.csv",
+        python_version="9.9",
+    )
+    assert result.status != 0
+    assert result.message.count("\n  - ") == 5, result.errors
+    assert not (folder / "Bad Slug").exists()
+
+
+def test_all_problems_of_the_model_are_reported_at_once(folder: Path) -> None:
+    names = json.dumps(["applicant_incme", *[f"x{n}" for n in range(8)]])
+    (folder / "names.json").write_text(names)
+    result = bake(folder, features="names.json", python_version="3.10")
+    assert result.status != 0
+    assert "'applicant_incme'; did you mean applicant_income?" in result.message
+    assert "has no wheels for Python 3.10" in result.message
+
+
+def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "loan-approval").mkdir()
+    (tmp_path / "loan-approval" / "precious").write_text("mine")
+    for options in ([], ["--overwrite-if-exists"]):
+        result = bake(tmp_path, *options)
+        assert result.status != 0
+        assert [path.name for path in (tmp_path / "loan-approval").iterdir()] == ["precious"]
+    assert "is not empty" in result.message
+
+
+def test_paths_are_those_of_the_folder_in_which_the_user_typed(tmp_path: Path) -> None:
+    (tmp_path / "my model.PKL").write_bytes((EXAMPLE / "model.joblib").read_bytes())
+    result = bake(tmp_path, model_path="my model.PKL", project_slug="mine")
+    assert result.status == 0, result.errors
+    assert (result.project / "model" / "model.pkl").exists()
