@@ -1,0 +1,54 @@
+# Each target sets itself up: Python 3.11 or later, git and make are all that is needed.
+PYTHON ?= python3
+DEV = .venv/.complete
+DEMO = .demo
+
+.PHONY: help test fast lint demo stop lock clean
+
+help:
+	@grep -E '^# make' Makefile | cut -c3-
+
+# make demo     render the loan example into .demo/, verify it, serve it and ask it once
+demo: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tools/demo.py $(DEMO)
+
+# make stop     end the service that make demo started
+stop:
+	$(PYTHON) tools/demo.py $(DEMO) --stop
+
+# make test     all tests of the template; renders projects and runs their tests too
+test: $(DEV) lint
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n 2
+
+# make fast     the tests that install nothing
+fast: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -m "not slow"
+
+# make lint     ruff and mypy, on the template folder in place too
+lint: $(DEV)
+	.venv/bin/ruff format --check --no-cache .
+	.venv/bin/ruff check --no-cache .
+	.venv/bin/mypy hooks tools local_extensions.py
+	cd '{{cookiecutter.project_slug}}' && ../.venv/bin/mypy --cache-dir ../.mypy_cache .
+
+# make lock     lock requirements-dev.txt anew
+lock: $(DEV)
+	.venv/bin/uv pip compile requirements-dev.in --output-file requirements-dev.txt --upgrade \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
+		--custom-compile-command "make lock"
+
+# make clean    remove what the other targets made
+clean: stop
+	rm -rf .venv $(DEMO) .mypy_cache
+
+# The interpreter behind $(PYTHON): that may be the very .venv which is made anew.
+$(DEV): requirements-dev.txt examples/loan_model/requirements.txt
+	@$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'make needs Python 3.11 or later: make PYTHON=python3.12 …')"
+	base="$$($(PYTHON) -c 'import os, sys; print(os.path.realpath(sys.executable))')"; rm -rf .venv; \
+	if command -v uv >/dev/null; then \
+		uv venv --quiet --python "$$base" .venv && \
+		uv pip install --quiet --python .venv -r requirements-dev.txt; \
+	else \
+		"$$base" -m venv .venv && .venv/bin/python -m pip install --quiet -r requirements-dev.txt; \
+	fi
+	touch $(DEV)

@@ -1,0 +1,123 @@
+"""Show the main job end to end: render the loan example, verify it, serve it, ask it once.
+
+The service goes on in the background, so that the curl line works when pasted;
+`python tools/demo.py FOLDER --stop` ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+BOOT_SECONDS = 60
+
+
+def main(folder: Path) -> None:
+    project = folder / "loan-approval"
+    stop(folder)
+    if (project / "model" / "golden.json").exists():
+        print(f"{project} is rendered and verified already; make clean starts over.")
+    else:
+        render(folder)
+    port = free_port()
+    server = serve(folder, project, port)
+    address = f"http://localhost:{port}"
+    wait_until_ready(server, address, folder)
+    ask(project, port, address)
+    print(f"The service goes on in {project.name}/ (log: {folder / 'log'}). End it: make stop")
+
+
+def stop(folder: Path) -> None:
+    """End the service of the demo before, if it still runs."""
+    pid_file = folder / "pid"
+    if not pid_file.exists():
+        return
+    pid = pid_file.read_text()
+    # The number may be another process's by now, so ask what it is before it is ended.
+    asked = subprocess.run(
+        ["ps", "-p", pid, "-o", "args="], capture_output=True, text=True, check=False
+    )
+    if "gunicorn" in asked.stdout:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)
+    pid_file.unlink()
+
+
+def render(folder: Path) -> None:
+    """Run cookiecutter as a user would."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
+    if subprocess.run(command, cwd=folder, check=False).returncode:
+        sys.exit(1)
+
+
+def free_port() -> int:
+    """Return PORT, or 8000, or any port where something else has taken that one."""
+    wanted = os.environ.get("PORT")
+    for port in [int(wanted)] if wanted else [8000, 0]:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("0.0.0.0", port))
+            return int(probe.getsockname()[1])
+    sys.exit(f"PORT={wanted} is taken; choose another.")
+
+
+def serve(folder: Path, project: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the service as `make run` does, apart from this terminal."""
+    command = [".venv/bin/python", "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=project,
+            env={**os.environ, "PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    (folder / "pid").write_text(str(server.pid))
+    return server
+
+
+def wait_until_ready(server: subprocess.Popen[bytes], address: str, folder: Path) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/ready", timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    stop(folder)
+    sys.exit(f"The service is not ready. It said:\n{(folder / 'log').read_text()}")
+
+
+def ask(project: Path, port: int, address: str) -> None:
+    """Print a curl line and the answer to it; the machine may have no curl itself."""
+    command = [sys.executable, "-m", "workbench", "curl"]
+    environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    line = subprocess.check_output(command, cwd=project, env=environment, text=True).strip()
+    body = shlex.split(line)[-1]
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/predict", body.encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
+        answer = response.read().decode()
+    print(f"\nThe service is at {address}\n\n{line}\n{answer}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[2:] == ["--stop"]:
+        stop(Path(sys.argv[1]).resolve())
+    else:
+        main(Path(sys.argv[1]).resolve())
