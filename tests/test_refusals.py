@@ -86,6 +86,23 @@ def test_all_bad_answers_are_reported_at_once(folder: Path) -> None:
     assert not (folder / "Bad Slug").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['a"b', "a'b", "a\nb", "$(touch pwned)", "`touch pwned`", "../a", "~/a", "{{7*7}}", "日本"],
+)
+def test_hostile_text_is_refused_where_a_path_or_a_name_is_asked_for(
+    text: str, folder: Path
+) -> None:
+    paths = ("model_path", "sample_data", "transformers", "model_code")
+    asked = (*paths, "trust", "python_version")
+    result = bake(folder, **dict.fromkeys(asked, text))
+    assert "  - project_slug: " in bake(folder, project_slug=text).message
+    assert result.status != 0
+    for question in asked:
+        assert f"  - {question}: " in result.message, result.errors
+    assert not list(folder.rglob("pwned"))
+
+
 def test_all_problems_of_the_model_are_reported_at_once(folder: Path) -> None:
     names = json.dumps(["applicant_incme", *[f"x{n}" for n in range(8)]])
     (folder / "names.json").write_text(names)

@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-BOOT_SECONDS = 60
+BOOT_SECONDS, STOP_SECONDS = 60, 25
 
 
 def main(folder: Path) -> None:
@@ -39,19 +39,23 @@ def main(folder: Path) -> None:
 
 
 def stop(folder: Path) -> None:
-    """End the service of the demo before, if it still runs."""
+    """End the service of the demo before, if it still runs, and wait until it is gone."""
     pid_file = folder / "pid"
     if not pid_file.exists():
         return
     pid = pid_file.read_text()
-    # The number may be another process's by now, so ask what it is before it is ended.
-    asked = subprocess.run(
-        ["ps", "-p", pid, "-o", "args="], capture_output=True, text=True, check=False
-    )
-    if "gunicorn" in asked.stdout:
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_service(pid) and time.monotonic() < deadline:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGTERM)
+        time.sleep(0.2)
     pid_file.unlink()
+
+
+def is_service(pid: str) -> bool:
+    """Tell whether the process is the service: its number may be another one's by now."""
+    asked = ["ps", "-p", pid, "-o", "args="]
+    return "gunicorn" in subprocess.run(asked, capture_output=True, text=True, check=False).stdout
 
 
 def render(folder: Path) -> None:

@@ -395,29 +395,33 @@ def parse_contract(document: object) -> Contract:
 
 def parse_feature(entry: object) -> Feature:
     """Build a feature from its JSON. Raises ContractError with all problems."""
-    if not isinstance(entry, dict):
-        raise ContractError([f"must be an object, not {json_type(entry)}"])
-    members = [f.name for f in fields(Feature)]
-    problems = [
-        f'unknown member "{key}"{did_you_mean(key, members)}' for key in entry if key not in members
-    ]
-    given = {key: value for key, value in entry.items() if key in members and value is not None}
-    for key, value in given.items():
-        expected, right = _FEATURE_MEMBERS[key]
-        if not right(value):
-            problems.append(f'"{key}" must be {expected}, not {json.dumps(value)[:60]}')
+    given = _members(entry, _FEATURE_MEMBERS)
     if "name" not in given:
-        problems.append('"name" is missing')
-    if problems:
-        raise ContractError(problems)
+        raise ContractError(['"name" is missing'])
     if "categories" in given:
         given["categories"] = tuple(given["categories"])
         given.setdefault("type", "category")
     feature = Feature(**given)
-    problems += _contradictions(feature)
-    if problems:
+    if problems := list(_contradictions(feature)):
         raise ContractError(problems)
     return feature
+
+
+def _members(entry: object, known: Mapping[str, _Check]) -> dict[str, Any]:
+    """Return the members of an object that are not null. Raises ContractError."""
+    if not isinstance(entry, dict):
+        raise ContractError([f"must be an object, not {json_type(entry)}"])
+    problems = [
+        f'unknown member "{key}"{did_you_mean(key, known)}' for key in entry if key not in known
+    ]
+    given = {key: value for key, value in entry.items() if key in known and value is not None}
+    for key, value in given.items():
+        expected, right = known[key]
+        if not right(value):
+            problems.append(f'"{key}" must be {expected}, not {json.dumps(value)[:60]}')
+    if problems:
+        raise ContractError(problems)
+    return given
 
 
 def _contradictions(feature: Feature) -> Iterable[str]:
@@ -446,21 +450,9 @@ def _contradictions(feature: Feature) -> Iterable[str]:
 
 
 def _parse_output(entry: object) -> Output:
-    if not isinstance(entry, dict):
-        raise ContractError([f"must be an object, not {json_type(entry)}"])
-    members = [f.name for f in fields(Output)]
-    problems = [
-        f'unknown member "{key}"{did_you_mean(key, members)}' for key in entry if key not in members
-    ]
-    given = {key: value for key, value in entry.items() if key in members and value is not None}
-    for key, value in given.items():
-        expected, right = _OUTPUT_MEMBERS[key]
-        if not right(value):
-            problems.append(f'"{key}" must be {expected}, not {json.dumps(value)[:60]}')
+    given = _members(entry, _OUTPUT_MEMBERS)
     if "threshold" in given and "positive" not in given:
-        problems.append('"threshold" needs "positive", the class whose probability it is about')
-    if problems:
-        raise ContractError(problems)
+        raise ContractError(['"threshold" needs "positive", the class that it is about'])
     if "targets" in given:
         given["targets"] = tuple(given["targets"])
     return Output(**given)

@@ -155,11 +155,9 @@ def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
 
 
 def _split(answer: str) -> tuple[str, ...]:
-    """Split at commas; a name that holds one is written in double quotes."""
-    if not answer.strip():
-        return ()
-    row = next(csv.reader([answer], skipinitialspace=True))
-    return tuple(item.strip() for item in row)
+    """Split at commas and line breaks; a name that holds one is written in double quotes."""
+    rows = csv.reader(answer.strip().splitlines(), skipinitialspace=True)
+    return tuple(item.strip() for row in rows for item in row)
 
 
 def _is_file(path: Path) -> bool:
