@@ -10,6 +10,8 @@ import bz2
 import gzip
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXAMPLE, PYTHON
+from conftest import EXAMPLE, PYTHON, TEMPLATE, environment
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -32,12 +34,13 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from service import create_app
-from service.model import load_model
+from service.model import ModelError, load_model
 from workbench import adopt, prove
 from workbench.answers import Answers
 from workbench.messages import WorkbenchError
@@ -392,3 +395,163 @@ def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -
     project = adopted(tmp_path, tmp_path / "model.joblib")
     with pytest.raises(prove.Disproved, match="no sample was given: give sample_data"):
         prove.prove(project)
+
+
+TARGETS = pd.DataFrame({"price": DIABETES_Y, "rent": DIABETES_Y * 2 + 1})
+FLAGS = np.column_stack([WINE_Y == 0, WINE_Y == 1]).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "target"),
+    [
+        (Ridge(), DIABETES, TARGETS),
+        (RandomForestClassifier(5, random_state=0), WINE, FLAGS),
+        (RandomForestClassifier(5, random_state=0), WINE, np.column_stack([WINE_Y, FLAGS])),
+        (MLPClassifier((3,), max_iter=20, random_state=0), WINE, FLAGS),
+    ],
+    ids=["regression", "labels that are there or not", "classifications", "one array"],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_several_targets_are_answered_by_name(
+    model: Any, data: pd.DataFrame, target: Any, tmp_path: Path
+) -> None:
+    native = model.fit(data, target)
+    by_joblib(native, tmp_path / "model.joblib")
+    project = adopted(tmp_path, tmp_path / "model.joblib")
+    client = create_app(load_model(project / "model")).test_client()
+    answers = client.post("/predict", json={"rows": rows_of(data.head(5))}).json
+    assert answers is not None
+    expected = native.predict(data.head(5))
+    names = [f"target_{number}" for number in range(1, expected.shape[1] + 1)]
+    for number, row in enumerate(answers["predictions"]):
+        assert row["prediction"] == dict(zip(names, expected[number].tolist(), strict=True))
+    if hasattr(native, "predict_proba"):
+        probabilities = native.predict_proba(data.head(5))
+        for number, name in enumerate(names):
+            served = [row["probabilities"][name] for row in answers["predictions"]]
+            if isinstance(probabilities, list):
+                rows = [list(row.values()) for row in served]
+                assert rows == probabilities[number].tolist()
+            else:
+                assert [row["1"] for row in served] == probabilities[:, number].tolist()
+    openapi = client.get("/openapi.json").json
+    assert openapi is not None
+    answer = openapi["components"]["schemas"]["Prediction"]["properties"]["prediction"]
+    assert list(answer["properties"]) == names
+
+
+NOTEBOOK = '''
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class RatioAdder(TransformerMixin, BaseEstimator):
+    """Divides the first two columns, as people do in a notebook."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        X = np.asarray(X, dtype=float)
+        return np.column_stack([X, X[:, 0] / X[:, 1]])
+'''
+TRAIN = """
+import joblib, sys
+from sklearn.datasets import load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+X, y = load_wine(return_X_y=True, as_frame=True)
+model = make_pipeline(RatioAdder(), StandardScaler(), LogisticRegression()).fit(X, y)
+joblib.dump(model, "model.joblib")
+X.to_csv("sample.csv", index=False)
+print(model.predict_proba(X.head(1)).tolist())
+"""
+
+
+def trained(folder: Path, script: str) -> Any:
+    """Run a training script where the user works; return what it printed."""
+    (folder / "train.py").write_text(script)
+    said = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
+    return json.loads(said)
+
+
+@pytest.mark.parametrize("module", ["__main__", "preprocessing", "src.features"])
+def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
+    module: str, tmp_path: Path
+) -> None:
+    if module == "__main__":
+        native = trained(tmp_path, NOTEBOOK + TRAIN)
+    else:
+        path = tmp_path.joinpath(*module.split(".")).with_suffix(".py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NOTEBOOK)
+        native = trained(tmp_path, f"from {module} import RatioAdder\n{TRAIN}")
+    (tmp_path / "code.py").write_text(NOTEBOOK)
+    model = tmp_path / "model.joblib"
+    with pytest.raises(WorkbenchError, match=r"RatioAdder.*answer model_code=|Answer model_code="):
+        adopted(tmp_path, model)
+    project = adopted(tmp_path, model, sample_data="sample.csv", model_code="code.py")
+    assert (project / "model" / "custom_code.py").read_text() == NOTEBOOK
+    # In a process of its own: there `__main__` is another module, as it is under gunicorn.
+    script = (
+        "import json; from pathlib import Path; from service.model import load_model\n"
+        "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
+        "print(json.dumps(model.predict(model.contract.parse_rows(rows)[0])))"
+    )
+    said = subprocess.check_output(
+        [sys.executable, "-c", script], cwd=project, env=environment(PYTHONPATH=str(TEMPLATE))
+    )
+    assert list(json.loads(said)[0]["probabilities"].values()) == native[0]
+
+
+def test_columns_of_the_authors_app_are_made_by_prepare(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"income": [10.0, 20.0, 30.0] * 20, "loan": [5.0, 40.0, 15.0] * 20})
+    ratio = frame.assign(ratio=frame["loan"] / frame["income"])
+    native = LogisticRegression().fit(ratio, [1, 0, 1] * 20)
+    by_joblib(native, tmp_path / "model.joblib")
+    (tmp_path / "app.py").write_text(
+        "def prepare(frame):\n    return frame.assign(ratio=frame['loan'] / frame['income'])\n"
+    )
+    given = {"model_code": "app.py", "sample_data": "sample.csv"}
+    frame.to_csv(tmp_path / "sample.csv", index=False)
+    with pytest.raises(WorkbenchError, match="answer features= with what it takes"):
+        adopted(tmp_path, tmp_path / "model.joblib", **given)
+    project = adopted(tmp_path, tmp_path / "model.joblib", features="loan,income", **given)
+    prove.prove(project)
+    client = create_app(load_model(project / "model")).test_client()
+    answer = client.post("/predict", json={"income": 20, "loan": 7}).json
+    expected = native.predict_proba(
+        pd.DataFrame({"income": [20.0], "loan": [7.0], "ratio": [0.35]})
+    )
+    assert answer is not None
+    assert list(answer["probabilities"].values()) == expected[0].tolist()
+
+
+def test_code_that_fails_or_was_changed_stops_the_service(tmp_path: Path) -> None:
+    by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
+    (tmp_path / "app.py").write_text("import no_such_module\ndef prepare(frame): return frame\n")
+    names = ",".join(DIABETES.columns)
+    project = adopted(tmp_path, tmp_path / "model.joblib", model_code="app.py", features=names)
+    with pytest.raises(ModelError, match=r"custom_code\.py fails: ModuleNotFoundError"):
+        load_model(project / "model")
+    (project / "model" / "custom_code.py").write_text("def prepare(frame): return frame\n")
+    with pytest.raises(ModelError, match="is not the file that was adopted"):
+        load_model(project / "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def prepare(frame:", "not Python that can be read"),
+        ("x = 1", r"does not define __main__\.RatioAdder"),
+    ],
+)
+def test_code_that_does_not_help_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    trained(tmp_path, NOTEBOOK + TRAIN)
+    (tmp_path / "code.py").write_text(text)
+    with pytest.raises(WorkbenchError, match=words):
+        adopted(tmp_path, tmp_path / "model.joblib", model_code="code.py")

@@ -17,8 +17,12 @@ from sklearn.linear_model import LogisticRegression
 
 
 def adopt(project: Path, *options: str) -> tuple[int, str]:
+    return workbench(project, "adopt", *options)
+
+
+def workbench(project: Path, *arguments: str) -> tuple[int, str]:
     result = subprocess.run(
-        [sys.executable, "-m", "workbench", "adopt", *options],
+        [sys.executable, "-m", "workbench", *arguments],
         cwd=project,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -119,6 +123,25 @@ def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: s
     assert status == 1
     assert words in said
     assert "Traceback" not in said
+    assert files(loan_copy) == before
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_rollback_brings_the_model_before_back(
+    committed: bool, loan_copy: Path, retrained: Path
+) -> None:
+    before = files(loan_copy)
+    assert workbench(loan_copy, "rollback") == (
+        1,
+        "make rollback:\n  - git has no other version of the model to go back to.\n",
+    )
+    assert adopt(loan_copy, "--model", str(retrained))[0] == 0
+    if committed:
+        git(loan_copy, "add", "--all")
+        git(loan_copy, "commit", "--quiet", "--message", "Retrain")
+    status, said = workbench(loan_copy, "rollback")
+    assert status == 0, said
+    assert "Version 1" in said
     assert files(loan_copy) == before
 
 

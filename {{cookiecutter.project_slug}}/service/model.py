@@ -6,15 +6,17 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import joblib
 import numpy as np
 
+from service import custom_code
 from service.contract import Column, Contract, Output, Row, json_text, read_contract, same_json
 from service.golden import Golden, read_golden
 
@@ -42,6 +44,7 @@ class Manifest:
     libraries: Mapping[str, str]
     file: str
     sha256: str
+    code: Mapping[str, Any] | None
     examples: list[Row]
     document: Mapping[str, Any]
 
@@ -64,6 +67,7 @@ class Manifest:
                 libraries=document["libraries"],
                 file=document["model"]["file"],
                 sha256=document["model"]["sha256"],
+                code=document["code"],
                 examples=document["examples"],
                 document=document,
             )
@@ -77,21 +81,29 @@ class Manifest:
         return {key: value for key, value in self.document.items() if key not in hidden}
 
 
+# From a frame of features to the frame that the model was trained on.
+Prepare = Callable[[Any], Any]
+
+
 class Model:
     """A loaded model and what is known about it."""
 
     def __init__(
-        self, estimator: Any, contract: Contract, manifest: Manifest, golden: Golden | None = None
+        self,
+        estimator: Any,
+        contract: Contract,
+        manifest: Manifest,
+        golden: Golden | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.contract, self.manifest, self.golden = contract, manifest, golden
-        self._estimator = estimator
+        self._estimator, self._prepare = estimator, prepare
 
     def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Predict validated rows; one answer a row, in the shape of /predict."""
         if not rows:
             return []
-        columns = self.contract.columns(rows)
-        native = model_input(columns, self.manifest.input, self.manifest.columns)
+        native = self._input(self.contract.columns(rows))
         # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
         with joblib.parallel_backend("sequential"):
             values = self._estimator.predict(native)
@@ -102,7 +114,14 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
-        return Model(self._estimator, contract, self.manifest, self.golden)
+        return Model(self._estimator, contract, self.manifest, self.golden, self._prepare)
+
+    def _input(self, columns: Sequence[Column]) -> Any:
+        kind, names = self.manifest.input, self.manifest.columns
+        if self._prepare is None:
+            return model_input(columns, kind, names)
+        prepared = self._prepare(model_input(columns, "frame", None))
+        return prepared[list(names)] if names is not None else prepared.to_numpy()
 
     def _classes(self) -> Any:
         return getattr(self._estimator, "classes_", None)
@@ -120,8 +139,9 @@ def load_model(directory: Path) -> Model:
         raise ModelError(f"{directory / 'features.json'}: {error}. Mend it.") from None
     manifest = Manifest.read(directory / "manifest.json")
     check_versions(manifest)
+    prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
     estimator = _unpickle(directory / manifest.file, manifest.sha256)
-    return Model(estimator, contract, manifest, read_golden(directory / "golden.json"))
+    return Model(estimator, contract, manifest, read_golden(directory / "golden.json"), prepare)
 
 
 def check_versions(manifest: Manifest) -> None:
@@ -147,21 +167,40 @@ def check_versions(manifest: Manifest) -> None:
         )
 
 
+def _load_code(directory: Path, code: Mapping[str, Any]) -> Prepare | None:
+    path = directory / code["file"]
+    with _opened(path, code["sha256"]):
+        try:
+            module = custom_code.load(path, code["modules"])
+        except Exception as error:
+            raise ModelError(f"{path} fails: {type(error).__name__}: {error}.") from error
+    prepare: Prepare | None = module.prepare if code["prepare"] else None
+    return prepare
+
+
 def _unpickle(path: Path, sha256: str) -> Any:
+    with _opened(path, sha256) as file:
+        return joblib.load(file)
+
+
+@contextmanager
+def _opened(path: Path, sha256: str) -> Iterator[BinaryIO]:
+    """Open a file of the model if it is, byte for byte, the one that was adopted."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-            if digest.hexdigest() != sha256:
-                raise ModelError(
-                    f"{path} is not the file that was adopted (its SHA-256 differs); "
-                    "restore it from git, or run make adopt with the new file."
-                )
-            file.seek(0)
-            return joblib.load(file)
+        file = path.open("rb")
     except FileNotFoundError:
         raise ModelError(f"{path} is missing; is it ignored by git? Add it and push.") from None
+    with file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+        if digest.hexdigest() != sha256:
+            raise ModelError(
+                f"{path} is not the file that was adopted (its SHA-256 differs); "
+                "restore it from git, or run make adopt with the new file."
+            )
+        file.seek(0)
+        yield file
 
 
 def model_input(columns: Sequence[Column], kind: InputKind, names: tuple[str, ...] | None) -> Any:
@@ -208,14 +247,49 @@ def _objects(arrays: Sequence[Any]) -> Any:
 
 
 def answers(output: Output, values: Any, probabilities: Any, classes: Any) -> list[dict[str, Any]]:
-    """Return one JSON answer a row from what predict and predict_proba returned."""
-    predictions = [_scalar(value) for value in np.asarray(values)]
+    """Return one JSON answer a row from what predict and predict_proba returned.
+
+    `values` has the shape (rows,) or (rows, targets). For several targets `probabilities` and
+    `classes` are lists with an item a target; of labels that are there or not, `probabilities` is
+    one array of the shape (rows, targets).
+    """
+    values = np.asarray(values)
+    if output.targets is None:
+        return _of_one_target(output, values.reshape(len(values)), probabilities, classes)
+    if isinstance(probabilities, np.ndarray):
+        probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]
+        classes = [[0, 1]] * len(output.targets)
+    by_target = {
+        target: _of_one_target(
+            output,
+            values[:, number],
+            probabilities[number] if probabilities is not None else None,
+            classes[number] if probabilities is not None else None,
+        )
+        for number, target in enumerate(output.targets)
+    }
+    return [
+        {
+            key: {
+                target: found[row][key] for target, found in by_target.items() if key in found[row]
+            }
+            for key in ("prediction", "label", "probabilities")
+            if any(key in found[row] for found in by_target.values())
+        }
+        for row in range(len(values))
+    ]
+
+
+def _of_one_target(
+    output: Output, values: Any, probabilities: Any, classes: Any
+) -> list[dict[str, Any]]:
+    predictions = [_scalar(value) for value in values]
     if probabilities is None:
         return [_answer(output, prediction, None) for prediction in predictions]
     names = [_scalar(value) for value in classes]
     keys = [json_text(name) for name in names]
     shared = [dict(zip(keys, map(_scalar, row), strict=True)) for row in np.asarray(probabilities)]
-    if output.threshold is not None and output.positive is not None and len(names) == 2:
+    if output.threshold is not None and len(names) == 2:
         positive = next(n for n in names if same_json(n, output.positive))
         other = next(n for n in names if not same_json(n, output.positive))
         limit, key = output.threshold, json_text(positive)

@@ -176,6 +176,11 @@ def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
             "type": "object",
             "additionalProperties": {"type": ["number", "null"]},
         }
+    if (targets := contract.output.targets) is not None:
+        return {
+            key: _object(dict.fromkeys(targets, schema), optional=targets * (key == "label"))
+            for key, schema in prediction.items()
+        }
     return prediction
 
 

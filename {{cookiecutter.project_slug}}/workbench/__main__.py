@@ -45,6 +45,8 @@ def _run(options: argparse.Namespace, project: Path) -> str:
         return verify.verify(project)
     if options.command == "smoke":
         return smoke.smoke(project, options.url)
+    if options.command == "rollback":
+        return retrain.rollback(project)
     if options.command == "curl":
         return smoke.curl(project, f"http://localhost:{os.environ.get('PORT') or 8000}")
     return retrain.adopt(project, options)
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("curl", help="print a curl line with a real row")
     asked = commands.add_parser("smoke", help="compare a deployed service with the goldens")
     asked.add_argument("url", help="address of the service")
+    commands.add_parser("rollback", help="back to the model before")
     adopt = commands.add_parser("adopt", help="take another model file in")
     adopt.add_argument("--model", required=True, help="path of the model file")
     adopt.add_argument("--features", default="", help="file or names; else model/features.json")

@@ -7,33 +7,26 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.contract import (
-    Contract,
-    ContractError,
-    Feature,
-    Row,
-    did_you_mean,
-    json_text,
-    parse_contract,
-)
+from service.contract import Contract, json_text
+from workbench import code as own_code
+from workbench import features
 from workbench import project as files
-from workbench.answers import Answers, FeaturesAnswer, read_features
+from workbench.answers import Answers, read_features
+from workbench.code import Code, read_code
 from workbench.environment import find_python
 from workbench.inspect import Facts, Refused, inspect
 from workbench.lock import requirements_in, unlocked
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, pins, pythons
-from workbench.sample import BOOLEANS, EXAMPLES, MISSING, ColumnFacts, Sample, read_sample
+from workbench.sample import Sample, read_sample
 
 # What the pins know about. Everything else that a model file refers to is refused by name.
 SUPPORTED = {"scikit-learn", "numpy", "scipy", "pandas", "joblib", "threadpoolctl"}
-_NOTHING = object()
-VECTORIZERS = "sklearn.feature_extraction.text."
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,7 @@ class Adoption:
     manifest: dict[str, Any]
     pins: Pins
     python: Path | None
+    code: Code | None
     notices: tuple[str, ...]
 
     def summary(self) -> str:
@@ -77,36 +71,39 @@ def decide(answers: Answers, previous: Mapping[str, Any] | None = None) -> Adopt
         facts = inspect(answers.model)
     except Refused as error:
         raise WorkbenchError(f"model_path: {answers.model}: {error}") from None
-    answer = read_features(answers)
-    sample = _sample(answers)
-    problems = [*_outside(facts, answers), *_not_yet(facts, answers)]
+    answer, sample = read_features(answers), _sample(answers)
+    code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
+    problems = [*own_code.problems(facts, code), *_outside(facts, answers, code)]
+    problems += _not_yet(facts, answers)
     notices = list(facts.notices)
-    python, executable = None, None
-    pinned: Pins | None = None
+    if code is not None and not code.prepares and not own_code.own_names(facts, code):
+        notices.append(f"The model does not need {code.path.name}, so it was left out.")
+        code = None
+    prepares = code is not None and code.prepares
+    pinned, executable = None, None
     try:
         python, executable = _choose_python(facts, answers, previous)
         pinned = pins(
             facts.libraries.get("scikit-learn", ""),
             python,
-            pandas=facts.feature_names is not None or "pandas" in facts.distributions,
+            pandas=prepares or facts.feature_names is not None or "pandas" in facts.distributions,
             numpy_major=facts.numpy_major,
         )
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
     try:
-        entries = _features(facts, answer, sample, notices)
-        contract = _contract(entries, answer)
-        examples = _examples(contract, sample, previous)
+        contract = features.contract_of(facts, answer, sample, prepares, notices)
+        examples = features.examples(contract, sample, previous)
     except WorkbenchError as error:
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
         raise WorkbenchError(problems)
     own = previous["derived"] if previous else {}
-    derived = {
-        key: _derived(contract, answer, key, own.get(key, {})) for key in ("nullable", "strict")
+    derived: dict[str, dict[str, Any]] = {
+        # A text may be empty, so there is nothing to find out about it.
+        key: {} if features.is_text(facts) else features.derived(contract, answer, key, own)
+        for key in ("nullable", "strict")
     }
-    if _is_text(facts):
-        derived = {key: {} for key in derived}
     manifest = {
         "name": answers.project_slug,
         "title": answers.project_name,
@@ -127,12 +124,15 @@ def decide(answers: Answers, previous: Mapping[str, Any] | None = None) -> Adopt
             "bytes": facts.size,
             "source": answers.model.name,
         },
+        "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
         "transformers": [],
         "sample": answers.sample.name if answers.sample else (previous or {}).get("sample"),
         "derived": derived,
         "examples": examples,
     }
-    return Adoption(answers.model, facts, contract, manifest, pinned, executable, tuple(notices))
+    return Adoption(
+        answers.model, facts, contract, manifest, pinned, executable, code, tuple(notices)
+    )
 
 
 def write(adoption: Adoption, project: Path) -> None:
@@ -147,7 +147,8 @@ def write(adoption: Adoption, project: Path) -> None:
     for old in target.parent.glob("model.*"):
         if old != target:
             old.unlink()
-    (project / files.GOLDEN).unlink(missing_ok=True)
+    for gone in (files.GOLDEN, files.CODE):
+        (project / gone).unlink(missing_ok=True)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
 
@@ -156,7 +157,9 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     pinned = adoption.pins
     requirements = project / "requirements.in"
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
+    texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     return {
+        **texts,
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
@@ -173,14 +176,15 @@ def _sample(answers: Answers) -> Sample | None:
         raise WorkbenchError([f"sample_data: {problem}" for problem in error.problems]) from None
 
 
-def _outside(facts: Facts, answers: Answers) -> Iterator[str]:
+def _outside(facts: Facts, answers: Answers, code: Code | None) -> Iterator[str]:
     """Say which names the file refers to that nobody vouches for."""
-    unknown = [name for name in facts.unknown_names if name not in answers.trusted]
+    vouched = {*answers.trusted, *own_code.own_names(facts, code)}
+    unknown = [name for name in facts.unknown_names if name not in vouched]
     if unknown:
         yield (
             f"The model file refers to {listing(unknown)}, outside the libraries that are known "
-            f"to be harmless. If you trust {'them' if len(unknown) > 1 else 'it'}, answer "
-            f"trust={','.join(unknown)}"
+            "to be harmless. If the code is your own, answer model_code= with the .py file that "
+            f"defines it; if you trust it, answer trust={','.join(unknown)}"
         )
     foreign = sorted(set(facts.distributions) - SUPPORTED)
     if foreign:
@@ -191,18 +195,10 @@ def _outside(facts: Facts, answers: Answers) -> Iterator[str]:
 
 
 def _not_yet(facts: Facts, answers: Answers) -> Iterator[str]:
-    if facts.custom_names:
-        yield (
-            f"The model file refers to {listing(facts.custom_names)}, defined in a script or "
-            "notebook. Code of your own cannot be served yet; use scikit-learn's own classes."
-        )
-    for name in ("transformers", "model_code"):
-        if getattr(answers, name).strip():
-            yield f"{name} cannot be used yet; put all steps into one Pipeline and leave it empty."
+    if answers.transformers.strip():
+        yield "transformers cannot be used yet; put all steps into one Pipeline and leave it empty."
     if "#" in answers.model_path and not answers.model.exists():
         yield "model_path: a member of a file cannot be named yet; save the model on its own."
-    if facts.n_outputs > 1:
-        yield "The model predicts several targets at once, which cannot be served yet."
     if facts.task is None:
         yield f"It is not known what {facts.estimator} predicts, so it cannot be served."
 
@@ -233,13 +229,8 @@ def _choose_python(
     return answers.python_version, find_python(answers.python_version)
 
 
-def _is_text(facts: Facts) -> bool:
-    first = facts.steps[0].class_name if facts.steps else facts.class_name
-    return first.startswith(VECTORIZERS)
-
-
 def _input(facts: Facts) -> str:
-    if _is_text(facts):
+    if features.is_text(facts):
         return "texts"
     return "frame" if facts.feature_names is not None else "array"
 
@@ -249,222 +240,3 @@ def _suffix(path: Path, facts: Facts) -> str:
     if re.fullmatch(r"\.[a-z0-9]{1,12}", suffix):
         return suffix
     return ".joblib" if facts.container == "joblib" else ".pkl"
-
-
-def _features(
-    facts: Facts, answer: FeaturesAnswer, sample: Sample | None, notices: list[str]
-) -> list[dict[str, Any]]:
-    """Return features.json's entries: the answer wins over the model, the model over the sample."""
-    if _is_text(facts):
-        return _text_feature(answer)
-    given = list(answer.features)
-    if not given:
-        names = facts.feature_names
-        if names is None and sample is not None:
-            names = tuple(sample.columns)
-        if names is None:
-            raise WorkbenchError(
-                f"The model takes {_count(facts)} and their names are not in the file; "
-                "answer features= with the names in the order of training, or give sample_data."
-            )
-        given = [{"name": name} for name in names]
-    given = _in_model_order(given, facts, sample, notices)
-    if sample is None:
-        return [{"type": "number", "nullable": False, **entry} for entry in given]
-    absent = [e["name"] for e in given if e["name"] not in sample.columns]
-    if absent:
-        raise WorkbenchError(
-            [
-                f"sample_data: {sample.path.name} has no column {name!r}"
-                f"{did_you_mean(name, sample.columns)}"
-                for name in absent[:20]
-            ]
-        )
-    return [{**_from_sample(sample.columns[e["name"]], e), **e} for e in given]
-
-
-def _count(facts: Facts) -> str:
-    number = facts.n_features
-    return "an unknown number of features" if number is None else _plural(number, "feature")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _text_feature(answer: FeaturesAnswer) -> list[dict[str, Any]]:
-    if len(answer.features) > 1:
-        raise WorkbenchError(
-            f"features: the model takes one text, and {len(answer.features)} features are named "
-            f"({listing(answer.names)}); name one."
-        )
-    entry = dict(answer.features[0]) if answer.features else {"name": "text"}
-    return [{**entry, "type": "text", "nullable": False}]
-
-
-def _model_columns(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [
-        column
-        for entry in entries
-        for column in (entry["one_hot"].values() if entry.get("one_hot") else [entry["name"]])
-    ]
-
-
-def _in_model_order(
-    given: list[Mapping[str, Any]], facts: Facts, sample: Sample | None, notices: list[str]
-) -> list[Mapping[str, Any]]:
-    """Check the names against the model; accept another order if the model knows the names."""
-    columns = _model_columns(given)
-    expected = facts.feature_names
-    if expected is None:
-        if facts.n_features is not None and len(columns) != facts.n_features:
-            raise WorkbenchError(_wrong_number(columns, facts, sample))
-        return given
-    left = [name for name in expected if name not in columns]
-    problems = [
-        f"features: the model has no feature {name!r}{did_you_mean(name, left)}"
-        for name in columns
-        if name not in expected
-    ]
-    problems += [f"features: {name!r} is missing; the model was trained on it." for name in left]
-    if problems:
-        if len(columns) > len(expected):
-            problems.append(f"features: {_wrong_number(columns, facts, sample)}")
-        raise WorkbenchError(problems)
-    if columns == list(expected):
-        return given
-    place = {name: number for number, name in enumerate(expected)}
-    notices.append("The features are in another order than the model's; the model's is kept.")
-    return sorted(given, key=lambda entry: place[_model_columns([entry])[0]])
-
-
-def _wrong_number(columns: Sequence[str], facts: Facts, sample: Sample | None) -> str:
-    message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
-    target = _likely_target(columns, facts, sample)
-    if target is not None:
-        rest = [name for name in columns if name != target]
-        message += f" {target!r} looks like the target: answer features={_as_answer(rest)}"
-    else:
-        message += " Answer features= with the names in the order of training."
-    return message
-
-
-def _as_answer(names: Sequence[str]) -> str:
-    return ",".join(f'"{name}"' if "," in name else name for name in names)
-
-
-def _likely_target(columns: Sequence[str], facts: Facts, sample: Sample | None) -> str | None:
-    """Guess which column the model predicts: its cells are the classes, or it stands at an end."""
-    if facts.n_features is None or len(columns) != facts.n_features + 1:
-        return None
-    if facts.feature_names is not None:
-        return next((name for name in columns if name not in facts.feature_names), None)
-    if sample is not None and facts.classes:
-        classes = {json_text(c) for c in facts.classes}
-        classes |= {f"{c}.0" for c in classes} | {c.capitalize() for c in classes}
-        of_classes = [
-            n for n in columns if n in sample.columns and sample.columns[n].distinct <= classes
-        ]
-        if len(of_classes) == 1:
-            return of_classes[0]
-    known = re.compile(r"(y|target|label|class|outcome|.*status|.*_?target)", re.I)
-    return next((n for n in columns if known.fullmatch(n)), columns[-1])
-
-
-def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any]:
-    kind = entry.get("type") or ("category" if entry.get("categories") else column.type)
-    derived: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
-    if kind in ("number", "integer") and column.numeric and column.minimum <= column.maximum:
-        derived["minimum"] = _whole(column.minimum)
-        derived["maximum"] = _whole(column.maximum)
-    if kind == "category":
-        derived["categories"] = column.categories
-    return derived
-
-
-def _whole(number: float) -> float:
-    return int(number) if number == int(number) else number
-
-
-def _contract(entries: list[dict[str, Any]], answer: FeaturesAnswer) -> Contract:
-    document: dict[str, Any] = {"features": entries}
-    if answer.output is not None:
-        document["output"] = answer.output
-    try:
-        return parse_contract(document)
-    except ContractError as error:
-        raise WorkbenchError([f"features: {problem}" for problem in error.problems]) from None
-
-
-def _derived(
-    contract: Contract, answer: FeaturesAnswer, key: str, own: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the values that nobody declared: the first verify corrects them from the model."""
-    declared = {
-        entry["name"]
-        for entry in answer.features
-        if key in entry and own.get(entry["name"], _NOTHING) != entry[key]
-    }
-    return {
-        feature.name: getattr(feature, key)
-        for feature in contract.features
-        if feature.name not in declared and (key != "strict" or _may_be_open(feature))
-    }
-
-
-def _may_be_open(feature: Feature) -> bool:
-    return bool(feature.categories) and not feature.encode and not feature.one_hot
-
-
-def _examples(
-    contract: Contract, sample: Sample | None, previous: Mapping[str, Any] | None
-) -> list[Row]:
-    """Return rows that the contract takes: of the sample, of the model before, or made up."""
-    if sample is not None:
-        by_name = {feature.name: feature for feature in contract.features}
-        cells = [
-            {name: from_cell(by_name[name], row.get(name, "")) for name in by_name}
-            for row in sample.examples
-        ]
-        parsed = [contract.parse_rows([row]) for row in cells]
-        rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
-        if not rows:
-            problem = parsed[0][1][0]
-            raise WorkbenchError(
-                f"sample_data: no row of {sample.path.name} fits the features; in the first one "
-                f"{problem.feature} {problem.message}."
-            )
-        return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
-    kept = previous["examples"] if previous else []
-    kept = [row for row in kept if not contract.parse_rows([row])[1]]
-    return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
-
-
-def from_cell(feature: Feature, cell: str) -> Any:
-    """Return a cell of the sample as a request would have it."""
-    if cell in MISSING:
-        return None
-    if feature.type in ("number", "integer"):
-        try:
-            return _whole(float(cell))
-        except (ValueError, OverflowError):
-            return cell
-    if feature.type == "boolean":
-        return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
-    if feature.type == "category":
-        return next((c for c in feature.categories or () if json_text(c) == cell), cell)
-    return cell
-
-
-def made_up(feature: Feature, number: int) -> Any:
-    """Return the number-th plausible value of a feature of which no row is known."""
-    if feature.default is not None and number == 0:
-        return feature.default
-    if feature.categories is not None:
-        return feature.categories[number % len(feature.categories)]
-    if feature.type in ("number", "integer"):
-        low = feature.minimum if feature.minimum is not None else 0
-        high = feature.maximum if feature.maximum is not None else low + 2
-        return _whole(float(low + (high - low) * number // 2))
-    simple = {"boolean": number % 2 == 0, "date": f"2024-0{number + 1}-15"}
-    return simple.get(feature.type, ["some text", "another text", "more text"][number % 3])

@@ -17,6 +17,7 @@ from workbench.pins import Pins
 SOURCE = Path("requirements.in")
 LOCK = Path("requirements.txt")
 TEST_LOCK = Path("requirements-test.txt")
+FILES = (SOURCE, LOCK, TEST_LOCK)
 # What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
 PLATFORM = "x86_64-manylinux_2_28"
 MODEL_LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from service.contract import Contract, ContractError, read_contract
 from workbench import adopt as adoption
+from workbench import lock
 from workbench import project as files
 from workbench.answers import Answers, problems
+from workbench.environment import run
 from workbench.messages import WorkbenchError, bullets
 
 
@@ -30,7 +33,7 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
         features=options.features or str(project / files.FEATURES),
         sample_data=options.sample,
         transformers=options.transformers,
-        model_code=options.code,
+        model_code=options.code or (str(project / files.CODE) if previous["code"] else ""),
         trust=options.trust,
     )
     if wrong := problems(answers):
@@ -48,6 +51,32 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
         f"{decided.summary()}\nVersion {decided.manifest['version']}. What changed:\n"
         f"{said or '  - the model file alone'}\nNext: make verify, git diff, git commit."
     )
+
+
+def rollback(project: Path) -> str:
+    """Bring the model before back from git; return what was done. Raises WorkbenchError.
+
+    An adoption that is not committed yet is undone; a committed one is answered with the files of
+    the last commit that had another version.
+    """
+    present = files.read_json(project / files.MANIFEST)["version"]
+    for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
+        manifest = json.loads(_git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}"))
+        if manifest["version"] == present:
+            continue
+        paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *lock.FILES)]
+        _git(project, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", str(files.MODEL))
+        _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
+        _git(project, "checkout", commit, "--", *paths)
+        return (
+            f"Version {manifest['version']} of {commit[:10]} is back, instead of {present}. "
+            "Next: make verify, git diff --staged, git commit."
+        )
+    raise WorkbenchError("git has no other version of the model to go back to.")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    return run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)
 
 
 def changes(

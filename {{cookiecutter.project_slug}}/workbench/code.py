@@ -1,0 +1,106 @@
+"""The user's own code: what a .py file defines, read and never run."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.inspect import Facts
+from workbench.messages import WorkbenchError, listing
+from workbench.sample import read_text
+
+# The function that turns a frame of features into the frame that the model was trained on.
+PREPARE = "prepare"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A .py file and the names that stand at its top level."""
+
+    path: Path
+    text: str
+    names: frozenset[str]
+
+    @property
+    def prepares(self) -> bool:
+        return PREPARE in self.names
+
+    def to_json(self, needed: Sequence[str]) -> dict[str, Any]:
+        """Return what the manifest says: where the model file looks for which names."""
+        modules: dict[str, list[str]] = {}
+        for qualified in needed:
+            module, name = _split(qualified)
+            modules.setdefault(module, []).append(name)
+        return {
+            "file": "custom_code.py",
+            "sha256": hashlib.sha256(self.text.encode()).hexdigest(),
+            "modules": modules,
+            "prepare": self.prepares,
+        }
+
+
+def read_code(path: Path) -> Code:
+    """Read a .py file. Raises WorkbenchError when it is none."""
+    text = read_text(path)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise WorkbenchError(
+            f"model_code: {path} is not Python that can be read: {error}."
+        ) from None
+    return Code(path, text, frozenset(_names(tree.body)))
+
+
+def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            targets = (t for target in node.targets for t in ast.walk(target))
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _names(node.body)
+
+
+def own_names(facts: Facts, code: Code | None) -> tuple[str, ...]:
+    """Return the names that the user's code has to define.
+
+    A notebook's own are in `__main__`; those of a local module look like an unknown library's,
+    and are the user's when the code that was given defines them.
+    """
+    local = code.names if code is not None else frozenset()
+    found = [name for name in facts.unknown_names if _split(name)[1].split(".")[0] in local]
+    return (*facts.custom_names, *found)
+
+
+def problems(facts: Facts, code: Code | None) -> Iterator[str]:
+    """Say which names of the user's own the model file refers to and no code defines."""
+    own = own_names(facts, code)
+    if not own:
+        return
+    if code is None:
+        yield (
+            f"The model file refers to {listing(own)}, defined in a notebook or script. Answer "
+            "model_code= with a .py file that defines it."
+        )
+        return
+    absent = [name for name in own if _split(name)[1].split(".")[0] not in code.names]
+    if absent:
+        yield (
+            f"model_code: {code.path.name} does not define {listing(absent)}, which the model "
+            "file refers to; add it there."
+        )
+
+
+def _split(qualified: str) -> tuple[str, str]:
+    """Split "package.module.Class" into module and name."""
+    module, _, name = qualified.rpartition(".")
+    return module, name

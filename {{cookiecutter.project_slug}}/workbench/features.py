@@ -1,0 +1,274 @@
+"""The features of the contract: from the answer, from the model, from the sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.contract import (
+    Contract,
+    ContractError,
+    Feature,
+    Row,
+    did_you_mean,
+    json_text,
+    parse_contract,
+)
+from workbench.answers import FeaturesAnswer
+from workbench.inspect import Facts
+from workbench.messages import WorkbenchError, listing
+from workbench.sample import BOOLEANS, EXAMPLES, MISSING, ColumnFacts, Sample
+
+VECTORIZERS = "sklearn.feature_extraction.text."
+_NOTHING = object()
+
+
+def is_text(facts: Facts) -> bool:
+    """Tell whether the model takes a list of texts: a vectorizer comes first."""
+    first = facts.steps[0].class_name if facts.steps else facts.class_name
+    return first.startswith(VECTORIZERS)
+
+
+def contract_of(
+    facts: Facts,
+    answer: FeaturesAnswer,
+    sample: Sample | None,
+    prepares: bool,
+    notices: list[str],
+) -> Contract:
+    """Return the contract: the answer wins over the model, the model over the sample.
+
+    Where the user's `prepare` makes the model's columns, the features are not the model's, and
+    only the answer can say what they are. Raises WorkbenchError.
+    """
+    given = _text_feature(answer) if is_text(facts) else list(answer.features)
+    if prepares and not given:
+        raise WorkbenchError(
+            "model_code has a function prepare, which makes the model's columns; answer features= "
+            "with what it takes."
+        )
+    if not is_text(facts):
+        given = given or _names(facts, sample)
+        if not prepares:
+            given = _in_model_order(given, facts, sample, notices)
+        given = _with_sample(given, sample)
+    output = dict(answer.output or {})
+    if facts.n_outputs > 1:
+        numbers = range(1, facts.n_outputs + 1)
+        output.setdefault("targets", [f"target_{number}" for number in numbers])
+        if len(output["targets"]) != facts.n_outputs:
+            raise WorkbenchError(
+                f"features: output.targets names {len(output['targets'])} targets, and the model "
+                f"predicts {facts.n_outputs}."
+            )
+    try:
+        return parse_contract({"features": given, "output": output})
+    except ContractError as error:
+        raise WorkbenchError([f"features: {problem}" for problem in error.problems]) from None
+
+
+def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
+    names = facts.feature_names
+    if names is None and sample is not None:
+        names = tuple(sample.columns)
+    if names is None:
+        raise WorkbenchError(
+            f"The model takes {_count(facts)} and their names are not in the file; "
+            "answer features= with the names in the order of training, or give sample_data."
+        )
+    return [{"name": name} for name in names]
+
+
+def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[Mapping[str, Any]]:
+    if sample is None:
+        return [{"type": "number", "nullable": False, **entry} for entry in given]
+    absent = [e["name"] for e in given if e["name"] not in sample.columns]
+    if absent:
+        raise WorkbenchError(
+            [
+                f"sample_data: {sample.path.name} has no column {name!r}"
+                f"{did_you_mean(name, sample.columns)}"
+                for name in absent[:20]
+            ]
+        )
+    return [{**_from_sample(sample.columns[e["name"]], e), **e} for e in given]
+
+
+def _count(facts: Facts) -> str:
+    number = facts.n_features
+    if number is None:
+        return "an unknown number of features"
+    return "1 feature" if number == 1 else f"{number} features"
+
+
+def _text_feature(answer: FeaturesAnswer) -> list[Mapping[str, Any]]:
+    if len(answer.features) > 1:
+        raise WorkbenchError(
+            f"features: the model takes one text, and {len(answer.features)} features are named "
+            f"({listing(answer.names)}); name one."
+        )
+    entry = answer.features[0] if answer.features else {"name": "text"}
+    return [{**entry, "type": "text", "nullable": False}]
+
+
+def _model_columns(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        column
+        for entry in entries
+        for column in (entry["one_hot"].values() if entry.get("one_hot") else [entry["name"]])
+    ]
+
+
+def _in_model_order(
+    given: list[Mapping[str, Any]], facts: Facts, sample: Sample | None, notices: list[str]
+) -> list[Mapping[str, Any]]:
+    """Check the names against the model; accept another order if the model knows the names."""
+    columns = _model_columns(given)
+    expected = facts.feature_names
+    if expected is None:
+        if facts.n_features is not None and len(columns) != facts.n_features:
+            raise WorkbenchError(_wrong_number(columns, facts, sample))
+        return given
+    left = [name for name in expected if name not in columns]
+    problems = [
+        f"features: the model has no feature {name!r}{did_you_mean(name, left)}"
+        for name in columns
+        if name not in expected
+    ]
+    problems += [f"features: {name!r} is missing; the model was trained on it." for name in left]
+    if problems:
+        if len(columns) > len(expected):
+            problems.append(f"features: {_wrong_number(columns, facts, sample)}")
+        raise WorkbenchError(problems)
+    if columns == list(expected):
+        return given
+    place = {name: number for number, name in enumerate(expected)}
+    notices.append("The features are in another order than the model's; the model's is kept.")
+    return sorted(given, key=lambda entry: place[_model_columns([entry])[0]])
+
+
+def _wrong_number(columns: Sequence[str], facts: Facts, sample: Sample | None) -> str:
+    message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
+    target = _likely_target(columns, facts, sample)
+    if target is not None:
+        rest = [name for name in columns if name != target]
+        message += f" {target!r} looks like the target: answer features={_as_answer(rest)}"
+    else:
+        message += " Answer features= with the names in the order of training."
+    return message
+
+
+def _as_answer(names: Sequence[str]) -> str:
+    return ",".join(f'"{name}"' if "," in name else name for name in names)
+
+
+def _likely_target(columns: Sequence[str], facts: Facts, sample: Sample | None) -> str | None:
+    """Guess which column the model predicts: its cells are the classes, or it stands at an end."""
+    if facts.n_features is None or len(columns) != facts.n_features + 1:
+        return None
+    if facts.feature_names is not None:
+        return next((name for name in columns if name not in facts.feature_names), None)
+    if sample is not None and facts.classes:
+        classes = {json_text(c) for c in facts.classes}
+        classes |= {f"{c}.0" for c in classes} | {c.capitalize() for c in classes}
+        of_classes = [
+            n for n in columns if n in sample.columns and sample.columns[n].distinct <= classes
+        ]
+        if len(of_classes) == 1:
+            return of_classes[0]
+    known = re.compile(r"(y|target|label|class|outcome|.*status|.*_?target)", re.I)
+    return next((n for n in columns if known.fullmatch(n)), columns[-1])
+
+
+def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any]:
+    kind = entry.get("type") or ("category" if entry.get("categories") else column.type)
+    derived: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
+    if kind in ("number", "integer") and column.numeric and column.minimum <= column.maximum:
+        derived["minimum"] = _whole(column.minimum)
+        derived["maximum"] = _whole(column.maximum)
+    if kind == "category":
+        derived["categories"] = column.categories
+    return derived
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number
+
+
+def derived(
+    contract: Contract, answer: FeaturesAnswer, key: str, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values that nobody declared: the first verify corrects them from the model.
+
+    `own` is what the workbench derived for the model before and wrote into the same file.
+    """
+    written = own.get(key, {})
+    declared = {
+        entry["name"]
+        for entry in answer.features
+        if key in entry and written.get(entry["name"], _NOTHING) != entry[key]
+    }
+    return {
+        feature.name: getattr(feature, key)
+        for feature in contract.features
+        if feature.name not in declared and (key != "strict" or _may_be_open(feature))
+    }
+
+
+def _may_be_open(feature: Feature) -> bool:
+    return bool(feature.categories) and not feature.encode and not feature.one_hot
+
+
+def examples(
+    contract: Contract, sample: Sample | None, previous: Mapping[str, Any] | None
+) -> list[Row]:
+    """Return rows that the contract takes: of the sample, of the model before, or made up."""
+    if sample is not None:
+        by_name = {feature.name: feature for feature in contract.features}
+        cells = [
+            {name: from_cell(by_name[name], row.get(name, "")) for name in by_name}
+            for row in sample.examples
+        ]
+        parsed = [contract.parse_rows([row]) for row in cells]
+        rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
+        if not rows:
+            problem = parsed[0][1][0]
+            raise WorkbenchError(
+                f"sample_data: no row of {sample.path.name} fits the features; in the first one "
+                f"{problem.feature} {problem.message}."
+            )
+        return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
+    kept = previous["examples"] if previous else []
+    kept = [row for row in kept if not contract.parse_rows([row])[1]]
+    return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
+
+
+def from_cell(feature: Feature, cell: str) -> Any:
+    """Return a cell of the sample as a request would have it."""
+    if cell in MISSING:
+        return None
+    if feature.type in ("number", "integer"):
+        try:
+            return _whole(float(cell))
+        except (ValueError, OverflowError):
+            return cell
+    if feature.type == "boolean":
+        return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
+    if feature.type == "category":
+        return next((c for c in feature.categories or () if json_text(c) == cell), cell)
+    return cell
+
+
+def made_up(feature: Feature, number: int) -> Any:
+    """Return the number-th plausible value of a feature of which no row is known."""
+    if feature.default is not None and number == 0:
+        return feature.default
+    if feature.categories is not None:
+        return feature.categories[number % len(feature.categories)]
+    if feature.type in ("number", "integer"):
+        low = feature.minimum if feature.minimum is not None else 0
+        high = feature.maximum if feature.maximum is not None else low + 2
+        return _whole(float(low + (high - low) * number // 2))
+    simple = {"boolean": number % 2 == 0, "date": f"2024-0{number + 1}-15"}
+    return simple.get(feature.type, ["some text", "another text", "more text"][number % 3])
