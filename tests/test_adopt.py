@@ -490,7 +490,7 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
         path.parent.mkdir(exist_ok=True)
         path.write_text(NOTEBOOK)
         native = trained(tmp_path, f"from {module} import RatioAdder\n{TRAIN}")
-    (tmp_path / "code.py").write_text(NOTEBOOK)
+    (tmp_path / "code.py").write_text(NOTEBOOK, newline="\r\n")
     model = tmp_path / "model.joblib"
     with pytest.raises(WorkbenchError, match=r"RatioAdder.*answer model_code=|Answer model_code="):
         adopted(tmp_path, model)

@@ -45,7 +45,8 @@ class Code:
 
 def read_code(path: Path) -> Code:
     """Read a .py file. Raises WorkbenchError when it is none."""
-    text = read_text(path)
+    # git keeps LF only, and the file's SHA-256 must be the same on the dyno.
+    text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
