@@ -62,7 +62,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
         lines += _commit(project, f"Serve {decided.manifest['estimator']}")
     steps = [
         f"cd {project.name}",
-        *(["make verify"] if not files.read_json(project / files.MANIFEST)["verified"] else []),
+        *(["make verify"] if not files.read_manifest(project)["verified"] else []),
         "make run",
         curl(project, "http://localhost:8000"),
         f"heroku create {project.name} && git push heroku main",

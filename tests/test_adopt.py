@@ -307,8 +307,8 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({}, ["takes 13 features", "names are not in the file"]),
     ({"features": "a,b"}, ["takes 13 features, and 2 are named"]),
     ({"sample_data": "with_target.csv"}, ["14 are named", "'kind' looks like the target"]),
-    ({"features": "with_target.csv"}, ["14 are named", "looks like the target"]),
-    ({"sample_data": "index.csv"}, ["14 are named"]),
+    ({"features": "with_target.csv"}, ["14 are named", "the last one, 'kind', is the target"]),
+    ({"sample_data": "index.csv"}, ["'Unnamed: 0' looks like", "answer features=alcohol,"]),
     (
         {"features": ",".join(f"x{n}" for n in range(13)), "sample_data": "plain.csv"},
         ["column 'x0'"],
@@ -393,8 +393,98 @@ def test_adopting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -> None:
     by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
     project = adopted(tmp_path, tmp_path / "model.joblib")
+    with pytest.raises(prove.Disproved, match=r"Area as a number, but the model was trained on"):
+        prove.prove(project)
+
+
+def test_a_model_that_fails_on_made_up_rows_asks_for_a_sample(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("def prepare(frame):\n    return frame * float(\"nan\")\n")
+    by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
+    names = ",".join(DIABETES.columns)
+    project = adopted(tmp_path, tmp_path / "model.joblib", features=names, model_code="app.py")
     with pytest.raises(prove.Disproved, match="no sample was given: give sample_data"):
         prove.prove(project)
+
+
+GRADES = pd.DataFrame({"grade": [1, 2, 3, 4] * 30, "flag": [True, False] * 60})
+
+
+def graded(**options: Any) -> Any:
+    columns = ColumnTransformer([("all", OneHotEncoder(**options), ["grade", "flag"])])
+    return make_pipeline(columns, LogisticRegression()).fit(GRADES, [0, 1, 1, 0] * 30)
+
+
+def test_categories_of_the_sample_keep_their_type(tmp_path: Path) -> None:
+    native = graded(handle_unknown="ignore")
+    by_joblib(native, tmp_path / "model.joblib")
+    GRADES.to_csv(tmp_path / "sample.csv", index=False)
+    declared = [{"name": name, "type": "category"} for name in GRADES]
+    (tmp_path / "features.json").write_text(json.dumps(declared))
+    project = adopted(
+        tmp_path, tmp_path / "model.joblib", sample_data="sample.csv", features="features.json"
+    )
+    prove.prove(project)
+    assert features_of(project)["grade"]["categories"] == [1, 2, 3, 4]
+    assert features_of(project)["flag"]["categories"] == [False, True]
+    client = create_app(load_model(project / "model")).test_client()
+    answers = client.post("/predict", json={"rows": rows_of(GRADES.head(8))}).json
+    assert answers is not None
+    expected = native.predict_proba(GRADES.head(8)).tolist()
+    assert [list(a["probabilities"].values()) for a in answers["predictions"]] == expected
+
+
+def test_values_that_only_the_model_refuses_are_the_callers_to_change(tmp_path: Path) -> None:
+    by_joblib(graded(), tmp_path / "model.joblib")
+    GRADES.to_csv(tmp_path / "sample.csv", index=False)
+    project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
+    prove.prove(project)
+    client = create_app(load_model(project / "model")).test_client()
+    good, bad = {"grade": 1, "flag": True}, {"grade": 7, "flag": True}
+    response = client.post("/predict", json={"rows": [good, bad, good, bad]})
+    assert response.status_code == 422
+    assert json.loads(response.text)["errors"] == [
+        {"row": row, "feature": None, "message": "the model fails on these values"}
+        for row in (2, 4)
+    ]
+    assert client.post("/predict", json={"rows": [good]}).status_code == 200
+
+
+@pytest.mark.parametrize("declared", [["Rural", "Mars"], ["Rural", "Urban", "Semi urban", "Mars"]])
+def test_a_listed_category_that_the_model_does_not_take_is_refused(
+    declared: list[str], tmp_path: Path
+) -> None:
+    strict = make_pipeline(
+        ColumnTransformer([("area", OneHotEncoder(), ["Property/Area"])]), LogisticRegression()
+    )
+    by_joblib(strict.fit(MIXED[["Property/Area"]], MIXED_Y), tmp_path / "model.joblib")
+    feature = {"name": "Property/Area", "categories": declared}
+    (tmp_path / "features.json").write_text(json.dumps([feature]))
+    project = adopted(tmp_path, tmp_path / "model.joblib", features="features.json")
+    with pytest.raises(prove.Disproved, match=r'lists "Mars" .* the model fails on it'):
+        prove.prove(project)
+
+
+def test_labels_can_be_edited_and_names_cannot(tmp_path: Path) -> None:
+    by_joblib(LogisticRegression().fit(MIXED[["new1.1"]] / 120, MIXED_Y), tmp_path / "m.joblib")
+    project = adopted(tmp_path, tmp_path / "m.joblib")
+    prove.prove(project)
+    path = project / "model" / "features.json"
+    document = json.loads(path.read_text())
+    document["output"]["labels"] = {"0": "no", "1": "yes"}
+    path.write_text(json.dumps(document))
+    client = create_app(load_model(project / "model")).test_client()
+    assert client.get("/ready").status_code == 200
+    answer = client.post("/predict", json={"new1.1": 0}).json
+    assert answer is not None
+    assert answer["label"] == {0: "no", 1: "yes"}[answer["prediction"]]
+    prove.prove(project)
+    golden = json.loads((project / "model" / "golden.json").read_text())
+    assert golden["predictions"][0]["label"] in ("no", "yes")
+
+    document["features"][0]["name"] = "renamed"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=r"not those of the model \(new1\.1, renamed\)"):
+        load_model(project / "model")
 
 
 TARGETS = pd.DataFrame({"price": DIABETES_Y, "rent": DIABETES_Y * 2 + 1})

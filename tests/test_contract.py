@@ -16,8 +16,10 @@ from service.contract import (
     ContractError,
     Feature,
     Invalid,
+    check_output,
     parse_contract,
     parse_feature,
+    parse_output,
     same_json,
 )
 from service.openapi import feature_schema
@@ -66,7 +68,7 @@ REFUSED: list[tuple[dict[str, Any], Any, str]] = [
     ({"name": "d", "type": "date"}, "2024-02-30", "must be a date as YYYY-MM-DD"),
     ({"name": "d", "type": "date"}, "20240229", "must be a date as YYYY-MM-DD"),
     ({"name": "d", "type": "date"}, "9999-01-01", "must be from 1678-01-01 to 2261-12-31"),
-    (AREA, "urbn", "must be one of Rural, Semiurban, Urban; did you mean Urban?"),
+    (AREA, "urbn", "must be one of Rural, Semiurban, Urban"),
     (AREA, 1, "must be one of Rural, Semiurban, Urban"),
     (LEVEL, "1", "must be one of 1, 2"),
     (LEVEL, True, "must be one of 1, 2"),
@@ -133,6 +135,35 @@ def test_the_designed_example_of_an_error() -> None:
         {"row": 1, "feature": "Aera", "message": "unknown feature; did you mean Area?"},
         {"row": 1, "feature": "Area", "message": "is missing"},
     ]
+
+
+def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
+    contract = parse_contract({"features": [AREA]})
+    _, problems = contract.parse_rows([{"Area": "urbn"}] * 30)
+    messages = [problem.message for problem in problems]
+    assert messages[0] == "must be one of Rural, Semiurban, Urban; did you mean Urban?"
+    assert len([message for message in messages if "did you mean" in message]) == 20
+
+
+def test_features_may_differ_in_case_only() -> None:
+    contract = parse_contract({"features": [{"name": "Age"}, {"name": "age"}]})
+    assert contract.parse_rows([{"Age": 1, "age": 2}]) == ([{"Age": 1.0, "age": 2.0}], [])
+
+
+# (output, message); the model has the classes 0 and 1
+WRONG_OUTPUTS = [
+    ({"positive": "1"}, '"positive" is "1"; the classes are 0, 1'),
+    ({"labels": {"2": "two"}}, '"labels" names 2; the classes are 0, 1'),
+    ({"transform": "exp"}, '"transform" is for regression, and the task is classification'),
+    ({"targets": ["a", "b"]}, '"targets" names 2, and the model predicts 1'),
+]
+
+
+@pytest.mark.parametrize(("output", "message"), WRONG_OUTPUTS)
+def test_an_output_that_is_not_the_models_is_refused(output: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        check_output(parse_output(output), "classification", [0, 1], 1)
+    assert message in str(caught.value)
 
 
 def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:

@@ -109,12 +109,50 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
     assert manifest(loan_copy)["classes"] == ["A", "B"]
 
 
+def test_other_features_are_taken_when_that_is_accepted(loan_copy: Path, tmp_path: Path) -> None:
+    names = ["applicant_income", "age"]
+    frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
+    model = tmp_path / "other.joblib"
+    joblib.dump(LogisticRegression().fit(frame, ["N", "Y"] * 20), model)
+    status, said = adopt(loan_copy, "--model", str(model))
+    assert status == 1
+    assert "ACCEPT=breaking, or give FEATURES=" in said
+    status, said = adopt(loan_copy, "--model", str(model), "--accept", "breaking")
+    assert status == 0, said
+    features = json.loads((loan_copy / "model" / "features.json").read_text())
+    assert [feature["name"] for feature in features["features"]] == names
+    assert features["features"][0]["unit"] == "USD a month"
+    assert features["output"]["labels"] == {"N": "rejected", "Y": "approved"}
+
+
+def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path) -> None:
+    """What the workbench wrote into the contract is the sample's to change, an edit is not."""
+    frame = pd.read_csv(EXAMPLE / "sample.csv")
+    frame.loc[:50, "property_area"] = "Coast"
+    native = joblib.load(EXAMPLE / "model.joblib")
+    native.fit(frame.drop(columns="loan_status"), frame["loan_status"])
+    joblib.dump(native, tmp_path / "new.joblib")
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    path = loan_copy / "model" / "features.json"
+    document = json.loads(path.read_text())
+    manifest_path = loan_copy / "model" / "manifest.json"
+    derived = json.loads(manifest_path.read_text())
+    for feature in document["features"]:  # as if nobody had declared the categories
+        if "categories" in feature:
+            derived["derived"][feature["name"]]["categories"] = feature["categories"]
+    manifest_path.write_text(json.dumps(derived))
+    options = "--model", str(tmp_path / "new.joblib"), "--sample", str(tmp_path / "new.csv")
+    status, said = adopt(loan_copy, *options)
+    assert status == 0, said
+    assert "feature property_area has the new categories Coast" in said
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--model", "nowhere.pkl"], "there is no file"),
-        (["--model", "Makefile"], "model_path"),
-        (["--model", "model/model.joblib", "--sample", "Makefile"], "sample_data"),
+        (["--model", "Makefile"], "  - MODEL: "),
+        (["--model", "model/model.joblib", "--sample", "Makefile"], "  - SAMPLE: "),
     ],
 )
 def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: str) -> None:

@@ -257,7 +257,7 @@ def test_smoke_compares_a_running_service_with_the_goldens(verified: Bake) -> No
         golden = project / "model" / "golden.json"
         right = golden.read_text()
         try:
-            golden.write_text(right.replace('"label": "approved"', '"label": "granted"', 1))
+            golden.write_text(right.replace('"prediction": "Y"', '"prediction": "N"', 1))
             with pytest.raises(AssertionError, match="answers differently"):
                 make(project, "smoke", f"URL=http://localhost:{port}")
         finally:

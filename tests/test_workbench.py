@@ -91,18 +91,30 @@ def test_requirements_in_holds_the_bounds_and_keeps_lines_of_ones_own() -> None:
     assert lock.requirements_in(pins("1.6.1", "3.13", pandas=False), again) == again
 
 
-def test_a_lock_is_current_until_requirements_in_changes(tmp_path: Path) -> None:
-    (tmp_path / "requirements.in").write_text("flask\n")
-    mark = "# requirements.in sha256: " + hashlib.sha256(b"flask\n").hexdigest()
-    for name in ("requirements.txt", "requirements-test.txt"):
-        (tmp_path / name).write_text("flask==3.1.3\n")
-    assert not lock.is_current(tmp_path)
-    (tmp_path / "requirements.txt").write_text(f"{mark}\nflask==3.1.3\n")
-    assert not lock.is_current(tmp_path)
-    (tmp_path / "requirements-test.txt").write_text(f"{mark}\npytest==9.2.0\n")
+def test_a_lock_is_current_until_requirements_in_or_the_python_changes(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"flask\n").hexdigest()
+    head = (
+        "# Locked by `make lock` for Python 3.12 on x86_64-manylinux_2_28.\n"
+        f"# requirements.in sha256: {digest}\n"
+    )
+    contents = {
+        "requirements.in": "flask\n",
+        ".python-version": "3.12\n",
+        "requirements.txt": f"{head}flask==3.1.3\n",
+        "requirements-test.txt": f"{head}pytest==9.2.0\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
     assert lock.is_current(tmp_path)
-    (tmp_path / "requirements.in").write_text("flask\nsentry-sdk\n")
-    assert not lock.is_current(tmp_path)
+    for name, content in {
+        "requirements.in": "flask\nsentry-sdk\n",
+        ".python-version": "3.13\n",
+        "requirements.txt": "flask==3.1.3\n",
+        "requirements-test.txt": "pytest==9.2.0\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+        assert not lock.is_current(tmp_path), name
+        (tmp_path / name).write_text(contents[name])
 
 
 def test_the_interpreter_that_runs_is_found_and_a_dead_one_is_not(

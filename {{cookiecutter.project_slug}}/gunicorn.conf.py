@@ -21,7 +21,7 @@ bind = f"[::]:{_port}" if socket.has_dualstack_ipv6() else f"0.0.0.0:{_port}"
 # Threads, not sync workers: XGBoost and LightGBM hang for ever in a sync worker when the model
 # was loaded before the fork, and two half-open connections are enough to stop two sync workers.
 worker_class = "gthread"
-threads = int(os.environ.get("GUNICORN_THREADS", "4"))
+threads = 4
 
 # Heroku sets WEB_CONCURRENCY from the dyno's memory; elsewhere one worker is the safe start.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from service.contract import Row
+from service.contract import Problem, Row
 from service.errors import RequestProblem, does_not_fit
 from service.model import Model
 from service.openapi import document
@@ -39,7 +39,16 @@ def predict() -> Response:
     if reason := _not_ready():
         raise RequestProblem(503, "The model is not ready", reason)
     model = _model()
-    predictions = model.predict(rows)
+    try:
+        predictions = model.predict(rows)
+    except Exception:
+        # Values that the contract takes and the model does not are the caller's to change.
+        failing = model.failing(rows)
+        if not failing:
+            raise
+        current_app.logger.exception("the model failed on rows of a request")
+        message = "the model fails on these values"
+        raise does_not_fit([Problem(n + 1, None, message) for n in failing]) from None
     about = {"name": model.manifest.name, "version": model.manifest.version}
     if batch:
         return jsonify({"predictions": predictions, "model": about})
@@ -103,11 +112,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'"{repeated}" is there twice.')
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise ValueError(f'"{name}" is there twice.')
+        members[name] = value
     return members
 
 

@@ -85,8 +85,11 @@ class Feature:
         if self.categories is None:
             return False
         # A category is encoded by looking it up, and of mixed ones no type is left to demand.
-        encoded = self.encode is not None or self.one_hot is not None
-        return encoded or self.strict is not False or self.category_type is None
+        return self.encoded or self.strict is not False or self.category_type is None
+
+    @property
+    def encoded(self) -> bool:
+        return self.encode is not None or self.one_hot is not None
 
     @property
     def category_type(self) -> Literal["text", "number"] | None:
@@ -184,7 +187,8 @@ class Contract:
                 try:
                     values[feature.name] = feature.parse(row[feature.name])
                 except Invalid as error:
-                    problems.append(Problem(number, feature.name, str(error)))
+                    message = str(error) + suggestions.for_value(row[feature.name], feature)
+                    problems.append(Problem(number, feature.name, message))
             if len(row) != len(self.features) or len(values) != len(self.features):
                 problems += self._misnamed(number, row, suggestions)
             if len(problems) == found:
@@ -217,22 +221,28 @@ class Contract:
 
 
 class _Suggestions:
-    """Nearest names for misspelt ones, a bounded number a request."""
+    """Nearest names and categories for misspelt ones, a bounded number a request."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = {name.casefold(): name for name in names}
-        self._known = set(self._names.values())
+        self._known = dict.fromkeys(names)
         self._left = MAX_SUGGESTIONS
 
     def knows(self, name: str) -> bool:
         return name in self._known
 
     def for_name(self, name: str, row: Mapping[str, object]) -> str:
+        return self._nearest(name, (known for known in self._known if known not in row))
+
+    def for_value(self, value: object, feature: Feature) -> str:
+        if feature.categories is None or not isinstance(value, str):
+            return ""
+        return self._nearest(value, (c for c in feature.categories if isinstance(c, str)))
+
+    def _nearest(self, word: str, known: Iterable[str]) -> str:
         if self._left == 0:
             return ""
         self._left -= 1
-        candidates = [key for key, known in self._names.items() if known not in row]
-        return did_you_mean(name, [self._names[key] for key in candidates])
+        return did_you_mean(word, known)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -292,7 +302,7 @@ def _parse_integer(feature: Feature, value: object) -> int:
         raise Invalid("must be a whole number")
     if abs(number) >= 2**63:
         raise Invalid("is too large for a whole number")
-    return int(number)
+    return value if isinstance(value, int) else int(number)  # 2**53 + 1 is no float
 
 
 def _parse_boolean(feature: Feature, value: object) -> bool:
@@ -335,10 +345,7 @@ def _parse_category(feature: Feature, value: object) -> Scalar:
         return (_parse_text if feature.category_type == "text" else _parse_number)(feature, value)
     shown = ", ".join(json_text(category) for category in feature.categories[:20])
     more = ", …" if len(feature.categories) > 20 else ""
-    hint = ""
-    if isinstance(value, str):
-        hint = did_you_mean(value, (c for c in feature.categories if isinstance(c, str)))
-    raise Invalid(f"must be one of {shown}{more}{hint}")
+    raise Invalid(f"must be one of {shown}{more}")
 
 
 _PARSERS: Mapping[str, Callable[[Feature, object], Value]] = {
@@ -383,7 +390,7 @@ def parse_contract(document: object) -> Contract:
     problems += [f"feature {name}: is there {names.count(name)} times" for name in repeated]
     output = Output()
     try:
-        output = _parse_output(document.get("output", {}))
+        output = parse_output(document.get("output", {}))
     except ContractError as error:
         problems += [f"output: {problem}" for problem in error.problems]
     if document.get("transformers"):
@@ -449,13 +456,39 @@ def _contradictions(feature: Feature) -> Iterable[str]:
             yield f'"default" {error}'
 
 
-def _parse_output(entry: object) -> Output:
+def parse_output(entry: object) -> Output:
+    """Build the output from its JSON. Raises ContractError with all problems."""
     given = _members(entry, _OUTPUT_MEMBERS)
     if "threshold" in given and "positive" not in given:
         raise ContractError(['"threshold" needs "positive", the class that it is about'])
     if "targets" in given:
         given["targets"] = tuple(given["targets"])
     return Output(**given)
+
+
+def check_output(
+    output: Output,
+    task: str | None,
+    classes: Sequence[Scalar] | None,
+    n_outputs: int,
+) -> None:
+    """Hold what is said of the output against the model. Raises ContractError with all problems."""
+    problems = []
+    if classes is not None:
+        shown = ", ".join(json.dumps(name) for name in classes)
+        if output.positive is not None and not any(same_json(output.positive, c) for c in classes):
+            problems.append(f'"positive" is {json.dumps(output.positive)}; the classes are {shown}')
+        if stray := set(output.labels) - {json_text(name) for name in classes}:
+            problems.append(f'"labels" names {", ".join(sorted(stray))}; the classes are {shown}')
+    if output.threshold is not None and (classes is None or len(classes) != 2):
+        problems.append('"threshold" is for a model of two classes')
+    if output.transform is not None and task != "regression":
+        problems.append(f'"transform" is for regression, and the task is {task}')
+    named = len(output.targets) if output.targets is not None else 1
+    if named != n_outputs:
+        problems.append(f'"targets" names {named}, and the model predicts {n_outputs}')
+    if problems:
+        raise ContractError([f"output: {problem}" for problem in problems])
 
 
 def _is_text(value: object) -> bool:

@@ -23,12 +23,39 @@ class Golden:
     predictions: list[dict[str, Any]]
 
 
+class GoldenError(ValueError):
+    """golden.json does not hold goldens."""
+
+
 def read_golden(path: Path) -> Golden | None:
-    """Read golden.json; a model that was never verified has none."""
+    """Read golden.json; a model that was never verified has none. Raises GoldenError."""
     if not path.exists():
         return None
-    document = json.loads(path.read_text(encoding="utf-8"))
-    return Golden(document["rows"], document["predictions"])
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        rows, predictions = document["rows"], document["predictions"]
+        if len(rows) == len(predictions) > 0:
+            return Golden(list(rows), list(predictions))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
+
+
+def disagreements(golden: Golden, predictions: Any) -> list[str]:
+    """Return where the predictions differ from the recorded ones.
+
+    Labels are what people call the classes; who edits them does not change the model.
+    """
+    if not isinstance(predictions, list):
+        return ["there are no predictions"]
+    expected, actual = ([_unlabelled(p) for p in ps] for ps in (golden.predictions, predictions))
+    return differences(expected, actual)
+
+
+def _unlabelled(prediction: Any) -> Any:
+    if not isinstance(prediction, dict):
+        return prediction
+    return {key: value for key, value in prediction.items() if key != "label"}
 
 
 def differences(expected: Any, actual: Any, where: str = "") -> list[str]:

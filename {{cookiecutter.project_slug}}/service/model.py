@@ -17,8 +17,19 @@ import joblib
 import numpy as np
 
 from service import custom_code
-from service.contract import Column, Contract, Output, Row, json_text, read_contract, same_json
-from service.golden import Golden, read_golden
+from service.contract import (
+    Column,
+    Contract,
+    ContractError,
+    Output,
+    Row,
+    Scalar,
+    check_output,
+    json_text,
+    read_contract,
+    same_json,
+)
+from service.golden import Golden, GoldenError, read_golden
 
 InputKind = Literal["frame", "array", "texts"]
 
@@ -45,6 +56,8 @@ class Manifest:
     file: str
     sha256: str
     code: Mapping[str, Any] | None
+    classes: Sequence[Scalar] | None
+    outputs: int
     examples: list[Row]
     document: Mapping[str, Any]
 
@@ -68,12 +81,20 @@ class Manifest:
                 file=document["model"]["file"],
                 sha256=document["model"]["sha256"],
                 code=document["code"],
+                classes=document["classes"],
+                outputs=document["outputs"],
                 examples=document["examples"],
                 document=document,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ModelError(f"{path} is not a manifest ({reason}); run make adopt.") from None
+
+    def example(self, number: int = 0) -> Row:
+        """Return a row that the model takes and that is nobody's: each value from another row."""
+        rows = self.examples
+        names = enumerate(rows[0], start=number)
+        return {name: rows[place % len(rows)][name] for place, name in names}
 
     def public(self) -> dict[str, Any]:
         """Return what /metadata shows: all but rows of the sample and the workbench's own notes."""
@@ -97,7 +118,7 @@ class Model:
         prepare: Prepare | None = None,
     ) -> None:
         self.contract, self.manifest, self.golden = contract, manifest, golden
-        self._estimator, self._prepare = estimator, prepare
+        self.estimator, self.prepare = estimator, prepare
 
     def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Predict validated rows; one answer a row, in the shape of /predict."""
@@ -106,25 +127,48 @@ class Model:
         native = self._input(self.contract.columns(rows))
         # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
         with joblib.parallel_backend("sequential"):
-            values = self._estimator.predict(native)
+            values = self.estimator.predict(native)
             probabilities = None
             if self.manifest.probabilities:
-                probabilities = self._estimator.predict_proba(native)
+                probabilities = self.estimator.predict_proba(native)
         return answers(self.contract.output, values, probabilities, self._classes())
+
+    def failing(self, rows: Sequence[Row], most: int = 20) -> list[int]:
+        """Return which rows the model fails on, counted from 0; none if it fails on any row."""
+        if self._fails([self.manifest.example()]):
+            return []
+        found: list[int] = []
+        halves = [(0, len(rows))]
+        while halves and len(found) < most:
+            start, end = halves.pop()
+            if self._fails(rows[start:end]):
+                middle = (start + end) // 2
+                if middle == start:
+                    found.append(start)
+                else:
+                    halves += [(middle, end), (start, middle)]
+        return found
+
+    def _fails(self, rows: Sequence[Row]) -> bool:
+        try:
+            self.predict(rows)
+        except Exception:  # whatever a model raises, it did not predict
+            return True
+        return False
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
-        return Model(self._estimator, contract, self.manifest, self.golden, self._prepare)
+        return Model(self.estimator, contract, self.manifest, self.golden, self.prepare)
 
     def _input(self, columns: Sequence[Column]) -> Any:
         kind, names = self.manifest.input, self.manifest.columns
-        if self._prepare is None:
+        if self.prepare is None:
             return model_input(columns, kind, names)
-        prepared = self._prepare(model_input(columns, "frame", None))
+        prepared = self.prepare(model_input(columns, "frame", None))
         return prepared[list(names)] if names is not None else prepared.to_numpy()
 
     def _classes(self) -> Any:
-        return getattr(self._estimator, "classes_", None)
+        return getattr(self.estimator, "classes_", None)
 
 
 def load_model(directory: Path) -> Model:
@@ -138,10 +182,32 @@ def load_model(directory: Path) -> Model:
     except ValueError as error:
         raise ModelError(f"{directory / 'features.json'}: {error}. Mend it.") from None
     manifest = Manifest.read(directory / "manifest.json")
+    check_contract(contract, manifest)
     check_versions(manifest)
     prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
     estimator = _unpickle(directory / manifest.file, manifest.sha256)
-    return Model(estimator, contract, manifest, read_golden(directory / "golden.json"), prepare)
+    try:
+        golden = read_golden(directory / "golden.json")
+    except GoldenError as error:
+        raise ModelError(str(error)) from None
+    return Model(estimator, contract, manifest, golden, prepare)
+
+
+def check_contract(contract: Contract, manifest: Manifest) -> None:
+    """Hold an edited contract against the model. Raises ModelError."""
+    try:
+        check_output(contract.output, manifest.task, manifest.classes, manifest.outputs)
+    except ContractError as error:
+        raise ModelError(f"features.json: {error}. Mend it.") from None
+    prepares = manifest.code is not None and manifest.code["prepare"]
+    if manifest.columns is None or prepares:
+        return
+    named = {column.name for column in contract.columns([])}
+    if wrong := sorted(named ^ set(manifest.columns)):
+        raise ModelError(
+            f"features.json: the features are not those of the model ({', '.join(wrong[:10])}); "
+            "names cannot be edited, for the model knows its columns by them."
+        )
 
 
 def check_versions(manifest: Manifest) -> None:

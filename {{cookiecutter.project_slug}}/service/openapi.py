@@ -18,7 +18,7 @@ _JSON_TYPES = {
 
 def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
     """Return the document. Its request example is a row that the model is known to take."""
-    row = manifest.examples[0]
+    row = manifest.example()
     about = {"$ref": "#/components/schemas/Model"}
     prediction = _prediction(contract, manifest)
     return {
@@ -45,7 +45,7 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
                                 },
                                 "examples": {
                                     "row": {"value": row},
-                                    "rows": {"value": {"rows": manifest.examples[:2]}},
+                                    "rows": {"value": {"rows": [row, manifest.example(1)]}},
                                 },
                             }
                         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from service.golden import differences
+from service.golden import disagreements
 from service.model import Model
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class Readiness:
     def _check(self) -> str | None:
         golden = self._model.golden
         if golden is None:
-            return None
+            verified = self._model.manifest.verified
+            return "Its recorded predictions are gone; restore golden.json." if verified else None
         rows, problems = self._model.contract.parse_rows(golden.rows)
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."
@@ -47,6 +48,6 @@ class Readiness:
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."
-        if differences(golden.predictions, predictions):
+        if disagreements(golden, predictions):
             return "The model does not reproduce its recorded predictions; run make verify."
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -70,16 +71,32 @@ def test_a_contract_with_a_slip_is_refused_by_name(edited: Edit) -> None:
         load_model(edited("features.json", slip))
 
 
+@pytest.mark.parametrize(
+    ("predictions", "reason"),
+    [([{"prediction": "something else"}], "does not reproduce"), (None, "restore golden.json")],
+)
 def test_predictions_that_are_not_reproduced_stop_the_answers_but_not_the_process(
-    model: Model, rows: list[dict[str, Any]]
+    predictions: list[dict[str, Any]] | None,
+    reason: str,
+    model: Model,
+    rows: list[dict[str, Any]],
 ) -> None:
-    wrong = Golden(rows[:1], [{"prediction": "something else"}])
-    changed = Model(model._estimator, model.contract, model.manifest, wrong)
+    golden = Golden(rows[:1], predictions) if predictions is not None else None
+    verified = dataclasses.replace(model.manifest, verified=True)
+    changed = Model(model.estimator, model.contract, verified, golden, model.prepare)
     client = create_app(changed).test_client()
     assert client.get("/health").status_code == 200
     for response in (client.get("/ready"), client.post("/predict", json=rows[0])):
         assert response.status_code == 503
-        assert "does not reproduce" in json.loads(response.text)["detail"]
+        assert reason in json.loads(response.text)["detail"]
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"rows": [], "predictions": []}'])
+def test_goldens_that_cannot_be_read_are_refused_in_one_line(text: str, edited: Edit) -> None:
+    directory = edited("manifest.json", lambda _: None)
+    (directory / "golden.json").write_text(text)
+    with pytest.raises(ModelError, match="holds no recorded predictions"):
+        load_model(directory)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "٣"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from typing import Any
@@ -69,7 +70,8 @@ def test_a_failure_of_the_model_tells_the_caller_an_id_and_nothing_else(
         def predict(self, rows: Any) -> Any:
             raise ZeroDivisionError("a secret")
 
-    client = create_app(Broken(None, model.contract, model.manifest)).test_client()
+    unverified = dataclasses.replace(model.manifest, verified=False)
+    client = create_app(Broken(None, model.contract, unverified)).test_client()
     with caplog.at_level(logging.ERROR):
         response = client.post("/predict", json=rows[0])
     assert response.status_code == 500

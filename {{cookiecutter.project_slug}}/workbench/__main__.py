@@ -69,9 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     adopt.add_argument("--transformers", default="", help="fitted files to apply before the model")
     adopt.add_argument("--code", default="", help=".py file that the model refers to")
     adopt.add_argument("--trust", default="", help="names that you vouch for")
-    adopt.add_argument(
-        "--accept", default="", choices=["", "breaking"], help="accept what breaks callers"
-    )
+    adopt.add_argument("--accept", default="", help="breaking: accept what breaks callers")
     return parser
 
 

@@ -61,17 +61,25 @@ def describe(facts: Facts) -> str:
     return f"{root} ({', '.join(steps)})" if steps else root
 
 
-def decide(answers: Answers, previous: Mapping[str, Any] | None = None) -> Adoption:
+def decide(
+    answers: Answers, previous: Mapping[str, Any] | None = None, *, reshape: bool = False
+) -> Adoption:
     """Decide everything about an adoption. Raises WorkbenchError with all problems.
 
     `previous` is the manifest of the model that is replaced, if there is one: what the workbench
-    itself wrote into features.json then is no declaration of the user's.
+    itself wrote into features.json then is no declaration of the user's. `reshape` lets the model
+    have other features than features.json, of which those are kept that it still has.
     """
     try:
         facts = inspect(answers.model)
     except Refused as error:
         raise WorkbenchError(f"model_path: {answers.model}: {error}") from None
-    answer, sample = read_features(answers), _sample(answers)
+    sample, own = _sample(answers), previous["derived"] if previous else {}
+    answer = read_features(answers)
+    if reshape and facts.feature_names is not None:
+        answer = features.reshaped(answer, facts)
+    if sample is not None:
+        answer = features.forget(answer, own)
     code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
     problems = [*own_code.problems(facts, code), *_outside(facts, answers, code)]
     problems += _not_yet(facts, answers)
@@ -98,12 +106,8 @@ def decide(answers: Answers, previous: Mapping[str, Any] | None = None) -> Adopt
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
         raise WorkbenchError(problems)
-    own = previous["derived"] if previous else {}
-    derived: dict[str, dict[str, Any]] = {
-        # A text may be empty, so there is nothing to find out about it.
-        key: {} if features.is_text(facts) else features.derived(contract, answer, key, own)
-        for key in ("nullable", "strict")
-    }
+    # A text may be empty, so there is nothing to find out about it.
+    derived = {} if features.is_text(facts) else features.derived(contract, answer, own)
     manifest = {
         "name": answers.project_slug,
         "title": answers.project_name,
@@ -113,6 +117,7 @@ def decide(answers: Answers, previous: Mapping[str, Any] | None = None) -> Adopt
         "task": facts.task,
         "classes": list(facts.classes) if facts.classes is not None else None,
         "estimator": describe(facts),
+        "outputs": facts.n_outputs,
         "probabilities": facts.has_probabilities,
         "input": _input(facts),
         "columns": list(facts.feature_names) if facts.feature_names is not None else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
@@ -13,7 +14,7 @@ from typing import Any
 from service.contract import ContractError, did_you_mean, parse_contract, parse_feature
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import HEROKU_PYTHONS
-from workbench.sample import read_header, read_text
+from workbench.sample import NUMBER, read_header, read_text
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
@@ -56,7 +57,10 @@ class Answers:
 
     def path(self, answer: str) -> Path:
         """Return the path that an answer means."""
-        return self.folder / Path(answer.strip()).expanduser()
+        path = Path(answer.strip())
+        with contextlib.suppress(RuntimeError):  # ~somebody, of whom this machine knows no home
+            path = path.expanduser()
+        return self.folder / path
 
     @property
     def model(self) -> Path:
@@ -113,9 +117,17 @@ def _from_file(path: Path) -> FeaturesAnswer:
             raise WorkbenchError(f"features: {path} is not valid JSON: {error}.") from None
         return _from_json(document, path)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if path.suffix.lower() == ".csv" or (len(lines) == 1 and "," in lines[0]):
+    if _is_header(lines, path.suffix.lower() == ".csv"):
         return _from_names(tuple(read_header(path)), str(path))
     return _from_names(tuple(lines), str(path))
+
+
+def _is_header(lines: list[str], is_csv: bool) -> bool:
+    """Tell a CSV, whose first line names the features, from a list of one name a line."""
+    if not is_csv:
+        return len(lines) == 1 and "," in lines[0]
+    several = len(lines) > 1 and not any(mark in line for line in lines for mark in ",;\t|")
+    return not several or any(NUMBER.fullmatch(line) for line in lines)
 
 
 def _from_json(document: object, path: Path) -> FeaturesAnswer:
@@ -160,11 +172,15 @@ def _split(answer: str) -> tuple[str, ...]:
     return tuple(item.strip() for row in rows for item in row)
 
 
-def _is_file(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):  # a name too long, or with a NUL
         return False
+
+
+def _is_file(path: Path) -> bool:
+    return _exists(path) and path.is_file()
 
 
 def _check_jinja(answers: Answers) -> Iterator[str]:
@@ -199,7 +215,7 @@ def _check_model(answers: Answers) -> Iterator[str]:
     path = answers.model
     if not answers.model_path.strip():
         yield "model_path is empty; give the path of the model file."
-    elif not path.exists():
+    elif not _exists(path):
         yield f"model_path: there is no file {path}; give the path of the model file."
 
 

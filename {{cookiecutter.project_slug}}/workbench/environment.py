@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workbench.messages import WorkbenchError
 from workbench.pins import UV_VERSION
+from workbench.project import read
 
 VENV = Path(".venv")
 # uv lives here where the machine has none: apart from the project's own environment.
@@ -125,7 +126,7 @@ def make_environment(project: Path, python: Path) -> Path:
     """
     venv, own = project / VENV, (project / VENV / BIN / "python").absolute()
     files = [part for name in REQUIREMENTS for part in ("-r", str(project / name))]
-    locked = all("--hash=" in (project / name).read_text("utf-8") for name in REQUIREMENTS)
+    locked = all("--hash=" in read(project / name) for name in REQUIREMENTS)
     options = ["--only-binary", ":all:", *(["--require-hashes"] if locked else [])]
     if uv := find_uv(project):
         make = ["venv", "--quiet", "--clear", "--no-project", "--python", str(python), str(venv)]

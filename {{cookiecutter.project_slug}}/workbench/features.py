@@ -11,17 +11,21 @@ from service.contract import (
     ContractError,
     Feature,
     Row,
+    check_output,
     did_you_mean,
-    json_text,
     parse_contract,
+    parse_output,
+    same_json,
 )
 from workbench.answers import FeaturesAnswer
 from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
-from workbench.sample import BOOLEANS, EXAMPLES, MISSING, ColumnFacts, Sample
+from workbench.sample import BOOLEANS, EXAMPLES, MISSING, NUMBER, ColumnFacts, Sample, whole
 
 VECTORIZERS = "sklearn.feature_extraction.text."
 _NOTHING = object()
+# The fields that the sample and the model can tell; the last one of categories only.
+DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
 
 def is_text(facts: Facts) -> bool:
@@ -57,15 +61,12 @@ def contract_of(
     if facts.n_outputs > 1:
         numbers = range(1, facts.n_outputs + 1)
         output.setdefault("targets", [f"target_{number}" for number in numbers])
-        if len(output["targets"]) != facts.n_outputs:
-            raise WorkbenchError(
-                f"features: output.targets names {len(output['targets'])} targets, and the model "
-                f"predicts {facts.n_outputs}."
-            )
     try:
-        return parse_contract({"features": given, "output": output})
+        contract = parse_contract({"features": given, "output": output})
+        check_output(contract.output, facts.task, facts.classes, facts.n_outputs)
     except ContractError as error:
-        raise WorkbenchError([f"features: {problem}" for problem in error.problems]) from None
+        raise WorkbenchError([f"features: {problem}." for problem in error.problems]) from None
+    return contract
 
 
 def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
@@ -82,7 +83,11 @@ def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
 
 def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[Mapping[str, Any]]:
     if sample is None:
-        return [{"type": "number", "nullable": False, **entry} for entry in given]
+        kinds = ["category" if entry.get("categories") else "number" for entry in given]
+        return [
+            {"type": kind, "nullable": False, **entry}
+            for kind, entry in zip(kinds, given, strict=True)
+        ]
     absent = [e["name"] for e in given if e["name"] not in sample.columns]
     if absent:
         raise WorkbenchError(
@@ -154,6 +159,8 @@ def _wrong_number(columns: Sequence[str], facts: Facts, sample: Sample | None) -
     if target is not None:
         rest = [name for name in columns if name != target]
         message += f" {target!r} looks like the target: answer features={_as_answer(rest)}"
+    elif facts.n_features is not None and len(columns) == facts.n_features + 1:
+        message += f" If the last one, {columns[-1]!r}, is the target, leave it out."
     else:
         message += " Answer features= with the names in the order of training."
     return message
@@ -164,60 +171,83 @@ def _as_answer(names: Sequence[str]) -> str:
 
 
 def _likely_target(columns: Sequence[str], facts: Facts, sample: Sample | None) -> str | None:
-    """Guess which column the model predicts: its cells are the classes, or it stands at an end."""
+    """Return the one column that is certainly no feature: an index, the target, or nothing."""
     if facts.n_features is None or len(columns) != facts.n_features + 1:
         return None
     if facts.feature_names is not None:
         return next((name for name in columns if name not in facts.feature_names), None)
-    if sample is not None and facts.classes:
-        classes = {json_text(c) for c in facts.classes}
-        classes |= {f"{c}.0" for c in classes} | {c.capitalize() for c in classes}
-        of_classes = [
-            n for n in columns if n in sample.columns and sample.columns[n].distinct <= classes
-        ]
-        if len(of_classes) == 1:
-            return of_classes[0]
-    known = re.compile(r"(y|target|label|class|outcome|.*status|.*_?target)", re.I)
-    return next((n for n in columns if known.fullmatch(n)), columns[-1])
+    classes = set(facts.classes or ())
+    found = [
+        name
+        for name in columns
+        if re.fullmatch(r"Unnamed: \d+|(?i:y|target|label|class|outcome|.*_target)", name)
+        or (sample is not None and name in sample.columns and _cells(sample, name) == classes)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _cells(sample: Sample, name: str) -> set[Any]:
+    return set(sample.columns[name].categories or ())
 
 
 def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any]:
     kind = entry.get("type") or ("category" if entry.get("categories") else column.type)
-    derived: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
-    if kind in ("number", "integer") and column.numeric and column.minimum <= column.maximum:
-        derived["minimum"] = _whole(column.minimum)
-        derived["maximum"] = _whole(column.maximum)
-    if kind == "category":
-        derived["categories"] = column.categories
-    return derived
+    found: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
+    low, high = whole(column.minimum), whole(column.maximum)
+    if kind in ("number", "integer") and column.numeric and low <= high:
+        # A bound of the user's may lie beyond the sample's other one.
+        if low <= entry.get("maximum", high):
+            found["minimum"] = low
+        if high >= entry.get("minimum", low):
+            found["maximum"] = high
+    if kind == "category" and column.categories is not None:
+        found["categories"] = column.categories
+    return found
 
 
-def _whole(number: float) -> float:
-    return int(number) if number == int(number) else number
+def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
+    """Return the answer for a model of other features: what is said of those that stay."""
+    said = {entry["name"]: entry for entry in answer.features}
+    names = facts.feature_names or ()
+    output = dict(answer.output or {})
+    try:
+        check_output(parse_output(output), facts.task, facts.classes, facts.n_outputs)
+    except ContractError:
+        output = {}
+    return FeaturesAnswer(tuple(said.get(name, {"name": name}) for name in names), output)
+
+
+def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
+    """Return the answer without what the workbench itself wrote into it and nobody edited."""
+    kept = [
+        {
+            key: value
+            for key, value in entry.items()
+            if own.get(entry["name"], {}).get(key, _NOTHING) != value
+        }
+        for entry in answer.features
+    ]
+    return FeaturesAnswer(tuple(kept), answer.output)
 
 
 def derived(
-    contract: Contract, answer: FeaturesAnswer, key: str, own: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the values that nobody declared: the first verify corrects them from the model.
+    contract: Contract, answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return what nobody declared, by feature: verify and a retrain may correct it.
 
     `own` is what the workbench derived for the model before and wrote into the same file.
     """
-    written = own.get(key, {})
-    declared = {
-        entry["name"]
-        for entry in answer.features
-        if key in entry and written.get(entry["name"], _NOTHING) != entry[key]
-    }
-    return {
-        feature.name: getattr(feature, key)
-        for feature in contract.features
-        if feature.name not in declared and (key != "strict" or _may_be_open(feature))
-    }
-
-
-def _may_be_open(feature: Feature) -> bool:
-    return bool(feature.categories) and not feature.encode and not feature.one_hot
+    declared = {entry["name"]: set(entry) for entry in forget(answer, own).features}
+    found = {}
+    for feature in contract.features:
+        document = {"strict": None, **feature.to_json()}
+        keys = DERIVED if feature.categories and not feature.encoded else DERIVED[:-1]
+        found[feature.name] = {
+            key: document[key]
+            for key in keys
+            if key in document and key not in declared.get(feature.name, ())
+        }
+    return found
 
 
 def examples(
@@ -249,14 +279,12 @@ def from_cell(feature: Feature, cell: str) -> Any:
     if cell in MISSING:
         return None
     if feature.type in ("number", "integer"):
-        try:
-            return _whole(float(cell))
-        except (ValueError, OverflowError):
-            return cell
+        return whole(float(cell)) if NUMBER.fullmatch(cell.strip()) else cell
     if feature.type == "boolean":
         return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
-    if feature.type == "category":
-        return next((c for c in feature.categories or () if json_text(c) == cell), cell)
+    if feature.type == "category" and cell not in (feature.categories or (cell,)):
+        typed = BOOLEANS.get(cell, float(cell) if NUMBER.fullmatch(cell.strip()) else cell)
+        return next((c for c in feature.categories or () if same_json(c, typed)), cell)
     return cell
 
 
@@ -269,6 +297,6 @@ def made_up(feature: Feature, number: int) -> Any:
     if feature.type in ("number", "integer"):
         low = feature.minimum if feature.minimum is not None else 0
         high = feature.maximum if feature.maximum is not None else low + 2
-        return _whole(float(low + (high - low) * number // 2))
+        return whole(float(low + (high - low) * number // 2))
     simple = {"boolean": number % 2 == 0, "date": f"2024-0{number + 1}-15"}
     return simple.get(feature.type, ["some text", "another text", "more text"][number % 3])

@@ -26,7 +26,6 @@ _HEAD = """\
 # What the service needs: the model's libraries as its file says, and Flask and gunicorn.
 # Lines of your own are kept. `make lock` turns this file into requirements.txt.
 """
-_MARK = "# requirements.in sha256: "
 
 
 def requirements_in(pins: Pins, previous: str = "") -> str:
@@ -54,13 +53,17 @@ def unlocked(pins: Mapping[str, str]) -> str:
 
 
 def is_current(project: Path) -> bool:
-    """Tell whether both locks were made from requirements.in as it is now."""
-    mark = _mark(project)
-    return all(mark in (project / name).read_text("utf-8") for name in (LOCK, TEST_LOCK))
+    """Tell whether both locks were made from requirements.in and for the Python as they are now."""
+    return all(files.read(project / name).startswith(_head(project)) for name in (LOCK, TEST_LOCK))
 
 
-def _mark(project: Path) -> str:
-    return _MARK + hashlib.sha256((project / SOURCE).read_bytes()).hexdigest()
+def _head(project: Path) -> str:
+    digest = hashlib.sha256(files.read(project / SOURCE).encode()).hexdigest()
+    version = files.python_version(project)
+    return (
+        f"# Locked by `make lock` for Python {version} on {PLATFORM}.\n"
+        f"# requirements.in sha256: {digest}\n"
+    )
 
 
 def lock(project: Path) -> None:
@@ -77,8 +80,7 @@ def lock(project: Path) -> None:
         if helper is None:
             raise WorkbenchError(f"Locking needs uv, or Python {version} to install it with.")
         uv = install_uv(project, helper)
-    mark = _mark(project)
-    tests = (project / TEST_LOCK).read_text(encoding="utf-8")
+    tests = files.read(project / TEST_LOCK)
     with tempfile.TemporaryDirectory() as folder:
         target, test_target = Path(folder) / LOCK, Path(folder) / TEST_LOCK
         shutil.copyfile(project / LOCK, target)
@@ -95,9 +97,8 @@ def lock(project: Path) -> None:
         run([*compile_, "--output-file", target, project / SOURCE], what=what)
         compile_ += ["--constraint", str(target), "--output-file", str(test_target)]
         run([*compile_, test_source], what="Resolving the test requirements")
-        head = f"# Locked by `make lock` for Python {version} on {PLATFORM}.\n{mark}\n"
         for name, made in ((LOCK, target), (TEST_LOCK, test_target)):
-            files.write(project / name, head + made.read_text(encoding="utf-8"))
+            files.write(project / name, _head(project) + made.read_text(encoding="utf-8"))
 
 
 def _direct(lock_text: str) -> list[str]:
@@ -107,5 +108,5 @@ def _direct(lock_text: str) -> list[str]:
 
 def versions(project: Path) -> dict[str, str]:
     """Return the exact version of each distribution in requirements.txt."""
-    text = (project / LOCK).read_text(encoding="utf-8")
+    text = files.read(project / LOCK)
     return dict(pin.split(";")[0].strip().split("==") for pin in _direct(text))

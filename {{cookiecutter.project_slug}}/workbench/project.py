@@ -15,6 +15,13 @@ MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
+# What the workbench reads of the manifest again.
+MANIFEST_MEMBERS = frozenset(
+    """
+    classes code derived description estimator examples libraries model name probabilities python
+    task title verified version
+    """.split()
+)
 
 
 def dumps(document: Mapping[str, Any]) -> str:
@@ -56,6 +63,22 @@ def write(path: Path, content: str | bytes) -> None:
     staged.replace(path)
 
 
+def read_manifest(project: Path) -> dict[str, Any]:
+    """Read the manifest as this workbench writes it. Raises WorkbenchError."""
+    manifest = read_json(project / MANIFEST)
+    if absent := sorted(MANIFEST_MEMBERS - set(manifest)):
+        raise WorkbenchError(f"{MANIFEST} lacks {', '.join(absent)}; restore it from git.")
+    return manifest
+
+
+def read(path: Path) -> str:
+    """Read a text file of the project. Raises WorkbenchError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(f"{path} cannot be read ({error}); restore it from git.") from None
+
+
 def python_version(project: Path) -> str:
-    """Return the Python that the project is for, such as "3.13"."""
-    return (project / PYTHON_VERSION).read_text(encoding="utf-8").strip()
+    """Return the Python that the project is for, such as "3.13". Raises WorkbenchError."""
+    return read(project / PYTHON_VERSION).strip()

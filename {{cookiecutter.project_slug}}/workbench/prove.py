@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from service.contract import Contract, Feature, Row, Scalar
-from service.golden import Golden, differences
+from service.golden import Golden, differences, disagreements
 from service.model import Model, ModelError, load_model
 from workbench import project as files
+from workbench.sample import whole
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
 SAMPLE_ROWS, MISSING_ROWS = 24, 8
@@ -39,45 +41,57 @@ def prove(project: Path) -> str:
     model = load_model(project / files.MODEL)
     manifest = dict(model.manifest.document)
     if model.golden is not None:
-        _reproduce(model, model.golden)
-        done = f"The model reproduces its {len(model.golden.rows)} recorded predictions."
+        golden = _reproduce(model, model.golden)
+        done = [f"The model reproduces its {len(golden.rows)} recorded predictions."]
     else:
-        model = model.with_contract(complete(model, manifest["derived"]))
+        before, derived = model.contract, manifest["derived"]
+        check_encoders(model)
+        model = model.with_contract(complete(model, derived))
         golden = record(model)
+        documents = {feature.name: feature.to_json() for feature in model.contract.features}
         manifest["derived"] = {
-            key: {
-                feature.name: getattr(feature, key)
-                for feature in model.contract.features
-                if feature.name in manifest["derived"][key]
-            }
-            for key in ("nullable", "strict")
+            name: {key: documents[name].get(key) for key in keys} for name, keys in derived.items()
         }
         manifest["examples"] = golden.rows
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
-        files.write(project / files.GOLDEN, files.dumps(dataclasses.asdict(golden)))
-        done = f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}."
+        done = [
+            f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
+            *_lost(before, model.contract),
+        ]
+    files.write(project / files.GOLDEN, files.dumps(dataclasses.asdict(golden)))
     manifest["verified"] = True
     files.write(project / files.MANIFEST, files.dumps(manifest))
-    return done
+    return "\n".join(done)
 
 
-def _reproduce(model: Model, golden: Golden) -> None:
+def _lost(before: Contract, after: Contract) -> Iterator[str]:
+    """Say what features.json promised and the model does not take."""
+    for was, now in zip(before.features, after.features, strict=True):
+        if was.nullable and not now.nullable:
+            yield f"Note: {now.name} may not be null, for the model fails on it."
+
+
+def _reproduce(model: Model, golden: Golden) -> Golden:
+    """Return the goldens with the labels as they are called now. Raises Disproved."""
     rows, problems = model.contract.parse_rows(golden.rows)
     if problems:
         raise Disproved(
             f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
-            f"{problems[0].feature} {problems[0].message}. Undo the edit, or delete "
-            f"{files.GOLDEN} and run make verify to record new predictions."
+            f"{problems[0].feature} {problems[0].message}. Undo the edit, or adopt it again: "
+            f"make adopt MODEL={files.MODEL / model.manifest.file}"
         )
-    found = differences(golden.predictions, model.predict(rows))
+    predictions = model.predict(rows)
+    found = disagreements(golden, predictions)
     if found:
         raise Disproved(
             "The model does not reproduce its recorded predictions "
-            f"({len(found)} values differ): {'; '.join(found[:SHOWN])}."
+            f"({len(found)} values differ): {'; '.join(found[:SHOWN])}. If threshold or transform "
+            f"were edited, delete {files.GOLDEN} and run make verify again."
         )
+    return Golden(golden.rows, predictions)
 
 
-def complete(model: Model, derived: dict[str, dict[str, Any]]) -> Contract:
+def complete(model: Model, derived: Mapping[str, Mapping[str, Any]]) -> Contract:
     """Return the contract with what the model really takes. Raises Disproved.
 
     What the sample suggested is corrected; what a person declared must hold.
@@ -88,27 +102,75 @@ def complete(model: Model, derived: dict[str, dict[str, Any]]) -> Contract:
 
 
 def _complete(
-    model: Model, rows: list[Row], feature: Feature, derived: dict[str, dict[str, Any]]
+    model: Model, rows: list[Row], feature: Feature, derived: Mapping[str, Mapping[str, Any]]
 ) -> Feature:
     changes: dict[str, Any] = {}
+    own = derived.get(feature.name, {})
     on_null = _takes(model, rows, _with(feature, nullable=True), None)
-    if feature.name in derived["nullable"]:
+    if "nullable" in own:
         changes["nullable"] = on_null is None
     elif feature.nullable and on_null is not None:
         raise Disproved(
             f"{files.FEATURES} says that {feature.name} may be null, but the model fails "
             f'on it ({on_null}). Set "nullable" to false.'
         )
-    if feature.categories and (feature.name in derived["strict"] or feature.strict is False):
+    for category in feature.categories or ():
+        on_listed = _takes(model, rows[:1], feature, category)
+        if on_listed is not None:
+            raise Disproved(
+                f"{files.FEATURES} lists {json.dumps(category)} for {feature.name}, but the model "
+                f"fails on it ({on_listed}). Take it from the list."
+            )
+    if feature.categories and ("strict" in own or feature.strict is False):
         on_unseen = _takes(model, rows, _with(feature, strict=False), unseen_category(feature))
-        if feature.name in derived["strict"]:
+        if "strict" in own:
             changes["strict"] = on_unseen is not None
         elif on_unseen is not None:
             raise Disproved(
-                f"{files.FEATURES} says that {feature.name} takes other categories, but the model "
-                f'fails on them ({on_unseen}). Set "strict" to true.'
+                f"{files.FEATURES} says that {feature.name} takes other categories, but the "
+                f'model fails on them ({on_unseen}). Set "strict" to true.'
             )
     return _with(feature, **changes)
+
+
+def check_encoders(model: Model) -> None:
+    """Compare the contract with what the encoders in the model were fitted on. Raises Disproved.
+
+    An encoder that ignores unknown values takes numbers for texts without a word.
+    """
+    kinds = {column.name: column.kind for column in model.contract.columns([])}
+    for name, values in fitted_categories(model.estimator):
+        known = [v for v in values if isinstance(v, (str, bool, int)) or _is_number(v)]
+        texts = any(isinstance(value, str) for value in known)
+        kind = kinds.get(name, "object")
+        if not known or kind == "object" or (kind == "text") == texts:
+            continue
+        shown = json.dumps(known[:10], ensure_ascii=False)
+        raise Disproved(
+            f"{files.FEATURES} has {name} as a {'number' if texts else 'text'}, but the model was "
+            f"trained on {shown}. Give sample_data, or a features file with its categories."
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def fitted_categories(estimator: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Yield each column that an encoder of a ColumnTransformer was fitted on, with its values."""
+    inner = [getattr(estimator, name, None) for name in ("best_estimator_", "estimator_")]
+    inner += [step for _, step in getattr(estimator, "steps", ())]
+    for part in inner:
+        if part is not None:
+            yield from fitted_categories(part)
+    for _, transformer, columns in getattr(estimator, "transformers_", ()):
+        for step in [transformer, *(s for _, s in getattr(transformer, "steps", ()))]:
+            categories = getattr(step, "categories_", None)
+            # Where a step before dropped a column, positions mean nothing any more.
+            if isinstance(categories, list) and len(categories) == len(columns):
+                for column, values in zip(columns, categories, strict=True):
+                    if isinstance(column, str):
+                        yield column, values.tolist()
 
 
 def _with(feature: Feature, **changes: Any) -> Feature:
@@ -123,19 +185,25 @@ def unseen_category(feature: Feature) -> Scalar:
 
 
 def _working_rows(model: Model) -> list[Row]:
-    """Return examples that the model predicts. Raises Disproved if it fails on a full row."""
-    rows = []
+    """Return the examples that the model predicts. Raises Disproved if it fails on a real one.
+
+    A real row with missing values may fail, for then the feature is not nullable; of rows that
+    were made up, one that works is enough.
+    """
+    made_up = model.manifest.document["sample"] is None
+    working, failures = [], []
     for row in _parsed(model):
         error = _failure(model, [row])
         if error is None:
-            rows.append(row)
-        elif None not in row.values():
-            hint = "" if model.manifest.document["sample"] else f" {NO_SAMPLE}"
-            shown = json.dumps(row, ensure_ascii=False)
-            raise Disproved(f"The model fails on {shown}: {error}.{hint}")
-    if not rows:
-        raise Disproved("The model fails on every row of the sample: all have missing values.")
-    return rows
+            working.append(row)
+        else:
+            failures.append((row, error))
+    serious = [failed for failed in failures if not made_up and None not in failed[0].values()]
+    if serious or not working:
+        row, error = (serious or failures)[0]
+        shown, hint = json.dumps(row, ensure_ascii=False), f" {NO_SAMPLE}" if made_up else ""
+        raise Disproved(f"The model fails on {shown}: {error}.{hint}")
+    return working
 
 
 def _parsed(model: Model) -> list[Row]:
@@ -182,13 +250,15 @@ def record(model: Model) -> Golden:
                 f"The model answers differently for one row alone and among others: {found[0]}."
             )
     return Golden(
-        [{name: _as_typed(value) for name, value in row.items()} for row in rows], together
+        [
+            {
+                name: whole(value) if isinstance(value, float) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ],
+        together,
     )
-
-
-def _as_typed(value: Any) -> Any:
-    """Write 5000 for 5000.0, as a person would."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _main() -> Iterator[str]:

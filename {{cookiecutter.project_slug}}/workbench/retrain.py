@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,19 @@ from workbench.answers import Answers, problems
 from workbench.environment import run
 from workbench.messages import WorkbenchError, bullets
 
+VARIABLES = {
+    "model_path": "MODEL",
+    "features": "FEATURES",
+    "sample_data": "SAMPLE",
+    "transformers": "TRANSFORMERS",
+    "model_code": "CODE",
+    "trust": "TRUST",
+}
+
 
 def adopt(project: Path, options: argparse.Namespace) -> str:
     """Adopt another model file; return what changed. Raises WorkbenchError, writing nothing."""
-    previous = files.read_json(project / files.MANIFEST)
+    previous = files.read_manifest(project)
     try:
         before = read_contract(project / files.FEATURES)
     except ContractError as error:
@@ -36,9 +46,22 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
         model_code=options.code or (str(project / files.CODE) if previous["code"] else ""),
         trust=options.trust,
     )
-    if wrong := problems(answers):
-        raise WorkbenchError(wrong)
-    decided = adoption.decide(answers, previous)
+    wrong = problems(answers)
+    if options.accept not in ("", "breaking"):
+        wrong.append(f"ACCEPT={options.accept!r} means nothing; leave it out or say breaking.")
+    if wrong:
+        raise WorkbenchError(_as_variables(wrong))
+    reshape = options.accept == "breaking" and not options.features
+    try:
+        decided = adoption.decide(answers, previous, reshape=reshape)
+    except WorkbenchError as error:
+        said = _as_variables(error.problems)
+        if not options.features and any(problem.startswith("FEATURES: ") for problem in said):
+            said.append(
+                "If the new model has other features on purpose, run it again with "
+                "ACCEPT=breaking, or give FEATURES=."
+            )
+        raise WorkbenchError(said) from None
     changed = list(changes(before, decided.contract, previous, decided.manifest))
     breaking = [sentence for breaks, sentence in changed if breaks]
     if breaking and options.accept != "breaking":
@@ -46,11 +69,20 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
     adoption.write(decided, project)
-    said = bullets([*decided.notices, *(sentence for _, sentence in changed)])
+    shown = bullets([*decided.notices, *(sentence for _, sentence in changed)])
     return (
         f"{decided.summary()}\nVersion {decided.manifest['version']}. What changed:\n"
-        f"{said or '  - the model file alone'}\nNext: make verify, git diff, git commit."
+        f"{shown or '  - the model file alone'}\nNext: make verify, git diff, git commit."
     )
+
+
+def _as_variables(problems: Sequence[str]) -> list[str]:
+    """Name the variables of `make adopt` where the messages name cookiecutter's questions."""
+    names = "|".join(VARIABLES)
+    return [
+        re.sub(rf"\b({names})(?=[:=]| is | cannot )", lambda m: VARIABLES[m[1]], problem)
+        for problem in problems
+    ]
 
 
 def rollback(project: Path) -> str:
@@ -59,7 +91,7 @@ def rollback(project: Path) -> str:
     An adoption that is not committed yet is undone; a committed one is answered with the files of
     the last commit that had another version.
     """
-    present = files.read_json(project / files.MANIFEST)["version"]
+    present = files.read_manifest(project)["version"]
     for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
         manifest = json.loads(_git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}"))
         if manifest["version"] == present:
@@ -106,6 +138,10 @@ def changes(
     for key, what in (("task", "the task was"), ("classes", "the classes were")):
         if old[key] != new[key]:
             yield True, f"{what} {old[key]}, now {new[key]}"
+    if old["probabilities"] and not new["probabilities"]:
+        yield True, "answers have no probabilities any more"
+    if old["python"] != new["python"]:
+        yield False, f"Python was {old['python']} and is {new['python']}"
     if old["estimator"] != new["estimator"]:
         yield False, f"the estimator was {old['estimator']} and is {new['estimator']}"
     for name in sorted({*old["libraries"], *new["libraries"]}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -55,8 +56,7 @@ class ColumnFacts:
         self.boolean = self.boolean and cell in BOOLEANS
         # As pandas does: one cell that is no number makes the column text.
         self.numeric = self.numeric and NUMBER.fullmatch(cell.strip()) is not None
-        if self.numeric:
-            number = float(cell)
+        if self.numeric and math.isfinite(number := float(cell)):
             self.minimum, self.maximum = min(self.minimum, number), max(self.maximum, number)
 
     @property
@@ -72,8 +72,20 @@ class ColumnFacts:
         return "category" if few or often else "text"
 
     @property
-    def categories(self) -> list[str]:
+    def categories(self) -> list[str] | list[float] | list[bool] | None:
+        """The different values with their JSON type; None when they are too many to list."""
+        if not 0 < len(self.distinct) <= MOST_CATEGORIES:
+            return None
+        if self.numeric:
+            return sorted({whole(float(cell)) for cell in self.distinct})
+        if self.boolean:
+            return sorted({BOOLEANS[cell] for cell in self.distinct})
         return sorted(self.distinct)
+
+
+def whole(number: float) -> float:
+    """Write 5000 for 5000.0, as a person would."""
+    return int(number) if math.isfinite(number) and number == int(number) else number
 
 
 @dataclass(frozen=True)

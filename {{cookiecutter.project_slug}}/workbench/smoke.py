@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import shlex
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from service.golden import differences, read_golden
+from service.golden import GoldenError, disagreements, read_golden
 from workbench import project as files
 from workbench.messages import WorkbenchError
 
@@ -20,22 +21,26 @@ TIMEOUT = 35
 
 def smoke(project: Path, url: str) -> str:
     """Return what was shown. Raises WorkbenchError saying what differs."""
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+    address = url.rstrip("/").removesuffix("/predict")
+    if not re.match(r"https?://[^\s/]+", address):
         raise WorkbenchError(
             f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com"
         )
-    golden = read_golden(project / files.GOLDEN)
+    try:
+        golden = read_golden(project / files.GOLDEN)
+    except GoldenError as error:
+        raise WorkbenchError(str(error)) from None
     if golden is None:
         raise WorkbenchError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
-    manifest = files.read_json(project / files.MANIFEST)
-    answer = _post(url.rstrip("/") + "/predict", {"rows": golden.rows})
+    manifest = files.read_manifest(project)
+    answer = _post(f"{address}/predict", {"rows": golden.rows})
     served = answer.get("model")
     own = {"name": manifest["name"], "version": manifest["version"]}
     if served != own:
         raise WorkbenchError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
-    found = differences(golden.predictions, answer.get("predictions"))
+    found = disagreements(golden, answer.get("predictions"))
     if found:
         raise WorkbenchError([f"{url} answers differently from model/golden.json:", *found[:10]])
     return (
@@ -53,7 +58,7 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         said = error.read(2000).decode("utf-8", "replace")
         raise WorkbenchError(f"{url} answers {error.code}: {said}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise WorkbenchError(f"{url} cannot be asked: {error}") from None
     if not isinstance(answer, dict):
         raise WorkbenchError(f"{url} does not answer as this service does; is it another one?")
@@ -62,6 +67,6 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def curl(project: Path, address: str) -> str:
     """Return a curl line with a real row, ready to paste."""
-    row = files.read_json(project / files.MANIFEST)["examples"][0]
+    row = files.read_manifest(project)["examples"][0]
     body = shlex.quote(json.dumps(row, ensure_ascii=False))
     return f"curl {address}/predict -H 'Content-Type: application/json' -d {body}"

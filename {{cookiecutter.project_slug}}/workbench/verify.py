@@ -53,12 +53,13 @@ def verify(project: Path) -> str:
 
 
 def _adopt_locked_versions(project: Path) -> None:
-    """Write the versions that the lock chose into the manifest: they are what is proven."""
-    manifest = files.read_json(project / files.MANIFEST)
+    """Write what is proven into the manifest: the versions of the lock, and the Python."""
+    manifest = files.read_manifest(project)
     locked = lock.versions(project)
     libraries = {name: locked.get(name, old) for name, old in manifest["libraries"].items()}
-    if libraries != manifest["libraries"]:
-        manifest["libraries"] = libraries
+    proven = {"python": files.python_version(project), "libraries": libraries}
+    if not proven.items() <= manifest.items():
+        manifest |= proven
         files.write(project / files.MANIFEST, files.dumps(manifest))
 
 
