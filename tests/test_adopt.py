@@ -398,7 +398,7 @@ def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -
 
 
 def test_a_model_that_fails_on_made_up_rows_asks_for_a_sample(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text("def prepare(frame):\n    return frame * float(\"nan\")\n")
+    (tmp_path / "app.py").write_text('def prepare(frame):\n    return frame * float("nan")\n')
     by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
     names = ",".join(DIABETES.columns)
     project = adopted(tmp_path, tmp_path / "model.joblib", features=names, model_code="app.py")
