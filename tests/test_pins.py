@@ -19,10 +19,28 @@ import pytest
 from conftest import TEMPLATE
 
 from workbench import pins as table
-from workbench.pins import HEROKU_PYTHONS, NoPins, pins, pythons
+from workbench.pins import HEROKU_PYTHONS, NoPins, Pins
 
 DATA = json.loads((TEMPLATE / "workbench" / "pins.json").read_text(encoding="utf-8"))
 RELEASES = tuple(DATA["releases"])
+
+
+def pythons(release: str, numpy_major: int | None = None) -> tuple[str, ...]:
+    """Name the Pythons for a model of scikit-learn alone."""
+    return table.pythons({"scikit-learn": release}, ("scikit-learn",), numpy_major)
+
+
+def pins(release: str, python: str, *, pandas: bool, numpy_major: int | None = None) -> Pins:
+    """Give the pins for a model of scikit-learn alone."""
+    return table.pins(
+        {"scikit-learn": release},
+        python,
+        distributions=("scikit-learn",),
+        pandas=pandas,
+        numpy_major=numpy_major,
+    )
+
+
 COMBOS = [(release, python) for release in RELEASES for python in pythons(release)]
 EXACT = re.compile(r"\d+(\.\d+)+(\.post\d+)?")
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

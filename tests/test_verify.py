@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import EXAMPLE, PYTHON, Bake, bake, environment, files, git
@@ -289,6 +290,48 @@ def test_a_proof_that_fails_is_a_refusal_and_leaves_nothing(tmp_path: Path) -> N
     assert "The model fails on" in result.message
     assert "Traceback" not in result.message
     assert [path.name for path in tmp_path.iterdir()] == ["broken.joblib"]
+
+
+BOOSTERS = [
+    ("xgboost-2.0.3-pipeline", "xgboost 2.0.3", "pipeline"),
+    ("lightgbm-4.7.0-text", "lightgbm (format v4)", "text"),
+    ("catboost-1.2.10-text", "catboost 1.2.10", "text"),
+]
+
+
+@pytest.mark.parametrize(("name", "written_by", "case"), BOOSTERS)
+def test_boosted_models_answer_as_they_do_in_their_own_library(
+    name: str, written_by: str, case: str, tmp_path: Path
+) -> None:
+    """The rows and the native answers are those of the script that made the files."""
+    made = Path(__file__).parent / "data" / "boosters"
+    rows = pd.DataFrame(
+        np.random.RandomState(0).normal(size=(80, 3)),
+        columns=["Income", "Credit history", "limit(%)"],
+    )
+    random = np.random.RandomState(0)
+    random.normal(size=(80, 3))
+    if case == "pipeline":
+        rows = rows.assign(Area=random.choice(["Rural", "Urban"], 80))
+    rows.to_csv(tmp_path / "sample.csv", index=False)
+    result = bake(
+        tmp_path,
+        model_path=made / f"{name}.joblib",
+        sample_data="sample.csv",
+        project_slug="boosted",
+        verify="true",
+    )
+    assert result.status == 0, result.errors
+    assert written_by in result.output
+    assert "passed" in result.output, result.output
+    command = [".venv/bin/python", made / "make.py", name.partition("-")[0], case]
+    native = subprocess.check_output([*command, made / f"{name}.joblib"], cwd=result.project)
+    predictions, probabilities = json.loads(native)
+    with served(result.project) as (_, port):
+        status, answer = ask(port, "/predict", {"rows": rows.to_dict("records")})
+    assert status == 200, answer
+    assert [p["prediction"] for p in answer["predictions"]] == predictions
+    assert [list(p["probabilities"].values()) for p in answer["predictions"]] == probabilities
 
 
 def test_a_python_that_is_not_here_leaves_the_project_unverified(tmp_path: Path) -> None:

@@ -80,15 +80,18 @@ def test_an_index_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path) ->
 
 
 def test_requirements_in_holds_the_bounds_and_keeps_lines_of_ones_own() -> None:
-    with_pandas = lock.requirements_in(pins("1.9.1", "3.13", pandas=True))
+    with_pandas = lock.requirements_in(
+        pins({"scikit-learn": "1.9.1"}, "3.13", distributions=(), pandas=True)
+    )
     assert "scikit-learn==1.9.1\n" in with_pandas
     assert "pandas>=" in with_pandas
     mine = "# mine\nscipy-extra==1\n"
-    again = lock.requirements_in(pins("1.6.1", "3.13", pandas=False), with_pandas + mine)
+    older = pins({"scikit-learn": "1.6.1"}, "3.13", distributions=(), pandas=False)
+    again = lock.requirements_in(older, with_pandas + mine)
     assert "scikit-learn==1.6.1\n" in again
     assert "pandas" not in again
     assert again.endswith(mine)
-    assert lock.requirements_in(pins("1.6.1", "3.13", pandas=False), again) == again
+    assert lock.requirements_in(older, again) == again
 
 
 def test_a_lock_is_current_until_requirements_in_or_the_python_changes(tmp_path: Path) -> None:

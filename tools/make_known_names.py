@@ -1,6 +1,6 @@
 """Make `workbench/inspect/known_names.json` from the libraries' own releases.
 
-    python tools/make_known_names.py PYTHON [PYTHON ...]
+    python tools/make_known_names.py PYTHON [PYTHON ...]     # the newest release last
 
 Each PYTHON is the interpreter of an environment that holds one release of scikit-learn and,
 where wanted, xgboost, lightgbm and catboost. Names are only ever added: what the file on disk
@@ -96,7 +96,13 @@ OTHER_ESTIMATORS = {
     "lightgbm.sklearn": ["LGBMClassifier", "LGBMRegressor"],
     "catboost.core": ["CatBoost", "CatBoostClassifier", "CatBoostRegressor"],
 }
-OTHER_CLASSES = {"xgboost.core": ["Booster"], "lightgbm.basic": ["Booster"]}
+OTHER_CLASSES = {
+    "lightgbm.basic": ["Booster"],
+    "lightgbm.callback": ["_EarlyStoppingCallback", "_LogEvaluationCallback"],
+    "xgboost.callback": ["EarlyStopping", "EvaluationMonitor", "LearningRateScheduler"],
+    "xgboost.compat": ["XGBoostLabelEncoder"],  # before 1.6
+    "xgboost.core": ["Booster"],
+}
 LIBRARIES = ("_loss", "catboost", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "xgboost")
 
 
@@ -126,8 +132,8 @@ def harvest() -> dict[str, Any]:
         estimators[home][name] = describe(estimator_class)
     for library, classes in OTHER_CLASSES.items():
         with contextlib.suppress(ImportError):
-            importlib.import_module(library)
-            names[library] |= set(classes)
+            module = importlib.import_module(library)
+            names[library] |= {name for name in classes if hasattr(module, name)}
     for value in (*fitted_estimators(), *companions()):
         observe(value, names, calls)
     return {"names": names, "calls": calls, "estimators": estimators}

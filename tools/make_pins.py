@@ -4,12 +4,15 @@
     python tools/make_pins.py --check    # only say whether the table is what the index gives
 
 For a maintainer, with the network; needs uv (on PATH, or its path in $UV) and nothing else.
-A scikit-learn release is in the table if it has a wheel for x86_64 Linux and one of Heroku's
-Pythons. Its companions are what `uv pip compile` chose on a fixed day (`--exclude-newer`) on which
-that scikit-learn was the newest: old scikit-learn breaks with today's numpy, scipy and pandas.
+A release of scikit-learn, XGBoost or CatBoost is in the table if it has a wheel for x86_64 Linux
+and one of Heroku's Pythons. Its companions are what `uv pip compile` chose on a fixed day
+(`--exclude-newer`) on which that scikit-learn was the newest: old scikit-learn breaks with
+today's numpy, scipy and pandas.
 So the table only changes when there is a new scikit-learn or a line of this file does.
 
-A new scikit-learn minor: add a Recipe on top. A new day for Flask and pytest: change TODAY.
+A new scikit-learn minor: add a Recipe on top, with a LightGBM that goes with it. A new XGBoost or
+CatBoost: add it to the newest Era, or add an Era where it wants another scikit-learn. A new day
+for Flask and pytest: change TODAY.
 Then run this, and prove the new sets: `PINS_PROVE=1.9 pytest tests/test_pins.py -m slow`.
 """
 
@@ -57,12 +60,27 @@ class Recipe:
     pythons: tuple[str, ...]
     wishes: tuple[str, ...] = ()
     since: str = ""  # the first release of the minor that the set is for, if not all
+    lightgbm: str = "4.6.0"  # reads what every 4.x wrote
+
+
+@dataclass(frozen=True)
+class Era:
+    """Say which releases of a library go with the same scikit-learn, where a file names none."""
+
+    library: str
+    first: str
+    last: str
+    minors: tuple[str, ...]  # of scikit-learn; the second is for what numpy 2 wrote
+    installs: str = ""  # the distribution on x86_64 Linux, if it is another one
+    numpy: int = 0  # the only major that it goes with
+    more: tuple[str, ...] = ()  # what it needs and only it
+    day: str = TODAY
 
 
 # The preferred set of a minor comes first. The days lie some weeks after the minor's last release
 # and before the next minor, or before a major release of a companion.
 RECIPES = (
-    Recipe("1.9", TODAY, ("3.14", "3.13", "3.12", "3.11")),
+    Recipe("1.9", TODAY, ("3.14", "3.13", "3.12", "3.11"), lightgbm="4.7.0"),
     Recipe("1.8", "2026-01-18", ("3.14", "3.13", "3.12", "3.11")),
     # No numpy has wheels for both Python 3.10 and 3.14.
     Recipe("1.7", "2025-12-08", ("3.14", "3.13", "3.12", "3.11")),
@@ -80,6 +98,30 @@ RECIPES = (
     Recipe("1.2", "2023-03-31", ("3.11", "3.10")),
     # Not its own numpy 1.23: that one cannot read random states that 1.24 and later wrote.
     Recipe("1.1", "2023-03-31", ("3.11", "3.10")),
+)
+# LightGBM writes its text format into the file (v3 before version 4), but not its version.
+# Version 4 cannot read the regressors of 3, and 3 does not go with scikit-learn 1.8.
+OLD_LIGHTGBM, TOO_NEW_FOR_IT = "3.3.5", ("1.8", "1.9")
+LIGHTGBM_FORMATS = {"v4": ("lightgbm", "1.8"), "v3": ("lightgbm v3", "1.3")}
+
+# Newest first. What a library was published with: XGBoost and CatBoost break with the scikit-learn
+# that came later (1.6 asks estimators for tags), and XGBoost 3.2 with pandas 3.
+ERAS = (
+    Era("xgboost", "3.3.0", "3.4.1", ("1.9",), "xgboost-cpu"),
+    Era("xgboost", "3.1.0", "3.2.0", ("1.8",), "xgboost-cpu"),
+    Era("xgboost", "3.0.0", "3.0.5", ("1.7",), "xgboost-cpu"),
+    Era("xgboost", "2.1.4", "2.1.4", ("1.6",), "xgboost-cpu"),
+    Era("xgboost", "2.1.1", "2.1.3", ("1.5",), "xgboost-cpu"),
+    Era("xgboost", "2.1.0", "2.1.0", ("1.5",), more=("nvidia-nccl-cu12",), day="2024-07-31"),
+    Era("xgboost", "2.0.0", "2.0.3", ("1.3", "1.5")),
+    Era("xgboost", "1.7.0", "1.7.6", ("1.2", "1.5")),
+    # They import pkg_resources without saying so.
+    Era("xgboost", "1.5.0", "1.6.2", ("1.1",), more=("setuptools",), day="2023-03-31"),
+    Era("catboost", "1.2.9", "1.2.10", ("1.8",)),
+    Era("catboost", "1.2.8", "1.2.8", ("1.6",)),
+    Era("catboost", "1.2.3", "1.2.7", ("1.5",), numpy=1),
+    Era("catboost", "1.2", "1.2.2", ("1.3",), numpy=1),
+    Era("catboost", "1.1", "1.1.1", ("1.2",), numpy=1),
 )
 
 
@@ -103,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def table() -> dict[str, Any]:
     """Ask the index for everything that the table says."""
-    releases = wheels()
+    releases = wheels("scikit-learn", OLDEST)
     service, markers = choose(SERVICE, (), HEROKU_PYTHONS, TODAY)
     if markers:
         raise SystemExit(f"the service needs more on some Pythons: {markers}")
@@ -112,42 +154,70 @@ def table() -> dict[str, Any]:
         served = {p for recipe in RECIPES if recipe.minor == minor(release) for p in recipe.pythons}
         if missing := set(pythons) - served:
             raise SystemExit(f"no recipe for scikit-learn {release} on Python {sorted(missing)}")
-    sets = [companions(recipe, releases) for recipe in RECIPES]
+    sets = [companions(recipe, releases, tests) for recipe in RECIPES]
+    boosters: dict[str, list[dict[str, Any]]] = {
+        "lightgbm": [
+            {"format": name, "scikit-learn": [newest(wanted, releases)], "extra": extra}
+            for name, (extra, wanted) in LIGHTGBM_FORMATS.items()
+        ]
+    }
+    for era in ERAS:
+        boosters.setdefault(era.library, []).append(booster(era, releases))
     return {
         "heroku": {"pythons": list(HEROKU_PYTHONS), "default": HEROKU_DEFAULT},
         "uv": UV_VERSION,
         "service": {"bounds": SERVICE_BOUNDS, "pins": service},
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},
+        "boosters": boosters,
         "sets": sets,
     }
 
 
-def wheels() -> dict[str, tuple[str, ...]]:
-    """Find every scikit-learn release with wheels, newest first, and its Pythons."""
+def wheels(name: str, first: str, last: str = "") -> dict[str, tuple[str, ...]]:
+    """Find every release of a library with wheels, newest first, and its Pythons."""
     found: dict[str, list[str]] = {}
     for python in HEROKU_PYTHONS:
-        below = ""
+        below = f",<={last}" if last else ""
         while True:
             try:
-                answer = solve([f"scikit-learn>={OLDEST}{below}"], (), python, None)
+                answer = solve([f"{name}>={first}{below}"], (), python, None)
             except Unsolvable:
                 break
-            version = answer["scikit-learn"]
+            version = answer[name]
             found.setdefault(version, []).append(python)
             below = f",<{version}"
     order = sorted(found, key=lambda version: [int(n) for n in re.findall(r"\d+", version)])
     return {version: tuple(found[version]) for version in reversed(order)}
 
 
-def companions(recipe: Recipe, releases: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Choose one set; what only pandas needs stands apart."""
-    newest = next(release for release in releases if minor(release) == recipe.minor)
-    model = f"scikit-learn=={newest}"
+def booster(era: Era, releases: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Find the releases of one era and the scikit-learn releases that go with them."""
+    found = wheels(era.installs or era.library, era.first, era.last)
+    first, *others = found.values()
+    if any(pythons != first for pythons in others):
+        raise SystemExit(f"not one list of Pythons for {era}: {found}")
+    more = solve(era.more, (), first[-1], era.day) if era.more else {}
+    return {
+        "releases": list(found),
+        "pythons": list(first),
+        "scikit-learn": [newest(wanted, releases) for wanted in era.minors],
+        **({"installs": era.installs} if era.installs else {}),
+        **({"numpy": era.numpy} if era.numpy else {}),
+        **({"more": more} if more else {}),
+    }
+
+
+def companions(
+    recipe: Recipe, releases: dict[str, tuple[str, ...]], tests: dict[str, str]
+) -> dict[str, Any]:
+    """Choose one set; what only pandas, LightGBM or CatBoost needs stands apart."""
+    model = f"scikit-learn=={newest(recipe.minor, releases)}"
     chosen, extra = choose([model, "pandas"], recipe.wishes, recipe.pythons, recipe.day)
     without = solve([model], exactly(chosen), recipe.pythons[-1], recipe.day)
     if extra or not without.items() <= chosen.items():
         raise SystemExit(f"no common set for {recipe}: {extra or without}")
+    more = boosted(recipe, chosen, tests)
     del without["scikit-learn"], chosen["scikit-learn"]
     since = {"since": recipe.since} if recipe.since else {}
     return {
@@ -156,6 +226,26 @@ def companions(recipe: Recipe, releases: dict[str, tuple[str, ...]]) -> dict[str
         "pythons": list(recipe.pythons),
         "pins": without,
         "pandas": {name: chosen[name] for name in chosen if name not in without},
+        **more,
+    }
+
+
+def boosted(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
+    """Choose what LightGBM and CatBoost need beyond a set with pandas."""
+
+    def beyond(wanted: str, day: str | None) -> dict[str, str]:
+        # A release that is newer than the day is asked for by name, without what it needs.
+        have = {name: version for name, version in chosen.items() if name not in tests}
+        found = solve([wanted], exactly(have), recipe.pythons[-1], day)
+        return {n: tests.get(n, v) for n, v in found.items() if n not in chosen}
+
+    old = recipe.minor not in TOO_NEW_FOR_IT
+    catboost = beyond("catboost", recipe.day)
+    del catboost["catboost"]
+    return {
+        "lightgbm": beyond(f"lightgbm=={recipe.lightgbm}", None),
+        **({"lightgbm v3": beyond(f"lightgbm=={OLD_LIGHTGBM}", recipe.day)} if old else {}),
+        "catboost": catboost,
     }
 
 
@@ -203,6 +293,11 @@ def uv() -> str:
     if not path:
         raise SystemExit("uv is needed: https://docs.astral.sh/uv/")
     return path
+
+
+def newest(wanted: str, releases: dict[str, tuple[str, ...]]) -> str:
+    """Find the newest release of a minor."""
+    return next(release for release in releases if minor(release) == wanted)
 
 
 def minor(version: str) -> str:

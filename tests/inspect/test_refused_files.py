@@ -90,7 +90,6 @@ FOREIGN = [
     (pickle_of_names("keras.engine.Sequential", "builtins.getattr"), "unsupported", "Keras"),
     (pickle_of_names("torch.nn.Linear", "torch._utils._rebuild"), "unsupported", "PyTorch"),
     (pickle_of_names("cloudpickle.cloudpickle._make_function"), "unsupported", "cloudpickle"),
-    (pickle_of_names("xgboost.sklearn.XGBClassifier"), "unsupported", "XGBoost"),
     (b"U\x03abc.", "unsupported", "Python 2"),
 ]
 

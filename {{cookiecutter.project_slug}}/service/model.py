@@ -220,10 +220,7 @@ def check_versions(manifest: Manifest) -> None:
         )
     wrong = []
     for name, wanted in manifest.libraries.items():
-        try:
-            installed = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            installed = "missing"
+        installed = _installed(name) or _installed(f"{name}-cpu") or "missing"
         if installed != wanted:
             wrong.append(f"{name} is {installed} and should be {wanted}")
     if wrong:
@@ -231,6 +228,13 @@ def check_versions(manifest: Manifest) -> None:
             f"The model needs other libraries: {', '.join(wrong)}; run make setup, "
             "or make verify if requirements.txt was changed on purpose."
         )
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _load_code(directory: Path, code: Mapping[str, Any]) -> Prepare | None:

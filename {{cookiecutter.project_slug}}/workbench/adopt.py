@@ -26,7 +26,9 @@ from workbench.pins import NoPins, Pins, pins, pythons
 from workbench.sample import Sample, read_sample
 
 # What the pins know about. Everything else that a model file refers to is refused by name.
-SUPPORTED = {"scikit-learn", "numpy", "scipy", "pandas", "joblib", "threadpoolctl"}
+SUPPORTED = frozenset(
+    "catboost joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost".split()
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Adoption:
         known = f"{self.facts.task}"
         if self.facts.classes:
             known += f" into {listing([json_text(c) for c in self.facts.classes])}"
-        libraries = f"scikit-learn {self.pins.model['scikit-learn']}, Python {self.pins.python}"
+        libraries = ", ".join([*_written_by(self.facts), f"Python {self.pins.python}"])
         return (
             f"Adopted {describe(self.facts)} from {self.source}:\n"
             f"{known}, {len(self.contract.features)} features, {libraries}."
@@ -76,6 +78,7 @@ def decide(
         raise WorkbenchError(f"model_path: {answers.model}: {error}") from None
     sample, own = _sample(answers), previous["derived"] if previous else {}
     answer = read_features(answers)
+    facts = features.with_names_of_training(facts, answer, sample)
     if reshape and facts.feature_names is not None:
         answer = features.reshaped(answer, facts)
     if sample is not None:
@@ -92,10 +95,12 @@ def decide(
     try:
         python, executable = _choose_python(facts, answers, previous)
         pinned = pins(
-            facts.libraries.get("scikit-learn", ""),
+            facts.libraries,
             python,
+            distributions=facts.distributions,
             pandas=prepares or facts.feature_names is not None or "pandas" in facts.distributions,
             numpy_major=facts.numpy_major,
+            formats=facts.formats,
         )
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
@@ -122,7 +127,7 @@ def decide(
         "input": _input(facts),
         "columns": list(facts.feature_names) if facts.feature_names is not None else None,
         "python": pinned.python,
-        "libraries": dict(pinned.model),
+        "libraries": {_installed_as(name): v for name, v in pinned.model.items()},
         "model": {
             "file": f"model{_suffix(answers.model, facts)}",
             "sha256": facts.sha256,
@@ -169,8 +174,8 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
         Path("requirements.in"): requirements_in(pinned, kept),
-        Path("requirements.txt"): unlocked({**pinned.model, **pinned.service}),
-        Path("requirements-test.txt"): unlocked(pinned.tests),
+        Path("requirements.txt"): unlocked(pinned.exact),
+        Path("requirements-test.txt"): unlocked(f"{n}=={v}" for n, v in pinned.tests.items()),
     }
 
 
@@ -195,7 +200,7 @@ def _outside(facts: Facts, answers: Answers, code: Code | None) -> Iterator[str]
     if foreign:
         yield (
             f"The model needs {listing(foreign)}, which cannot be served yet; "
-            "give a model made of scikit-learn estimators."
+            "give a model made of scikit-learn, XGBoost, LightGBM or CatBoost."
         )
 
 
@@ -212,12 +217,12 @@ def _choose_python(
     facts: Facts, answers: Answers, previous: Mapping[str, Any] | None
 ) -> tuple[str, Path | None]:
     """Return the version, and an interpreter of it if one runs here."""
-    version = facts.libraries.get("scikit-learn")
-    if version is None:
-        raise WorkbenchError(
-            "The model file does not say which scikit-learn wrote it; save it anew."
-        )
-    fitting = pythons(version, facts.numpy_major if facts.numpy_major == 2 else None)
+    fitting = pythons(
+        facts.libraries,
+        facts.distributions,
+        facts.numpy_major if facts.numpy_major == 2 else None,
+        formats=facts.formats,
+    )
     if previous and previous["python"] in fitting:
         # A retrain is no reason to move to another Python.
         return previous["python"], find_python(previous["python"])
@@ -228,10 +233,21 @@ def _choose_python(
         return fitting[0], None
     if answers.python_version not in fitting:
         raise WorkbenchError(
-            f"python_version: the model was saved with scikit-learn {version}, which has no "
+            f"python_version: the model was saved with {listing(_written_by(facts))}, which has no "
             f"wheels for Python {answers.python_version}; give {listing(fitting)} or auto."
         )
     return answers.python_version, find_python(answers.python_version)
+
+
+def _written_by(facts: Facts) -> list[str]:
+    """Name the libraries as people do: scikit-learn 1.6.1, xgboost 2.0.3."""
+    formats = [f"{name} (format {found})" for name, found in facts.formats.items()]
+    return [f"{name} {version}" for name, version in facts.libraries.items()] + formats
+
+
+def _installed_as(name: str) -> str:
+    """Name a library as it is imported: xgboost-cpu is xgboost on the machines that have it."""
+    return name.removesuffix("-cpu")
 
 
 def _input(facts: Facts) -> str:

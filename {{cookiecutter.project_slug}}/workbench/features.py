@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from service.contract import (
@@ -32,6 +33,16 @@ def is_text(facts: Facts) -> bool:
     """Tell whether the model takes a list of texts: a vectorizer comes first."""
     first = facts.steps[0].class_name if facts.steps else facts.class_name
     return first.startswith(VECTORIZERS)
+
+
+def with_names_of_training(facts: Facts, answer: FeaturesAnswer, sample: Sample | None) -> Facts:
+    """Return the facts with the names as people know them: LightGBM makes "a b" into "a_b"."""
+    if facts.feature_names is None or "lightgbm" not in facts.distributions:
+        return facts
+    people = answer.names or (tuple(sample.columns) if sample is not None else ())
+    original = {re.sub(r"\s", "_", name): name for name in people}
+    names = [name if name in people else original.get(name, name) for name in facts.feature_names]
+    return replace(facts, feature_names=tuple(names))
 
 
 def contract_of(

@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from workbench import project as files
@@ -20,7 +20,9 @@ TEST_LOCK = Path("requirements-test.txt")
 FILES = (SOURCE, LOCK, TEST_LOCK)
 # What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
 PLATFORM = "x86_64-manylinux_2_28"
-MODEL_LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
+MODEL_LIBRARIES = frozenset(
+    "catboost joblib lightgbm numpy pandas scikit-learn scipy xgboost xgboost-cpu".split()
+)
 
 _HEAD = """\
 # What the service needs: the model's libraries as its file says, and Flask and gunicorn.
@@ -37,8 +39,7 @@ def requirements_in(pins: Pins, previous: str = "") -> str:
         for line in previous.splitlines()
         if line.strip() and line not in _HEAD.splitlines() and _name(line) not in written
     ]
-    needed = [f"{name}{bound}" for name, bound in pins.bounds.items()]
-    return _HEAD + "".join(f"{line}\n" for line in [*needed, *own])
+    return _HEAD + "".join(f"{line}\n" for line in [*pins.requirements, *own])
 
 
 def _name(line: str) -> str:
@@ -46,10 +47,10 @@ def _name(line: str) -> str:
     return re.sub(r"[-_.]+", "-", found.group().lower()) if found else ""
 
 
-def unlocked(pins: Mapping[str, str]) -> str:
+def unlocked(pins: Iterable[str]) -> str:
     """Return exact pins without hashes: what is known without the network."""
     head = "# Exact, but not locked yet: run `make lock` before the push.\n"
-    return head + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))
+    return head + "".join(f"{line}\n" for line in sorted(pins))
 
 
 def is_current(project: Path) -> bool:
@@ -107,6 +108,6 @@ def _direct(lock_text: str) -> list[str]:
 
 
 def versions(project: Path) -> dict[str, str]:
-    """Return the exact version of each distribution in requirements.txt."""
-    text = files.read(project / LOCK)
-    return dict(pin.split(";")[0].strip().split("==") for pin in _direct(text))
+    """Return the exact version of each library in requirements.txt, named as it is imported."""
+    pins = (pin.split(";")[0].strip().split("==") for pin in _direct(files.read(project / LOCK)))
+    return {name.removesuffix("-cpu"): version for name, version in pins}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .boosters import formats_of
 from .budget import Budget
 from .containers import open_container
 from .errors import Refused, malformed
@@ -16,6 +17,7 @@ from .formats import HEAD, is_text, text_file
 from .machine import Machine, Trace
 from .names import distributions_of
 from .reader import Reader
+from .values import walk
 from .verdict import judge_names, library_versions, numpy_major
 
 __all__ = ["Facts", "Refused", "Step", "inspect"]
@@ -55,6 +57,7 @@ def inspect(path: Path) -> Facts:
             feature_names=model.feature_names,
             n_features=model.n_features,
             libraries=library_versions(root),
+            formats=formats_of(walk(root)),
             distributions=distributions_of(trace.names),
             numpy_major=numpy_major(trace.names),
             unknown_names=names.unknown,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import boosters
 from .errors import Refused
 from .names import known_names
 from .values import Array, Blob, Dict, Global, Instance, Set
@@ -23,6 +24,8 @@ WORDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 def refuse_contents(root: object) -> Refused:
     """Describe a root object that is no estimator."""
+    if isinstance(root, Instance) and boosters.library_of(root.cls):
+        return boosters.refuse(root.cls)
     if isinstance(root, int) and root == TORCH_MAGIC:
         return Refused("unsupported", "The file is a PyTorch model.", PLAIN)
     parts = root if isinstance(root, tuple | list) else ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from . import boosters
 from .arrays import plain, values_of
 from .contents import refuse_contents
 from .errors import Refused
@@ -13,6 +14,8 @@ from .names import Estimator, known_names
 from .values import Array, Instance
 
 DEEPEST_WRAPPING = 20
+MOST_CLASSES = 100_000
+BOOSTED_CLASSIFIERS = ("CatBoostClassifier", "LGBMClassifier", "XGBClassifier", "XGBRFClassifier")
 TASKS: Mapping[str, str] = {
     "classifier": "classification",
     "regressor": "regression",
@@ -36,6 +39,7 @@ INNER: Mapping[str, tuple[str, ...]] = {
 }
 # The attributes that lead to a part which was fitted on the same features.
 FIRST: Mapping[str, str] = {
+    "CalibratedClassifierCV": "calibrated_classifiers_",
     "FeatureUnion": "transformer_list",
     "MultiOutputClassifier": "estimators_",
     "MultiOutputRegressor": "estimators_",
@@ -84,6 +88,8 @@ def find_model(root: object) -> Model:
     chain = list(_unwrap(root))
     final = chain[-1]
     known = known_names().estimator(final.cls)
+    if boosters.library_of(final.cls) and (known is None or known.kind not in TASKS):
+        raise boosters.refuse(final.cls)
     if known is None and known_names().is_library(final.cls):
         raise refuse_contents(root)
     if known is not None:
@@ -91,8 +97,11 @@ def find_model(root: object) -> Model:
         _require_fitted(final)
     task, labels = _task_and_labels(chain, known)
     classes, n_outputs = _classes(labels)
+    booster = boosters.facts_of(final)
+    if booster is not None and task == "classification" and booster.n_outputs > 1:
+        classes, n_outputs = None, booster.n_outputs
     if task == "regression":
-        n_outputs = _n_targets(final)
+        n_outputs = booster.n_outputs if booster else _n_targets(final)
     feature_names = _feature_names(root)
     pipeline = next((node for node in chain if _steps(node)), root)
     return Model(
@@ -185,6 +194,8 @@ def _require_fitted(final: Instance) -> None:
     fitted = any(
         isinstance(name, str) and name.endswith("_") and not name.startswith("__") for name in names
     )
+    if boosters.library_of(final.cls):
+        fitted = boosters.is_fitted(final)
     if not fitted:
         raise Refused(
             "unfitted",
@@ -248,11 +259,28 @@ def _labels(node: Instance) -> object:
             if encoder.attribute("y_type_") == "multilabel-indicator":
                 return [None] * (classes.shape[0] if isinstance(classes, Array) else 1)
             return classes
-    return node.attribute("classes_")
+    own = node.attribute("classes_")
+    return _booster_labels(node) if own is None else own
+
+
+def _booster_labels(node: Instance) -> tuple[object, ...] | None:
+    """Return the classes of a boosting library's classifier, which may hold only their number."""
+    if node.cls.name not in BOOSTED_CLASSIFIERS:
+        return None
+    booster = boosters.facts_of(node)
+    if booster is not None and booster.classes is not None:
+        return booster.classes
+    classes = values_of(node.attribute("_classes"))  # LightGBM before its encoder is there
+    if classes is not None:
+        return tuple(classes)
+    count = plain(node.attribute("n_classes_"))  # XGBoost takes no others than 0, 1, …
+    return tuple(range(count)) if isinstance(count, int) and 0 < count < MOST_CLASSES else None
 
 
 def _classes(labels: object) -> tuple[tuple[ClassLabel, ...] | None, int]:
     """Return the classes of a single output, and the number of outputs."""
+    if isinstance(labels, tuple):
+        return tuple(label for label in labels if isinstance(label, str | int | float)), 1
     if isinstance(labels, list):
         return None, len(labels)
     values = values_of(labels)
@@ -301,7 +329,10 @@ def _has_probabilities(node: Instance) -> bool:
 
 def _feature_names(model: Instance) -> tuple[str, ...] | None:
     for node in _features_of(model):
-        names = values_of(node.attribute("feature_names_in_"))
+        names: Sequence[object] | None = values_of(node.attribute("feature_names_in_"))
+        booster = boosters.facts_of(node)
+        if names is None and booster is not None:
+            names = booster.feature_names
         if names is not None:
             texts = tuple(name for name in names if isinstance(name, str))
             return texts if len(texts) == len(names) else None
@@ -313,6 +344,9 @@ def _n_features(model: Instance) -> int | None:
         count = plain(node.attribute("n_features_in_"))
         if type(count) is int:
             return count
+        booster = boosters.facts_of(node)
+        if booster is not None and booster.n_features is not None:
+            return booster.n_features
     return None
 
 
@@ -324,6 +358,9 @@ def _notices(
     n_outputs: int,
 ) -> tuple[str, ...]:
     notices = []
+    library = boosters.library_of(final.cls)
+    if library and boosters.facts_of(final) is None:
+        notices.append(f"The {library} model in the file is too large to read its features from.")
     if known is None:
         notices.append(f"{final.cls.qualified} is unknown, so little can be told of it unloaded.")
     if task == "classification" and classes is None and n_outputs == 1:

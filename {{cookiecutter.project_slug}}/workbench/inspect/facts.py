@@ -17,6 +17,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class BoosterFacts:
+    """What the model of a boosting library says in its own format; None is what it does not say."""
+
+    feature_names: tuple[str, ...] | None = None  # not those that the library invents
+    n_features: int | None = None
+    classes: tuple[ClassLabel, ...] | None = None
+    n_outputs: int = 1
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a model file says about itself, read without loading it."""
 
@@ -35,6 +45,7 @@ class Facts:
     feature_names: tuple[str, ...] | None
     n_features: int | None
     libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
+    formats: Mapping[str, str]  # where the file has no version: {"lightgbm": "v4"}
     distributions: tuple[str, ...]  # whose modules the file refers to, sorted
     numpy_major: int | None  # 1, 2, or None if the file does not tell
     unknown_names: tuple[str, ...]  # need the user's trust

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from . import boosters
 from .errors import Refused, dangerous
 from .machine import Trace
 from .names import CUSTOM_MODULES, is_dangerous, known_names
 from .values import Global, Instance, walk
 
 OLDEST_SKLEARN = (1, 1)
+PROPER_NAMES: Mapping[str, str] = {
+    "catboost": "CatBoost",
+    "scikit-learn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
 RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 PLAIN = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
@@ -26,10 +33,6 @@ UNSUPPORTED: Mapping[str, tuple[str, str]] = {
     "pyspark": ("The file holds a Spark model.", PLAIN),
     "cloudpickle": ("The file holds code that was pickled with it by cloudpickle.", IN_A_MODULE),
     "dill": ("The file holds code that was pickled with it by dill.", IN_A_MODULE),
-    "xgboost": ("The file holds an XGBoost model, which is not supported yet.", PLAIN),
-    "lightgbm": ("The file holds a LightGBM model, which is not supported yet.", PLAIN),
-    "catboost": ("The file holds a CatBoost model, which is not supported yet.", PLAIN),
-    "_catboost": ("The file holds a CatBoost model, which is not supported yet.", PLAIN),
 }
 
 
@@ -62,34 +65,36 @@ def judge_names(trace: Trace) -> Names:
 
 
 def library_versions(root: object) -> dict[str, str]:
-    """Return the version of scikit-learn that wrote the file, which must be one."""
-    versions = {
-        version
-        for value in walk(root)
-        if isinstance(value, Instance)
-        and type(version := value.attribute("_sklearn_version")) is str
-    }
-    if len(versions) > 1:
-        raise Refused(
-            "mixed_versions",
-            f"The file holds parts fitted with scikit-learn {' and '.join(sorted(versions))}.",
-            "Fit all parts again with one version.",
-        )
-    for version in versions:
-        _check_sklearn(version)
-        return {"scikit-learn": version}
-    return {}
+    """Return the version of each library that wrote its own into the file, which must be one."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for value in walk(root):
+        if not isinstance(value, Instance):
+            continue
+        if type(version := value.attribute("_sklearn_version")) is str:
+            found["scikit-learn"].add(version)
+        if booster := boosters.version_of(value):
+            found[booster[0]].add(booster[1])
+    for library, versions in sorted(found.items()):
+        name = PROPER_NAMES[library]
+        if len(versions) > 1:
+            raise Refused(
+                "mixed_versions",
+                f"The file holds parts fitted with {name} {' and '.join(sorted(versions))}.",
+                "Fit all parts again with one version.",
+            )
+        _check_release(library, name, *versions)
+    return {library: version for library, (version,) in sorted(found.items())}
 
 
-def _check_sklearn(version: str) -> None:
+def _check_release(library: str, name: str, version: str) -> None:
     match = RELEASE.fullmatch(version)
     if match is None:
         raise Refused(
             "unreleased_version",
-            f"The model was fitted with scikit-learn {version}, which was never released.",
+            f"The model was fitted with {name} {version}, which was never released.",
             "Fit it again with a released version.",
         )
-    if (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
+    if library == "scikit-learn" and (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
         raise Refused(
             "old_version",
             f"The model was fitted with scikit-learn {version}, "

@@ -1,0 +1,379 @@
+"""XGBoost, LightGBM and CatBoost: what their files say, and (slow) that the pins load them.
+
+The files in tests/data/boosters are real, each written by the release in its name; make.py there
+made them. Needs uv (on PATH), the Pythons and the network for the slow ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import TEMPLATE
+from sklearn.linear_model import LogisticRegression
+
+from workbench.inspect import (
+    Facts,
+    Refused,
+    catboost_model,
+    inspect,
+    lightgbm_model,
+    xgboost_model,
+)
+from workbench.inspect.facts import BoosterFacts
+from workbench.pins import NoPins, Pins, pins, pythons
+
+DATA = json.loads((TEMPLATE / "workbench" / "pins.json").read_text(encoding="utf-8"))
+FILES = Path(__file__).parent / "data" / "boosters"
+MAKE = FILES / "make.py"
+NAMES = ("Income", "Credit history", "limit(%)")
+REWRITTEN = ("Income", "Credit_history", "limit(%)")  # by LightGBM
+MIXED = (*NAMES, "Area")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a file says of itself."""
+
+    estimator: str
+    libraries: dict[str, str]
+    classes: tuple[object, ...] | None = (0, 1)
+    feature_names: tuple[str, ...] | None = NAMES
+    n_features: int = 3
+    task: str = "classification"
+
+
+SAID = {
+    "xgboost-1.5.2-frame": Said("XGBClassifier", {"xgboost": "1.5.2"}),
+    "xgboost-1.7.6-three": Said("XGBClassifier", {"xgboost": "1.7.6"}, (0, 1, 2), None),
+    "xgboost-2.0.3-pipeline": Said(
+        "XGBClassifier", {"scikit-learn": "1.3.2", "xgboost": "2.0.3"}, (0, 1), MIXED, 4
+    ),
+    "xgboost-3.4.1-frame": Said("XGBClassifier", {"xgboost": "3.4.1"}),
+    "lightgbm-3.3.5-regressor": Said("LGBMRegressor", {}, None, REWRITTEN, task="regression"),
+    "lightgbm-4.6.0-array": Said("LGBMClassifier", {"scikit-learn": "1.7.2"}, (0, 1), None),
+    "lightgbm-4.7.0-text": Said(
+        "LGBMClassifier", {"scikit-learn": "1.9.1"}, ("no", "yes"), REWRITTEN
+    ),
+    "catboost-1.2.2-frame": Said("CatBoostClassifier", {"catboost": "1.2.2"}),
+    "catboost-1.2.7-search": Said(
+        "CatBoostClassifier", {"catboost": "1.2.7", "scikit-learn": "1.5.2"}, (0, 1), MIXED, 4
+    ),
+    "catboost-1.2.10-text": Said("CatBoostClassifier", {"catboost": "1.2.10"}, ("no", "yes")),
+    "catboost-1.2.10-array": Said("CatBoostClassifier", {"catboost": "1.2.10"}, (0, 1), None),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_file_says(name: str) -> None:
+    facts, said = inspect(FILES / f"{name}.joblib"), SAID[name]
+    assert facts.estimator == said.estimator
+    assert dict(facts.libraries) == said.libraries
+    assert facts.classes == said.classes
+    assert facts.feature_names == said.feature_names
+    assert facts.n_features == said.n_features
+    assert (facts.task, facts.n_outputs) == (said.task, 1)
+    assert facts.has_probabilities is (said.task == "classification")
+    assert facts.unknown_names == ()
+    assert name.partition("-")[0] in facts.distributions
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("lightgbm-3.3.5-regressor", {"lightgbm": "v3"}),
+        ("lightgbm-4.7.0-text", {"lightgbm": "v4"}),
+        ("xgboost-3.4.1-frame", {}),
+    ],
+)
+def test_only_lightgbm_says_its_format_instead(name: str, format_: dict[str, str]) -> None:
+    assert inspect(FILES / f"{name}.joblib").formats == format_
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("xgboost-3.0.5-ranker", "unsupported", r"an XGBRanker.*XGBClassifier"),
+        ("lightgbm-4.6.0-booster", "unsupported", r"a raw LightGBM Booster.*LGBMClassifier"),
+        ("catboost-1.2.10-unfitted", "unfitted", "CatBoostClassifier in the file has not"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(name: str, code: str, words: str) -> None:
+    with pytest.raises(Refused, match=words) as refusal:
+        inspect(FILES / f"{name}.joblib")
+    assert refusal.value.code == code
+
+
+def test_a_mix_of_versions_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    booster = type("Booster", (), {"__module__": "xgboost.core"})
+    module = types.ModuleType("xgboost.core")
+    monkeypatch.setattr(module, "Booster", booster, raising=False)
+    monkeypatch.setitem(sys.modules, "xgboost", types.ModuleType("xgboost"))
+    monkeypatch.setitem(sys.modules, "xgboost.core", module)
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    for version in ((3, 4, 0), (3, 4, 1)):
+        part = booster()
+        part.handle = bytearray(b'{"version":[%d,%d,%d]}' % version)
+        setattr(model, f"part{version[-1]}_", part)
+    file = tmp_path / "model.pkl"
+    file.write_bytes(pickle.dumps(model))
+    with pytest.raises(Refused, match=r"XGBoost 3\.4\.0 and 3\.4\.1") as refusal:
+        inspect(file)
+    assert refusal.value.code == "mixed_versions"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{" * 100,
+        b"{L" + b"\0" * 7 + b"\x01aS",
+        b"{L" + b"\xff" * 8,
+        b"{U\x01a[" + b"[" * 100,
+        b"{U\x01a[$Z#L" + b"\x7f" * 8,
+        b"{U\x01a[#L" + b"\x7f" * 8,
+        b'{"' + b"[" * 100_000,
+        b'{"Model": 1}',
+        b"?",
+        b"",
+    ],
+)
+def test_a_strange_xgboost_model_says_nothing(content: bytes) -> None:
+    assert xgboost_model.read(content) in (None, BoosterFacts())
+    assert xgboost_model.version_of(content) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"CBM1",
+        b"CBM1" + b"\xff" * 64,
+        b"CBM1" + b"\0" * 64,
+        b"CBM1\0\0\0\0\x04\0\0\0" + b"\x04\0\0\0" * 16,
+        b"",
+    ],
+)
+def test_a_strange_catboost_model_says_nothing(content: bytes) -> None:
+    assert catboost_model.read(content) in (None, BoosterFacts())
+    assert catboost_model.version_of(content) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tree\nfeature_names=a b\nmax_feature_idx=1\n\n", BoosterFacts(("a", "b"), 2)),
+        ("tree\nfeature_names=Column_0\n\n", BoosterFacts()),
+        ("tree\nmax_feature_idx=x\n\n", BoosterFacts()),
+        ("tree\nmax_feature_idx=1\nfeature_names=a and it is cut", BoosterFacts(None, 2)),
+        ("tree\n", BoosterFacts()),
+        ("no tree", None),
+    ],
+)
+def test_the_header_of_lightgbm(text: str, expected: BoosterFacts | None) -> None:
+    assert lightgbm_model.read(text) == expected
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("kept", [0.3, 0.7])
+def test_damaged_models_are_refused_or_say_less(name: str, kept: float, tmp_path: Path) -> None:
+    """Whatever stands in the middle of a model in its own format: no traceback."""
+    data = bytearray((FILES / f"{name}.joblib").read_bytes())
+    middle = int(len(data) * kept)
+    for size in (1, 8, 64):
+        for value in (0x00, 0x7F, 0xFF):
+            data[middle : middle + size] = bytes([value]) * size
+            file = tmp_path / "damaged.pkl"
+            file.write_bytes(data)
+            with contextlib.suppress(Refused):
+                assert isinstance(inspect(file), Facts)
+
+
+# libraries of the file, its distributions, its format, then what they get
+CHOSEN = [
+    ({"xgboost": "3.4.1"}, {}, "3.14", {"xgboost-cpu": "3.4.1", "scikit-learn": "1.9.1"}),
+    ({"xgboost": "3.0.5"}, {}, "3.14", {"xgboost-cpu": "3.0.5", "scikit-learn": "1.7.2"}),
+    ({"xgboost": "2.1.4"}, {}, "3.13", {"xgboost-cpu": "2.1.4", "scikit-learn": "1.6.1"}),
+    ({"xgboost": "2.1.0"}, {}, "3.13", {"xgboost": "2.1.0", "nvidia-nccl-cu12": "2.22.3"}),
+    ({"xgboost": "2.0.3"}, {}, "3.12", {"xgboost": "2.0.3", "scikit-learn": "1.3.2"}),
+    ({"xgboost": "1.7.0"}, {}, "3.11", {"xgboost": "1.7.0.post0", "scikit-learn": "1.2.2"}),
+    ({"xgboost": "1.5.2"}, {}, "3.11", {"xgboost": "1.5.2", "setuptools": "67.6.1"}),
+    ({"xgboost": "3.4.2"}, {}, "3.14", {"xgboost-cpu": "3.4.2", "scikit-learn": "1.9.1"}),
+    ({"xgboost": "2.0.3", "scikit-learn": "1.4.2"}, {}, "3.12", {"scikit-learn": "1.4.2"}),
+    ({"catboost": "1.2.10"}, {}, "3.14", {"catboost": "1.2.10", "scikit-learn": "1.8.0"}),
+    ({"catboost": "1.2.7"}, {}, "3.12", {"catboost": "1.2.7", "numpy": "1.26.4"}),
+    ({"catboost": "1.2"}, {}, "3.11", {"catboost": "1.2", "scikit-learn": "1.3.2"}),
+    ({"catboost": "1.2.1.1"}, {}, "3.11", {"catboost": "1.2.1.1", "pandas": "2.1.4"}),
+    ({}, {"lightgbm": "v4"}, "3.14", {"lightgbm": "4.6.0", "scikit-learn": "1.8.0"}),
+    ({}, {"lightgbm": "v3"}, "3.12", {"lightgbm": "3.3.5", "scikit-learn": "1.3.2"}),
+    ({"scikit-learn": "1.9.1"}, {"lightgbm": "v4"}, "3.14", {"lightgbm": "4.7.0"}),
+    ({"scikit-learn": "1.2.2"}, {"lightgbm": "v3"}, "3.11", {"lightgbm": "3.3.5"}),
+]
+
+
+@pytest.mark.parametrize(("libraries", "formats", "newest", "expected"), CHOSEN)
+def test_pins(
+    libraries: dict[str, str], formats: dict[str, str], newest: str, expected: dict[str, str]
+) -> None:
+    distributions = {*libraries, *formats}
+    assert pythons(libraries, distributions, formats=formats)[0] == newest
+    chosen = pins(libraries, newest, distributions=distributions, pandas=False, formats=formats)
+    assert expected.items() <= chosen.model.items()
+    assert "catboost" not in libraries or {"pandas", "matplotlib", "six"} <= set(chosen.model)
+
+
+@pytest.mark.parametrize(
+    ("libraries", "numpy_major", "expected"),
+    [
+        ({"xgboost": "2.0.3"}, 2, {"scikit-learn": "1.5.2", "numpy": "2.1.3"}),
+        ({"xgboost": "2.0.3"}, 1, {"scikit-learn": "1.3.2", "numpy": "1.26.4"}),
+        ({"catboost": "1.2.8"}, 1, {"numpy": "1.26.4"}),
+        ({"catboost": "1.2.8"}, 2, {"numpy": "2.2.6"}),
+    ],
+)
+def test_numpy_of_the_file(
+    libraries: dict[str, str], numpy_major: int, expected: dict[str, str]
+) -> None:
+    chosen = pins(libraries, "3.11", distributions=libraries, pandas=False, numpy_major=numpy_major)
+    assert expected.items() <= chosen.model.items()
+
+
+@pytest.mark.parametrize(
+    ("libraries", "distributions", "numpy_major", "words"),
+    [
+        ({"xgboost": "1.4.2"}, (), None, "XGBoost 1.4.2 is too old.*XGBoost 1.5.0 or later"),
+        ({"catboost": "0.26"}, (), None, "CatBoost 0.26 is too old.*CatBoost 1.1 or later"),
+        ({"xgboost": "3.1.0rc1"}, (), None, "not a final release"),
+        ({"xgboost": "newest"}, (), None, "not an XGBoost version"),
+        ({}, ("catboost",), None, "does not say which CatBoost"),
+        ({}, (), None, "does not say which scikit-learn"),
+        ({"catboost": "1.2.7"}, (), 2, "CatBoost 1.2.7 has no set with numpy 2"),
+        ({"catboost": "1.2.7", "scikit-learn": "1.9.1"}, (), None, "cannot be installed together"),
+        ({"xgboost": "3.4.1", "scikit-learn": "1.2.2"}, (), None, "no Python in common"),
+        ({"scikit-learn": "1.8.0"}, ("lightgbm",), None, None),
+    ],
+)
+def test_no_pins(
+    libraries: dict[str, str],
+    distributions: tuple[str, ...],
+    numpy_major: int | None,
+    words: str | None,
+) -> None:
+    if words is None:
+        assert pythons(libraries, distributions, numpy_major)
+        return
+    with pytest.raises(NoPins, match=words):
+        pythons(libraries, distributions, numpy_major)
+    with pytest.raises(NoPins, match=words):
+        pins(
+            libraries,
+            "3.11",
+            distributions=distributions,
+            pandas=False,
+            numpy_major=numpy_major,
+        )
+
+
+EVERY = [
+    ({library: release}, {})
+    for library in ("xgboost", "catboost")
+    for era in DATA["boosters"][library]
+    for release in era["releases"]
+] + [({"scikit-learn": release}, {"lightgbm": "v4"}) for release in DATA["releases"]]
+
+
+@pytest.mark.parametrize(("libraries", "formats"), EVERY)
+def test_every_release_has_a_complete_set(
+    libraries: dict[str, str], formats: dict[str, str]
+) -> None:
+    distributions = {*libraries, *formats}
+    for python in pythons(libraries, distributions, formats=formats):
+        chosen = pins(libraries, python, distributions=distributions, pandas=True, formats=formats)
+        assert {"scikit-learn", "numpy", "scipy", "joblib", "pandas"} <= set(chosen.model)
+        installed = {name.removesuffix("-cpu"): v for name, v in chosen.model.items()}
+        assert libraries.items() <= installed.items()
+        assert set(chosen.bounds) <= {*chosen.model, *chosen.service}
+        # One environment gets all of them: where two parts share a name they agree.
+        for name in set(chosen.model) & {*chosen.service, *chosen.tests}:
+            assert chosen.model[name] == {**chosen.service, **chosen.tests}[name]
+
+
+def test_lines_serve_other_machines_too() -> None:
+    chosen = pins({"xgboost": "3.0.5"}, "3.13", distributions=("xgboost",), pandas=False)
+    assert chosen.model["xgboost-cpu"] == "3.0.5"
+    for lines in (chosen.requirements, chosen.exact):
+        assert list(lines) == sorted(lines)
+        mine = [line for line in lines if line.startswith("xgboost")]
+        assert [line.partition(" ; ")[0] for line in mine] == [
+            "xgboost-cpu==3.0.5",
+            "xgboost==3.0.5",
+        ]
+        assert all(" ; (sys_platform" in line for line in mine)
+    assert "numpy>=2.3,<2.4" in chosen.requirements
+    assert "numpy==2.3.5" in chosen.exact
+    assert "flask==3.1.3" in chosen.exact
+
+
+# library, its version, the scikit-learn beside it, Python
+PROVEN = [
+    ("xgboost", "3.4.1", "3.13"),
+    ("xgboost", "2.1.4", "3.11"),
+    ("lightgbm", "v4", "3.12"),
+    ("catboost", "1.2.10", "3.11"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("library", "version", "python"), PROVEN)
+def test_a_model_is_made_inspected_and_loaded_with_its_pins(
+    library: str, version: str, python: str, tmp_path: Path
+) -> None:
+    uv = shutil.which("uv")
+    assert uv, "make puts the uv of .venv on PATH"
+    find = [uv, "python", "find", "--no-python-downloads", python]
+    here = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
+    if here.returncode:
+        pytest.skip(f"Python {python} is not here")
+
+    def run(*command: str) -> str:
+        """Run a command; show what it says where it fails."""
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    libraries = {} if library == "lightgbm" else {library: version}
+    formats = {library: version} if library == "lightgbm" else {}
+    wanted = pins(libraries, python, distributions=(library,), pandas=True, formats=formats)
+    (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
+    run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
+    inside = ["--quiet", "--python", "venv"]
+    # With --no-deps something missing would be found by the check only.
+    run(uv, "pip", "install", *inside, "--no-deps", "-r", "requirements.txt")
+    run(uv, "pip", "check", *inside)
+    for case in ("array", "frame", "pipeline", "search", "regressor"):
+        command = (str(tmp_path / "venv" / "bin" / "python"), str(MAKE), library, case)
+        predicted = run(*command, f"{case}.joblib")
+        facts = inspect(tmp_path / f"{case}.joblib")
+        assert facts.unknown_names == ()
+        assert python in pythons(facts.libraries, facts.distributions, formats=facts.formats)
+        assert pins_of(facts, python).model == wanted.model
+        assert json.loads(run(*command, f"{case}.joblib")) == json.loads(predicted)
+    shutil.rmtree(tmp_path / "venv")
+
+
+def pins_of(facts: Facts, python: str) -> Pins:
+    """Choose the pins as adopt does."""
+    return pins(
+        facts.libraries,
+        python,
+        distributions=facts.distributions,
+        pandas=True,
+        numpy_major=facts.numpy_major,
+        formats=facts.formats,
+    )
