@@ -40,7 +40,6 @@ class Adoption:
     contract: Contract
     manifest: dict[str, Any]
     pins: Pins
-    python: Path | None
     code: Code | None
     notices: tuple[str, ...]
 
@@ -76,32 +75,27 @@ def decide(
         facts = inspect(answers.model)
     except Refused as error:
         raise WorkbenchError(f"model_path: {answers.model}: {error}") from None
-    sample, own = _sample(answers), previous["derived"] if previous else {}
-    answer = read_features(answers)
+    own = previous["derived"] if previous else {}
+    sample, answer = _sample(answers), read_features(answers)
     facts = features.with_names_of_training(facts, answer, sample)
     if reshape and facts.feature_names is not None:
         answer = features.reshaped(answer, facts)
     if sample is not None:
         answer = features.forget(answer, own)
     code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
-    problems = [*own_code.problems(facts, code), *_outside(facts, answers, code)]
-    problems += _not_yet(facts, answers)
+    problems = [
+        *own_code.problems(facts, code),
+        *_outside(facts, answers, code),
+        *_not_yet(facts, answers),
+    ]
     notices = list(facts.notices)
     if code is not None and not code.prepares and not own_code.own_names(facts, code):
         notices.append(f"The model does not need {code.path.name}, so it was left out.")
         code = None
     prepares = code is not None and code.prepares
-    pinned, executable = None, None
+    pinned = None
     try:
-        python, executable = _choose_python(facts, answers, previous)
-        pinned = pins(
-            facts.libraries,
-            python,
-            distributions=facts.distributions,
-            pandas=prepares or facts.feature_names is not None or "pandas" in facts.distributions,
-            numpy_major=facts.numpy_major,
-            formats=facts.formats,
-        )
+        pinned = _pins(facts, _choose_python(facts, answers, previous), prepares)
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
     try:
@@ -111,14 +105,26 @@ def decide(
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
         raise WorkbenchError(problems)
-    # A text may be empty, so there is nothing to find out about it.
-    derived = {} if features.is_text(facts) else features.derived(contract, answer, own)
+    before = previous or {"version": 0, "sample": None}
     manifest = {
         "name": answers.project_slug,
         "title": answers.project_name,
         "description": answers.description,
-        "version": (previous["version"] + 1) if previous else 1,
+        "version": before["version"] + 1,
         "verified": False,
+        **_about_the_model(facts, pinned, answers.model),
+        "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
+        "transformers": [],
+        "sample": answers.sample.name if answers.sample else before["sample"],
+        # A text may be empty, so there is nothing to find out about it.
+        "derived": {} if features.is_text(facts) else features.derived(contract, answer, own),
+        "examples": examples,
+    }
+    return Adoption(answers.model, facts, contract, manifest, pinned, code, tuple(notices))
+
+
+def _about_the_model(facts: Facts, pinned: Pins, source: Path) -> dict[str, Any]:
+    return {
         "task": facts.task,
         "classes": list(facts.classes) if facts.classes is not None else None,
         "estimator": describe(facts),
@@ -129,20 +135,12 @@ def decide(
         "python": pinned.python,
         "libraries": {_installed_as(name): v for name, v in pinned.model.items()},
         "model": {
-            "file": f"model{_suffix(answers.model, facts)}",
+            "file": f"model{_suffix(source, facts)}",
             "sha256": facts.sha256,
             "bytes": facts.size,
-            "source": answers.model.name,
+            "source": source.name,
         },
-        "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
-        "transformers": [],
-        "sample": answers.sample.name if answers.sample else (previous or {}).get("sample"),
-        "derived": derived,
-        "examples": examples,
     }
-    return Adoption(
-        answers.model, facts, contract, manifest, pinned, executable, code, tuple(notices)
-    )
 
 
 def write(adoption: Adoption, project: Path) -> None:
@@ -213,30 +211,36 @@ def _not_yet(facts: Facts, answers: Answers) -> Iterator[str]:
         yield f"It is not known what {facts.estimator} predicts, so it cannot be served."
 
 
-def _choose_python(
-    facts: Facts, answers: Answers, previous: Mapping[str, Any] | None
-) -> tuple[str, Path | None]:
-    """Return the version, and an interpreter of it if one runs here."""
+def _choose_python(facts: Facts, answers: Answers, previous: Mapping[str, Any] | None) -> str:
+    """Return the Python that was asked for, or the newest that fits the model and runs here."""
     fitting = pythons(
         facts.libraries,
         facts.distributions,
         facts.numpy_major if facts.numpy_major == 2 else None,
         formats=facts.formats,
     )
+    wanted = answers.python_version
     if previous and previous["python"] in fitting:
-        # A retrain is no reason to move to another Python.
-        return previous["python"], find_python(previous["python"])
-    if answers.python_version == "auto":
-        for python in fitting:
-            if executable := find_python(python):
-                return python, executable
-        return fitting[0], None
-    if answers.python_version not in fitting:
+        wanted = previous["python"]  # a retrain is no reason to move to another Python
+    if wanted == "auto":
+        return next((python for python in fitting if find_python(python)), fitting[0])
+    if wanted not in fitting:
         raise WorkbenchError(
             f"python_version: the model was saved with {listing(_written_by(facts))}, which has no "
-            f"wheels for Python {answers.python_version}; give {listing(fitting)} or auto."
+            f"wheels for Python {wanted}; give {listing(fitting)} or auto."
         )
-    return answers.python_version, find_python(answers.python_version)
+    return wanted
+
+
+def _pins(facts: Facts, python: str, prepares: bool) -> Pins:
+    return pins(
+        facts.libraries,
+        python,
+        distributions=facts.distributions,
+        pandas=prepares or facts.feature_names is not None or "pandas" in facts.distributions,
+        numpy_major=facts.numpy_major,
+        formats=facts.formats,
+    )
 
 
 def _written_by(facts: Facts) -> list[str]:
