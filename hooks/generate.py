@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from workbench import adopt, verify
 from workbench import project as files
 from workbench.answers import Answers, problems, with_example
-from workbench.environment import environ
+from workbench.environment import run
 from workbench.messages import WorkbenchError, bullets
 from workbench.smoke import curl
 
@@ -88,31 +87,21 @@ def _verified(project: Path) -> list[str]:
 
 def _commit(project: Path, message: str) -> list[str]:
     """Make a repository on main with one commit; return what is left to the user."""
+
+    def git(*arguments: str) -> None:
+        run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)
+
     try:
-        _git(project, "init", "--quiet")
-        _git(project, "symbolic-ref", "HEAD", "refs/heads/main")
-        _git(project, "add", "--all")
+        git("init", "--quiet")
+        git("symbolic-ref", "HEAD", "refs/heads/main")
+        git("add", "--all")
     except (OSError, WorkbenchError) as error:
         return [f"No repository was made ({error}). Run: git init && git add --all && git commit"]
     try:
-        _git(project, "commit", "--quiet", "--message", message)
+        git("commit", "--quiet", "--message", message)
     except WorkbenchError as error:
         return [
-            f"All files are staged, but git did not commit: {error}",
+            f"All files are staged, but not committed: {error}",
             f"When that is mended, run: git -C {project.name} commit --message '{message}'",
         ]
     return []
-
-
-def _git(project: Path, *arguments: str) -> None:
-    result = subprocess.run(
-        ["git", *arguments],
-        cwd=project,
-        env=environ(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise WorkbenchError(result.stderr.strip() or result.stdout.strip())
