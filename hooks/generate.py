@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -59,11 +60,13 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     else:
         lines += _verified(project) if answers.verify else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest['estimator']}")
+    address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
         f"cd {project.name}",
         *(["make verify"] if not files.read_manifest(project)["verified"] else []),
         "make run",
-        curl(project, "http://localhost:8000"),
+        "# in another terminal:",
+        curl(project, address),
         f"heroku create {project.name} && git push heroku main",
     ]
     return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])

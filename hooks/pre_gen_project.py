@@ -18,4 +18,4 @@ from generate import refusals  # noqa: E402
 
 problems = refusals(ANSWERS, RAW, TEMPLATE, Path.cwd())
 if problems:
-    sys.exit("\nNothing was made, because of these answers:\n" + problems)
+    sys.exit(f"\nNothing was made, because of these answers:\n{problems}\n")

@@ -598,6 +598,49 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
     assert list(json.loads(said)[0]["probabilities"].values()) == native[0]
 
 
+FRAME_STEP = """
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class Ratio(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X.assign(ratio=X["income"] / X["loan"])
+"""
+FRAME_TRAIN = """
+import joblib, json
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+X = pd.DataFrame({"income": [1.0, 2.0, 3.0, 4.0] * 9, "loan": [2.0, 1.0, 4.0, 4.0] * 9,
+                  "area": ["Rural", "Urban"] * 18})
+encode = ColumnTransformer([("area", OneHotEncoder(), ["area"])], remainder="passthrough")
+model = make_pipeline(Ratio(), encode, LogisticRegression()).fit(X, ["n", "y", "y", "n"] * 9)
+joblib.dump(model, "model.joblib")
+X.assign(status="n").to_csv("sample.csv", index=False)
+print(json.dumps(model.predict_proba(X.head(1)).tolist()))
+"""
+
+
+def test_a_step_of_ones_own_before_the_columns_gets_a_frame(tmp_path: Path) -> None:
+    native = trained(tmp_path, FRAME_STEP + FRAME_TRAIN)
+    (tmp_path / "code.py").write_text(FRAME_STEP)
+    model, given = tmp_path / "model.joblib", {"sample_data": "sample.csv"}
+    with pytest.raises(WorkbenchError, match=r"answer features= .* income,loan,area,status"):
+        adopted(tmp_path, model, model_code="code.py", **given)
+    project = adopted(tmp_path, model, model_code="code.py", features="income,loan,area", **given)
+    script = "from workbench.prove import prove; from pathlib import Path; print(prove(Path()))"
+    where = {"cwd": project, "env": environment(PYTHONPATH=str(TEMPLATE))}
+    assert b"recorded" in subprocess.check_output([sys.executable, "-c", script], **where)
+    golden = json.loads((project / "model" / "golden.json").read_text())
+    assert list(golden["predictions"][0]["probabilities"].values()) == native[0]
+
+
 def test_columns_of_the_authors_app_are_made_by_prepare(tmp_path: Path) -> None:
     frame = pd.DataFrame({"income": [10.0, 20.0, 30.0] * 20, "loan": [5.0, 40.0, 15.0] * 20})
     ratio = frame.assign(ratio=frame["loan"] / frame["income"])
@@ -637,6 +680,8 @@ def test_code_that_fails_or_was_changed_stops_the_service(tmp_path: Path) -> Non
     ("text", "words"),
     [
         ("def prepare(frame:", "not Python that can be read"),
+        ("x = 1\nprint(x)", r"does more than define \(line 2: print\(x\)\)"),
+        ("for x in (1, 2):\n    y = x", "does more than define"),
         ("x = 1", r"does not define __main__\.RatioAdder"),
     ],
 )

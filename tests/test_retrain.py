@@ -183,8 +183,18 @@ def test_rollback_brings_the_model_before_back(
     assert files(loan_copy) == before
 
 
+def test_rollback_keeps_edits_that_git_does_not_have(loan_copy: Path) -> None:
+    path = loan_copy / "model" / "features.json"
+    path.write_text(path.read_text().replace("approved", "granted"))
+    before = files(loan_copy)
+    status, said = workbench(loan_copy, "rollback")
+    assert status == 1
+    assert "has changes that git does not have; commit them first" in said
+    assert files(loan_copy) == before
+
+
 def test_the_file_in_the_project_can_be_adopted_again(loan_copy: Path) -> None:
     status, said = adopt(loan_copy, "--model", "model/model.joblib")
     assert status == 0, said
-    assert "the model file alone" in said
+    assert "nothing: it is the same file" in said
     assert (loan_copy / "model" / "model.joblib").exists()

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     address = f"http://localhost:{port}"
     wait_until_ready(server, address, folder)
     ask(project, port, address)
-    print(f"The service goes on in {project.name}/ (log: {folder / 'log'}). End it: make stop")
+    print(f"The service goes on in {project} (log: {folder / 'log'}). End it: make stop")
 
 
 def stop(folder: Path) -> None:

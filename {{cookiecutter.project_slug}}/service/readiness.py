@@ -39,6 +39,8 @@ class Readiness:
         golden = self._model.golden
         if golden is None:
             verified = self._model.manifest.verified
+            if not verified:
+                logger.warning("the model was never verified: run make verify before the push")
             return "Its recorded predictions are gone; restore golden.json." if verified else None
         rows, problems = self._model.contract.parse_rows(golden.rows)
         if problems:

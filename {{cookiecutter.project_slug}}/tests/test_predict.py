@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from service.golden import differences
+from service.golden import differences, disagreements
 from service.model import Model
 
 
@@ -74,7 +74,7 @@ def test_the_recorded_predictions_are_reproduced(client: FlaskClient, model: Mod
         pytest.skip("nothing is recorded before the first make verify")
     answer = client.post("/predict", json={"rows": model.golden.rows}).json
     assert answer is not None
-    assert differences(model.golden.predictions, answer["predictions"]) == []
+    assert disagreements(model.golden, answer["predictions"]) == []
 
 
 def test_answers_are_strict_json(client: FlaskClient, rows: list[dict[str, Any]]) -> None:

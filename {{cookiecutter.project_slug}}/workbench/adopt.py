@@ -95,7 +95,12 @@ def decide(
     prepares = code is not None and code.prepares
     pinned = None
     try:
-        pinned = _pins(facts, _choose_python(facts, answers, previous), prepares)
+        needs_pandas = (
+            facts.fitted_on_frame
+            or "pandas" in facts.distributions
+            or (code is not None and (prepares or "pandas" in code.imports))
+        )
+        pinned = _pins(facts, _choose_python(facts, answers, previous), needs_pandas)
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
     try:
@@ -232,12 +237,12 @@ def _choose_python(facts: Facts, answers: Answers, previous: Mapping[str, Any] |
     return wanted
 
 
-def _pins(facts: Facts, python: str, prepares: bool) -> Pins:
+def _pins(facts: Facts, python: str, pandas: bool) -> Pins:
     return pins(
         facts.libraries,
         python,
         distributions=facts.distributions,
-        pandas=prepares or facts.feature_names is not None or "pandas" in facts.distributions,
+        pandas=pandas,
         numpy_major=facts.numpy_major,
         formats=facts.formats,
     )
@@ -257,7 +262,7 @@ def _installed_as(name: str) -> str:
 def _input(facts: Facts) -> str:
     if features.is_text(facts):
         return "texts"
-    return "frame" if facts.feature_names is not None else "array"
+    return "frame" if facts.fitted_on_frame else "array"
 
 
 def _suffix(path: Path, facts: Facts) -> str:

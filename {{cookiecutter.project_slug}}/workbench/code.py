@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Code:
     path: Path
     text: str
     names: frozenset[str]
+    imports: frozenset[str]
 
     @property
     def prepares(self) -> bool:
@@ -53,7 +54,29 @@ def read_code(path: Path) -> Code:
         raise WorkbenchError(
             f"model_code: {path} is not Python that can be read: {error}."
         ) from None
-    return Code(path, text, frozenset(_names(tree.body)))
+    if (doing := _first_action(tree.body)) is not None:
+        line = text.splitlines()[doing.lineno - 1].strip()[:60]
+        raise WorkbenchError(
+            f"model_code: {path.name} does more than define (line {doing.lineno}: {line}), and all "
+            "of it would run at every start of the service. Put the classes and functions into a "
+            'file of their own, or the rest under if __name__ == "__main__":'
+        )
+    imported = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return Code(path, text, frozenset(_names(tree.body)), frozenset(_modules(imported)))
+
+
+def _first_action(body: Sequence[ast.stmt]) -> ast.stmt | None:
+    """Return the first statement that does something, as a training script does: a call, a loop."""
+    actions = (ast.Expr, ast.For, ast.While, ast.With, ast.Delete, ast.Assert)
+    constants = (n for n in body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+    harmless = set(map(id, constants))
+    return next((n for n in body if isinstance(n, actions) and id(n) not in harmless), None)
+
+
+def _modules(nodes: Iterable[ast.Import | ast.ImportFrom]) -> Iterator[str]:
+    for node in nodes:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        yield from (name.split(".")[0] for name in names if name)
 
 
 def _names(body: Sequence[ast.stmt]) -> Iterator[str]:

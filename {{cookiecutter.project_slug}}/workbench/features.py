@@ -84,6 +84,11 @@ def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
     names = facts.feature_names
     if names is None and sample is not None:
         names = tuple(sample.columns)
+        if facts.n_features is None:
+            raise WorkbenchError(
+                "The model file does not say how many features there are; answer features= with "
+                f"those of the sample's columns that are features: {_as_answer(names)}"
+            )
     if names is None:
         raise WorkbenchError(
             f"The model takes {_count(facts)} and their names are not in the file; "

@@ -69,10 +69,13 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
     adoption.write(decided, project)
-    shown = bullets([*decided.notices, *(sentence for _, sentence in changed)])
+    sentences = [*decided.notices, *(sentence for _, sentence in changed)]
+    if not changed:
+        same = previous["model"]["sha256"] == decided.facts.sha256
+        sentences.append("nothing: it is the same file" if same else "the model file alone")
     return (
         f"{decided.summary()}\nVersion {decided.manifest['version']}. What changed:\n"
-        f"{shown or '  - the model file alone'}\nNext: make verify, git diff, git commit."
+        f"{bullets(sentences)}\nNext: make verify, git add --all, git commit."
     )
 
 
@@ -92,6 +95,12 @@ def rollback(project: Path) -> str:
     the last commit that had another version.
     """
     present = files.read_manifest(project)["version"]
+    committed = json.loads(_git(project, "show", f"HEAD:./{files.MANIFEST.as_posix()}"))["version"]
+    edited = _git(project, "status", "--porcelain", "--", str(files.MODEL)).strip()
+    if committed == present and edited:
+        raise WorkbenchError(
+            f"{files.MODEL}/ has changes that git does not have; commit them first."
+        )
     for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
         manifest = json.loads(_git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}"))
         if manifest["version"] == present:

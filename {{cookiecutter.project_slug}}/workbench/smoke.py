@@ -24,7 +24,8 @@ def smoke(project: Path, url: str) -> str:
     address = url.rstrip("/").removesuffix("/predict")
     if not re.match(r"https?://[^\s/]+", address):
         raise WorkbenchError(
-            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com"
+            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com or "
+            "http://localhost:8000"
         )
     try:
         golden = read_golden(project / files.GOLDEN)
@@ -33,13 +34,14 @@ def smoke(project: Path, url: str) -> str:
     if golden is None:
         raise WorkbenchError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
     manifest = files.read_manifest(project)
-    answer = _post(f"{address}/predict", {"rows": golden.rows})
-    served = answer.get("model")
+    about = _ask(f"{address}/metadata")
     own = {"name": manifest["name"], "version": manifest["version"]}
+    served = {key: about.get(key) for key in own}
     if served != own:
         raise WorkbenchError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
+    answer = _ask(f"{address}/predict", {"rows": golden.rows})
     found = disagreements(golden, answer.get("predictions"))
     if found:
         raise WorkbenchError([f"{url} answers differently from model/golden.json:", *found[:10]])
@@ -48,10 +50,9 @@ def smoke(project: Path, url: str) -> str:
     )
 
 
-def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             answer = json.load(response)

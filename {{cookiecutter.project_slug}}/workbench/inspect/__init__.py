@@ -56,6 +56,7 @@ def inspect(path: Path) -> Facts:
             has_probabilities=model.has_probabilities,
             feature_names=model.feature_names,
             n_features=model.n_features,
+            fitted_on_frame=model.fitted_on_frame,
             libraries=library_versions(root),
             formats=formats_of(walk(root)),
             distributions=distributions_of(trace.names),

@@ -78,6 +78,7 @@ class Model:
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
+    fitted_on_frame: bool
     notices: tuple[str, ...]
 
 
@@ -117,6 +118,11 @@ def find_model(root: object) -> Model:
         has_probabilities=_has_probabilities(final),
         feature_names=feature_names,
         n_features=_n_features(root) or (len(feature_names) if feature_names else None),
+        fitted_on_frame=feature_names is not None
+        or any(
+            isinstance(step, Instance) and step.attribute("feature_names_in_") is not None
+            for _, step in _steps(pipeline)
+        ),
         notices=_notices(final, known, task, classes, n_outputs),
     )
 

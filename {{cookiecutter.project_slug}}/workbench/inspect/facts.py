@@ -44,6 +44,7 @@ class Facts:
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
+    fitted_on_frame: bool  # some part knows its columns by name, if not the first
     libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
     formats: Mapping[str, str]  # where the file has no version: {"lightgbm": "v4"}
     distributions: tuple[str, ...]  # whose modules the file refers to, sorted
