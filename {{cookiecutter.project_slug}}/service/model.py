@@ -131,7 +131,8 @@ class Model:
             probabilities = None
             if self.manifest.probabilities:
                 probabilities = self.estimator.predict_proba(native)
-        return answers(self.contract.output, values, probabilities, self._classes())
+        classes = getattr(self.estimator, "classes_", None)
+        return answers(self.contract.output, values, probabilities, classes)
 
     def failing(self, rows: Sequence[Row], most: int = 20) -> list[int]:
         """Return which rows the model fails on, counted from 0; none if it fails on any row."""
@@ -167,9 +168,6 @@ class Model:
         prepared = self.prepare(model_input(columns, "frame", None))
         return prepared[list(names)] if names is not None else prepared.to_numpy()
 
-    def _classes(self) -> Any:
-        return getattr(self.estimator, "classes_", None)
-
 
 def load_model(directory: Path) -> Model:
     """Load the model of a project. Raises ModelError before anything is unpickled.
@@ -184,12 +182,12 @@ def load_model(directory: Path) -> Model:
     manifest = Manifest.read(directory / "manifest.json")
     check_contract(contract, manifest)
     check_versions(manifest)
-    prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
-    estimator = _unpickle(directory / manifest.file, manifest.sha256)
     try:
         golden = read_golden(directory / "golden.json")
     except GoldenError as error:
         raise ModelError(str(error)) from None
+    prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
+    estimator = _unpickle(directory / manifest.file, manifest.sha256)
     return Model(estimator, contract, manifest, golden, prepare)
 
 

@@ -38,10 +38,10 @@ class Readiness:
     def _check(self) -> str | None:
         golden = self._model.golden
         if golden is None:
-            verified = self._model.manifest.verified
-            if not verified:
-                logger.warning("the model was never verified: run make verify before the push")
-            return "Its recorded predictions are gone; restore golden.json." if verified else None
+            if self._model.manifest.verified:
+                return "Its recorded predictions are gone; restore golden.json."
+            logger.warning("the model was never verified: run make verify before the push")
+            return None
         rows, problems = self._model.contract.parse_rows(golden.rows)
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."

@@ -14,15 +14,14 @@ from typing import Any
 
 from service.contract import Contract, json_text
 from workbench import code as own_code
-from workbench import features
+from workbench import features, lock
 from workbench import project as files
 from workbench.answers import Answers, read_features
 from workbench.code import Code, read_code
 from workbench.environment import find_python
 from workbench.inspect import Facts, Refused, inspect
-from workbench.lock import requirements_in, unlocked
 from workbench.messages import WorkbenchError, listing
-from workbench.pins import NoPins, Pins, pins, pythons
+from workbench.pins import NoPins, Pins, imported_as, pins, pythons
 from workbench.sample import Sample, read_sample
 
 # What the pins know about. Everything else that a model file refers to is refused by name.
@@ -138,7 +137,7 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Path) -> dict[str, Any]
         "input": _input(facts),
         "columns": list(facts.feature_names) if facts.feature_names is not None else None,
         "python": pinned.python,
-        "libraries": {_installed_as(name): v for name, v in pinned.model.items()},
+        "libraries": {imported_as(name): v for name, v in pinned.model.items()},
         "model": {
             "file": f"model{_suffix(source, facts)}",
             "sha256": facts.sha256,
@@ -168,7 +167,7 @@ def write(adoption: Adoption, project: Path) -> None:
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     pinned = adoption.pins
-    requirements = project / "requirements.in"
+    requirements = project / lock.SOURCE
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     return {
@@ -176,9 +175,9 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
-        Path("requirements.in"): requirements_in(pinned, kept),
-        Path("requirements.txt"): unlocked(pinned.exact),
-        Path("requirements-test.txt"): unlocked(f"{n}=={v}" for n, v in pinned.tests.items()),
+        lock.SOURCE: lock.requirements_in(pinned, kept),
+        lock.LOCK: lock.unlocked(pinned.exact),
+        lock.TEST_LOCK: lock.unlocked(f"{n}=={v}" for n, v in pinned.tests.items()),
     }
 
 
@@ -252,11 +251,6 @@ def _written_by(facts: Facts) -> list[str]:
     """Name the libraries as people do: scikit-learn 1.6.1, xgboost 2.0.3."""
     formats = [f"{name} (format {found})" for name, found in facts.formats.items()]
     return [f"{name} {version}" for name, version in facts.libraries.items()] + formats
-
-
-def _installed_as(name: str) -> str:
-    """Name a library as it is imported: xgboost-cpu is xgboost on the machines that have it."""
-    return name.removesuffix("-cpu")
 
 
 def _input(facts: Facts) -> str:

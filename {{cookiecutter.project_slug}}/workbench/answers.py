@@ -6,7 +6,7 @@ import contextlib
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,18 +152,21 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
             found.append(feature)
     if wrong:
         raise WorkbenchError(wrong)
-    names = _from_names(tuple(feature["name"] for feature in found), str(path))
-    assert len(names.features) == len(found)
+    _check_names([feature["name"] for feature in found], str(path))
     return FeaturesAnswer(tuple(found), output)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
+    _check_names(names, source)
+    return FeaturesAnswer(tuple({"name": name} for name in names))
+
+
+def _check_names(names: Sequence[str], source: str) -> None:
     if not names or "" in names:
         raise WorkbenchError(f"features: {source} has an empty name; each feature needs one.")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise WorkbenchError(f"features: {source} names {listing(repeated)} more than once.")
-    return FeaturesAnswer(tuple({"name": name} for name in names))
 
 
 def _split(answer: str) -> tuple[str, ...]:

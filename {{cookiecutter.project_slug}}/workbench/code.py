@@ -68,9 +68,11 @@ def read_code(path: Path) -> Code:
 def _first_action(body: Sequence[ast.stmt]) -> ast.stmt | None:
     """Return the first statement that does something, as a training script does: a call, a loop."""
     actions = (ast.Expr, ast.For, ast.While, ast.With, ast.Delete, ast.Assert)
-    constants = (n for n in body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
-    harmless = set(map(id, constants))
-    return next((n for n in body if isinstance(n, actions) and id(n) not in harmless), None)
+    for node in body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, actions) and not docstring:
+            return node
+    return None
 
 
 def _modules(nodes: Iterable[ast.Import | ast.ImportFrom]) -> Iterator[str]:
@@ -90,7 +92,7 @@ def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield from (target.id for target in targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             yield node.target.id
-        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+        elif isinstance(node, (ast.If, ast.Try)):
             yield from _names(node.body)
 
 
@@ -101,7 +103,7 @@ def own_names(facts: Facts, code: Code | None) -> tuple[str, ...]:
     and are the user's when the code that was given defines them.
     """
     local = code.names if code is not None else frozenset()
-    found = [name for name in facts.unknown_names if _split(name)[1].split(".")[0] in local]
+    found = [name for name in facts.unknown_names if _split(name)[1] in local]
     return (*facts.custom_names, *found)
 
 
@@ -116,7 +118,7 @@ def problems(facts: Facts, code: Code | None) -> Iterator[str]:
             "model_code= with a .py file that defines it."
         )
         return
-    absent = [name for name in own if _split(name)[1].split(".")[0] not in code.names]
+    absent = [name for name in own if _split(name)[1] not in code.names]
     if absent:
         yield (
             f"model_code: {code.path.name} does not define {listing(absent)}, which the model "

@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workbench import project as files
-from workbench.environment import find_python, find_uv, install_uv, run
+from workbench.environment import REQUIREMENTS, find_python, find_uv, install_uv, run
 from workbench.messages import WorkbenchError
-from workbench.pins import Pins
+from workbench.pins import Pins, imported_as
 
 SOURCE = Path("requirements.in")
-LOCK = Path("requirements.txt")
-TEST_LOCK = Path("requirements-test.txt")
+LOCK, TEST_LOCK = REQUIREMENTS
 FILES = (SOURCE, LOCK, TEST_LOCK)
 # What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
 PLATFORM = "x86_64-manylinux_2_28"
@@ -55,7 +54,8 @@ def unlocked(pins: Iterable[str]) -> str:
 
 def is_current(project: Path) -> bool:
     """Tell whether both locks were made from requirements.in and for the Python as they are now."""
-    return all(files.read(project / name).startswith(_head(project)) for name in (LOCK, TEST_LOCK))
+    head = _head(project)
+    return all(files.read(project / name).startswith(head) for name in REQUIREMENTS)
 
 
 def _head(project: Path) -> str:
@@ -98,8 +98,9 @@ def lock(project: Path) -> None:
         run([*compile_, "--output-file", target, project / SOURCE], what=what)
         compile_ += ["--constraint", str(target), "--output-file", str(test_target)]
         run([*compile_, test_source], what="Resolving the test requirements")
+        head = _head(project)
         for name, made in ((LOCK, target), (TEST_LOCK, test_target)):
-            files.write(project / name, _head(project) + made.read_text(encoding="utf-8"))
+            files.write(project / name, head + made.read_text(encoding="utf-8"))
 
 
 def _direct(lock_text: str) -> list[str]:
@@ -110,4 +111,4 @@ def _direct(lock_text: str) -> list[str]:
 def versions(project: Path) -> dict[str, str]:
     """Return the exact version of each library in requirements.txt, named as it is imported."""
     pins = (pin.split(";")[0].strip().split("==") for pin in _direct(files.read(project / LOCK)))
-    return {name.removesuffix("-cpu"): version for name, version in pins}
+    return {imported_as(name): version for name, version in pins}

@@ -151,6 +151,11 @@ class _Choice:
         )
 
 
+def imported_as(distribution: str) -> str:
+    """Name a library as people import it: xgboost-cpu is xgboost, where it has wheels."""
+    return distribution.removesuffix("-cpu")
+
+
 def pythons(
     libraries: Mapping[str, str],
     distributions: Collection[str],

@@ -34,7 +34,7 @@ class Disproved(Exception):
 
 
 def prove(project: Path) -> str:
-    """Record goldens, or check those that are there; return what was done in one line.
+    """Record goldens, or check those that are there; return what was done.
 
     Raises Disproved and ModelError. Writes features.json, manifest.json and golden.json.
     """

@@ -95,25 +95,30 @@ def rollback(project: Path) -> str:
     the last commit that had another version.
     """
     present = files.read_manifest(project)["version"]
-    committed = json.loads(_git(project, "show", f"HEAD:./{files.MANIFEST.as_posix()}"))["version"]
+    committed = _version_at(project, "HEAD")
     edited = _git(project, "status", "--porcelain", "--", str(files.MODEL)).strip()
     if committed == present and edited:
         raise WorkbenchError(
             f"{files.MODEL}/ has changes that git does not have; commit them first."
         )
     for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
-        manifest = json.loads(_git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}"))
-        if manifest["version"] == present:
+        version = _version_at(project, commit)
+        if version == present:
             continue
         paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *lock.FILES)]
         _git(project, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", str(files.MODEL))
         _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
         _git(project, "checkout", commit, "--", *paths)
         return (
-            f"Version {manifest['version']} of {commit[:10]} is back, instead of {present}. "
+            f"Version {version} of {commit[:10]} is back, instead of {present}. "
             "Next: make verify, git diff --staged, git commit."
         )
     raise WorkbenchError("git has no other version of the model to go back to.")
+
+
+def _version_at(project: Path, commit: str) -> int:
+    text = _git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}")
+    return int(json.loads(text)["version"])
 
 
 def _git(project: Path, *arguments: str) -> str:

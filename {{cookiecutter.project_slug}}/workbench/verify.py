@@ -57,10 +57,8 @@ def _adopt_locked_versions(project: Path) -> None:
     manifest = files.read_manifest(project)
     locked = lock.versions(project)
     libraries = {name: locked.get(name, old) for name, old in manifest["libraries"].items()}
-    proven = {"python": files.python_version(project), "libraries": libraries}
-    if not proven.items() <= manifest.items():
-        manifest |= proven
-        files.write(project / files.MANIFEST, files.dumps(manifest))
+    manifest |= {"python": files.python_version(project), "libraries": libraries}
+    files.write(project / files.MANIFEST, files.dumps(manifest))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import boosters
@@ -132,34 +132,37 @@ def find_model(root: object) -> Model:
 
 def _unwrap(model: Instance) -> Iterator[Instance]:
     """Yield the model, what it wraps, and so on down to the estimator that predicts."""
-    node: Instance | None = model
-    for _ in range(DEEPEST_WRAPPING):
-        if node is None:
-            return
-        yield node
-        steps = _steps(node)
-        if steps:
-            last = steps[-1][1]
-            node = last if isinstance(last, Instance) else None
-        else:
-            node = _child(node, *INNER.get(node.cls.name, ()))
+    return _follow(model, _predictor_in)
 
 
 def _features_of(model: Instance) -> Iterator[Instance]:
     """Yield the parts of a model that see the features as they come, the outermost first."""
+    return _follow(model, _first_in)
+
+
+def _follow(model: Instance, inside: Callable[[Instance], Instance | None]) -> Iterator[Instance]:
     node: Instance | None = model
     for _ in range(DEEPEST_WRAPPING):
         if node is None:
             return
         yield node
-        steps = _steps(node)
-        if steps:
-            node = next((step for _, step in steps if isinstance(step, Instance)), None)
-        elif node.cls.name in FIRST:
-            parts = _parts(node, FIRST[node.cls.name])
-            node = parts[0] if parts else _child(node, FIRST[node.cls.name])
-        else:
-            node = _child(node, *INNER.get(node.cls.name, ()))
+        node = inside(node)
+
+
+def _predictor_in(node: Instance) -> Instance | None:
+    if steps := _steps(node):
+        last = steps[-1][1]
+        return last if isinstance(last, Instance) else None
+    return _child(node, *INNER.get(node.cls.name, ()))
+
+
+def _first_in(node: Instance) -> Instance | None:
+    if steps := _steps(node):
+        return next((step for _, step in steps if isinstance(step, Instance)), None)
+    if node.cls.name in FIRST:
+        parts = _parts(node, FIRST[node.cls.name])
+        return parts[0] if parts else _child(node, FIRST[node.cls.name])
+    return _child(node, *INNER.get(node.cls.name, ()))
 
 
 def _steps(node: Instance) -> list[tuple[str, object]]:
