@@ -8,19 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from .boosters import formats_of
-from .budget import Budget
-from .containers import open_container
+from .document import Document, read_document
 from .errors import Refused, malformed
 from .estimators import find_model
 from .facts import Facts, Step
-from .formats import HEAD, is_text, text_file
-from .machine import Machine, Trace
 from .names import distributions_of
-from .reader import Reader
 from .values import walk
 from .verdict import judge_names, library_versions, numpy_major
 
-__all__ = ["Facts", "Refused", "Step", "inspect"]
+__all__ = ["Document", "Facts", "Refused", "Step", "facts_of", "inspect", "read_document"]
 
 
 def inspect(path: Path) -> Facts:
@@ -28,40 +24,37 @@ def inspect(path: Path) -> Facts:
 
     Raises Refused for a file that can never be adopted.
     """
-    with open_container(path) as container:
-        head = container.stream.peek(HEAD)[:HEAD]
-        trace = Trace()
-        try:
-            root = Machine(Reader(container.stream), trace, Budget()).run()
-        except Refused as refusal:
-            if refusal.code in ("malformed", "truncated") and is_text(head):
-                raise text_file() from refusal
-            raise
-        names = judge_names(trace)
-        model = find_model(root)
-        if container.stream.read(1):
-            raise malformed("there are bytes after its end")
-        return Facts(
-            container="joblib" if trace.joblib_arrays else "pickle",
-            compression=container.compression,
-            protocol=trace.protocol,
-            size=container.size,
-            sha256=container.sha256(),
-            class_name=model.class_name,
-            steps=model.steps,
-            estimator=model.estimator,
-            task=model.task,
-            classes=model.classes,
-            n_outputs=model.n_outputs,
-            has_probabilities=model.has_probabilities,
-            feature_names=model.feature_names,
-            n_features=model.n_features,
-            fitted_on_frame=model.fitted_on_frame,
-            libraries=library_versions(root),
-            formats=formats_of(walk(root)),
-            distributions=distributions_of(trace.names),
-            numpy_major=numpy_major(trace.names),
-            unknown_names=names.unknown,
-            custom_names=names.custom,
-            notices=model.notices,
-        )
+    return facts_of(read_document(path))
+
+
+def facts_of(document: Document) -> Facts:
+    """Return what a file says about the model in it. Raises Refused."""
+    root, trace = document.root, document.trace
+    names = judge_names(trace)
+    model = find_model(root)
+    if document.trailing:
+        raise malformed("there are bytes after its end")
+    return Facts(
+        container=document.container,
+        compression=document.compression,
+        protocol=trace.protocol,
+        size=document.size,
+        sha256=document.sha256,
+        class_name=model.class_name,
+        steps=model.steps,
+        estimator=model.estimator,
+        task=model.task,
+        classes=model.classes,
+        n_outputs=model.n_outputs,
+        has_probabilities=model.has_probabilities,
+        feature_names=model.feature_names,
+        n_features=model.n_features,
+        fitted_on_frame=model.fitted_on_frame,
+        libraries=library_versions(root),
+        formats=formats_of(walk(root)),
+        distributions=distributions_of(trace.names),
+        numpy_major=numpy_major(trace.names),
+        unknown_names=names.unknown,
+        custom_names=names.custom,
+        notices=model.notices,
+    )

@@ -1,0 +1,51 @@
+"""Read a model file into inert values, whatever wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .budget import Budget
+from .containers import open_container
+from .errors import Refused
+from .formats import HEAD, is_text, text_file
+from .machine import Machine, Trace
+from .reader import Reader
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file as it was read: nothing of it was loaded."""
+
+    path: Path
+    container: str  # the writer: "pickle" or "joblib"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
+    size: int  # bytes of the file
+    sha256: str
+    root: object  # what the file holds, made of the classes in values.py
+    trace: Trace
+    trailing: bool  # whether bytes follow that no loader would read
+
+
+def read_document(path: Path) -> Document:
+    """Read the file at `path`; execute and import nothing from it. Raises Refused."""
+    with open_container(path) as container:
+        head = container.stream.peek(HEAD)[:HEAD]
+        trace = Trace()
+        try:
+            root = Machine(Reader(container.stream), trace, Budget()).run()
+        except Refused as refusal:
+            if refusal.code in ("malformed", "truncated") and is_text(head):
+                raise text_file() from refusal
+            raise
+        trailing = bool(container.stream.read(1))  # to the end, for the hash
+        return Document(
+            path=path,
+            container="joblib" if trace.joblib_arrays else "pickle",
+            compression=container.compression,
+            size=container.size,
+            sha256=container.sha256(),
+            root=root,
+            trace=trace,
+            trailing=trailing,
+        )
