@@ -31,7 +31,7 @@ def refusals(
 ) -> str:
     """Return what is wrong with the answers and the target, as a list for the terminal."""
     answers = read_answers(context, raw)
-    if _by_cruft(context) and not answers.model.exists():
+    if _by_cruft(context) and not answers.model.path.exists():
         return ""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     typed = {name: value for name, value in raw.items() if value != document.get(name)}
@@ -50,8 +50,8 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     """
     answers = read_answers(context)
     cruft = _by_cruft(context)
-    if cruft and not answers.model.exists():
-        return f"{answers.model} is not here, so no model was adopted: run make adopt MODEL=…"
+    if cruft and not answers.model.path.exists():
+        return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
     decided = adopt.decide(answers)
     adopt.write(decided, project)
     lines = [f"Note: {notice}" for notice in decided.notices]

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from workbench import adopt
+from workbench.answers import Answers
 
 # cookiecutter copies whatever lies in the template folder into the user's project.
 sys.dont_write_bytecode = True
@@ -92,6 +97,31 @@ def git(project: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
     ).stdout
+
+
+def adopted(folder: Path, model: Path, **answers: str) -> Path:
+    """Adopt a file into an empty project and return the project."""
+    given = {
+        "project_name": "A model",
+        "project_slug": "a-model",
+        "description": "About it.",
+        "python_version": PYTHON,
+        **answers,
+    }
+    project = folder / "project"
+    adopt.write(adopt.decide(Answers(model_path=str(model), folder=folder, **given)), project)
+    return project
+
+
+def in_json(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {name: in_json(value) for name, value in row.items()} for row in frame.to_dict("records")
+    ]
 
 
 @pytest.fixture(scope="session")

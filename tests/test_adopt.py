@@ -21,7 +21,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXAMPLE, PYTHON, TEMPLATE, environment
+from conftest import EXAMPLE, PYTHON, TEMPLATE, adopted, environment, in_json, rows_of
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -135,31 +135,6 @@ CASES = {
     "outliers": Case(IsolationForest(n_estimators=20, random_state=0), WINE, None, named=False),
     "categories and odd names": Case(mixed(), MIXED, MIXED_Y),
 }
-
-
-def adopted(folder: Path, model: Path, **answers: str) -> Path:
-    """Adopt a file into an empty project and return the project."""
-    given = {
-        "project_name": "A model",
-        "project_slug": "a-model",
-        "description": "About it.",
-        "python_version": PYTHON,
-        **answers,
-    }
-    project = folder / "project"
-    adopt.write(adopt.decide(Answers(model_path=str(model), folder=folder, **given)), project)
-    return project
-
-
-def in_json(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {name: in_json(value) for name, value in row.items()} for row in frame.to_dict("records")
-    ]
 
 
 @pytest.mark.parametrize("proven", [False, True], ids=["unverified", "proven"])
@@ -316,7 +291,7 @@ REFUSED: list[tuple[dict[str, str], list[str]]] = [
     ({"sample_data": "plain.csv", "python_version": "3.10"}, ["no wheels for Python 3.10"]),
     (
         {"sample_data": "plain.csv", "transformers": "plain.csv"},
-        ["transformers cannot be used yet"],
+        ["transformers: ", "plain.csv: The file is text"],
     ),
 ]
 

@@ -137,15 +137,6 @@ OBJECTS = [
         "not_refitted",
         "refit=True",
     ),
-    ((LogisticRegression().fit([[0.0], [1.0]], [0, 1]), ["age"]), "unsupported", "a tuple with a"),
-    (
-        {
-            "encoder": LabelEncoder().fit(["a"]),
-            "model": LogisticRegression().fit([[0.0], [1.0]], [0, 1]),
-        },
-        "unsupported",
-        "a dict with a LogisticRegression",
-    ),
 ]
 
 

@@ -165,9 +165,22 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Transformer:
+    """A fitted file that is applied before the model, to all columns or to the named ones."""
+
+    file: str
+    columns: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        columns = {"columns": list(self.columns)} if self.columns is not None else {}
+        return {"file": self.file, **columns}
+
+
+@dataclass(frozen=True)
 class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
+    transformers: tuple[Transformer, ...] = ()
 
     def parse_rows(self, rows: Sequence[object]) -> tuple[list[Row], list[Problem]]:
         """Validate rows; return the valid ones and every problem of the others."""
@@ -214,8 +227,10 @@ class Contract:
         ]
 
     def to_json(self) -> dict[str, Any]:
+        transformers = [transformer.to_json() for transformer in self.transformers]
         return {
             "features": [feature.to_json() for feature in self.features],
+            **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
         }
 
@@ -371,10 +386,9 @@ def parse_contract(document: object) -> Contract:
     """Build a contract from its JSON. Raises ContractError with all problems."""
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
+    known = ("features", "transformers", "output")
     problems = [
-        f'unknown member "{key}"{did_you_mean(key, ["features", "output"])}'
-        for key in document
-        if key not in ("features", "output", "transformers")
+        f'unknown member "{key}"{did_you_mean(key, known)}' for key in document if key not in known
     ]
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
@@ -393,11 +407,14 @@ def parse_contract(document: object) -> Contract:
         output = parse_output(document.get("output", {}))
     except ContractError as error:
         problems += [f"output: {problem}" for problem in error.problems]
-    if document.get("transformers"):
-        problems.append('"transformers" are not supported yet: put them into a Pipeline')
+    transformers: tuple[Transformer, ...] = ()
+    try:
+        transformers = parse_transformers(document.get("transformers"))
+    except ContractError as error:
+        problems += error.problems
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output)
+    return Contract(tuple(features), output, transformers)
 
 
 def parse_feature(entry: object) -> Feature:
@@ -454,6 +471,27 @@ def _contradictions(feature: Feature) -> Iterable[str]:
             feature.parse(feature.default)
         except Invalid as error:
             yield f'"default" {error}'
+
+
+def parse_transformers(entries: object) -> tuple[Transformer, ...]:
+    """Build the list of transformers from its JSON. Raises ContractError with all problems."""
+    given_entries = entries if entries is not None else []
+    if not isinstance(given_entries, list):
+        raise ContractError([f'"transformers" must be a list, not {json_type(entries)}'])
+    found, problems = [], []
+    for number, entry in enumerate(given_entries, start=1):
+        try:
+            given = _members(entry, _TRANSFORMER_MEMBERS)
+            if "file" not in given:
+                raise ContractError(['"file" is missing'])
+        except ContractError as error:
+            problems += [f"transformer {number}: {problem}" for problem in error.problems]
+            continue
+        columns = tuple(given["columns"]) if "columns" in given else None
+        found.append(Transformer(given["file"], columns))
+    if problems:
+        raise ContractError(problems)
+    return tuple(found)
 
 
 def parse_output(entry: object) -> Output:
@@ -536,6 +574,10 @@ _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "default": ("text, a number, true or false", _is_scalar),
     "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
     "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),
+}
+_TRANSFORMER_MEMBERS: Mapping[str, _Check] = {
+    "file": ("text that is not empty", _is_name),
+    "columns": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
 }
 _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     "name": ("text that is not empty", _is_name),

@@ -30,6 +30,7 @@ from service.contract import (
     same_json,
 )
 from service.golden import Golden, GoldenError, read_golden
+from service.transformers import Stage, final_input, plan
 
 InputKind = Literal["frame", "array", "texts"]
 
@@ -55,6 +56,9 @@ class Manifest:
     libraries: Mapping[str, str]
     file: str
     sha256: str
+    member: str | None
+    model_columns: tuple[str, ...] | None
+    transformers: Sequence[Mapping[str, Any]]
     code: Mapping[str, Any] | None
     classes: Sequence[Scalar] | None
     outputs: int
@@ -80,6 +84,9 @@ class Manifest:
                 libraries=document["libraries"],
                 file=document["model"]["file"],
                 sha256=document["model"]["sha256"],
+                member=document["model"].get("member"),
+                model_columns=tuple(document["model"].get("columns") or ()) or None,
+                transformers=document["transformers"],
                 code=document["code"],
                 classes=document["classes"],
                 outputs=document["outputs"],
@@ -116,9 +123,10 @@ class Model:
         manifest: Manifest,
         golden: Golden | None = None,
         prepare: Prepare | None = None,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self.contract, self.manifest, self.golden = contract, manifest, golden
-        self.estimator, self.prepare = estimator, prepare
+        self.estimator, self.prepare, self.stages = estimator, prepare, stages
 
     def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Predict validated rows; one answer a row, in the shape of /predict."""
@@ -159,14 +167,22 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
-        return Model(self.estimator, contract, self.manifest, self.golden, self.prepare)
+        return Model(
+            self.estimator, contract, self.manifest, self.golden, self.prepare, self.stages
+        )
 
     def _input(self, columns: Sequence[Column]) -> Any:
         kind, names = self.manifest.input, self.manifest.columns
         if self.prepare is None:
-            return model_input(columns, kind, names)
-        prepared = self.prepare(model_input(columns, "frame", None))
-        return prepared[list(names)] if names is not None else prepared.to_numpy()
+            data = model_input(columns, kind, names)
+        else:
+            data = self.prepare(model_input(columns, "frame", None))
+            data = data[list(names)] if names is not None else data.to_numpy()
+        for stage in self.stages:
+            data = stage.apply(data)
+        if not self.stages:
+            return data
+        return final_input(data, self.stages[-1].after, self.manifest.model_columns)
 
 
 def load_model(directory: Path) -> Model:
@@ -187,8 +203,38 @@ def load_model(directory: Path) -> Model:
     except GoldenError as error:
         raise ModelError(str(error)) from None
     prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
-    estimator = _unpickle(directory / manifest.file, manifest.sha256)
-    return Model(estimator, contract, manifest, golden, prepare)
+    unpickled = {manifest.file: _unpickle(directory / manifest.file, manifest.sha256)}
+    for entry in manifest.transformers:
+        if (file := entry["file"]) not in unpickled:
+            unpickled[file] = _unpickle(directory / file, entry["sha256"])
+    by_name = {
+        _reference(entry, manifest): member_of(unpickled[entry["file"]], entry["member"])
+        for entry in manifest.transformers
+    }
+    columns = manifest.columns or tuple(column.name for column in contract.columns([]))
+    stages = plan(((by_name[t.file], t.columns) for t in contract.transformers), columns)
+    estimator = member_of(unpickled[manifest.file], manifest.member)
+    return Model(estimator, contract, manifest, golden, prepare, stages)
+
+
+def _reference(entry: Mapping[str, Any], manifest: Manifest) -> str:
+    """Return how the contract names a transformer; `#member` is one of the model file's own."""
+    file = "" if entry["file"] == manifest.file else entry["file"]
+    return f"{file}#{entry['member']}" if entry["member"] is not None else str(file)
+
+
+def member_of(value: Any, member: str | None) -> Any:
+    """Return a member of a dict or tuple that was saved as one file; `a.b` is b of a."""
+    if member is None:
+        return value
+    if isinstance(value, Mapping):
+        by_name = {str(key): inner for key, inner in value.items()}
+    else:
+        by_name = {str(number): inner for number, inner in enumerate(value)}
+    if member in by_name:
+        return by_name[member]
+    outer, _, inner = member.partition(".")
+    return member_of(by_name[outer], inner)
 
 
 def check_contract(contract: Contract, manifest: Manifest) -> None:
@@ -197,6 +243,14 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
         check_output(contract.output, manifest.task, manifest.classes, manifest.outputs)
     except ContractError as error:
         raise ModelError(f"features.json: {error}. Mend it.") from None
+    named_files = [transformer.file for transformer in contract.transformers]
+    if sorted(named_files) != sorted(
+        _reference(entry, manifest) for entry in manifest.transformers
+    ):
+        raise ModelError(
+            "features.json: the transformers are not those that were adopted; "
+            "run make adopt to take others in."
+        )
     prepares = manifest.code is not None and manifest.code["prepare"]
     if manifest.columns is None or prepares:
         return
@@ -279,6 +333,8 @@ def model_input(columns: Sequence[Column], kind: InputKind, names: tuple[str, ..
     if kind == "texts":
         return [value if value is not None else "" for value in columns[0].values]
     if kind == "array":
+        by_name = {column.name: column for column in columns}
+        columns = [by_name[name] for name in names or by_name]
         numeric = all(column.kind in ("float", "int", "bool") for column in columns)
         arrays = [_array(column) for column in columns]
         return np.column_stack(arrays) if numeric else _objects(arrays)

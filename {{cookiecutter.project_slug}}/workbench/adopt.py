@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from service.contract import Contract, json_text
 from workbench import code as own_code
-from workbench import features, lock
+from workbench import features, lock, transformers
 from workbench import project as files
-from workbench.answers import Answers, read_features
+from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
 from workbench.environment import find_python
-from workbench.inspect import Facts, Refused, inspect
+from workbench.inspect import Bundle, Facts, Refused, bundle_of, model_facts
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, imported_as, pins, pythons
 from workbench.sample import Sample, read_sample
@@ -40,6 +40,7 @@ class Adoption:
     manifest: dict[str, Any]
     pins: Pins
     code: Code | None
+    transformers: Mapping[Path, str]  # names in the project, below model/, by source
     notices: tuple[str, ...]
 
     def summary(self) -> str:
@@ -70,24 +71,27 @@ def decide(
     itself wrote into features.json then is no declaration of the user's. `reshape` lets the model
     have other features than features.json, of which those are kept that it still has.
     """
-    try:
-        facts = inspect(answers.model)
-    except Refused as error:
-        raise WorkbenchError(f"model_path: {answers.model}: {error}") from None
+    read = transformers.Files()
+    model, bundle = _model(answers, read)
     own = previous["derived"] if previous else {}
     sample, answer = _sample(answers), read_features(answers)
-    facts = features.with_names_of_training(facts, answer, sample)
+    model = features.with_names_of_training(model, answer, sample)
+    notices = list(model.notices)
+    beside = transformers.transformers_of(answers, answer, bundle, model, sample, read, notices)
+    facts = transformers.with_transformers(model, beside.fitted)
+    facts = _named_by_bundle(facts, bundle, notices)
     if reshape and facts.feature_names is not None:
         answer = features.reshaped(answer, facts)
     if sample is not None:
         answer = features.forget(answer, own)
+    if not beside.fitted and beside.labels is None:
+        notices += transformers.beside(answers.model.path, facts, read)
     code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
     problems = [
         *own_code.problems(facts, code),
         *_outside(facts, answers, code),
-        *_not_yet(facts, answers),
+        *_not_yet(facts),
     ]
-    notices = list(facts.notices)
     if code is not None and not code.prepares and not own_code.own_names(facts, code):
         notices.append(f"The model does not need {code.path.name}, so it was left out.")
         code = None
@@ -96,38 +100,84 @@ def decide(
     try:
         needs_pandas = (
             facts.fitted_on_frame
+            or (bool(beside.fitted) and model.feature_names is not None)
             or "pandas" in facts.distributions
             or (code is not None and (prepares or "pandas" in code.imports))
         )
         pinned = _pins(facts, _choose_python(facts, answers, previous), needs_pandas)
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
+    names = transformers.files_of(beside.fitted, answers.model.path)
+    before = features.Before(
+        transformers.to_contract(beside.fitted, names),
+        transformers.categories_of(beside.fitted),
+        beside.labels,
+    )
     try:
-        contract = features.contract_of(facts, answer, sample, prepares, notices)
+        contract = features.contract_of(facts, answer, sample, prepares, notices, before)
         examples = features.examples(contract, sample, previous)
     except WorkbenchError as error:
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
         raise WorkbenchError(problems)
-    before = previous or {"version": 0, "sample": None}
+    last = previous or {"version": 0, "sample": None}
+    about = _about_the_model(facts, pinned, answers.model)
+    if beside.fitted:
+        columns = model.feature_names
+        about["model"]["columns"] = list(columns) if columns is not None else None
     manifest = {
         "name": answers.project_slug,
         "title": answers.project_name,
         "description": answers.description,
-        "version": before["version"] + 1,
+        "version": last["version"] + 1,
         "verified": False,
-        **_about_the_model(facts, pinned, answers.model),
+        **about,
         "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
-        "transformers": [],
-        "sample": answers.sample.name if answers.sample else before["sample"],
+        "transformers": transformers.to_manifest(beside.fitted, names, about["model"]["file"]),
+        "sample": answers.sample.name if answers.sample else last["sample"],
         # A text may be empty, so there is nothing to find out about it.
-        "derived": {} if features.is_text(facts) else features.derived(contract, answer, own),
+        "derived": {} if facts.takes_texts else features.derived(contract, answer, own),
         "examples": examples,
     }
-    return Adoption(answers.model, facts, contract, manifest, pinned, code, tuple(notices))
+    return Adoption(
+        answers.model.path, facts, contract, manifest, pinned, code, names, tuple(notices)
+    )
 
 
-def _about_the_model(facts: Facts, pinned: Pins, source: Path) -> dict[str, Any]:
+def _model(answers: Answers, read: transformers.Files) -> tuple[Facts, Bundle | None]:
+    """Return the facts of the model that was named, and of what else lies in its file.
+
+    Raises WorkbenchError where the file holds several models and none is named.
+    """
+    part = answers.model
+    document, file = read.read(part.path, "model_path")
+    bundle = bundle_of(document.root) if part.member is None else None
+    member = part.member
+    if bundle is not None and len(bundle.models) == 1:
+        member = bundle.models[0].name
+    elif bundle is not None and bundle.models:
+        raise WorkbenchError(
+            f"model_path: {part.path.name} holds {len(bundle.models)} models; which one? Answer "
+            f"{' or '.join(f'model_path={answers.model_path}#{m.name}' for m in bundle.models)}."
+        )
+    try:
+        facts = model_facts(document, file, member)
+    except Refused as error:
+        raise WorkbenchError(f"model_path: {part}: {error}") from None
+    return facts, bundle
+
+
+def _named_by_bundle(facts: Facts, bundle: Bundle | None, notices: list[str]) -> Facts:
+    """Return the facts with the names that lie beside the model in its file, if it has none."""
+    lists = {names for names in (bundle.names if bundle else ()) if len(names) == facts.n_features}
+    if facts.feature_names is not None or len(lists) != 1:
+        return facts
+    (names,) = lists
+    notices.append(f"The features are named as in the model's file: {listing(names)}.")
+    return replace(facts, feature_names=names)
+
+
+def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]:
     return {
         "task": facts.task,
         "classes": list(facts.classes) if facts.classes is not None else None,
@@ -139,10 +189,11 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Path) -> dict[str, Any]
         "python": pinned.python,
         "libraries": {imported_as(name): v for name, v in pinned.model.items()},
         "model": {
-            "file": f"model{_suffix(source, facts)}",
+            "file": f"model{_suffix(source.path, facts)}",
+            "member": facts.member,
             "sha256": facts.sha256,
             "bytes": facts.size,
-            "source": source.name,
+            "source": source.path.name,
         },
     }
 
@@ -159,10 +210,21 @@ def write(adoption: Adoption, project: Path) -> None:
     for old in target.parent.glob("model.*"):
         if old != target:
             old.unlink()
+    _write_transformers(adoption, project)
     for gone in (files.GOLDEN, files.CODE):
         (project / gone).unlink(missing_ok=True)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
+
+
+def _write_transformers(adoption: Adoption, project: Path) -> None:
+    """Copy the fitted files; they may come from the very folder that is replaced."""
+    folder = project / files.MODEL / transformers.FOLDER
+    contents = {name: source.read_bytes() for source, name in adoption.transformers.items()}
+    if folder.exists():
+        shutil.rmtree(folder)
+    for name, content in contents.items():
+        files.write(project / files.MODEL / name, content)
 
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
@@ -206,11 +268,7 @@ def _outside(facts: Facts, answers: Answers, code: Code | None) -> Iterator[str]
         )
 
 
-def _not_yet(facts: Facts, answers: Answers) -> Iterator[str]:
-    if answers.transformers.strip():
-        yield "transformers cannot be used yet; put all steps into one Pipeline and leave it empty."
-    if "#" in answers.model_path and not answers.model.exists():
-        yield "model_path: a member of a file cannot be named yet; save the model on its own."
+def _not_yet(facts: Facts) -> Iterator[str]:
     if facts.task is None:
         yield f"It is not known what {facts.estimator} predicts, so it cannot be served."
 
@@ -254,7 +312,7 @@ def _written_by(facts: Facts) -> list[str]:
 
 
 def _input(facts: Facts) -> str:
-    if features.is_text(facts):
+    if facts.takes_texts:
         return "texts"
     return "frame" if facts.fitted_on_frame else "array"
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from service.contract import ContractError, did_you_mean, parse_contract, parse_feature
+from service.contract import (
+    ContractError,
+    Transformer,
+    did_you_mean,
+    parse_contract,
+    parse_feature,
+)
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import HEROKU_PYTHONS
 from workbench.sample import NUMBER, read_header, read_text
@@ -25,11 +31,24 @@ FEATURE_FILES = (".json", ".txt", ".csv")
 
 
 @dataclass(frozen=True)
+class Part:
+    """A file, or a member of the dict or tuple in it: artifact.pkl#model."""
+
+    path: Path
+    member: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.member is None else f"{self.path}#{self.member}"
+
+
+@dataclass(frozen=True)
 class FeaturesAnswer:
     """What the user says about the features: as many fields of each as they like."""
 
     features: tuple[Mapping[str, Any], ...] = ()
     output: Mapping[str, Any] | None = None
+    transformers: tuple[Transformer, ...] = ()
+    folder: Path = Path()  # from which the files of the transformers are named
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,9 +81,21 @@ class Answers:
             path = path.expanduser()
         return self.folder / path
 
+    def part(self, answer: str) -> Part:
+        """Return the file that an answer means, and the member in it; a # may be in its name."""
+        path = self.path(answer)
+        name, mark, member = answer.strip().rpartition("#")
+        if not mark or not name or _exists(path):
+            return Part(path)
+        return Part(self.path(name), member)
+
     @property
-    def model(self) -> Path:
-        return self.path(self.model_path)
+    def model(self) -> Part:
+        return self.part(self.model_path)
+
+    @property
+    def transformer_parts(self) -> tuple[Part, ...]:
+        return tuple(self.part(answer) for answer in _split(self.transformers))
 
     @property
     def sample(self) -> Path | None:
@@ -132,13 +163,14 @@ def _is_header(lines: list[str], is_csv: bool) -> bool:
 
 def _from_json(document: object, path: Path) -> FeaturesAnswer:
     """Take a list of names, a list of features, or a contract; a mixed list is fine too."""
-    output = None
+    output: Mapping[str, Any] | None = None
+    transformers: tuple[Transformer, ...] = ()
     if isinstance(document, dict):
         try:
             contract = parse_contract(document)
         except ContractError as error:
             raise WorkbenchError([f"features: {path}: {p}." for p in error.problems]) from None
-        output = contract.output.to_json()
+        output, transformers = contract.output.to_json(), contract.transformers
         document = document["features"]
     found: list[Mapping[str, Any]] = []
     wrong: list[str] = []
@@ -153,7 +185,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     if wrong:
         raise WorkbenchError(wrong)
     _check_names([feature["name"] for feature in found], str(path))
-    return FeaturesAnswer(tuple(found), output)
+    return FeaturesAnswer(tuple(found), output, transformers, path.parent)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
@@ -215,7 +247,7 @@ def _check_slug(answers: Answers) -> Iterator[str]:
 
 
 def _check_model(answers: Answers) -> Iterator[str]:
-    path = answers.model
+    path = answers.model.path
     if not answers.model_path.strip():
         yield "model_path is empty; give the path of the model file."
     elif not _exists(path):
@@ -242,10 +274,12 @@ def _check_sample(answers: Answers) -> Iterator[str]:
 
 
 def _check_files_beside(answers: Answers) -> Iterator[str]:
-    for name in ("transformers", "model_code"):
-        for answer in _split(getattr(answers, name)):
-            if not _is_file(answers.path(answer)):
-                yield f"{name}: there is no file {answers.path(answer)}."
+    named = {"transformers": answers.transformer_parts}
+    named["model_code"] = tuple(Part(answers.path(a)) for a in _split(answers.model_code))
+    for name, parts in named.items():
+        for part in parts:
+            if not _is_file(part.path):
+                yield f"{name}: there is no file {part.path}."
 
 
 def _check_trust(answers: Answers) -> Iterator[str]:

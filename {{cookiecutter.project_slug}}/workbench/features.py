@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.contract import (
@@ -12,6 +12,7 @@ from service.contract import (
     ContractError,
     Feature,
     Row,
+    Scalar,
     check_output,
     did_you_mean,
     parse_contract,
@@ -23,16 +24,18 @@ from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
 from workbench.sample import BOOLEANS, EXAMPLES, MISSING, NUMBER, ColumnFacts, Sample, whole
 
-VECTORIZERS = "sklearn.feature_extraction.text."
 _NOTHING = object()
 # The fields that the sample and the model can tell; the last one of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
 
-def is_text(facts: Facts) -> bool:
-    """Tell whether the model takes a list of texts: a vectorizer comes first."""
-    first = facts.steps[0].class_name if facts.steps else facts.class_name
-    return first.startswith(VECTORIZERS)
+@dataclass(frozen=True)
+class Before:
+    """What the transformers before the model mean for the contract."""
+
+    transformers: Sequence[Mapping[str, Any]] = ()  # as features.json has them
+    categories: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    labels: Mapping[str, str] | None = None
 
 
 def with_names_of_training(facts: Facts, answer: FeaturesAnswer, sample: Sample | None) -> Facts:
@@ -51,29 +54,34 @@ def contract_of(
     sample: Sample | None,
     prepares: bool,
     notices: list[str],
+    before: Before,
 ) -> Contract:
     """Return the contract: the answer wins over the model, the model over the sample.
 
     Where the user's `prepare` makes the model's columns, the features are not the model's, and
     only the answer can say what they are. Raises WorkbenchError.
     """
-    given = _text_feature(answer) if is_text(facts) else list(answer.features)
+    given = _text_feature(answer) if facts.takes_texts else list(answer.features)
     if prepares and not given:
         raise WorkbenchError(
             "model_code has a function prepare, which makes the model's columns; answer features= "
             "with what it takes."
         )
-    if not is_text(facts):
+    if not facts.takes_texts:
         given = given or _names(facts, sample)
         if not prepares:
             given = _in_model_order(given, facts, sample, notices)
-        given = _with_sample(given, sample)
+        given = _with_sample(_with_categories(given, before.categories), sample)
     output = dict(answer.output or {})
+    if before.labels is not None:
+        output.setdefault("labels", dict(before.labels))
     if facts.n_outputs > 1:
         numbers = range(1, facts.n_outputs + 1)
         output.setdefault("targets", [f"target_{number}" for number in numbers])
     try:
-        contract = parse_contract({"features": given, "output": output})
+        contract = parse_contract(
+            {"features": given, "output": output, "transformers": before.transformers}
+        )
         check_output(contract.output, facts.task, facts.classes, facts.n_outputs)
     except ContractError as error:
         raise WorkbenchError([f"features: {problem}." for problem in error.problems]) from None
@@ -95,6 +103,18 @@ def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
             "answer features= with the names in the order of training, or give sample_data."
         )
     return [{"name": name} for name in names]
+
+
+def _with_categories(
+    given: list[Mapping[str, Any]], categories: Mapping[str, Sequence[Scalar]]
+) -> list[Mapping[str, Any]]:
+    """Add what the encoders know to the features that nothing was said of."""
+    known = {name: {"type": "category", "categories": list(c)} for name, c in categories.items()}
+    silent = {"categories", "encode", "one_hot", "type"}
+    return [
+        {**known.get(entry["name"], {}), **entry} if silent.isdisjoint(entry) else entry
+        for entry in given
+    ]
 
 
 def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[Mapping[str, Any]]:
@@ -230,7 +250,8 @@ def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
         check_output(parse_output(output), facts.task, facts.classes, facts.n_outputs)
     except ContractError:
         output = {}
-    return FeaturesAnswer(tuple(said.get(name, {"name": name}) for name in names), output)
+    features = tuple(said.get(name, {"name": name}) for name in names)
+    return replace(answer, features=features, output=output)
 
 
 def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
@@ -243,7 +264,7 @@ def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> Feat
         }
         for entry in answer.features
     ]
-    return FeaturesAnswer(tuple(kept), answer.output)
+    return replace(answer, features=tuple(kept))
 
 
 def derived(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import boosters
 from .errors import Refused
-from .names import known_names
 from .values import Array, Blob, Dict, Global, Instance, Set
 
 PLAIN = "Give a fitted scikit-learn model saved by joblib.dump or pickle.dump."
@@ -28,21 +27,7 @@ def refuse_contents(root: object) -> Refused:
         return boosters.refuse(root.cls)
     if isinstance(root, int) and root == TORCH_MAGIC:
         return Refused("unsupported", "The file is a PyTorch model.", PLAIN)
-    parts = root if isinstance(root, tuple | list) else ()
-    model = next((part for part in parts if _predicts(part)), None)
-    if isinstance(model, Instance):
-        return Refused(
-            "unsupported",
-            f"The file holds {_name(root)} with a {model.cls.name} in it, "
-            "which is not supported yet.",
-            "Save the model alone, as in joblib.dump(model, 'model.joblib').",
-        )
     return Refused("not_a_model", f"The file holds {_name(root)}, not a model.", PLAIN)
-
-
-def _predicts(value: object) -> bool:
-    known = known_names().estimator(value.cls) if isinstance(value, Instance) else None
-    return known is not None and not known.methods.isdisjoint(("predict", "predict?"))
 
 
 def _name(root: object) -> str:

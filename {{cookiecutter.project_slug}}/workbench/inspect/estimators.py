@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from . import boosters
 from .arrays import plain, values_of
@@ -13,6 +14,7 @@ from .facts import ClassLabel, Step
 from .names import Estimator, known_names
 from .values import Array, Instance
 
+Kind = Literal["model", "transformer", "unknown"]
 DEEPEST_WRAPPING = 20
 MOST_CLASSES = 100_000
 BOOSTED_CLASSIFIERS = ("CatBoostClassifier", "LGBMClassifier", "XGBClassifier", "XGBRFClassifier")
@@ -78,6 +80,7 @@ class Model:
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
+    takes_texts: bool
     fitted_on_frame: bool
     notices: tuple[str, ...]
 
@@ -95,7 +98,7 @@ def find_model(root: object) -> Model:
         raise refuse_contents(root)
     if known is not None:
         _require_prediction(final, known)
-        _require_fitted(final)
+        require_fitted(final)
     task, labels = _task_and_labels(chain, known)
     classes, n_outputs = _classes(labels)
     booster = boosters.facts_of(final)
@@ -103,7 +106,7 @@ def find_model(root: object) -> Model:
         classes, n_outputs = None, booster.n_outputs
     if task == "regression":
         n_outputs = booster.n_outputs if booster else _n_targets(final)
-    feature_names = _feature_names(root)
+    features = fitted_on(root)
     pipeline = next((node for node in chain if _steps(node)), root)
     return Model(
         class_name=root.cls.qualified,
@@ -116,15 +119,28 @@ def find_model(root: object) -> Model:
         classes=classes,
         n_outputs=n_outputs,
         has_probabilities=_has_probabilities(final),
-        feature_names=feature_names,
-        n_features=_n_features(root) or (len(feature_names) if feature_names else None),
-        fitted_on_frame=feature_names is not None
-        or any(
-            isinstance(step, Instance) and step.attribute("feature_names_in_") is not None
-            for _, step in _steps(pipeline)
-        ),
+        feature_names=features.names,
+        n_features=features.count,
+        takes_texts=takes_texts(root),
+        fitted_on_frame=features.frame,
         notices=_notices(final, known, task, classes, n_outputs),
     )
+
+
+def kind_of(value: object) -> Kind | None:
+    """Say what an object is for, as far as its class tells; None is no estimator."""
+    if not isinstance(value, Instance):
+        return None
+    *_, final = _unwrap(value)
+    if boosters.library_of(final.cls):
+        return "model"
+    known = known_names().estimator(final.cls)
+    if known is None:
+        plain = final.attributes() is None or known_names().is_library(final.cls)
+        return None if plain else "unknown"
+    if known.kind in TASKS:
+        return "model"
+    return "transformer" if known.kind == "transformer" else None
 
 
 # Wrappers, pipelines and their parts.
@@ -196,7 +212,8 @@ def _parts(node: Instance, name: str) -> list[Instance]:
 # Whether it is a model at all.
 
 
-def _require_fitted(final: Instance) -> None:
+def require_fitted(final: Instance) -> None:
+    """Raise Refused for an estimator that was never fitted."""
     # By scikit-learn's convention fitting adds attributes that end with an underscore.
     attributes = final.attributes()
     names = [key for key, _ in attributes.pairs()] if attributes is not None else []
@@ -334,6 +351,44 @@ def _has_probabilities(node: Instance) -> bool:
 
 
 # The features that it was fitted on.
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """The features that an estimator, a Pipeline or a transformer was fitted on."""
+
+    names: tuple[str, ...] | None
+    count: int | None
+    frame: bool  # some part knows its columns by name, if not the first
+
+
+def fitted_on(root: Instance) -> FittedOn:
+    """Return what an estimator says about its features."""
+    names = _feature_names(root)
+    pipeline = next((node for node in _unwrap(root) if _steps(node)), root)
+    by_name = (
+        isinstance(step, Instance) and step.attribute("feature_names_in_") is not None
+        for _, step in _steps(pipeline)
+    )
+    count = _n_features(root) or (len(names) if names else None)
+    return FittedOn(names, count, names is not None or any(by_name))
+
+
+def final_step(root: Instance) -> Instance:
+    """Return the estimator at the end of a Pipeline or inside of wrappers, or the root itself."""
+    *_, final = _unwrap(root)
+    return final
+
+
+def first_step(root: Instance) -> Instance:
+    """Return the innermost part that sees the features as they come."""
+    *_, first = _features_of(root)
+    return first
+
+
+def takes_texts(root: Instance) -> bool:
+    """Say whether a vectorizer of texts comes first."""
+    return first_step(root).cls.module == "sklearn.feature_extraction.text"
 
 
 def _feature_names(model: Instance) -> tuple[str, ...] | None:

@@ -27,15 +27,28 @@ class BoosterFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a model file says about itself, read without loading it."""
+class FileFacts:
+    """What a file says about itself, whatever is in it."""
 
     container: str  # the writer: "pickle" or "joblib"
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
     size: int  # bytes of the file
     sha256: str
-    class_name: str  # of the root object, such as "sklearn.pipeline.Pipeline"
+    libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
+    formats: Mapping[str, str]  # where the file has no version: {"lightgbm": "v4"}
+    distributions: tuple[str, ...]  # whose modules the file refers to, sorted
+    numpy_major: int | None  # 1, 2, or None if the file does not tell
+    unknown_names: tuple[str, ...]  # need the user's trust
+    custom_names: tuple[str, ...]  # in __main__: need the user's code
+
+
+@dataclass(frozen=True)
+class Facts(FileFacts):
+    """What a model file says about the model in it, read without loading it."""
+
+    member: str | None  # the part of a bundle that is the model
+    class_name: str  # of the model, such as "sklearn.pipeline.Pipeline"
     steps: tuple[Step, ...]  # of the Pipeline, if there is one
     estimator: str  # short class name of the final estimator, such as "LogisticRegression"
     task: str | None  # "classification", "regression", "clustering", "outlier"; None if unknown
@@ -44,11 +57,6 @@ class Facts:
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
+    takes_texts: bool  # a list of texts rather than rows of columns
     fitted_on_frame: bool  # some part knows its columns by name, if not the first
-    libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
-    formats: Mapping[str, str]  # where the file has no version: {"lightgbm": "v4"}
-    distributions: tuple[str, ...]  # whose modules the file refers to, sorted
-    numpy_major: int | None  # 1, 2, or None if the file does not tell
-    unknown_names: tuple[str, ...]  # need the user's trust
-    custom_names: tuple[str, ...]  # in __main__: need the user's code
     notices: tuple[str, ...]  # sentences worth showing

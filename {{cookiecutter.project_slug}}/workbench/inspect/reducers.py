@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from .arrays import frombuffer, make_dtype, make_scalar, reconstruct
 from .errors import dangerous, malformed
-from .values import Blob, Global, Instance, Set
+from .values import Blob, Dict, Global, Instance, Set
 
 # The bases that copyreg may construct: of built-in types, none of which acts on its own.
 BASES = frozenset(
@@ -42,7 +42,8 @@ def _within(package: str) -> Reducer:
         for argument in args:
             if isinstance(argument, Global) and f"{argument.module}."[: len(prefix)] != prefix:
                 raise dangerous(f"it calls {argument.qualified} in a roundabout way")
-        return Instance(Global(package, "object"), ())
+        state = args[-1] if args and isinstance(args[-1], Dict) else None  # an Index holds names
+        return Instance(Global(package, "object"), (), state)
 
     return instance
 

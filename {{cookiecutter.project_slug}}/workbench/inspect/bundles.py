@@ -1,0 +1,104 @@
+"""Bundles: a dict, tuple or list in one file that holds a model and what belongs to it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from .arrays import values_of
+from .errors import Refused
+from .estimators import Kind, kind_of
+from .values import Array, Dict, Instance, Set, walk
+
+DEEPEST = 5
+MOST_NAMED = 12  # members that a message lists
+
+
+@dataclass(frozen=True)
+class Member:
+    """A part of a bundle; `name` is what stands after the # of an answer."""
+
+    name: str
+    value: object
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The members of a file, sorted out; nested ones are named `outer.inner`."""
+
+    models: tuple[Member, ...]
+    transformers: tuple[Member, ...]
+    names: tuple[tuple[str, ...], ...]  # the lists of texts: one of them may name the features
+
+    @property
+    def fitted(self) -> tuple[Member, ...]:
+        return (*self.models, *self.transformers)
+
+
+def members_of(root: object) -> list[Member]:
+    """Return the direct members of a dict, tuple or list; none of anything else."""
+    if isinstance(root, Instance):  # sklearn.utils.Bunch, collections.OrderedDict
+        root = root.entries
+    if isinstance(root, Dict):
+        return [Member(str(k), v) for k, v in root.pairs() if type(k) in (str, int)]
+    if isinstance(root, tuple | list) and not isinstance(root, Set):
+        return [Member(str(number), value) for number, value in enumerate(root)]
+    return []
+
+
+def bundle_of(root: object) -> Bundle:
+    """Sort out the members of a file."""
+    found = _fitted(root, "", DEEPEST)
+    models = [member for kind, member in found if kind == "model"]
+    return Bundle(
+        # A class of the author's own may be anything; where nothing else predicts, it does.
+        models=tuple(models or [member for kind, member in found if kind == "unknown"]),
+        transformers=tuple(member for kind, member in found if kind == "transformer"),
+        names=tuple(t for member in members_of(root) if (t := _texts(member.value)) is not None),
+    )
+
+
+def _fitted(root: object, prefix: str, depth: int) -> list[tuple[Kind, Member]]:
+    """Return the estimators in a bundle, each with its kind, those of inner bundles too."""
+    found: list[tuple[Kind, Member]] = []
+    for member in members_of(root) if depth else ():
+        name = f"{prefix}{member.name}"
+        if (kind := kind_of(member.value)) is not None:
+            found.append((kind, Member(name, member.value)))
+        else:
+            found += _fitted(member.value, f"{name}.", depth - 1)
+    return found
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Return a list, array or pandas Index of texts, None for anything else."""
+    if isinstance(value, Instance):
+        value = next((part for part in walk(value) if isinstance(part, Array)), None)
+    items = values_of(value) if isinstance(value, Array) else value
+    if not isinstance(items, tuple | list) or isinstance(items, Dict | Set):
+        return None
+    texts = tuple(item for item in items if isinstance(item, str))
+    return texts if texts and len(texts) == len(items) else None
+
+
+def find_member(root: object, name: str) -> object:
+    """Return a member by its name. Raises Refused with the names that there are."""
+    members = {member.name: member.value for member in members_of(root)}
+    if name in members:
+        return members[name]
+    outer, dot, inner = name.partition(".")
+    if dot and outer in members:
+        return find_member(members[outer], inner)
+    if not members:
+        raise Refused(
+            "no_member",
+            f"The file holds no dict or tuple, so it has no member {name!r}.",
+            "Leave out the # and what follows it.",
+        )
+    near = difflib.get_close_matches(name, members, n=1)
+    shown = ", ".join(list(members)[:MOST_NAMED])
+    raise Refused(
+        "no_member",
+        f"The file has no member {name!r}; its members are {shown}.",
+        f"Did you mean #{near[0]}?" if near else "Name one of them after the #.",
+    )

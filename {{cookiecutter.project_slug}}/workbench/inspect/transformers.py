@@ -1,0 +1,101 @@
+"""Read a fitted transformer, which belongs before a model, from its pickled state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .arrays import plain, values_of
+from .errors import Refused
+from .estimators import final_step, fitted_on, kind_of, require_fitted, takes_texts
+from .facts import ClassLabel
+from .values import Array, Dict, Instance
+
+LABELS = "LabelEncoder"
+# One column out for each column in, in the same order.
+ONE_TO_ONE = frozenset(
+    """
+    Binarizer FunctionTransformer IterativeImputer KNNImputer MaxAbsScaler MinMaxScaler Normalizer
+    OrdinalEncoder PowerTransformer QuantileTransformer RobustScaler StandardScaler
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """What a fitted transformer says about itself."""
+
+    class_name: str  # such as "sklearn.preprocessing._data.StandardScaler"
+    feature_names: tuple[str, ...] | None
+    n_features: int | None
+    n_outputs: int | None  # columns; None where it does not tell
+    one_to_one: bool
+    takes_texts: bool
+    fitted_on_frame: bool
+    # What an encoder was fitted on, for each of its columns; of labels there is one.
+    categories: tuple[tuple[ClassLabel, ...], ...] | None
+
+    @property
+    def name(self) -> str:
+        return self.class_name.rsplit(".", 1)[-1]
+
+    @property
+    def encodes_labels(self) -> bool:
+        return self.name == LABELS
+
+
+def describe_transformer(value: object) -> Transformer:
+    """Describe a fitted transformer. Raises Refused for anything else."""
+    if not isinstance(value, Instance) or kind_of(value) not in ("transformer", "unknown"):
+        what = value.cls.name if isinstance(value, Instance) else "something else"
+        raise Refused(
+            "not_a_transformer",
+            f"It holds {what}, not a fitted transformer.",
+            "Give a fitted scaler, encoder or vectorizer, saved by joblib.dump.",
+        )
+    final = final_step(value)
+    require_fitted(final)
+    features = fitted_on(value)
+    return Transformer(
+        class_name=value.cls.qualified,
+        feature_names=features.names,
+        n_features=1 if value.cls.name == LABELS else features.count,
+        n_outputs=_n_outputs(final, features.count),
+        one_to_one=value.cls.name in ONE_TO_ONE,
+        takes_texts=takes_texts(value),
+        fitted_on_frame=features.frame,
+        categories=_categories(value),
+    )
+
+
+def _n_outputs(final: Instance, n_features: int | None) -> int | None:
+    if final.cls.name in ONE_TO_ONE:
+        return n_features
+    if final.cls.name == LABELS:
+        return 1
+    components = final.attribute("components_")
+    if isinstance(components, Array) and len(components.shape) == 2:
+        return components.shape[0]
+    vocabulary = final.attribute("vocabulary_")
+    if isinstance(vocabulary, Dict):
+        return len(vocabulary) // 2
+    # TfidfVectorizer holds it; HashingVectorizer and PolynomialFeatures say the number.
+    count = plain(final.attribute("_n_output_features") or final.attribute("n_features"))
+    return count if isinstance(count, int) else None
+
+
+def _categories(value: Instance) -> tuple[tuple[ClassLabel, ...], ...] | None:
+    if value.cls.name == LABELS:
+        arrays: list[object] = [value.attribute("classes_")]
+    else:
+        found = value.attribute("categories_")
+        arrays = found if isinstance(found, list) else []
+    columns = [_labels(array) for array in arrays]
+    return tuple(c for c in columns if c is not None) if columns and None not in columns else None
+
+
+def _labels(array: object) -> tuple[ClassLabel, ...] | None:
+    values = values_of(array)
+    # NaN among them is a missing value, not a category.
+    present = [v for v in values or () if v is not None and v == v]
+    labels = tuple(v for v in present if isinstance(v, str | int | float))
+    return labels if labels and len(labels) == len(present) else None
