@@ -2,8 +2,9 @@
 PYTHON ?= python3
 DEV = .venv/.complete
 DEMO = .demo
+YEARS ?=
 
-.PHONY: help test fast lint demo stop lock clean
+.PHONY: help test fast zoo lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -23,6 +24,11 @@ test: $(DEV) lint
 # make fast     the tests that install nothing
 fast: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -m "not slow"
+
+# make zoo      models of several years, adopted and asked in their own environments, and counted
+zoo: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
+		PYTHONPATH='{{cookiecutter.project_slug}}' .venv/bin/python tests/zoo/keeper.py $(YEARS)
 
 # make lint     ruff and mypy, on the template folder in place too
 lint: $(DEV)

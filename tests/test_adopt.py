@@ -602,13 +602,28 @@ print(json.dumps(model.predict_proba(X.head(1)).tolist()))
 """
 
 
-def test_a_step_of_ones_own_before_the_columns_gets_a_frame(tmp_path: Path) -> None:
-    native = trained(tmp_path, FRAME_STEP + FRAME_TRAIN)
-    (tmp_path / "code.py").write_text(FRAME_STEP)
+# The same for arrays: nothing in either file says which of the two it was.
+ARRAY_STEP = FRAME_STEP.replace(
+    'X.assign(ratio=X["income"] / X["loan"])', "__import__('numpy').c_[X, X[:, 0] / X[:, 1]]"
+)
+ARRAY_TRAIN = (
+    FRAME_TRAIN.replace("(Ratio(), encode, ", "(Ratio(), ")
+    .replace(".fit(X,", ".fit((X := X.drop(columns='area')).to_numpy(),")
+    .replace("predict_proba(X.head(1))", "predict_proba(X.head(1).to_numpy())")
+)
+STEPS = [(FRAME_STEP, FRAME_TRAIN, "income,loan,area"), (ARRAY_STEP, ARRAY_TRAIN, "income,loan")]
+
+
+@pytest.mark.parametrize(("step", "train", "features"), STEPS, ids=["frame", "array"])
+def test_a_step_of_ones_own_before_the_columns_gets_what_it_takes(
+    step: str, train: str, features: str, tmp_path: Path
+) -> None:
+    native = trained(tmp_path, step + train)
+    (tmp_path / "code.py").write_text(step)
     model, given = tmp_path / "model.joblib", {"sample_data": "sample.csv"}
-    with pytest.raises(WorkbenchError, match=r"answer features= .* income,loan,area,status"):
+    with pytest.raises(WorkbenchError, match=rf"answer features= .* {features},status"):
         adopted(tmp_path, model, model_code="code.py", **given)
-    project = adopted(tmp_path, model, model_code="code.py", features="income,loan,area", **given)
+    project = adopted(tmp_path, model, model_code="code.py", features=features, **given)
     script = "from workbench.prove import prove; from pathlib import Path; print(prove(Path()))"
     where = {"cwd": project, "env": environment(PYTHONPATH=str(TEMPLATE))}
     assert b"recorded" in subprocess.check_output([sys.executable, "-c", script], **where)

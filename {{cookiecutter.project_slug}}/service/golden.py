@@ -21,6 +21,7 @@ class Golden:
 
     rows: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
+    tolerance: float = RELATIVE  # how far numbers may lie apart, relative to the larger one
 
 
 class GoldenError(ValueError):
@@ -35,7 +36,8 @@ def read_golden(path: Path) -> Golden | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         rows, predictions = document["rows"], document["predictions"]
         if len(rows) == len(predictions) > 0:
-            return Golden(list(rows), list(predictions))
+            tolerance = float(document.get("tolerance", RELATIVE))
+            return Golden(list(rows), list(predictions), tolerance)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
@@ -49,7 +51,7 @@ def disagreements(golden: Golden, predictions: Any) -> list[str]:
     if not isinstance(predictions, list):
         return ["there are no predictions"]
     expected, actual = ([_unlabelled(p) for p in ps] for ps in (golden.predictions, predictions))
-    return differences(expected, actual)
+    return differences(expected, actual, golden.tolerance)
 
 
 def _unlabelled(prediction: Any) -> Any:
@@ -58,7 +60,9 @@ def _unlabelled(prediction: Any) -> Any:
     return {key: value for key, value in prediction.items() if key != "label"}
 
 
-def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
+def differences(
+    expected: Any, actual: Any, tolerance: float = RELATIVE, where: str = ""
+) -> list[str]:
     """Return one sentence for each place where two JSON values differ."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         found = []
@@ -67,17 +71,17 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
             if key not in expected or key not in actual:
                 found.append(f"{inner} is {'missing' if key not in actual else 'new'}")
             else:
-                found += differences(expected[key], actual[key], inner)
+                found += differences(expected[key], actual[key], tolerance, inner)
         return found
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True), start=1)
-        return [d for n, (e, a) in pairs for d in differences(e, a, f"{where}[{n}]")]
-    if _equal(expected, actual):
+        return [d for n, (e, a) in pairs for d in differences(e, a, tolerance, f"{where}[{n}]")]
+    if _equal(expected, actual, tolerance):
         return []
     return [f"{where} is {json.dumps(actual)}, was {json.dumps(expected)}"]
 
 
-def _equal(expected: Any, actual: Any) -> bool:
+def _equal(expected: Any, actual: Any, tolerance: float) -> bool:
     if type(expected) is float and type(actual) is float:
-        return math.isclose(expected, actual, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=ABSOLUTE)
     return type(expected) is type(actual) and bool(expected == actual)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from service.golden import differences, disagreements
+from service.golden import RELATIVE, differences, disagreements
 from service.model import Model
 
 
@@ -37,8 +37,9 @@ def test_probabilities_are_of_the_classes_and_sum_to_one(
 
 
 def test_a_batch_answers_each_row_as_if_it_were_alone(
-    client: FlaskClient, rows: list[dict[str, Any]]
+    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
+    tolerance = model.golden.tolerance if model.golden else RELATIVE
     batch = client.post("/predict", json={"rows": rows}).json
     assert batch is not None
     assert len(batch["predictions"]) == len(rows)
@@ -46,7 +47,7 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
         alone = client.post("/predict", json=row).json
         assert alone is not None
         del alone["model"]
-        assert differences(alone, together) == []
+        assert differences(alone, together, tolerance) == []
 
 
 def test_the_order_of_the_features_does_not_matter(

@@ -359,7 +359,7 @@ class FittedOn:
 
     names: tuple[str, ...] | None
     count: int | None
-    frame: bool  # some part knows its columns by name, if not the first
+    frame: bool  # some part knows its columns by name, or may ask for them by name
 
 
 def fitted_on(root: Instance) -> FittedOn:
@@ -371,7 +371,9 @@ def fitted_on(root: Instance) -> FittedOn:
         for _, step in _steps(pipeline)
     )
     count = _n_features(root) or (len(names) if names else None)
-    return FittedOn(names, count, names is not None or any(by_name))
+    # A class of the author's own was most likely given what a notebook has: a frame.
+    own = kind_of(first_step(root)) == "unknown"
+    return FittedOn(names, count, names is not None or any(by_name) or own)
 
 
 def final_step(root: Instance) -> Instance:

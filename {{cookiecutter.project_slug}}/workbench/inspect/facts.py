@@ -58,5 +58,5 @@ class Facts(FileFacts):
     feature_names: tuple[str, ...] | None
     n_features: int | None
     takes_texts: bool  # a list of texts rather than rows of columns
-    fitted_on_frame: bool  # some part knows its columns by name, if not the first
+    fitted_on_frame: bool  # some part knows its columns by name, or may ask for them by name
     notices: tuple[str, ...]  # sentences worth showing

@@ -1,0 +1,160 @@
+"""The zoo: models of several years, adopted and asked in their own environments, and counted.
+
+    make zoo [YEARS="1.6 newest"]
+
+Each year is an environment with the libraries of its time, in which animals.py trains, saves and
+predicts. The files are adopted as cookiecutter would, proven and asked in the environments that the
+adoption pinned, and the answers compared with the native ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import adopt
+from workbench.answers import Answers
+from workbench.messages import WorkbenchError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+HERE = Path(__file__).resolve().parent
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+# What people had installed; each scikit-learn with boosting libraries of its time.
+YEARS: Mapping[str, Sequence[str]] = {
+    "1.2": (
+        *("scikit-learn==1.2.2", "numpy==1.24.4", "pandas==1.5.3", "scipy==1.10.1"),
+        *("xgboost==1.7.6", "lightgbm==3.3.5", "catboost==1.2.2"),
+    ),
+    "1.4": (
+        *("scikit-learn==1.4.2", "numpy==1.26.4", "pandas==2.2.2", "scipy==1.13.1"),
+        *("xgboost==2.0.3", "lightgbm==4.3.0", "catboost==1.2.5"),
+    ),
+    "1.6": (
+        *("scikit-learn==1.6.1", "numpy==2.1.3", "pandas==2.2.3", "scipy==1.15.3"),
+        *("xgboost-cpu==2.1.4", "lightgbm==4.6.0", "catboost==1.2.8"),
+    ),
+    "1.7": (
+        *("scikit-learn==1.7.2", "numpy==2.2.6", "pandas==2.3.3", "scipy==1.15.3"),
+        *("xgboost-cpu==3.0.5", "lightgbm==4.6.0", "catboost==1.2.8"),
+    ),
+    "newest": (
+        *("scikit-learn==1.9.1", "numpy", "pandas", "scipy"),
+        *("xgboost-cpu==3.2.0", "lightgbm==4.7.0", "catboost==1.2.10"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of the animals of one year; `wrong` has one sentence each."""
+
+    adopted: int
+    refused: int
+    wrong: tuple[str, ...]
+
+
+def count(year: str, folder: Path) -> Count:
+    """Make the zoo of one year in a folder, adopt and ask all of it."""
+    trained = environment(YEARS[year], folder / "trained")
+    cages = folder / "zoo"
+    run(trained, HERE / "animals.py", cages)
+    cases = {
+        path.parent: json.loads(path.read_text()) for path in sorted(cages.glob("*/case.json"))
+    }
+    refused, wrong = 0, []
+    adopted: dict[tuple[str, ...], list[Path]] = defaultdict(list)
+    for place, case in cases.items():
+        try:
+            adopted[adopt_into(place, case["answers"])].append(place / "project")
+        except WorkbenchError as error:
+            if case.get("refused", "\0") in str(error):
+                refused += 1
+            else:
+                wrong.append(f"{place.name}: refused: {error}")
+        else:
+            if "refused" in case:
+                wrong.append(f"{place.name}: was adopted")
+                adopted[next(reversed(adopted))].pop()
+    answered = 0
+    for number, (pins, projects) in enumerate(adopted.items()):
+        if not projects:
+            continue
+        pinned = environment(pins, folder / f"pinned-{number}")
+        answers = json.loads(run(pinned, HERE / "ask.py", *projects))
+        wrong += [f"{Path(p).parent.name}: {text}" for p, text in answers.items() if text]
+        answered += sum(not text for text in answers.values())
+        shutil.rmtree(folder / f"pinned-{number}")
+    return Count(answered, refused, tuple(wrong))
+
+
+def adopt_into(place: Path, given: Mapping[str, str]) -> tuple[str, ...]:
+    """Adopt an animal into its folder and return the pins."""
+    answers = Answers(
+        project_name="An animal",
+        project_slug="animal",
+        description="Of the zoo.",
+        folder=place,
+        python_version=PYTHON,
+        **given,  # type: ignore[arg-type]
+    )
+    decided = adopt.decide(answers)
+    adopt.write(decided, place / "project")
+    return decided.pins.exact
+
+
+def environment(requirements: Iterable[str], folder: Path) -> Path:
+    """Make an environment of this Python and return its interpreter."""
+    uv = shutil.which("uv")
+    assert uv, "make puts the uv of .venv on PATH"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python]
+    subprocess.run([*install, *requirements], check=True)
+    return python
+
+
+def run(python: Path, *arguments: str | Path) -> str:
+    """Run a script in an environment and return what it printed."""
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",  # a sum that several threads make has another last bit
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(TEMPLATE),
+    }
+    result = subprocess.run(
+        [python, *arguments], env=env, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise RuntimeError(result.stderr[-3000:])
+    return result.stdout
+
+
+def main(years: Sequence[str]) -> int:
+    """Count the zoo of each year; return an exit status."""
+    status = 0
+    for year in years or YEARS:
+        with tempfile.TemporaryDirectory() as folder:
+            found = count(year, Path(folder))
+        print(
+            f"{year}: {found.adopted} adopted and answering as the native model, "
+            f"{found.refused} refused as they should be, {len(found.wrong)} wrong",
+            *(f"  {sentence}" for sentence in found.wrong),
+            sep="\n",
+            flush=True,
+        )
+        status = status or bool(found.wrong)
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
