@@ -117,9 +117,9 @@ def test_pythons_are_those_of_heroku_newest_first() -> None:
     assert set(DATA["tests"]["extra"]) <= set(HEROKU_PYTHONS)
 
 
-def test_releases_are_newest_first_from_1_1_3() -> None:
+def test_releases_are_newest_first_from_1_0_2() -> None:
     assert list(RELEASES) == sorted(RELEASES, key=numbers, reverse=True)
-    assert RELEASES[-1] == "1.1.3"
+    assert RELEASES[-1] == "1.0.2"
 
 
 def test_the_bundled_example_has_its_own_versions() -> None:
@@ -143,6 +143,8 @@ def test_tests_get_what_only_an_old_python_needs() -> None:
         ("1.4.1.post1", "1.4.1.post1", "3.12"),
         ("1.6.1+local", "1.6.1", "3.13"),
         ("1.3.0", "1.3.0", "3.11"),
+        ("1.1.1", "1.1.1", "3.10"),
+        ("1.0.2", "1.0.2", "3.10"),
         ("1.8.4", "1.8.4", "3.14"),
         ("1.9.7", "1.9.7", "3.14"),
         ("1.10.0", "1.10.0", "3.14"),
@@ -159,8 +161,8 @@ def test_versions_on_and_beyond_the_table(given: str, pinned: str, newest: str) 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("1.1.2", "1.1.3 or later"),
-        ("0.24.2", "1.1.3 or later"),
+        ("1.0.1", "1.0.2 or later"),
+        ("0.24.2", "1.0.2 or later"),
         ("1.7.dev0", "not a final release"),
         ("1.5rc1", "not a final release"),
         ("1.8.0b1", "not a final release"),

@@ -42,7 +42,7 @@ TABLE = (
 HEROKU_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
 HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
-OLDEST = "1.1.3"  # the first with wheels for two of those Pythons
+OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
 
 TODAY = "2026-11-22"
@@ -98,6 +98,7 @@ RECIPES = (
     Recipe("1.2", "2023-03-31", ("3.11", "3.10")),
     # Not its own numpy 1.23: that one cannot read random states that 1.24 and later wrote.
     Recipe("1.1", "2023-03-31", ("3.11", "3.10")),
+    Recipe("1.0", "2023-03-31", ("3.10",), ("numpy<1.23", "scipy<1.9", "pandas<1.5")),
 )
 # LightGBM writes its text format into the file (v3 before version 4), but not its version.
 # Version 4 cannot read the regressors of 3, and 3 does not go with scikit-learn 1.8.

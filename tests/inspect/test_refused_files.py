@@ -153,7 +153,7 @@ def test_other_objects(value: object, code: str, words: str, tmp_path: Path) -> 
 
 VERSIONS = [
     ("0.24.2", "old_version", "1.1 or later"),
-    ("1.0.2", "old_version", "scikit-learn 1.0.2"),
+    ("0.23.2", "old_version", "scikit-learn 0.23.2"),
     ("1.7.dev0", "unreleased_version", "released version"),
 ]
 

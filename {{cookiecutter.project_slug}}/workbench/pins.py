@@ -303,7 +303,7 @@ def _release(library: str, given: str, releases: Mapping[str, Collection[str]]) 
     table = {_version(name): name for name in releases}
     oldest = min(table)
     if asked < oldest:
-        why = "it has no wheels for Python 3.11 or newer"
+        why = "it has no wheels for any Python that Heroku runs"
         raise NoPins(
             f"{_NAMES[library]} {given} is too old: "
             f"{why if library == 'scikit-learn' else 'it does not go with such a scikit-learn'}. "

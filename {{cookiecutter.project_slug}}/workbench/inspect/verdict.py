@@ -13,7 +13,7 @@ from .machine import Trace
 from .names import CUSTOM_MODULES, is_dangerous, known_names
 from .values import Global, Instance, walk
 
-OLDEST_SKLEARN = (1, 1)
+OLDEST_SKLEARN = (1, 0)
 PROPER_NAMES: Mapping[str, str] = {
     "catboost": "CatBoost",
     "scikit-learn": "scikit-learn",
