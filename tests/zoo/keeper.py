@@ -22,15 +22,21 @@ from pathlib import Path
 
 from workbench import adopt
 from workbench.answers import Answers
+from workbench.environment import find_python
 from workbench.messages import WorkbenchError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 HERE = Path(__file__).resolve().parent
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# The Python of a year where this one has no wheels for it.
+PYTHONS = {"1.0": "3.10"}
 
 # What people had installed; each scikit-learn with boosting libraries of its time.
 YEARS: Mapping[str, Sequence[str]] = {
+    "1.0": (
+        *("scikit-learn==1.0.2", "numpy==1.22.4", "pandas==1.4.4", "scipy==1.8.1"),
+        *("xgboost==1.5.2", "lightgbm==3.3.5", "catboost==1.1.1"),
+    ),
     "1.2": (
         *("scikit-learn==1.2.2", "numpy==1.24.4", "pandas==1.5.3", "scipy==1.10.1"),
         *("xgboost==1.7.6", "lightgbm==3.3.5", "catboost==1.2.2"),
@@ -65,7 +71,11 @@ class Count:
 
 def count(year: str, folder: Path) -> Count:
     """Make the zoo of one year in a folder, adopt and ask all of it."""
-    trained = environment(YEARS[year], folder / "trained")
+    version = PYTHONS.get(year, f"{sys.version_info.major}.{sys.version_info.minor}")
+    python = find_python(version)
+    if python is None:
+        raise SystemExit(f"the year {year} needs Python {version}, which does not run here")
+    trained = environment(python, YEARS[year], folder / "trained")
     cages = folder / "zoo"
     run(trained, HERE / "animals.py", cages)
     cases = {
@@ -75,7 +85,7 @@ def count(year: str, folder: Path) -> Count:
     adopted: dict[tuple[str, ...], list[Path]] = defaultdict(list)
     for place, case in cases.items():
         try:
-            adopted[adopt_into(place, case["answers"])].append(place / "project")
+            adopted[adopt_into(place, case["answers"], version)].append(place / "project")
         except WorkbenchError as error:
             if case.get("refused", "\0") in str(error):
                 refused += 1
@@ -89,7 +99,7 @@ def count(year: str, folder: Path) -> Count:
     for number, (pins, projects) in enumerate(adopted.items()):
         if not projects:
             continue
-        pinned = environment(pins, folder / f"pinned-{number}")
+        pinned = environment(python, pins, folder / f"pinned-{number}")
         answers = json.loads(run(pinned, HERE / "ask.py", *projects))
         wrong += [f"{Path(p).parent.name}: {text}" for p, text in answers.items() if text]
         answered += sum(not text for text in answers.values())
@@ -97,14 +107,14 @@ def count(year: str, folder: Path) -> Count:
     return Count(answered, refused, tuple(wrong))
 
 
-def adopt_into(place: Path, given: Mapping[str, str]) -> tuple[str, ...]:
+def adopt_into(place: Path, given: Mapping[str, str], version: str) -> tuple[str, ...]:
     """Adopt an animal into its folder and return the pins."""
     answers = Answers(
         project_name="An animal",
         project_slug="animal",
         description="Of the zoo.",
         folder=place,
-        python_version=PYTHON,
+        python_version=version,
         **given,  # type: ignore[arg-type]
     )
     decided = adopt.decide(answers)
@@ -112,11 +122,11 @@ def adopt_into(place: Path, given: Mapping[str, str]) -> tuple[str, ...]:
     return decided.pins.exact
 
 
-def environment(requirements: Iterable[str], folder: Path) -> Path:
-    """Make an environment of this Python and return its interpreter."""
+def environment(base: Path, requirements: Iterable[str], folder: Path) -> Path:
+    """Make an environment of a Python and return its interpreter."""
     uv = shutil.which("uv")
     assert uv, "make puts the uv of .venv on PATH"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    subprocess.run([uv, "venv", "--quiet", "--python", base, folder], check=True)
     python = folder / "bin" / "python"
     install = [uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python]
     subprocess.run([*install, *requirements], check=True)
