@@ -158,6 +158,11 @@ class Output:
     unit: str | None = None
     targets: tuple[str, ...] | None = None
 
+    @property
+    def asks_for_classes(self) -> bool:
+        """Whether a raw booster that answers a number is to answer one of two classes."""
+        return bool(self.labels) or self.threshold is not None
+
     def to_json(self) -> dict[str, Any]:
         document = {f.name: getattr(self, f.name) for f in fields(self)}
         document["targets"] = list(self.targets) if self.targets is not None else None
@@ -509,9 +514,15 @@ def check_output(
     task: str | None,
     classes: Sequence[Scalar] | None,
     n_outputs: int,
+    binary: Sequence[Scalar] | None = None,
 ) -> None:
-    """Hold what is said of the output against the model. Raises ContractError with all problems."""
+    """Hold what is said of the output against the model. Raises ContractError with all problems.
+
+    `binary` are the two classes of a raw booster that answers a number unless asked for them.
+    """
     problems = []
+    if binary is not None and output.asks_for_classes:
+        task, classes = "classification", binary
     if classes is not None:
         shown = ", ".join(json.dumps(name) for name in classes)
         if output.positive is not None and not any(same_json(output.positive, c) for c in classes):

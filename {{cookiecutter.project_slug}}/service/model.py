@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 import joblib
 import numpy as np
 
-from service import custom_code
+from service import boosters, custom_code
 from service.contract import (
     Column,
     Contract,
@@ -55,12 +56,14 @@ class Manifest:
     python: str
     libraries: Mapping[str, str]
     file: str
+    loader: str
     sha256: str
     member: str | None
     model_columns: tuple[str, ...] | None
     transformers: Sequence[Mapping[str, Any]]
     code: Mapping[str, Any] | None
     classes: Sequence[Scalar] | None
+    binary: Sequence[Scalar] | None
     outputs: int
     examples: list[Row]
     document: Mapping[str, Any]
@@ -83,12 +86,14 @@ class Manifest:
                 python=document["python"],
                 libraries=document["libraries"],
                 file=document["model"]["file"],
+                loader=document["model"]["loader"],
                 sha256=document["model"]["sha256"],
                 member=document["model"].get("member"),
                 model_columns=tuple(document["model"].get("columns") or ()) or None,
                 transformers=document["transformers"],
                 code=document["code"],
                 classes=document["classes"],
+                binary=document["binary"],
                 outputs=document["outputs"],
                 examples=document["examples"],
                 document=document,
@@ -96,6 +101,14 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ModelError(f"{path} is not a manifest ({reason}); run make adopt.") from None
+
+    def as_asked(self, output: Output) -> Manifest:
+        """Return what the model does for this output: a raw booster may be asked for classes."""
+        if self.binary is None or not output.asks_for_classes:
+            return self
+        return dataclasses.replace(
+            self, task="classification", classes=self.binary, probabilities=True
+        )
 
     def example(self, number: int = 0) -> Row:
         """Return a row that the model takes and that is nobody's: each value from another row."""
@@ -105,8 +118,10 @@ class Manifest:
 
     def public(self) -> dict[str, Any]:
         """Return what /metadata shows: all but rows of the sample and the workbench's own notes."""
-        hidden = ("examples", "derived", "sample")
-        return {key: value for key, value in self.document.items() if key not in hidden}
+        hidden = ("binary", "examples", "derived", "sample")
+        shown = {key: value for key, value in self.document.items() if key not in hidden}
+        answered = ("task", "classes", "probabilities")
+        return shown | {key: getattr(self, key) for key in answered}
 
 
 # From a frame of features to the frame that the model was trained on.
@@ -195,7 +210,7 @@ def load_model(directory: Path) -> Model:
         contract = read_contract(directory / "features.json")
     except ValueError as error:
         raise ModelError(f"{directory / 'features.json'}: {error}. Mend it.") from None
-    manifest = Manifest.read(directory / "manifest.json")
+    manifest = Manifest.read(directory / "manifest.json").as_asked(contract.output)
     check_contract(contract, manifest)
     check_versions(manifest)
     try:
@@ -203,7 +218,7 @@ def load_model(directory: Path) -> Model:
     except GoldenError as error:
         raise ModelError(str(error)) from None
     prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
-    unpickled = {manifest.file: _unpickle(directory / manifest.file, manifest.sha256)}
+    unpickled = {manifest.file: _load(directory / manifest.file, manifest)}
     for entry in manifest.transformers:
         if (file := entry["file"]) not in unpickled:
             unpickled[file] = _unpickle(directory / file, entry["sha256"])
@@ -213,7 +228,8 @@ def load_model(directory: Path) -> Model:
     }
     columns = manifest.columns or tuple(column.name for column in contract.columns([]))
     stages = plan(((by_name[t.file], t.columns) for t in contract.transformers), columns)
-    estimator = member_of(unpickled[manifest.file], manifest.member)
+    model = member_of(unpickled[manifest.file], manifest.member)
+    estimator = boosters.estimator(model, manifest.classes)
     return Model(estimator, contract, manifest, golden, prepare, stages)
 
 
@@ -298,6 +314,13 @@ def _load_code(directory: Path, code: Mapping[str, Any]) -> Prepare | None:
             raise ModelError(f"{path} fails: {type(error).__name__}: {error}.") from error
     prepare: Prepare | None = module.prepare if code["prepare"] else None
     return prepare
+
+
+def _load(path: Path, manifest: Manifest) -> Any:
+    if manifest.loader == "joblib":
+        return _unpickle(path, manifest.sha256)
+    with _opened(path, manifest.sha256) as file:
+        return boosters.load(manifest.loader, file.read(), manifest.task)
 
 
 def _unpickle(path: Path, sha256: str) -> Any:

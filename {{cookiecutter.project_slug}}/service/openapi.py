@@ -164,7 +164,7 @@ def _type(feature: Feature) -> str:
 
 def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
     value: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
-    if classes := manifest.document.get("classes"):
+    if classes := manifest.classes:
         value = {"enum": classes}
     elif manifest.task != "classification":
         value = {"type": ["number", "null"]}

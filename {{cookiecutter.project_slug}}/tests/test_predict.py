@@ -31,7 +31,8 @@ def test_probabilities_are_of_the_classes_and_sum_to_one(
         pytest.skip("the model has no probabilities")
     answer = client.post("/predict", json=rows[0]).json
     assert answer is not None
-    classes = model.manifest.document["classes"]
+    classes = model.manifest.classes
+    assert classes is not None
     assert len(answer["probabilities"]) == len(classes)
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
 

@@ -182,6 +182,8 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
         "task": facts.task,
         "classes": list(facts.classes) if facts.classes is not None else None,
         "estimator": describe(facts),
+        # The classes of a raw booster that answers a number: the contract may ask for them.
+        "binary": list(facts.binary) if facts.binary is not None else None,
         "outputs": facts.n_outputs,
         "probabilities": facts.has_probabilities,
         "input": _input(facts),
@@ -191,6 +193,7 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
         "model": {
             "file": f"model{_suffix(source.path, facts)}",
             "member": facts.member,
+            "loader": "joblib" if facts.container == "pickle" else facts.container,
             "sha256": facts.sha256,
             "bytes": facts.size,
             "source": source.path.name,
@@ -321,4 +324,4 @@ def _suffix(path: Path, facts: Facts) -> str:
     suffix = path.suffix.lower()
     if re.fullmatch(r"\.[a-z0-9]{1,12}", suffix):
         return suffix
-    return ".joblib" if facts.container == "joblib" else ".pkl"
+    return facts.suffix

@@ -11,6 +11,7 @@ from service.contract import (
     Contract,
     ContractError,
     Feature,
+    Output,
     Row,
     Scalar,
     check_output,
@@ -82,10 +83,14 @@ def contract_of(
         contract = parse_contract(
             {"features": given, "output": output, "transformers": before.transformers}
         )
-        check_output(contract.output, facts.task, facts.classes, facts.n_outputs)
+        _check_output(contract.output, facts)
     except ContractError as error:
         raise WorkbenchError([f"features: {problem}." for problem in error.problems]) from None
     return contract
+
+
+def _check_output(output: Output, facts: Facts) -> None:
+    check_output(output, facts.task, facts.classes, facts.n_outputs, facts.binary)
 
 
 def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
@@ -247,7 +252,7 @@ def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
     names = facts.feature_names or ()
     output = dict(answer.output or {})
     try:
-        check_output(parse_output(output), facts.task, facts.classes, facts.n_outputs)
+        _check_output(parse_output(output), facts)
     except ContractError:
         output = {}
     features = tuple(said.get(name, {"name": name}) for name in names)

@@ -92,8 +92,8 @@ def _reproduce(model: Model, golden: Golden) -> Golden:
     if found:
         raise Disproved(
             "The model does not reproduce its recorded predictions "
-            f"({len(found)} values differ): {'; '.join(found[:SHOWN])}. If threshold or transform "
-            f"were edited, delete {files.GOLDEN} and run make verify again."
+            f"({len(found)} values differ): {'; '.join(found[:SHOWN])}. If labels, threshold "
+            f"or transform were edited, delete {files.GOLDEN} and run make verify again."
         )
     return dataclasses.replace(golden, predictions=predictions)
 

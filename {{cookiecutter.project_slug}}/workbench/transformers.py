@@ -256,7 +256,7 @@ def _of_labels(
     """Say whose labels an encoder has: of one column of the sample, or of the model's classes."""
     (classes,) = fitted.facts.categories or ((),)
     name, numbers = _name(fitted.part), tuple(range(len(classes)))
-    of_target = facts.classes is not None and tuple(facts.classes) == numbers
+    of_target = numbers in (facts.classes, facts.binary)
     columns = [
         column
         for column, cells in (sample.columns.items() if sample else ())

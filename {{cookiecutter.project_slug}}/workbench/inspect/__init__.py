@@ -51,6 +51,7 @@ def file_facts(document: Document) -> FileFacts:
     names = judge_names(trace)
     return FileFacts(
         container=document.container,
+        suffix=document.suffix,
         compression=document.compression,
         protocol=trace.protocol,
         size=document.size,

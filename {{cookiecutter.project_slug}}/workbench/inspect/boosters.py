@@ -49,7 +49,7 @@ def formats_of(parts: Iterable[object]) -> dict[str, str]:
 def facts_of(model: Instance) -> BoosterFacts | None:
     """Return what the model inside of a wrapper says, or None for anything else."""
     library, content = library_of(model.cls), _model(model)
-    if library == "XGBoost" and isinstance(content, bytes):
+    if library == "XGBoost" and isinstance(content, bytes | Blob):
         return xgboost_model.read(content)
     if library == "CatBoost" and isinstance(content, bytes):
         return catboost_model.read(content)
@@ -84,10 +84,7 @@ def version_of(part: Instance) -> tuple[str, str] | None:
 def refuse(cls: Global) -> Refused:
     """Describe an object of a boosting library that cannot be served."""
     library = LIBRARIES[cls.module.split(".")[0]]
-    if cls.name == "Booster":
-        what = f"a raw {library} Booster"
-    else:
-        what = f"{'a' if library == 'CatBoost' else 'an'} {cls.name}"
+    what = f"{'a' if library == 'CatBoost' else 'an'} {cls.name}"
     return Refused(
         "unsupported",
         f"The file holds {what}, which is not supported yet.",

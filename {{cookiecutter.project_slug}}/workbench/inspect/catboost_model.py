@@ -45,6 +45,17 @@ COMMITS: Mapping[str, str] = {
 SEVERAL_LABELS = ("MultiLogloss", "MultiCrossEntropy")
 
 
+def is_whole(model: bytes | Blob) -> bool:
+    """Say whether nothing is missing at the end of a model."""
+    data, length = (model.head, model.length) if isinstance(model, Blob) else (model, len(model))
+    return len(data) >= START and length >= START + struct.unpack_from("<I", data, 4)[0]
+
+
+def is_classifier(model: bytes) -> bool:
+    """Say whether a model was fitted on classes."""
+    return _labels(_info(model).get("class_params", "")) is not None
+
+
 def version_of(model: bytes | Blob) -> str | None:
     """Return the version of CatBoost that wrote a model."""
     info = _info(model) if isinstance(model, bytes) else {}
@@ -70,12 +81,15 @@ def read(model: bytes) -> BoosterFacts | None:
     names = tuple(features.get(index, "") for index in range(count))
     # Without names CatBoost writes the numbers of the columns.
     named = all(names) and names != tuple(map(str, range(count)))
-    several = _loss(info.get("params", "")) in SEVERAL_LABELS
+    loss = _loss(info.get("params", ""))
+    several = loss in SEVERAL_LABELS
     return BoosterFacts(
         feature_names=names if named and names else None,
         n_features=count or None,
         classes=labels if not several else None,
         n_outputs=dimension if labels is None or several else 1,
+        objective=loss if isinstance(loss, str) else None,
+        n_classes=dimension,
     )
 
 
@@ -97,7 +111,8 @@ def _features(trees: _Table) -> Iterator[tuple[int, str]]:
 
 def _labels(text: str) -> tuple[ClassLabel, ...] | None:
     """Return the classes, as `class_params` lists them in the order of the probabilities."""
-    names = _member(text, "class_names")
+    # Fitted on probabilities it knows no names, but answers 0 and 1.
+    names = _member(text, "class_names") or _member(text, "class_to_label")
     if not isinstance(names, list) or not all(isinstance(n, str | int | float) for n in names):
         return None
     labels: tuple[ClassLabel, ...] = tuple(names)

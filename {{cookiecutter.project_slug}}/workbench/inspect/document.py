@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .budget import Budget
-from .containers import open_container
+from .containers import Container, open_container
 from .errors import Refused
-from .formats import HEAD, is_text, text_file
+from .formats import HEAD, is_text, native_library, text_file
 from .machine import Machine, Trace
+from .native import packed, read_native
 from .reader import Reader
 
 
@@ -18,7 +19,8 @@ class Document:
     """A file as it was read: nothing of it was loaded."""
 
     path: Path
-    container: str  # the writer: "pickle" or "joblib"
+    container: str  # the writer: "pickle", "joblib", "xgboost", "lightgbm" or "catboost"
+    suffix: str  # of the names that people give to such files
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     size: int  # bytes of the file
     sha256: str
@@ -32,16 +34,22 @@ def read_document(path: Path) -> Document:
     with open_container(path) as container:
         head = container.stream.peek(HEAD)[:HEAD]
         trace = Trace()
-        try:
-            root = Machine(Reader(container.stream), trace, Budget()).run()
-        except Refused as refusal:
-            if refusal.code in ("malformed", "truncated") and is_text(head):
-                raise text_file() from refusal
-            raise
+        if library := native_library(head):
+            if container.compression is not None:
+                raise packed(library)
+            writer = library
+            model, suffix = read_native(library, container.stream)
+            trace.names.add(model.cls)
+            root: object = model
+        else:
+            root = _unpickled(container, head, trace)
+            writer = "joblib" if trace.joblib_arrays else "pickle"
+            suffix = ".joblib" if trace.joblib_arrays else ".pkl"
         trailing = bool(container.stream.read(1))  # to the end, for the hash
         return Document(
             path=path,
-            container="joblib" if trace.joblib_arrays else "pickle",
+            container=writer,
+            suffix=suffix,
             compression=container.compression,
             size=container.size,
             sha256=container.sha256(),
@@ -49,3 +57,13 @@ def read_document(path: Path) -> Document:
             trace=trace,
             trailing=trailing,
         )
+
+
+def _unpickled(container: Container, head: bytes, trace: Trace) -> object:
+    """Return what a pickle describes. Raises Refused."""
+    try:
+        return Machine(Reader(container.stream), trace, Budget()).run()
+    except Refused as refusal:
+        if refusal.code in ("malformed", "truncated") and is_text(head):
+            raise text_file() from refusal
+        raise

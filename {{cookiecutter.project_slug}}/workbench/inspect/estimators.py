@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from . import boosters
+from . import boosters, raw_boosters
 from .arrays import plain, values_of
 from .contents import refuse_contents
 from .errors import Refused
@@ -76,6 +76,7 @@ class Model:
     estimator: str
     task: str | None
     classes: tuple[ClassLabel, ...] | None
+    binary: tuple[ClassLabel, ...] | None
     n_outputs: int
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
@@ -91,6 +92,8 @@ def find_model(root: object) -> Model:
         raise refuse_contents(root)
     chain = list(_unwrap(root))
     final = chain[-1]
+    if raw_boosters.is_raw(root.cls):
+        return _raw_booster(root)
     known = known_names().estimator(final.cls)
     if boosters.library_of(final.cls) and (known is None or known.kind not in TASKS):
         raise boosters.refuse(final.cls)
@@ -117,6 +120,7 @@ def find_model(root: object) -> Model:
         estimator=final.cls.name,
         task=task,
         classes=classes,
+        binary=None,
         n_outputs=n_outputs,
         has_probabilities=_has_probabilities(final),
         feature_names=features.names,
@@ -141,6 +145,27 @@ def kind_of(value: object) -> Kind | None:
     if known.kind in TASKS:
         return "model"
     return "transformer" if known.kind == "transformer" else None
+
+
+def _raw_booster(root: Instance) -> Model:
+    """Describe a booster without its scikit-learn class."""
+    answers = raw_boosters.answers_of(root)
+    features = fitted_on(root)
+    return Model(
+        class_name=root.cls.qualified,
+        steps=(),
+        estimator=root.cls.name,
+        task=answers.task,
+        classes=answers.classes,
+        binary=answers.binary,
+        n_outputs=answers.n_outputs,
+        has_probabilities=answers.classes is not None,
+        feature_names=features.names,
+        n_features=features.count,
+        takes_texts=False,
+        fitted_on_frame=features.frame,
+        notices=answers.notices,
+    )
 
 
 # Wrappers, pipelines and their parts.

@@ -24,13 +24,16 @@ class BoosterFacts:
     n_features: int | None = None
     classes: tuple[ClassLabel, ...] | None = None
     n_outputs: int = 1
+    objective: str | None = None  # as the library calls it
+    n_classes: int = 1  # numbers that the model has for each row, where it says so
 
 
 @dataclass(frozen=True)
 class FileFacts:
     """What a file says about itself, whatever is in it."""
 
-    container: str  # the writer: "pickle" or "joblib"
+    container: str  # the writer: "pickle", "joblib", "xgboost", "lightgbm" or "catboost"
+    suffix: str  # of the names that people give to such files
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
     size: int  # bytes of the file
@@ -53,6 +56,7 @@ class Facts(FileFacts):
     estimator: str  # short class name of the final estimator, such as "LogisticRegression"
     task: str | None  # "classification", "regression", "clustering", "outlier"; None if unknown
     classes: tuple[ClassLabel, ...] | None  # None for other tasks and for several outputs
+    binary: tuple[ClassLabel, ...] | None  # the two that a raw booster's number decides between
     n_outputs: int
     has_probabilities: bool
     feature_names: tuple[str, ...] | None

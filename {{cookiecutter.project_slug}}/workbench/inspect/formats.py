@@ -9,7 +9,6 @@ from .errors import Refused
 HEAD = 4096  # bytes that decide
 
 PICKLE = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
-NATIVE = "Give the fitted scikit-learn wrapper (such as XGBClassifier), saved by joblib.dump."
 UNPACK = "Unpack it and give the model file in it."
 
 # (how the file begins, code, what it is, remedy)
@@ -27,18 +26,17 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
         "Download the file itself (on GitHub, the raw file).",
     ),
     (
-        rb"\{L\x00{7}.learner|\s*\{\s*\"(learner|version)\"\s*:|binf",
+        rb"binf|bs64",
         "unsupported",
-        "The file is a native XGBoost booster.",
-        NATIVE,
+        "The file is an XGBoost booster in the old binary format, which XGBoost 3.1 gave up.",
+        "Load it with the XGBoost that saved it, and give what booster.save_model('model.ubj') saves.",
     ),
     (
-        rb"tree\nversion=",
-        "unsupported",
-        "The file is a native LightGBM booster.",
-        NATIVE,
+        rb"tree\r\nversion=",
+        "malformed",
+        "The file is a LightGBM booster whose line ends were changed, by git or by an editor.",
+        "Give the file as booster.save_model wrote it.",
     ),
-    (rb"CBM1", "unsupported", "The file is a native CatBoost model.", NATIVE),
     (rb"\s*[\[{]\s*[\"\[{\]}\d-]", "json", "The file is JSON, not a saved model.", PICKLE),
     (rb"\x89HDF\r\n", "unsupported", "The file is HDF5, as Keras writes it.", PICKLE),
     (rb"\x08[\x01-\x20][\x12\x3a]", "unsupported", "The file is an ONNX model.", PICKLE),
@@ -72,6 +70,13 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
     ),
 )
 
+# (how the file begins, the library whose own format it is)
+NATIVE: tuple[tuple[bytes, str], ...] = (
+    (rb"\{L\x00{7}\x07learner|\s*\{\s*\"learner\"\s*:", "xgboost"),
+    (rb"tree\nversion=", "lightgbm"),
+    (rb"CBM1", "catboost"),
+)
+
 # (a member's name somewhere in the archive, what it is, remedy)
 ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
     (b"schema.json", "The file is a skops file, which is not supported yet.", PICKLE),
@@ -85,11 +90,19 @@ ZIP = b"PK\x03\x04"
 
 def refuse_foreign_file(head: bytes, tail: bytes) -> None:
     """Raise Refused if the file that begins and ends so is known to be something else."""
+    if native_library(head) is not None:
+        return
     if head.startswith(ZIP):
         raise _describe_zip(head + tail)
     for pattern, code, what, remedy in SIGNATURES:
         if re.match(pattern, head, re.DOTALL):
             raise Refused(code, what, remedy)
+
+
+def native_library(head: bytes) -> str | None:
+    """Return the boosting library in whose own format a file that begins so is written."""
+    found = (library for start, library in NATIVE if re.match(start, head, re.DOTALL))
+    return next(found, None)
 
 
 def _describe_zip(names: bytes) -> Refused:

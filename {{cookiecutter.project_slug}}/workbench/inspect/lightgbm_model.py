@@ -8,7 +8,10 @@ from .facts import BoosterFacts
 from .values import Blob
 
 HEADER = 1 << 20  # the names of ten thousand features
+# One of them stands near the end of every whole model; R does not write the last.
+ENDINGS = ("\nend of trees\n", "\nend of parameters\n", "\npandas_categorical:")
 INVENTED = re.compile(r"Column_\d+")
+NUMBER = re.compile(r"\d{1,9}")
 
 
 def format_of(model: str | Blob) -> str | None:
@@ -28,8 +31,17 @@ def read(model: str | Blob) -> BoosterFacts | None:
         lines.pop()  # it may be cut off
     header = dict(line.partition("=")[::2] for line in lines)
     names = tuple(header.get("feature_names", "").split(" "))
-    last = header.get("max_feature_idx", "")
+    last, per_row = header.get("max_feature_idx", ""), header.get("num_tree_per_iteration", "")
     return BoosterFacts(
         feature_names=None if all(INVENTED.fullmatch(n) or not n for n in names) else names,
-        n_features=int(last) + 1 if re.fullmatch(r"\d{1,9}", last) else None,
+        n_features=int(last) + 1 if NUMBER.fullmatch(last) else None,
+        # "binary sigmoid:1": the parameters do not matter; of a function of the user's own, nothing.
+        objective=header.get("objective", "").partition(" ")[0] or None,
+        n_classes=int(per_row) if NUMBER.fullmatch(per_row) else 1,
     )
+
+
+def is_whole(model: str | Blob) -> bool:
+    """Say whether a model ends as LightGBM ends them."""
+    text = model.tail.decode("utf-8", "replace") if isinstance(model, Blob) else model
+    return any(ending in text for ending in ENDINGS)

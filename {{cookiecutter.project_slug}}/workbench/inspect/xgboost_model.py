@@ -1,6 +1,7 @@
 """What XGBoost's own format (UBJSON, before 1.6 JSON) says about a booster.
 
-A pickled booster holds `{"Config": …, "Model": {"learner": …, "version": […]}}`.
+A file that XGBoost saved holds `{"learner": …, "version": […]}`, a pickled booster
+`{"Config": …, "Model": {"learner": …, "version": […]}}`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from contextlib import suppress
 from functools import lru_cache
 
 from .facts import BoosterFacts
@@ -16,9 +18,15 @@ from .values import Blob
 MOST_VALUES = 1_000_000  # ten thousand trees are half of it
 DEEPEST_NESTING = 30
 LONGEST_JSON = 8 << 20  # Python's objects take ten times that
+END = 1 << 20  # of a longer one, what is read at its beginning and at its end
 # How both formats end: the version comes last, alphabetically and in the file.
-JSON_END = re.compile(rb'"version":\[(\d{1,3}),(\d{1,3}),(\d{1,3})\]\}+\s*$')
+JSON_END = re.compile(
+    rb'"version"\s*:\s*\[\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\]\s*\}(\s*\})*\s*$'
+)
 UBJSON_END = re.compile(rb"version\[#L\0{7}\x03i([\0-\x7f])i([\0-\x7f])i([\0-\x7f])\}+$", re.DOTALL)
+
+# What stands before the trees, and behind them.
+BEFORE, BEHIND = ("feature_names",), ("learner_model_param", "objective")
 
 INTEGERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q"}
 SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8}
@@ -31,29 +39,92 @@ def version_of(model: bytes | Blob) -> str | None:
     if match := UBJSON_END.search(tail):
         return ".".join(str(number[0]) for number in match.groups())
     if match := JSON_END.search(tail):
-        return ".".join(number.decode() for number in match.groups())
+        return ".".join(number.decode() for number in match.groups()[:3])
     return None
 
 
+def is_whole(model: bytes | Blob) -> bool:
+    """Say whether nothing is missing at the end of a model: closing brackets, to begin with."""
+    tail = model.tail if isinstance(model, Blob) else model[-200:]
+    if not tail.rstrip().endswith(b"}"):
+        return False
+    try:
+        return isinstance(model, Blob) or _parse(model) is not None
+    except EndsEarly:
+        return False
+    except UNREADABLE:
+        return True
+
+
 @lru_cache(maxsize=32)  # each question about a model asks again
-def read(model: bytes) -> BoosterFacts | None:
+def read(model: bytes | Blob) -> BoosterFacts | None:
     """Return the facts of a booster, or None where it cannot be read."""
     try:
-        if model.startswith(b'{"'):
-            root = json.loads(model) if len(model) <= LONGEST_JSON else None
-        else:
-            root = _Reader(model).root()
-    except (ValueError, IndexError, KeyError, struct.error, RecursionError):
+        root = _from_ends(model.head, model.tail) if isinstance(model, Blob) else _parse(model)
+    except TooLong:
+        assert isinstance(model, bytes)
+        root = _from_ends(model[:END], model[-END:])
+    except UNREADABLE:
         return None
-    learner = _member(_member(root, "Model"), "learner")
+    learner = _member(_member(root, "Model") or root, "learner")
     parameters = _member(learner, "learner_model_param")
-    names = _member(learner, "feature_names")
+    names, objective = _member(learner, "feature_names"), _member(learner, "objective")
     texts = tuple(n for n in names if isinstance(n, str)) if isinstance(names, list) else ()
+    name = _member(objective, "name")
     return BoosterFacts(
         feature_names=texts or None,
         n_features=_count(parameters, "num_feature"),
         n_outputs=_count(parameters, "num_target") or 1,
+        objective=name if isinstance(name, str) else None,
+        n_classes=_count(parameters, "num_class") or 1,
     )
+
+
+class EndsEarly(ValueError):
+    """The data ends before the model does."""
+
+
+class TooLong(ValueError):
+    """The model has more parts than are worth the time to read them."""
+
+
+UNREADABLE = (ValueError, IndexError, KeyError, struct.error, RecursionError)
+
+
+def _parse(model: bytes) -> object:
+    if not _is_json(model):
+        return _Reader(model).root()
+    if len(model) > LONGEST_JSON:
+        raise TooLong("it is too long for JSON")
+    return json.loads(model)
+
+
+def _is_json(model: bytes) -> bool:
+    return re.match(rb'\{\s*"|\s', model) is not None
+
+
+def _from_ends(head: bytes, tail: bytes) -> object:
+    """Return what stands before and behind the trees of a model too long to be read whole."""
+    found = {}
+    read = _json_member if _is_json(head) else _ubjson_member
+    for keys, part, last in ((BEFORE, head, False), (BEHIND, tail, True)):
+        for key in keys:
+            with suppress(*UNREADABLE):  # a list of names may be longer than what was kept
+                found[key] = read(part, key, last)
+    return {"learner": found}
+
+
+def _json_member(part: bytes, key: str, last: bool) -> object:
+    text = part.decode("utf-8", "replace")
+    start = re.compile(rf'"{key}"\s*:\s*')
+    *_, found = start.finditer(text) if last else [start.search(text)]
+    return json.JSONDecoder().raw_decode(text, found.end() if found else len(text))[0]
+
+
+def _ubjson_member(part: bytes, key: str, last: bool) -> object:
+    name = struct.pack(">q", len(key)) + key.encode()
+    position = part.rindex(name) if last else part.index(name)
+    return _Reader(part[position + len(name) :]).root()
 
 
 def _member(value: object, key: str) -> object:
@@ -82,15 +153,17 @@ class _Reader:
     def _take(self, size: int) -> bytes:
         end = self._position + size
         if size < 0 or end > len(self._data):
-            raise ValueError("the data ends early")
+            raise EndsEarly("the data ends early")
         taken = self._data[self._position : end]
         self._position = end
         return taken
 
     def _value(self, marker: bytes, depth: int) -> object:
         self._left -= 1
-        if self._left < 0 or depth > DEEPEST_NESTING:
-            raise ValueError("the data is too deep or too long")
+        if self._left < 0:
+            raise TooLong("it has too many values")
+        if depth > DEEPEST_NESTING:
+            raise ValueError("it is nested too deeply")
         if marker == b"{":
             return self._object(depth)
         if marker == b"[":
