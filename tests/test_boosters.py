@@ -7,14 +7,20 @@ made them. Needs uv (on PATH), the Pythons and the network for the slow ones.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import gzip
 import json
 import pickle
+import re
 import shutil
+import struct
 import subprocess
 import sys
+import time
 import types
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 from conftest import TEMPLATE
@@ -98,11 +104,194 @@ def test_only_lightgbm_says_its_format_instead(name: str, format_: dict[str, str
     assert inspect(FILES / f"{name}.joblib").formats == format_
 
 
+@dataclass(frozen=True)
+class Raw:
+    """What a booster without a scikit-learn class says; `binary` where classes can be asked for."""
+
+    container: str
+    versions: dict[str, str]
+    classes: tuple[object, ...] | None = None
+    binary: tuple[object, ...] | None = None
+    n_outputs: int = 1
+    feature_names: tuple[str, ...] | None = NAMES
+    words: str = ""  # of the notice
+
+
+PROBABILITY = "its own number, the probability of class 1, unless .* `labels` of 0 and 1"
+LIKELIEST = "the likeliest class and the probabilities.* 0 to 2"
+RAW = {
+    "xgboost-1.6.2-raw.json": Raw(
+        "xgboost", {"xgboost": "1.6.2"}, binary=(0, 1), words=PROBABILITY
+    ),
+    "xgboost-1.7.6-raw-three.ubj": Raw("xgboost", {"xgboost": "1.7.6"}, (0, 1, 2), words=LIKELIEST),
+    "xgboost-2.0.3-raw-number.json": Raw("xgboost", {"xgboost": "2.0.3"}),
+    "xgboost-3.0.5-raw.joblib": Raw(
+        "pickle", {"xgboost": "3.0.5"}, binary=(0, 1), words=PROBABILITY
+    ),
+    "xgboost-3.0.5-raw-softmax.json": Raw(
+        "xgboost", {"xgboost": "3.0.5"}, words="the index of the class"
+    ),
+    "xgboost-3.4.1-raw.ubj": Raw("xgboost", {"xgboost": "3.4.1"}, binary=(0, 1), words=PROBABILITY),
+    "xgboost-3.4.1-raw-three.json": Raw(
+        "xgboost", {"xgboost": "3.4.1"}, (0, 1, 2), words=LIKELIEST
+    ),
+    "xgboost-3.4.1-raw-numbers.ubj": Raw("xgboost", {"xgboost": "3.4.1"}, n_outputs=2),
+    "lightgbm-3.3.5-raw.txt": Raw(
+        "lightgbm",
+        {"lightgbm": "v3"},
+        binary=(0, 1),
+        feature_names=REWRITTEN,
+        words=PROBABILITY,
+    ),
+    "lightgbm-4.6.0-raw-three.txt": Raw(
+        "lightgbm", {"lightgbm": "v4"}, (0, 1, 2), feature_names=REWRITTEN, words=LIKELIEST
+    ),
+    "lightgbm-4.6.0-raw-number.txt": Raw("lightgbm", {"lightgbm": "v4"}, feature_names=REWRITTEN),
+    "lightgbm-4.6.0-booster.joblib": Raw(
+        "pickle", {"lightgbm": "v4"}, binary=(0, 1), feature_names=None, words=PROBABILITY
+    ),
+    "catboost-1.2.2-raw.cbm": Raw("catboost", {"catboost": "1.2.2"}, (0, 1)),
+    "catboost-1.2.10-raw-three.cbm": Raw("catboost", {"catboost": "1.2.10"}, (0, 1, 2)),
+    "catboost-1.2.10-raw-number.cbm": Raw("catboost", {"catboost": "1.2.10"}),
+    "catboost-1.2.10-raw-numbers.cbm": Raw("catboost", {"catboost": "1.2.10"}, n_outputs=2),
+    "catboost-1.2.10-raw.joblib": Raw(
+        "pickle", {"catboost": "1.2.10"}, binary=(0, 1), words="the log-odds of class 1"
+    ),
+    "catboost-1.2.10-raw-three.joblib": Raw("pickle", {"catboost": "1.2.10"}, (0, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_what_a_raw_booster_says(name: str, tmp_path: Path) -> None:
+    """By its content: the file has no suffix."""
+    file = tmp_path / "model"
+    shutil.copy(FILES / name, file)
+    facts, said = inspect(file), RAW[name]
+    assert (facts.container, {**facts.libraries, **facts.formats}) == (
+        said.container,
+        said.versions,
+    )
+    assert facts.suffix == (Path(name).suffix if said.container != "pickle" else ".pkl")
+    assert (facts.task, facts.classes, facts.binary, facts.n_outputs) == (
+        "classification" if said.classes else "regression",
+        said.classes,
+        said.binary,
+        said.n_outputs,
+    )
+    assert facts.has_probabilities is (said.classes is not None)
+    assert (facts.feature_names, facts.n_features) == (said.feature_names, 3)
+    assert re.search(said.words, " ".join(facts.notices))
+    assert bool(said.words) is bool(facts.notices)
+    assert facts.unknown_names == ()
+    assert name.partition("-")[0] in facts.distributions
+
+
+NATIVE = [name for name, said in RAW.items() if said.container != "pickle"]
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_file_that_is_cut_off_is_refused_as_such(name: str, tmp_path: Path) -> None:
+    content, file = (FILES / name).read_bytes(), tmp_path / "model"
+    # LightGBM's trees end before its file does: the rest says how it was trained.
+    rest = 0 if not name.endswith(".txt") else len(content) - content.index(b"end of trees")
+    for size in range(40, len(content) - rest - 2, 97):
+        file.write_bytes(content[:size])
+        with pytest.raises(Refused) as refusal:
+            inspect(file)
+        assert refusal.value.code in ("truncated", "malformed"), size
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_damaged_file_is_refused_or_says_less(name: str, tmp_path: Path) -> None:
+    """Whatever stands in it: an answer in no time, and no traceback."""
+    content, file, random = (FILES / name).read_bytes(), tmp_path / "model", Random(name)
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(random.choice((1, 4, 16))):
+            damaged[random.randrange(16, len(content))] = random.choice((0, 0x7F, 0xFF, 0x7B, 0x22))
+        file.write_bytes(damaged)
+        with contextlib.suppress(Refused):
+            assert isinstance(inspect(file), Facts)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (
+            (FILES / "xgboost-1.7.6-raw.model").read_bytes(),
+            "unsupported",
+            r"save_model\('model.ubj",
+        ),
+        (b"tree\r\nversion=v4\r\n", "malformed", "line ends were changed"),
+        (b"tree\nversion=v4\n", "truncated", "ends in the middle"),
+        (b"tree\nversion=v4\nend of trees\n", "malformed", r"LightGBM.*save_model\('model.txt'"),
+        (b"tree\nversion=v4\n\xff\nend of trees\n", "malformed", "LightGBM model: it is damaged"),
+        (b'{"learner": {}}', "malformed", r"XGBoost.*save_model\('model.ubj'"),
+        (b'{"learner":{"objective":{"name":"reg:a"}}}', "unknown_version", "version of XGBoost"),
+        (b'{"learner": ' + b"[" * 100_000 + b"}", "malformed", "XGBoost"),
+        (b'{"learner": {"attributes"', "truncated", "ends in the middle"),
+        (
+            b"{L" + b"\0" * 7 + b"\x07learner{L" + b"\x7f" * 8 + b"}",
+            "truncated",
+            "ends in the middle",
+        ),
+        (b"CBM1\0\1", "truncated", "ends in the middle"),
+        (b"CBM1\xff\xff\xff\xff" + b"\0" * 64, "truncated", "ends in the middle"),
+        (b"CBM1\x08\0\0\0" + b"\xff" * 64, "malformed", r"CatBoost.*save_model\('model.cbm'"),
+        (gzip.compress((FILES / "xgboost-3.4.1-raw.ubj").read_bytes()), "unsupported", "Unpack it"),
+    ],
+)
+def test_a_strange_file_is_refused(content: bytes, code: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "model.ubj"
+    file.write_bytes(content)
+    with pytest.raises(Refused, match=words) as refusal:
+        inspect(file)
+    assert refusal.value.code == code
+
+
+def ubjson(key: str, value: bytes) -> bytes:
+    return b"L" + struct.pack(">q", len(key)) + key.encode() + value
+
+
+@pytest.mark.parametrize("name", ["xgboost-3.4.1-raw.ubj", "xgboost-1.6.2-raw.json"])
+@pytest.mark.parametrize("size", [9 << 20, 50 << 20])
+def test_a_large_model_says_as_much(name: str, size: int, tmp_path: Path) -> None:
+    """Of trees without end only what stands before and behind them is read."""
+    content, file = (FILES / name).read_bytes(), tmp_path / "model"
+    if name.endswith("json"):
+        trees = b'"left_children":['
+        content = content.replace(trees, trees + b"-1," * (size // 3), 1)
+    else:
+        trees = ubjson("gradient_booster", b"{")
+        more = ubjson("more", b"[" + b"i\1" * (size // 2) + b"]")
+        content = content.replace(trees, trees + more, 1)
+    file.write_bytes(content)
+    started = time.perf_counter()
+    large, small = inspect(file), inspect(FILES / name)
+    assert time.perf_counter() - started < 2
+    same = dataclasses.replace(small, size=large.size, sha256=large.sha256)
+    assert large == same
+
+
+def test_a_large_lightgbm_model_says_as_much(tmp_path: Path) -> None:
+    content, file = (FILES / "lightgbm-3.3.5-raw.txt").read_bytes(), tmp_path / "model"
+    file.write_bytes(content.replace(b"Tree=0\n", b"Tree=0\n" * (50 << 17), 1))
+    facts = inspect(file)
+    assert (facts.feature_names, facts.binary) == (REWRITTEN, (0, 1))
+
+
+def test_a_catboost_model_that_is_too_large_is_refused_as_such(tmp_path: Path) -> None:
+    content, file = (FILES / "catboost-1.2.2-raw.cbm").read_bytes(), tmp_path / "model"
+    file.write_bytes(content + bytes(50 << 20))
+    with pytest.raises(Refused, match="CatBoost model in it is too large") as refusal:
+        inspect(file)
+    assert refusal.value.code == "too_big"
+
+
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
         ("xgboost-3.0.5-ranker", "unsupported", r"an XGBRanker.*XGBClassifier"),
-        ("lightgbm-4.6.0-booster", "unsupported", r"a raw LightGBM Booster.*LGBMClassifier"),
         ("catboost-1.2.10-unfitted", "unfitted", "CatBoostClassifier in the file has not"),
     ],
 )

@@ -41,7 +41,14 @@ def expected(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Fa
 def neutral(facts: Facts) -> Facts:
     """Return the facts without what the way of writing decides."""
     return replace(
-        facts, container="", compression=None, protocol=0, size=0, sha256="", distributions=()
+        facts,
+        container="",
+        suffix="",
+        compression=None,
+        protocol=0,
+        size=0,
+        sha256="",
+        distributions=(),
     )
 
 

@@ -58,7 +58,7 @@ def load(library: str, content: bytes, task: str) -> Any:
     if library == "lightgbm":
         import lightgbm  # noqa: PLC0415
 
-        return lightgbm.Booster(params={"num_threads": 1}, model_str=content.decode("utf-8"))
+        return lightgbm.Booster(model_str=content.decode("utf-8"))
     import catboost  # noqa: PLC0415
 
     kind = catboost.CatBoostClassifier if task == "classification" else catboost.CatBoost

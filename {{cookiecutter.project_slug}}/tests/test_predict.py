@@ -24,17 +24,17 @@ def test_one_row_gets_one_answer(
     assert ("probabilities" in answer) == model.manifest.probabilities
 
 
-def test_probabilities_are_of_the_classes_and_sum_to_one(
+def test_each_class_has_a_probability(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    if not model.manifest.probabilities:
-        pytest.skip("the model has no probabilities")
+    classes = model.manifest.classes
+    if not model.manifest.probabilities or classes is None:
+        pytest.skip("the model has no probabilities, or those of several targets")
     answer = client.post("/predict", json=rows[0]).json
     assert answer is not None
-    classes = model.manifest.classes
-    assert classes is not None
     assert len(answer["probabilities"]) == len(classes)
-    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    # Of one class against the rest they need not sum to one.
+    assert all(0 <= share <= 1 for share in answer["probabilities"].values())
 
 
 def test_a_batch_answers_each_row_as_if_it_were_alone(

@@ -29,7 +29,7 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
         rb"binf|bs64",
         "unsupported",
         "The file is an XGBoost booster in the old binary format, which XGBoost 3.1 gave up.",
-        "Load it with the XGBoost that saved it, and give what booster.save_model('model.ubj') saves.",
+        "Load it with the XGBoost that saved it, and save it with booster.save_model('model.ubj').",
     ),
     (
         rb"tree\r\nversion=",

@@ -35,7 +35,7 @@ def read(model: str | Blob) -> BoosterFacts | None:
     return BoosterFacts(
         feature_names=None if all(INVENTED.fullmatch(n) or not n for n in names) else names,
         n_features=int(last) + 1 if NUMBER.fullmatch(last) else None,
-        # "binary sigmoid:1": the parameters do not matter; of a function of the user's own, nothing.
+        # "binary sigmoid:1", and nothing where the user brought a function.
         objective=header.get("objective", "").partition(" ")[0] or None,
         n_classes=int(per_row) if NUMBER.fullmatch(per_row) else 1,
     )

@@ -79,13 +79,16 @@ def _notices(
 ) -> Iterator[str]:
     of = f"A raw {library} model of {facts.objective}"
     if several and facts.classes is None:
-        yield f"{of} does not say its classes: they are 0 to {len(classes) - 1}, as in training."
+        yield (
+            f"{of} answers with the likeliest class and the probabilities. It does not say its "
+            f"classes: they are 0 to {len(classes) - 1}, as in training."
+        )
     elif two:
         number = "the log-odds" if library == "CatBoost" else "the probability"
         yield (
-            f"{of} answers with its own number, {number} of class {classes[1]}. For classes, give "
-            f"`labels` of {classes[0]} and {classes[1]}, or `threshold` and `positive`, in the "
-            "output of a features file."
+            f"{of} answers with its own number, {number} of class {classes[1]}, unless the output "
+            f"of a features file has `labels` of {classes[0]} and {classes[1]}, or `threshold` and "
+            "`positive`: then with the class."
         )
     elif facts.objective in ONE_OF_SEVERAL:
         yield f"{of} answers with its own number, the index of the class, without probabilities."

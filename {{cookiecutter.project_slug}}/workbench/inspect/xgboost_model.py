@@ -44,16 +44,18 @@ def version_of(model: bytes | Blob) -> str | None:
 
 
 def is_whole(model: bytes | Blob) -> bool:
-    """Say whether nothing is missing at the end of a model: closing brackets, to begin with."""
-    tail = model.tail if isinstance(model, Blob) else model[-200:]
-    if not tail.rstrip().endswith(b"}"):
+    """Say whether nothing is missing at the end of a model, where its version stands."""
+    if version_of(model) is not None:
+        return True
+    if isinstance(model, Blob) or not model.rstrip().endswith(b"}"):
         return False
     try:
-        return isinstance(model, Blob) or _parse(model) is not None
+        _parse(model)
     except EndsEarly:
         return False
     except UNREADABLE:
-        return True
+        pass  # damaged, but not cut off
+    return True
 
 
 @lru_cache(maxsize=32)  # each question about a model asks again
