@@ -10,6 +10,7 @@ from typing import Any
 
 from . import catboost_model, lightgbm_model, xgboost_model
 from .errors import Refused, truncated
+from .facts import BoosterFacts
 from .values import Blob, Dict, Global, Instance
 
 # The largest model that is kept as a whole; of a longer one how it begins and ends.
@@ -43,7 +44,7 @@ def read_native(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance,
 
 def _xgboost(content: bytes | Blob) -> tuple[Instance, str]:
     facts = xgboost_model.read(content)
-    if facts is None or facts.objective is None:
+    if facts is None or facts.objective is None or not _consistent(facts):
         raise damaged("xgboost")
     head = content.head if isinstance(content, Blob) else content[:2]
     model = Instance(Global("xgboost.core", "Booster"), (), Dict(("handle", content)))
@@ -59,9 +60,13 @@ def _lightgbm(content: bytes | Blob) -> Instance:
     if not lightgbm_model.is_whole(text):
         raise truncated()
     facts = lightgbm_model.read(text)
-    if facts is None or facts.n_features is None:
+    if facts is None or facts.n_features is None or not _consistent(facts):
         raise damaged("lightgbm")
     return Instance(Global("lightgbm.basic", "Booster"), (), Dict(("_handle", text)))
+
+
+def _consistent(facts: BoosterFacts) -> bool:
+    return facts.feature_names is None or len(facts.feature_names) == facts.n_features
 
 
 def _catboost(content: bytes | Blob) -> Instance:
