@@ -21,11 +21,16 @@ import types
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
-from conftest import TEMPLATE
+from conftest import TEMPLATE, bake
 from sklearn.linear_model import LogisticRegression
 
+from service.boosters import RawBooster
+from service.contract import parse_output
+from service.model import Manifest
 from workbench.inspect import (
     Facts,
     Refused,
@@ -392,6 +397,65 @@ def test_damaged_models_are_refused_or_say_less(name: str, kept: float, tmp_path
             file.write_bytes(data)
             with contextlib.suppress(Refused):
                 assert isinstance(inspect(file), Facts)
+
+
+# classes of a booster, what it gives for two rows, what is predicted, the probabilities
+ANSWERED = [
+    (None, [0.25, 0.75], [0.25, 0.75], None),
+    (["no", "yes"], [0.25, 0.5], ["no", "yes"], [[0.75, 0.25], [0.5, 0.5]]),
+    ([0, 1], [[0.75, 0.25], [0.25, 0.75]], [0, 1], [[0.75, 0.25], [0.25, 0.75]]),
+    ([5, 6, 7], [[0.5, 0.25, 0.25], [0, 0, 1]], [5, 7], [[0.5, 0.25, 0.25], [0, 0, 1]]),
+]
+
+
+@pytest.mark.parametrize(("classes", "native", "predicted", "shares"), ANSWERED)
+def test_a_raw_booster_answers_its_number_or_classes(
+    classes: list[Any] | None, native: Any, predicted: list[Any], shares: Any
+) -> None:
+    def predict(rows: Any) -> Any:
+        return np.array(native)
+
+    booster = RawBooster(predict, predict, classes)
+    assert booster.predict(None).tolist() == predicted
+    if shares is not None:
+        assert booster.predict_proba(None).tolist() == shares
+
+
+def test_a_raw_booster_is_adopted_with_what_it_may_be_asked_for(tmp_path: Path) -> None:
+    contract = {
+        "features": [{"name": name} for name in NAMES],
+        "output": {"labels": {"0": "rejected", "1": "approved"}},
+    }
+    (tmp_path / "features.json").write_text(json.dumps(contract))
+    model = FILES / "xgboost-3.4.1-raw.ubj"
+    result = bake(tmp_path, model_path=model, features="features.json", project_slug="raw")
+    assert result.status == 0, result.errors
+    assert f"Adopted XGBoost Booster from {model}:\nclassification into 0, 1, 3" in result.output
+    manifest = json.loads((result.project / "model" / "manifest.json").read_text())
+    assert (manifest["model"]["file"], manifest["model"]["loader"]) == ("model.ubj", "xgboost")
+    assert (result.project / "model" / "model.ubj").read_bytes() == model.read_bytes()
+    kept = {key: manifest[key] for key in ("task", "classes", "probabilities", "binary")}
+    assert kept == {
+        "task": "regression",
+        "classes": None,
+        "probabilities": False,
+        "binary": [0, 1],
+    }
+    asked = Manifest.read(result.project / "model" / "manifest.json").as_asked(
+        parse_output(contract["output"])
+    )
+    public = asked.public()
+    assert (public["task"], public["classes"]) == ("classification", [0, 1])
+    assert public["probabilities"] is True
+
+
+def test_labels_of_other_classes_are_refused(tmp_path: Path) -> None:
+    contract = {"features": [{"name": name} for name in NAMES], "output": {"labels": {"Y": "yes"}}}
+    (tmp_path / "features.json").write_text(json.dumps(contract))
+    model = FILES / "lightgbm-4.6.0-booster.joblib"
+    result = bake(tmp_path, model_path=model, features="features.json")
+    assert result.status != 0
+    assert '"labels" names Y; the classes are 0, 1' in result.message
 
 
 # libraries of the file, its distributions, its format, then what they get

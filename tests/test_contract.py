@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import jsonschema
@@ -164,6 +165,30 @@ def test_an_output_that_is_not_the_models_is_refused(output: dict[str, Any], mes
     with pytest.raises(ContractError) as caught:
         check_output(parse_output(output), "classification", [0, 1], 1)
     assert message in str(caught.value)
+
+
+# (output, whether classes are asked for, message or nothing); the model is a raw booster that
+# answers a number, which decides between 0 and 1
+OUTPUTS_OF_A_NUMBER = [
+    ({}, False, ""),
+    ({"transform": "exp", "positive": 1}, False, ""),
+    ({"labels": {"0": "no", "1": "yes"}}, True, ""),
+    ({"threshold": 0.3, "positive": 0}, True, ""),
+    ({"threshold": 0.3, "positive": "1"}, True, '"positive" is "1"; the classes are 0, 1'),
+    ({"labels": {"2": "two"}}, True, '"labels" names 2; the classes are 0, 1'),
+    ({"labels": {"1": "yes"}, "transform": "exp"}, True, "the task is classification"),
+]
+
+
+@pytest.mark.parametrize(("output", "asks", "message"), OUTPUTS_OF_A_NUMBER)
+def test_a_number_may_be_asked_for_classes(
+    output: dict[str, Any], asks: bool, message: str
+) -> None:
+    parsed = parse_output(output)
+    assert parsed.asks_for_classes is asks
+    refused = pytest.raises(ContractError, match=message) if message else nullcontext()
+    with refused:
+        check_output(parsed, "regression", None, 1, binary=[0, 1])
 
 
 def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:

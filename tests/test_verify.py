@@ -334,6 +334,92 @@ def test_boosted_models_answer_as_they_do_in_their_own_library(
     assert [list(p["probabilities"].values()) for p in answer["predictions"]] == probabilities
 
 
+RAW_BOOSTERS = [
+    ("xgboost-3.4.1-raw.ubj", "raw"),
+    ("lightgbm-4.6.0-raw-three.txt", "raw-three"),
+    ("catboost-1.2.2-raw.cbm", "raw"),
+]
+
+
+def rows_of_boosters(folder: Path) -> list[dict[str, Any]]:
+    """Write a sample of the rows that the script which made the files predicts; return them."""
+    columns = ["Income", "Credit history", "limit(%)"]
+    rows = pd.DataFrame(np.random.RandomState(0).normal(size=(80, 3)), columns=columns)
+    rows.to_csv(folder / "sample.csv", index=False)
+    return rows.to_dict("records")
+
+
+@pytest.mark.parametrize(("name", "case"), RAW_BOOSTERS)
+def test_native_files_answer_as_their_own_library(name: str, case: str, tmp_path: Path) -> None:
+    """They are loaded before gunicorn forks, and predict in its worker."""
+    made = Path(__file__).parent / "data" / "boosters"
+    rows = rows_of_boosters(tmp_path)
+    result = bake(
+        tmp_path,
+        model_path=made / name,
+        sample_data="sample.csv",
+        project_slug="boosted",
+        verify="true",
+    )
+    assert result.status == 0, result.errors
+    assert "passed" in result.output, result.output
+    command = [".venv/bin/python", made / "make.py", name.partition("-")[0], case, made / name]
+    native, *rest = json.loads(subprocess.check_output(command, cwd=result.project))
+    shares = rest[0] if rest else native if case == "raw-three" else None
+    predictions = np.argmax(native, axis=1).tolist() if case == "raw-three" else native
+    with served(result.project, OMP_NUM_THREADS="2") as (_, port):
+        status, answer = ask(port, "/predict", {"rows": rows})
+        alone = ask(port, "/predict", {**rows[0], "Income": None})
+    assert status == 200, answer
+    assert [p["prediction"] for p in answer["predictions"]] == predictions
+    if shares is not None:
+        given = [list(p["probabilities"].values()) for p in answer["predictions"]]
+        assert given == shares
+    assert alone[0] == 200, "a missing value is one that a booster takes"
+
+
+def test_a_raw_booster_answers_classes_once_the_contract_asks_for_them(tmp_path: Path) -> None:
+    made = Path(__file__).parent / "data" / "boosters"
+    rows = rows_of_boosters(tmp_path)
+    model = made / "xgboost-3.0.5-raw.joblib"
+    result = bake(
+        tmp_path,
+        model_path=model,
+        sample_data="sample.csv",
+        project_slug="boosted",
+        verify="true",
+    )
+    assert result.status == 0, result.errors
+    project = result.project
+    with served(project) as (_, port):
+        numbers = ask(port, "/predict", {"rows": rows})[1]["predictions"]
+    assert {tuple(number) for number in numbers} == {("prediction",)}
+    features = project / "model" / "features.json"
+    contract = json.loads(features.read_text())
+    labels = {"0": "rejected", "1": "approved"}
+    contract["output"] |= {"labels": labels, "threshold": 0.7, "positive": 1}
+    features.write_text(json.dumps(contract))
+    (project / "model" / "golden.json").unlink()
+    make(project, "verify")
+    with served(project) as (_, port):
+        answers = ask(port, "/predict", {"rows": rows})[1]["predictions"]
+        about = ask(port, "/metadata")[1]
+    assert (about["task"], about["classes"]) == ("classification", [0, 1])
+    for number, answer in zip(numbers, answers, strict=True):
+        share = number["prediction"]
+        assert answer["prediction"] == int(share >= 0.7)
+        assert answer["label"] == labels[str(answer["prediction"])]
+        assert answer["probabilities"]["1"] == share
+    assert {answer["prediction"] for answer in answers} == {0, 1}
+    said = make(project, "adopt", f"MODEL={made / 'xgboost-3.4.1-raw.ubj'}")
+    assert "Adopted XGBoost Booster" in said
+    assert "classification into 0, 1" in said
+    assert "the task was" not in said
+    make(project, "verify")
+    golden = json.loads((project / "model" / "golden.json").read_text())
+    assert golden["predictions"][0]["label"] in labels.values()
+
+
 def test_a_python_that_is_not_here_leaves_the_project_unverified(tmp_path: Path) -> None:
     result = bake(tmp_path, verify="true", python_version="3.14")
     if "NOT VERIFIED YET" not in result.output:

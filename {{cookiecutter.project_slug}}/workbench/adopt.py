@@ -20,6 +20,7 @@ from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
 from workbench.environment import find_python
 from workbench.inspect import Bundle, Facts, Refused, bundle_of, model_facts
+from workbench.inspect.boosters import LIBRARIES
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, imported_as, pins, pythons
 from workbench.sample import Sample, read_sample
@@ -45,9 +46,11 @@ class Adoption:
 
     def summary(self) -> str:
         """Name what was adopted, in two lines."""
-        known = f"{self.facts.task}"
-        if self.facts.classes:
-            known += f" into {listing([json_text(c) for c in self.facts.classes])}"
+        known, classes = f"{self.facts.task}", self.facts.classes
+        if self.facts.binary is not None and self.contract.output.asks_for_classes:
+            known, classes = "classification", self.facts.binary
+        if classes:
+            known += f" into {listing([json_text(c) for c in classes])}"
         libraries = ", ".join([*_written_by(self.facts), f"Python {self.pins.python}"])
         return (
             f"Adopted {describe(self.facts)} from {self.source}:\n"
@@ -57,7 +60,9 @@ class Adoption:
 
 def describe(facts: Facts) -> str:
     """Name the estimator as people do: Pipeline (ColumnTransformer, LogisticRegression)."""
-    root = facts.class_name.rsplit(".", 1)[-1]
+    module, _, root = facts.class_name.rpartition(".")
+    if root == "Booster":
+        root = f"{LIBRARIES[module.split('.')[0]]} Booster"
     steps = [step.class_name.rsplit(".", 1)[-1] for step in facts.steps]
     return f"{root} ({', '.join(steps)})" if steps else root
 
