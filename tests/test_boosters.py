@@ -264,6 +264,16 @@ def test_a_strange_file_is_refused(content: bytes, code: str, words: str, tmp_pa
     assert refusal.value.code == code
 
 
+def test_a_booster_with_trees_after_the_best_says_that_it_uses_them(tmp_path: Path) -> None:
+    """XGBoost 1.6 writes the best iteration into every model: here the second of two."""
+    content = (FILES / "xgboost-1.6.2-raw.json").read_bytes()
+    best = b'"best_iteration":"1"'
+    assert content.count(best) == 1
+    file = tmp_path / "model.json"
+    file.write_bytes(content.replace(best, b'"best_iteration":"0"'))
+    assert "stopped early" in inspect(file).notices[-1]
+
+
 def ubjson(key: str, value: bytes) -> bytes:
     return b"L" + struct.pack(">q", len(key)) + key.encode() + value
 

@@ -26,6 +26,7 @@ class BoosterFacts:
     n_outputs: int = 1
     objective: str | None = None  # as the library calls it
     n_classes: int = 1  # numbers that the model has for each row, where it says so
+    stopped_early: bool = False  # it has more trees than its scikit-learn class would ask
 
 
 @dataclass(frozen=True)

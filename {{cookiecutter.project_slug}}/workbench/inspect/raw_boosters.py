@@ -94,3 +94,9 @@ def _notices(
         yield f"{of} answers with its own number, the index of the class, without probabilities."
     elif facts.objective in LOGARITHMS:
         yield f"{of} answers with its own number, a logarithm; `transform` of the output undoes it."
+    if facts.stopped_early:
+        yield (
+            "Its training stopped early. A raw Booster answers with all of its trees, XGBClassifier "
+            "and its like with those up to the best round: for that, save the best part alone, "
+            "booster[:booster.best_iteration + 1]."
+        )

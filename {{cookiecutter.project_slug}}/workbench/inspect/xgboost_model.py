@@ -71,7 +71,18 @@ def read(model: bytes | Blob) -> BoosterFacts | None:
         n_outputs=_count(parameters, "num_target") or 1,
         objective=name if isinstance(name, str) else None,
         n_classes=_count(parameters, "num_class") or 1,
+        stopped_early=_stopped_early(learner, _count(parameters, "num_class") or 1),
     )
+
+
+def _stopped_early(learner: object, trees_a_round: int) -> bool:
+    model = _member(_member(learner, "gradient_booster"), "model")
+    parameters = _member(model, "gbtree_model_param")
+    best = _count(_member(learner, "attributes"), "best_iteration", none=-1)
+    in_parallel = _count(parameters, "num_parallel_tree") or 1
+    trees = _count(parameters, "num_trees") or 0
+    # Before 2.0 every training left this attribute behind, as the last of its rounds.
+    return best is not None and (best + 1) * trees_a_round * in_parallel < trees
 
 
 class TooLong(ValueError):
@@ -121,12 +132,12 @@ def _member(value: object, key: str) -> object:
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _count(parameters: object, key: str) -> int | None:
+def _count(parameters: object, key: str, none: int = 0) -> int | None:
     """Return a number, which XGBoost writes as text; it writes 0 where it does not know."""
     text = _member(parameters, key)
     if not isinstance(text, str) or not re.fullmatch(r"\d{1,9}", text):
         return None
-    return int(text) or None
+    return int(text) if int(text) != none else None
 
 
 class _Reader:
