@@ -96,7 +96,7 @@ def _notices(
         yield f"{of} answers with its own number, a logarithm; `transform` of the output undoes it."
     if facts.stopped_early:
         yield (
-            "Its training stopped early. A raw Booster answers with all of its trees, XGBClassifier "
-            "and its like with those up to the best round: for that, save the best part alone, "
+            "Its training stopped early. A raw Booster answers with all of its trees, "
+            "XGBClassifier with those up to the best round: for that, save the best part alone, "
             "booster[:booster.best_iteration + 1]."
         )
