@@ -37,7 +37,11 @@ def other_python(manifest: dict[str, Any]) -> None:
 
 
 def other_file(manifest: dict[str, Any]) -> None:
-    manifest["model"]["file"] = "model.other"
+    model = manifest["model"]["file"]
+    # Of a bundle, transformers lie in the same file.
+    for entry in (manifest["model"], *manifest["transformers"]):
+        if entry["file"] == model:
+            entry["file"] = "model.other"
 
 
 def no_version(manifest: dict[str, Any]) -> None:
