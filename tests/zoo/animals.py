@@ -17,7 +17,7 @@ import lzma
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +415,68 @@ def boosters() -> Iterator[tuple[str, Make]]:
         )
 
 
+OBJECTIVES: Mapping[str, tuple[str, str, str]] = {
+    # of numbers, of two classes, of three
+    "xgboost": ("reg:squarederror", "binary:logistic", "multi:softprob"),
+    "lightgbm": ("regression", "binary", "multiclass"),
+    "catboost": ("RMSE", "Logloss", "MultiClass"),
+}
+OWN_FILES: Mapping[str, Sequence[str]] = {
+    "xgboost": ("model.ubj", "model.json"),
+    "lightgbm": ("model.txt",),
+    "catboost": ("model.cbm",),
+}
+
+
+def raw_boosters() -> Iterator[tuple[str, Make]]:
+    for module, objectives in OBJECTIVES.items():
+        try:
+            library = importlib.import_module(module)
+        except ImportError:
+            continue
+        for objective, target in zip(objectives, (AMOUNT, YES, GRADE), strict=True):
+            for file in ("model.pkl", *OWN_FILES[module]):
+                yield f"{module} {objective} {file}", raw(library, objective, target, file)
+
+
+def raw(library: Any, objective: str, target: Any, file: str) -> Make:
+    """Return the maker of a booster without its scikit-learn class, in that file."""
+
+    def make(folder: Path) -> Case:
+        data = WITH_GAPS.rename(columns=lambda name: name.replace("(%)", "").replace("+", ""))
+        settings: dict[str, Any] = {"objective": objective, "verbosity": 0}
+        if target is GRADE and hasattr(library, "train"):
+            settings["num_class"] = 3
+        given: Callable[[pd.DataFrame], Any] = lambda frame: frame  # noqa: E731
+        if library.__name__ == "xgboost":
+            given = library.DMatrix
+            model = library.train(settings, library.DMatrix(data, target), 10)
+        elif library.__name__ == "lightgbm":
+            model = library.train({**settings, "verbosity": -1}, library.Dataset(data, target), 10)
+        else:
+            options = {"iterations": 10, "verbose": False, "allow_writing_files": False}
+            options["loss_function"] = objective
+            if file == "model.cbm" and target is not AMOUNT:  # as it answers for classes
+                model = library.CatBoostClassifier(**options)
+            else:
+                model = library.CatBoost(options)
+            model.fit(data, target)
+        proba = None
+        predict = lambda frame: model.predict(given(frame))  # noqa: E731
+        if hasattr(model, "predict_proba"):
+            proba = model.predict_proba
+        elif target is GRADE:
+            shares: dict[str, str] = {}
+            if library.__name__ == "catboost":
+                shares["prediction_type"] = "Probability"
+            proba = lambda frame: model.predict(given(frame), **shares)  # noqa: E731
+            predict = lambda frame: proba(frame).argmax(axis=1)  # noqa: E731
+        save = model if file == "model.pkl" else lambda path: model.save_model(str(path))
+        return served(folder, {file: save}, data, predict, proba, model_path=file)
+
+    return make
+
+
 def files_beside() -> Iterator[tuple[str, Make]]:
     yield "scaler beside", scaler_beside
     yield "encoders beside", encoders_beside
@@ -538,7 +600,7 @@ def refusals() -> Iterator[tuple[str, Make]]:
     yield "command", refused("not safe", {"model.pkl": b"cos\nsystem\n(Vtrue\ntR."})
 
 
-GROUPS = (ways, pipelines, estimators, boosters, files_beside, refusals)
+GROUPS = (ways, pipelines, estimators, boosters, raw_boosters, files_beside, refusals)
 
 
 def main(folder: Path) -> None:
