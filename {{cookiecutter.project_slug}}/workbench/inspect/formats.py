@@ -26,7 +26,7 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
         "Download the file itself (on GitHub, the raw file).",
     ),
     (
-        rb"binf|bs64",
+        rb"binf.{6}\0\0",  # the mean of the target, then the number of features
         "unsupported",
         "The file is an XGBoost booster in the old binary format, which XGBoost 3.1 gave up.",
         "Load it with the XGBoost that saved it, and save it with booster.save_model('model.ubj').",

@@ -65,13 +65,15 @@ def read(model: bytes | Blob) -> BoosterFacts | None:
     names, objective = _member(learner, "feature_names"), _member(learner, "objective")
     texts = tuple(n for n in names if isinstance(n, str)) if isinstance(names, list) else ()
     name = _member(objective, "name")
+    n_outputs = _count(parameters, "num_target") or 1
+    n_classes = _count(parameters, "num_class") or 1
     return BoosterFacts(
         feature_names=texts or None,
         n_features=_count(parameters, "num_feature"),
-        n_outputs=_count(parameters, "num_target") or 1,
+        n_outputs=n_outputs,
         objective=name if isinstance(name, str) else None,
-        n_classes=_count(parameters, "num_class") or 1,
-        stopped_early=_stopped_early(learner, _count(parameters, "num_class") or 1),
+        n_classes=n_classes,
+        stopped_early=_stopped_early(learner, max(n_outputs, n_classes)),
     )
 
 
