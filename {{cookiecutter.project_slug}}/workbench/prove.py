@@ -18,6 +18,7 @@ from typing import Any
 from service.contract import Contract, Feature, Row, Scalar
 from service.golden import RELATIVE, Golden, differences, disagreements
 from service.model import Model, ModelError, load_model
+from workbench import limits
 from workbench import project as files
 from workbench.sample import whole
 
@@ -246,7 +247,14 @@ def _takes(model: Model, rows: Sequence[Row], feature: Feature, value: Any) -> s
 def _failure(model: Model, rows: Sequence[Row]) -> str | None:
     try:
         answers = model.predict(rows)
+    except MemoryError:  # no value of the row's
+        raise
     except Exception as error:  # whatever a model raises means that it does not take the row
+        if limits.NO_NETWORK in str(error):
+            raise Disproved(
+                f"The model uses the network to predict: {error}. Save what it asks for with the "
+                "model; a prediction must not wait for another service."
+            ) from None
         return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
     if any(answer["prediction"] is None for answer in answers):
         return "the prediction is not a number"
@@ -287,6 +295,10 @@ def _main() -> Iterator[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what an unseen category makes scikit-learn say
             print(prove(Path()))
+        if (peak := limits.peak_memory()) is not None:
+            print(limits.in_a_dyno(peak))
+    except MemoryError:
+        yield limits.out_of_memory()
     except (Disproved, ModelError) as error:
         yield str(error)
     except Exception as error:
