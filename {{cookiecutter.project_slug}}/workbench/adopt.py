@@ -14,7 +14,7 @@ from typing import Any
 
 from service.contract import Contract, json_text
 from workbench import code as own_code
-from workbench import features, lock, transformers
+from workbench import expected, features, lock, transformers
 from workbench import project as files
 from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
@@ -42,6 +42,7 @@ class Adoption:
     pins: Pins
     code: Code | None
     transformers: Mapping[Path, str]  # names in the project, below model/, by source
+    expected: Mapping[str, Any] | None
     notices: tuple[str, ...]
 
     def summary(self) -> str:
@@ -68,13 +69,18 @@ def describe(facts: Facts) -> str:
 
 
 def decide(
-    answers: Answers, previous: Mapping[str, Any] | None = None, *, reshape: bool = False
+    answers: Answers,
+    previous: Mapping[str, Any] | None = None,
+    *,
+    reshape: bool = False,
+    promised: Mapping[str, Any] | None = None,
 ) -> Adoption:
     """Decide everything about an adoption. Raises WorkbenchError with all problems.
 
     `previous` is the manifest of the model that is replaced, if there is one: what the workbench
     itself wrote into features.json then is no declaration of the user's. `reshape` lets the model
-    have other features than features.json, of which those are kept that it still has.
+    have other features than features.json, of which those are kept that it still has. `promised`
+    are the answers that the user expected of the model that is replaced.
     """
     read = transformers.Files()
     model, bundle = _model(answers, read)
@@ -121,6 +127,11 @@ def decide(
     try:
         contract = features.contract_of(facts, answer, sample, prepares, notices, before)
         examples = features.examples(contract, sample, previous)
+        if sample is not None:
+            answered = expected.given(contract, sample)
+        else:
+            same = previous is not None and previous["model"]["sha256"] == facts.sha256
+            answered = expected.kept(contract, promised if same else None)
     except WorkbenchError as error:
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
@@ -145,7 +156,7 @@ def decide(
         "examples": examples,
     }
     return Adoption(
-        answers.model.path, facts, contract, manifest, pinned, code, names, tuple(notices)
+        answers.model.path, facts, contract, manifest, pinned, code, names, answered, tuple(notices)
     )
 
 
@@ -219,7 +230,7 @@ def write(adoption: Adoption, project: Path) -> None:
         if old != target:
             old.unlink()
     _write_transformers(adoption, project)
-    for gone in (files.GOLDEN, files.CODE):
+    for gone in (files.GOLDEN, files.EXPECTED, files.CODE):
         (project / gone).unlink(missing_ok=True)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
@@ -240,6 +251,8 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     requirements = project / lock.SOURCE
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
+    if adoption.expected is not None:
+        texts[files.EXPECTED] = files.dumps(adoption.expected)
     return {
         **texts,
         files.FEATURES: files.dumps(adoption.contract.to_json()),

@@ -20,7 +20,7 @@ from service.contract import (
 )
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import HEROKU_PYTHONS
-from workbench.sample import NUMBER, read_header, read_text
+from workbench.sample import NUMBER, read_columns, read_header, read_text
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
@@ -268,7 +268,7 @@ def _check_sample(answers: Answers) -> Iterator[str]:
         yield f"sample_data: there is no file {answers.sample}; give the path of a CSV file."
         return
     try:
-        read_header(answers.sample)
+        read_columns(answers.sample)
     except WorkbenchError as error:
         yield from (f"sample_data: {problem}" for problem in error.problems)
 

@@ -23,7 +23,16 @@ from service.contract import (
 from workbench.answers import FeaturesAnswer
 from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
-from workbench.sample import BOOLEANS, EXAMPLES, MISSING, NUMBER, ColumnFacts, Sample, whole
+from workbench.sample import (
+    BOOLEANS,
+    EXAMPLES,
+    EXPECTED,
+    MISSING,
+    NUMBER,
+    ColumnFacts,
+    Sample,
+    whole,
+)
 
 _NOTHING = object()
 # The fields that the sample and the model can tell; the last one of categories only.
@@ -97,6 +106,8 @@ def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
     names = facts.feature_names
     if names is None and sample is not None:
         names = tuple(sample.columns)
+        if len(names) != facts.n_features:
+            names = tuple(name for name in names if name != EXPECTED)
         if facts.n_features is None:
             raise WorkbenchError(
                 "The model file does not say how many features there are; answer features= with "
@@ -297,11 +308,7 @@ def examples(
 ) -> list[Row]:
     """Return rows that the contract takes: of the sample, of the model before, or made up."""
     if sample is not None:
-        by_name = {feature.name: feature for feature in contract.features}
-        cells = [
-            {name: from_cell(by_name[name], row.get(name, "")) for name in by_name}
-            for row in sample.examples
-        ]
+        cells = rows_of(contract, sample)
         parsed = [contract.parse_rows([row]) for row in cells]
         rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
         if not rows:
@@ -314,6 +321,16 @@ def examples(
     kept = previous["examples"] if previous else []
     kept = [row for row in kept if not contract.parse_rows([row])[1]]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
+
+
+def rows_of(contract: Contract, sample: Sample) -> list[Row]:
+    """Return the rows of the sample as requests would have them."""
+    if sample.typed:
+        return [{f.name: row.get(f.name) for f in contract.features} for row in sample.examples]
+    return [
+        {f.name: from_cell(f, row.get(f.name, "")) for f in contract.features}
+        for row in sample.examples
+    ]
 
 
 def from_cell(feature: Feature, cell: str) -> Any:

@@ -20,6 +20,8 @@ from service.golden import RELATIVE, Golden, differences, disagreements
 from service.model import Model, ModelError, load_model
 from workbench import limits
 from workbench import project as files
+from workbench.expected import disagreements as unexpected
+from workbench.expected import read_expected
 from workbench.sample import whole
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
@@ -45,13 +47,17 @@ def prove(project: Path) -> str:
     manifest = dict(model.manifest.document)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
-        done = [f"The model reproduces its {len(golden.rows)} recorded predictions."]
+        done = [
+            f"The model reproduces its {len(golden.rows)} recorded predictions.",
+            *as_expected(model, read_expected(project)),
+        ]
     else:
         model = _with_its_input(model)
         manifest["input"] = model.manifest.input
         before, derived = model.contract, manifest["derived"]
         check_encoders(model)
         model = model.with_contract(complete(model, derived))
+        promised = as_expected(model, read_expected(project))
         golden = record(model)
         documents = {feature.name: feature.to_json() for feature in model.contract.features}
         manifest["derived"] = {
@@ -61,6 +67,7 @@ def prove(project: Path) -> str:
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
         done = [
             f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
+            *promised,
             *_lost(before, model.contract),
         ]
     document = dataclasses.asdict(golden)
@@ -77,6 +84,30 @@ def _lost(before: Contract, after: Contract) -> Iterator[str]:
     for was, now in zip(before.features, after.features, strict=True):
         if was.nullable and not now.nullable:
             yield f"Note: {now.name} may not be null, for the model fails on it."
+
+
+def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
+    """Hold the model against the answers that the user expects. Raises Disproved."""
+    if document is None:
+        return []
+    rows, problems = model.contract.parse_rows(document["rows"])
+    if problems:
+        raise Disproved(
+            f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
+            f"{problems[0].feature} {problems[0].message}."
+        )
+    if (error := _failure(model, rows)) is not None:
+        raise Disproved(f"The model fails on the rows of {files.EXPECTED}: {error}.")
+    exact = model.manifest.task != "regression"
+    found = list(unexpected(document, model.predict(rows), exact=exact))
+    if found:
+        raise Disproved(
+            f"The model does not give the answers that you expected: {len(found)} of {len(rows)} "
+            f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
+            "file, the features or their order, or the output (threshold, transform) are not those "
+            "of the notebook."
+        )
+    return [f"The model gives the {len(rows)} answers that you expected."]
 
 
 def _reproduce(model: Model, golden: Golden) -> Golden:
