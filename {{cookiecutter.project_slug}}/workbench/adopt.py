@@ -14,7 +14,7 @@ from typing import Any
 
 from service.contract import Contract, json_text
 from workbench import code as own_code
-from workbench import expected, features, lock, transformers
+from workbench import expected, features, hints, lock, transformers
 from workbench import project as files
 from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
@@ -116,6 +116,7 @@ def decide(
             or (code is not None and (prepares or "pandas" in code.imports))
         )
         pinned = _pins(facts, _choose_python(facts, answers, previous), needs_pandas)
+        notices += hints.notices(answers.model.path.absolute(), facts, pinned)
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
     names = transformers.files_of(beside.fitted, answers.model.path)
