@@ -14,7 +14,7 @@ from typing import Any
 
 from service.contract import Contract, json_text
 from workbench import code as own_code
-from workbench import expected, features, hints, lock, transformers
+from workbench import expected, features, hints, lock, proposals, transformers
 from workbench import project as files
 from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
@@ -23,7 +23,7 @@ from workbench.inspect import Bundle, Facts, Refused, bundle_of, model_facts
 from workbench.inspect.boosters import LIBRARIES
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, imported_as, pins, pythons
-from workbench.sample import Sample, read_sample
+from workbench.sample import Sample, read_rows, read_sample
 
 # What the pins know about. Everything else that a model file refers to is refused by name.
 SUPPORTED = frozenset(
@@ -43,6 +43,7 @@ class Adoption:
     code: Code | None
     transformers: Mapping[Path, str]  # names in the project, below model/, by source
     expected: Mapping[str, Any] | None
+    proposed: proposals.Proposal | None
     notices: tuple[str, ...]
 
     def summary(self) -> str:
@@ -156,9 +157,33 @@ def decide(
         "derived": {} if facts.takes_texts else features.derived(contract, answer, own),
         "examples": examples,
     }
+    proposed = None
+    if not prepares and not facts.takes_texts:
+        declared, seen = features.forget(answer, own).features, _seen(sample, previous)
+        proposed = proposals.propose(contract, declared, seen, by_name=facts.fitted_on_frame)
+    if proposed is not None:
+        notices.append(proposed.notice(about["model"], answers.trusted))
     return Adoption(
-        answers.model.path, facts, contract, manifest, pinned, code, names, answered, tuple(notices)
+        answers.model.path,
+        facts,
+        contract,
+        manifest,
+        pinned,
+        code,
+        names,
+        answered,
+        proposed,
+        tuple(notices),
     )
+
+
+def _seen(sample: Sample | None, previous: Mapping[str, Any] | None) -> proposals.Seen | None:
+    """Return what can be seen of the model's columns: in the sample, or in what is left of it."""
+    if sample is not None:
+        return proposals.Seen(sample.columns, lambda: read_rows(sample.path))
+    if previous is not None and previous["sample"] is not None:
+        return proposals.Seen.in_rows(previous["examples"])
+    return None
 
 
 def _model(answers: Answers, read: transformers.Files) -> tuple[Facts, Bundle | None]:
@@ -231,7 +256,7 @@ def write(adoption: Adoption, project: Path) -> None:
         if old != target:
             old.unlink()
     _write_transformers(adoption, project)
-    for gone in (files.GOLDEN, files.EXPECTED, files.CODE):
+    for gone in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
         (project / gone).unlink(missing_ok=True)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
@@ -254,6 +279,8 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
         texts[files.EXPECTED] = files.dumps(adoption.expected)
+    if adoption.proposed is not None:
+        texts[files.PROPOSED] = files.dumps(adoption.proposed.document)
     return {
         **texts,
         files.FEATURES: files.dumps(adoption.contract.to_json()),

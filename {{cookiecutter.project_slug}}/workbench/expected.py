@@ -14,6 +14,7 @@ from typing import Any
 
 from service.contract import Contract, Row, json_text, same_json
 from workbench import project as files
+from workbench.encoded import as_people_say
 from workbench.features import rows_of
 from workbench.messages import WorkbenchError
 from workbench.sample import BOOLEANS, EXPECTED, NUMBER, Sample
@@ -56,7 +57,8 @@ def kept(contract: Contract, document: Mapping[str, Any] | None) -> dict[str, An
     """Return expected.json of the same model file for another contract: the rows that it takes."""
     if document is None:
         return None
-    pairs = zip(document["rows"], document["predictions"], strict=True)
+    rows = [as_people_say(row, contract) for row in document["rows"]]
+    pairs = zip(rows, document["predictions"], strict=True)
     fitting = [(row, answer) for row, answer in pairs if not contract.parse_rows([row])[1]]
     return _document(fitting, document["typed"])
 

@@ -21,6 +21,7 @@ from service.contract import (
     same_json,
 )
 from workbench.answers import FeaturesAnswer
+from workbench.encoded import as_people_say, read_back
 from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
 from workbench.sample import (
@@ -140,7 +141,8 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
             {"type": kind, "nullable": False, **entry}
             for kind, entry in zip(kinds, given, strict=True)
         ]
-    absent = [e["name"] for e in given if e["name"] not in sample.columns]
+    columns = [_column(entry, sample) for entry in given]
+    absent = [e["name"] for e, column in zip(given, columns, strict=True) if column is None]
     if absent:
         raise WorkbenchError(
             [
@@ -149,7 +151,19 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
                 for name in absent[:20]
             ]
         )
-    return [{**_from_sample(sample.columns[e["name"]], e), **e} for e in given]
+    return [
+        {**_from_sample(column, e), **e}
+        for e, column in zip(given, columns, strict=True)
+        if column is not None
+    ]
+
+
+def _column(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
+    """Return the column of a feature; where there are only its dummy columns, one of no facts."""
+    dummies = set((entry.get("one_hot") or {}).values())
+    if entry["name"] not in sample.columns and dummies and dummies <= set(sample.columns):
+        return ColumnFacts(entry["name"])
+    return sample.columns.get(entry["name"])
 
 
 def _count(facts: Facts) -> str:
@@ -259,15 +273,20 @@ def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any
 
 def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
     """Return the answer for a model of other features: what is said of those that stay."""
-    said = {entry["name"]: entry for entry in answer.features}
     names = facts.feature_names or ()
+    said = {
+        column: entry
+        for entry in answer.features
+        if set(columns := _model_columns([entry])) <= set(names)
+        for column in columns
+    }
     output = dict(answer.output or {})
     try:
         _check_output(parse_output(output), facts)
     except ContractError:
         output = {}
-    features = tuple(said.get(name, {"name": name}) for name in names)
-    return replace(answer, features=features, output=output)
+    stay = {entry["name"]: entry for entry in (said.get(n, {"name": n}) for n in names)}
+    return replace(answer, features=tuple(stay.values()), output=output)
 
 
 def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
@@ -318,17 +337,21 @@ def examples(
                 f"{problem.feature} {problem.message}."
             )
         return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
-    kept = previous["examples"] if previous else []
+    kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
     kept = [row for row in kept if not contract.parse_rows([row])[1]]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
 
 
 def rows_of(contract: Contract, sample: Sample) -> list[Row]:
     """Return the rows of the sample as requests would have them."""
-    if sample.typed:
-        return [{f.name: row.get(f.name) for f in contract.features} for row in sample.examples]
     return [
-        {f.name: from_cell(f, row.get(f.name, "")) for f in contract.features}
+        {
+            **{
+                f.name: row.get(f.name) if sample.typed else from_cell(f, row.get(f.name, ""))
+                for f in contract.features
+            },
+            **read_back(row, contract),
+        }
         for row in sample.examples
     ]
 

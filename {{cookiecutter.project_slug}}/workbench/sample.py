@@ -138,6 +138,19 @@ def read_sample(path: Path) -> Sample:
     return _from_json(path, text) if _JSON.match(text) else _from_csv(path, text)
 
 
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield all rows of a sample that was read before, as they are there."""
+    text = read_text(path)
+    if _JSON.match(text):
+        document = json.loads(text, parse_constant=lambda _: None)
+        yield from document["rows"] if isinstance(document, dict) else document
+        return
+    records = _records(path, text)
+    _, header = next(records)
+    for _, cells in records:
+        yield dict(zip(header, cells, strict=True))
+
+
 def _most_examples(names: Sequence[str], answers: object = None) -> int:
     return MOST_EXPECTED if EXPECTED in names or answers is not None else 2 * EXAMPLES - 1
 
