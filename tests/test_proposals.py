@@ -20,6 +20,7 @@ from service.model import load_model
 from workbench import adopt, prove
 from workbench.answers import Answers
 from workbench.encoded import read_back
+from workbench.messages import WorkbenchError
 
 RANDOM = np.random.RandomState(0)
 # As people say it, and as the author's app hands it to the model.
@@ -228,6 +229,42 @@ def test_what_the_user_says_of_a_column_is_no_guess(tmp_path: Path) -> None:
 def test_a_user_who_vouched_for_names_does_so_again(tmp_path: Path) -> None:
     (notice,) = decided(fitted(), tmp_path, RAW, trust="mylib.Scorer").notices
     assert notice.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
+
+
+def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: Path) -> None:
+    """The author's data has Area, and the author's app makes Area_Semiurban of it."""
+    native = fitted()
+    with pytest.raises(WorkbenchError) as caught:
+        decided(native, tmp_path, HUMAN)
+    (said,) = caught.value.problems
+    assert "no column Area_Semiurban, Area_Urban, Gender_Male, but Area, Gender, of which" in said
+    document = json.loads(said[said.index("[{") :])
+    assert document[2] == {
+        "name": "Area",
+        "categories": ["Rural", "Semiurban", "Urban"],
+        "one_hot": AREA["one_hot"],
+    }
+    (tmp_path / "features.json").write_text(json.dumps(document))
+    project = tmp_path / "project"
+    adopt.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    with pytest.raises(prove.Disproved, match="takes numbers, and Married are text") as disproved:
+        prove.prove(project)
+    married = str(disproved.value)
+    document[1] = json.loads(married[married.index('{"name"') :])
+    (tmp_path / "features.json").write_text(json.dumps(document))
+    adopt.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    prove.prove(project)
+    model = load_model(project / "model")
+    rows, problems = model.contract.parse_rows(HUMAN.to_dict("records"))
+    assert not problems
+    served = [list(answer["probabilities"].values()) for answer in model.predict(rows)]
+    assert served == native.predict_proba(RAW / 1).tolist()
+
+
+def test_a_sample_of_other_words_is_refused_as_ever(tmp_path: Path) -> None:
+    for sample in (HUMAN.drop(columns="Area"), HUMAN.assign(Area="Coast")):
+        with pytest.raises(WorkbenchError, match="has no column 'Area_Semiurban'"):
+            decided(fitted(), tmp_path, sample)
 
 
 CONTRACT = parse_contract(

@@ -129,11 +129,11 @@ def decide(
     try:
         contract = features.contract_of(facts, answer, sample, prepares, notices, before)
         examples = features.examples(contract, sample, previous)
-        if sample is not None:
-            answered = expected.given(contract, sample)
-        else:
-            same = previous is not None and previous["model"]["sha256"] == facts.sha256
-            answered = expected.kept(contract, promised if same else None)
+        answered = (
+            expected.given(contract, sample)
+            if sample is not None
+            else expected.kept(contract, promised if _is_same(facts, previous) else None)
+        )
     except WorkbenchError as error:
         raise WorkbenchError([*problems, *error.problems]) from None
     if problems or pinned is None:
@@ -160,7 +160,8 @@ def decide(
     proposed = None
     if not prepares and not facts.takes_texts:
         declared, seen = features.forget(answer, own).features, _seen(sample, previous)
-        proposed = proposals.propose(contract, declared, seen, by_name=facts.fitted_on_frame)
+        by_name = facts.fitted_on_frame and facts.feature_names is not None
+        proposed = proposals.propose(contract, declared, seen, by_name=by_name)
     if proposed is not None:
         notices.append(proposed.notice(about["model"], answers.trusted))
     return Adoption(
@@ -175,6 +176,12 @@ def decide(
         proposed,
         tuple(notices),
     )
+
+
+def _is_same(facts: Facts, previous: Mapping[str, Any] | None) -> bool:
+    """Tell whether the model is the one that is there already."""
+    last = previous["model"] if previous is not None else {}
+    return (facts.sha256, facts.member) == (last.get("sha256"), last.get("member"))
 
 
 def _seen(sample: Sample | None, previous: Mapping[str, Any] | None) -> proposals.Seen | None:

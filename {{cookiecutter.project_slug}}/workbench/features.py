@@ -20,6 +20,7 @@ from service.contract import (
     parse_output,
     same_json,
 )
+from workbench import proposals
 from workbench.answers import FeaturesAnswer
 from workbench.encoded import as_people_say, read_back
 from workbench.inspect import Facts
@@ -144,6 +145,8 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
     columns = [_column(entry, sample) for entry in given]
     absent = [e["name"] for e, column in zip(given, columns, strict=True) if column is None]
     if absent:
+        if (said := proposals.in_words(given, absent, sample)) is not None:
+            raise WorkbenchError(said)
         raise WorkbenchError(
             [
                 f"sample_data: {sample.path.name} has no column {name!r}"

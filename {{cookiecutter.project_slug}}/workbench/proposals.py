@@ -6,6 +6,7 @@ guess, so the contract stays as it is, and a features file beside it waits to be
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from service.contract import Contract, Feature, Row, json_text
 from workbench import project as files
 from workbench.encoded import number
 from workbench.messages import listing
-from workbench.sample import MISSING, ColumnFacts
+from workbench.sample import MISSING, ColumnFacts, Sample
 
 _SEPARATOR = re.compile(r"[_=. ]+")
 # What can only be a category: enough for a single column, and where there is no sample to look at.
@@ -152,6 +153,29 @@ def propose(
         guesses.append(f"{listing(flags)} {_many(flags, 'is', 'are')} only 0 or 1")
     document = {**contract.to_json(), "features": list(features.values())}
     return Proposal(document, tuple(guesses))
+
+
+def in_words(
+    given: Iterable[Mapping[str, Any]], absent: Collection[str], sample: Sample
+) -> str | None:
+    """Say how the dummy columns that a sample lacks are made of its own; None if they are not."""
+    groups: dict[str, dict[str, Any]] = {}
+    for prefix, dummies in _prefixes(absent).items():
+        column = sample.columns.get(prefix)
+        categories = column.categories if column is not None else None
+        if categories and set(dummies) <= {json_text(category) for category in categories}:
+            entry = {"name": prefix, "categories": categories, "one_hot": dummies}
+            groups.update(dict.fromkeys(dummies.values(), entry))
+    if set(groups) != set(absent):
+        return None
+    entries = {e["name"]: e for e in (groups.get(entry["name"], entry) for entry in given)}
+    names = list(dict.fromkeys(entry["name"] for entry in groups.values()))
+    document = json.dumps(list(entries.values()), ensure_ascii=False)
+    return (
+        f"sample_data: {sample.path.name} has no column {listing(list(absent))}, but "
+        f"{listing(names)}, of which the model's columns are made. Answer features= with a file "
+        f"that says so: {document}"
+    )
 
 
 def _many(things: Collection[object], one: str, several: str) -> str:

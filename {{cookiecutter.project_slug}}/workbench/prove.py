@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.contract import Contract, Feature, Row, Scalar
+from service.contract import Contract, Feature, Row, Scalar, json_text
 from service.golden import RELATIVE, Golden, differences, disagreements
 from service.model import Model, ModelError, load_model
 from workbench import limits
 from workbench import project as files
 from workbench.expected import disagreements as unexpected
 from workbench.expected import read_expected
+from workbench.messages import listing
 from workbench.sample import whole
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
@@ -252,8 +253,27 @@ def _working_rows(model: Model) -> list[Row]:
     if serious or not working:
         row, error = (serious or failures)[0]
         shown, hint = json.dumps(row, ensure_ascii=False), f" {NO_SAMPLE}" if made_up else ""
+        if "could not convert string to float" in error:
+            hint = _needs_codes(model.contract)
         raise Disproved(f"The model fails on {shown}: {error}.{hint}")
     return working
+
+
+def _needs_codes(contract: Contract) -> str:
+    """Say that an app of the author's must have made numbers of text."""
+    texts = [f for f in contract.features if f.categories and not f.encoded]
+    if not texts:
+        return ""
+    example = {
+        "name": texts[0].name,
+        "categories": list(texts[0].categories or ()),
+        "encode": {json_text(c): number for number, c in enumerate(texts[0].categories or ())},
+    }
+    return (
+        f" The model takes numbers, and {listing([f.name for f in texts])} are text. Say in a "
+        "features file which numbers your own code makes of them, such as "
+        f"{json.dumps(example, ensure_ascii=False)}"
+    )
 
 
 def _parsed(model: Model) -> list[Row]:
