@@ -261,6 +261,23 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     assert served == native.predict_proba(RAW / 1).tolist()
 
 
+def test_a_model_with_more_columns_keeps_the_accepted_ones(tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text(json.dumps([{"name": "Income"}, MARRIED, AREA, GENDER]))
+    joblib.dump(fitted(RAW.assign(Age=RAW["Income"] / 100)), tmp_path / "model.joblib")
+    answers = Answers(
+        *("Name", "name", "About.", "model.joblib", tmp_path),
+        features="features.json",
+        python_version=PYTHON,
+    )
+    contract = adopt.decide(answers, reshape=True).contract
+    assert [f.name for f in contract.features] == ["Income", "Married", "Area", "Gender", "Age"]
+    assert [f.name for f in contract.features if f.encoded] == ["Married", "Area", "Gender"]
+    joblib.dump(fitted(RAW.drop(columns="Area_Urban")), tmp_path / "model.joblib")
+    contract = adopt.decide(answers, reshape=True).contract
+    names = ["Income", "Married", "Area_Semiurban", "Gender"]
+    assert [f.name for f in contract.features] == names
+
+
 def test_a_sample_of_other_words_is_refused_as_ever(tmp_path: Path) -> None:
     for sample in (HUMAN.drop(columns="Area"), HUMAN.assign(Area="Coast")):
         with pytest.raises(WorkbenchError, match="has no column 'Area_Semiurban'"):
