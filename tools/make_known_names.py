@@ -48,6 +48,7 @@ CALLS = {
     "datetime": ["date", "datetime", "time", "timedelta", "timezone"],
     "decimal": ["Decimal"],
     "fractions": ["Fraction"],
+    "functools": ["partial"],  # of what, the machine checks
     "numpy": ["dtype"],
     "numpy._core.multiarray": ["_reconstruct", "scalar"],
     "numpy._core.numeric": ["_frombuffer"],
@@ -69,6 +70,7 @@ NAMES = {
     "numpy.random._philox": ["Philox"],
     "numpy.random._sfc64": ["SFC64"],
     "numpy.random.bit_generator": ["SeedSequence"],
+    "sklearn.utils.validation": ["check_array"],  # in the preprocessor of histogram boosting
 }
 # Functions without side effects that people hand to FunctionTransformer and its like.
 NUMPY_FUNCTIONS = (

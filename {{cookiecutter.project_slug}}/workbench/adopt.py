@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from service.contract import Contract, json_text
+from workbench import categories, expected, features, hints, lock, proposals, transformers
 from workbench import code as own_code
-from workbench import expected, features, hints, lock, proposals, transformers
 from workbench import project as files
 from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
@@ -91,11 +91,14 @@ def decide(
     notices = list(model.notices)
     beside = transformers.transformers_of(answers, answer, bundle, model, sample, read, notices)
     facts = transformers.with_transformers(model, beside.fitted)
+    facts = categories.before_transformers(model, facts, [t.columns for t in beside.fitted])
     facts = _named_by_bundle(facts, bundle, notices)
     if reshape and facts.feature_names is not None:
         answer = features.reshaped(answer, facts)
     if sample is not None:
         answer = features.forget(answer, own)
+    answer = features.forget_categories(answer, facts, own)
+    answer = features.forget_categories(answer, facts, own)
     if not beside.fitted and beside.labels is None:
         notices += transformers.beside(answers.model.path, facts, read)
     code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
@@ -128,6 +131,11 @@ def decide(
     )
     try:
         contract = features.contract_of(facts, answer, sample, prepares, notices, before)
+        inputs = [column.name for column in contract.columns([])]
+        told = categories.known_categories(facts, inputs, sample) if not prepares else {}
+        known = categories.completed(told, contract, previous)
+        problems += categories.problems(facts, known)
+        notices += categories.notices(told, known)
         examples = features.examples(contract, sample, previous)
         answered = (
             expected.given(contract, sample)
@@ -150,11 +158,14 @@ def decide(
         "version": last["version"] + 1,
         "verified": False,
         **about,
+        "categories": categories.to_json({**categories.of_model(model), **known}),
         "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
         "transformers": transformers.to_manifest(beside.fitted, names, about["model"]["file"]),
         "sample": answers.sample.name if answers.sample else last["sample"],
         # A text may be empty, so there is nothing to find out about it.
-        "derived": {} if facts.takes_texts else features.derived(contract, answer, own),
+        "derived": {}
+        if facts.takes_texts
+        else features.derived(contract, answer, own, categories.enforced(known)),
         "examples": examples,
     }
     proposed = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.contract import (
     Output,
     Row,
     Scalar,
+    check_categories,
     check_output,
     did_you_mean,
     parse_contract,
@@ -22,6 +23,7 @@ from service.contract import (
 )
 from workbench import proposals
 from workbench.answers import FeaturesAnswer
+from workbench.categories import Known, enforced, known_categories, said_of
 from workbench.encoded import as_people_say, read_back
 from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
@@ -74,6 +76,7 @@ def contract_of(
     only the answer can say what they are. Raises WorkbenchError.
     """
     given = _text_feature(answer) if facts.takes_texts else list(answer.features)
+    known: Known = {}
     if prepares and not given:
         raise WorkbenchError(
             "model_code has a function prepare, which makes the model's columns; answer features= "
@@ -83,6 +86,8 @@ def contract_of(
         given = given or _names(facts, sample)
         if not prepares:
             given = _in_model_order(given, facts, sample, notices)
+            known = known_categories(facts, _model_columns(given), sample)
+            given = [{**said_of(known, entry, sample), **entry} for entry in given]
         given = _with_sample(_with_categories(given, before.categories), sample)
     output = dict(answer.output or {})
     if before.labels is not None:
@@ -95,6 +100,7 @@ def contract_of(
             {"features": given, "output": output, "transformers": before.transformers}
         )
         _check_output(contract.output, facts)
+        check_categories(contract, enforced(known))
     except ContractError as error:
         raise WorkbenchError([f"features: {problem}." for problem in error.problems]) from None
     return contract
@@ -292,6 +298,17 @@ def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
     return replace(answer, features=tuple(stay.values()), output=output)
 
 
+def forget_categories(
+    answer: FeaturesAnswer, facts: Facts, own: Mapping[str, Mapping[str, Any]]
+) -> FeaturesAnswer:
+    """Return the answer without the categories of the model before, where this one has its own."""
+    names = facts.feature_names or answer.names
+    told = {names[n] for n, column in facts.categories.items() if column.values and n < len(names)}
+    keys = ("type", "categories")
+    ours = {name: {k: own[name][k] for k in keys if k in own[name]} for name in told & own.keys()}
+    return forget(answer, ours)
+
+
 def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
     """Return the answer without what the workbench itself wrote into it and nobody edited."""
     kept = [
@@ -306,17 +323,22 @@ def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> Feat
 
 
 def derived(
-    contract: Contract, answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]
+    contract: Contract,
+    answer: FeaturesAnswer,
+    own: Mapping[str, Mapping[str, Any]],
+    closed: Collection[str],
 ) -> dict[str, dict[str, Any]]:
     """Return what nobody declared, by feature: verify and a retrain may correct it.
 
     `own` is what the workbench derived for the model before and wrote into the same file.
+    `closed` names the features of which the model takes the listed categories alone.
     """
     declared = {entry["name"]: set(entry) for entry in forget(answer, own).features}
     found = {}
     for feature in contract.features:
         document = {"strict": None, **feature.to_json()}
-        keys = DERIVED if feature.categories and not feature.encoded else DERIVED[:-1]
+        settled = feature.encoded or feature.name in closed or not feature.categories
+        keys = DERIVED[:-1] if settled else DERIVED
         found[feature.name] = {
             key: document[key]
             for key in keys

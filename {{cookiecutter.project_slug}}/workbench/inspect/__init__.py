@@ -12,7 +12,7 @@ from .bundles import Bundle, bundle_of, find_member
 from .document import Document, read_document
 from .errors import Refused, malformed
 from .estimators import find_model
-from .facts import Facts, FileFacts, Step
+from .facts import Categories, Facts, FileFacts, Step
 from .names import distributions_of
 from .transformers import Transformer, describe_transformer
 from .values import walk
@@ -20,6 +20,7 @@ from .verdict import judge_names, library_versions, numpy_major
 
 __all__ = [
     "Bundle",
+    "Categories",
     "Document",
     "Facts",
     "FileFacts",

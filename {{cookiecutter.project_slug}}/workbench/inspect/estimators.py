@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,7 @@ from . import boosters, raw_boosters
 from .arrays import plain, values_of
 from .contents import refuse_contents
 from .errors import Refused
-from .facts import ClassLabel, Step
+from .facts import Categories, ClassLabel, Step
 from .names import Estimator, known_names
 from .values import Array, Instance
 
@@ -38,6 +39,7 @@ INNER: Mapping[str, tuple[str, ...]] = {
     "RANSACRegressor": ("estimator_",),
     "RFE": ("estimator_",),
     "RFECV": ("estimator_",),
+    "_CalibratedClassifier": ("estimator", "base_estimator"),
 }
 # The attributes that lead to a part which was fitted on the same features.
 FIRST: Mapping[str, str] = {
@@ -83,6 +85,7 @@ class Model:
     n_features: int | None
     takes_texts: bool
     fitted_on_frame: bool
+    categories: Mapping[int, Categories]
     notices: tuple[str, ...]
 
 
@@ -127,6 +130,7 @@ def find_model(root: object) -> Model:
         n_features=features.count,
         takes_texts=takes_texts(root),
         fitted_on_frame=features.frame,
+        categories=_categories(root, features),
         notices=_notices(final, known, task, classes, n_outputs),
     )
 
@@ -163,6 +167,7 @@ def _raw_booster(root: Instance) -> Model:
         feature_names=features.names,
         n_features=features.count,
         takes_texts=False,
+        categories=_categories(root, features),
         fitted_on_frame=features.frame,
         notices=answers.notices,
     )
@@ -439,6 +444,45 @@ def _n_features(model: Instance) -> int | None:
         if booster is not None and booster.n_features is not None:
             return booster.n_features
     return None
+
+
+def _categories(model: Instance, features: FittedOn) -> Mapping[int, Categories]:
+    """Return which columns are categories; an array without names holds their codes."""
+    for node in _features_of(model):
+        found: Mapping[int, Categories] = _preprocessed(node)
+        booster = boosters.facts_of(node)
+        # A selection of features (RFE) counts its columns in another way.
+        if booster is not None and booster.n_features == features.count:
+            found = booster.categories
+        if found:
+            return {n: c for n, c in found.items() if features.names or not c.coded}
+    return {}
+
+
+def _preprocessed(node: Instance) -> dict[int, Categories]:
+    """Return the categories that histogram gradient boosting encodes, from scikit-learn 1.4."""
+    flags = values_of(node.attribute("is_categorical_"))
+    preprocessor = node.attribute("_preprocessor")
+    if flags is None or not isinstance(preprocessor, Instance):
+        return {}
+    parts = preprocessor.attribute("transformers_")
+    first = parts[0] if isinstance(parts, list) and parts else None
+    encoder = first[1] if isinstance(first, tuple) and len(first) > 1 else None
+    lists = encoder.attribute("categories_") if isinstance(encoder, Instance) else None
+    columns = [number for number, flag in enumerate(flags) if flag is True]
+    found: dict[int, Categories] = {}
+    if not isinstance(lists, list) or len(lists) != len(columns):
+        return found
+    for column, array in zip(columns, lists, strict=True):
+        values = [value for value in values_of(array) or () if not _is_missing(value)]
+        plain_values = tuple(v for v in values if isinstance(v, str | int | float))
+        if plain_values and len(plain_values) == len(values):
+            found[column] = Categories(plain_values)
+    return found
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _notices(

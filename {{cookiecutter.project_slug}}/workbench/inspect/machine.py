@@ -26,6 +26,9 @@ DEEPEST_NESTING = 20  # pickles inside object arrays inside pickles
 LONGEST_INTEGER = 64  # bytes; the state of a random generator takes 17
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
 
+PARTIAL = Global("functools", "partial")
+PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
+
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 JOBLIB_ALIGNMENT = "numpy_array_alignment_bytes"  # from joblib 1.2
 JOBLIB_KEYS = {"subclass", "shape", "order", "dtype", "allow_mmap", JOBLIB_ALIGNMENT}
@@ -41,6 +44,7 @@ class Trace:
 
     names: set[Global] = field(default_factory=set)
     called: set[Global] = field(default_factory=set)
+    wrapped: set[Global] = field(default_factory=set)  # functions that a partial would call
     protocol: int = 0
     joblib_arrays: int = 0
 
@@ -304,7 +308,15 @@ class Machine:
             return
         if value.args:
             self.trace.called.add(value.cls)
+        if value.cls == PARTIAL:
+            self.wrap(value.args)
         self.keep(value, INSTANCE_COST)
+
+    def wrap(self, args: tuple[object, ...]) -> None:
+        """Check the arguments of `functools.partial`: one function that the file names."""
+        if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
+            raise dangerous("it prepares a call as Python never does")
+        self.trace.wrapped.add(args[0])
 
     def build(self) -> None:
         state, target = self.pop(), self.top()
@@ -317,6 +329,8 @@ class Machine:
         elif not isinstance(target, Instance) or target.state is not None or state is None:
             raise malformed("it sets the state of something that has none")
         else:
+            if target.cls == PARTIAL:
+                _check_partial(target.args[0], state)
             target.state = state
             if target.cls == JOBLIB_WRAPPER:
                 self.stack[-1] = self._read_joblib_array(target)
@@ -387,6 +401,17 @@ class Machine:
 
     def refuse_extension(self) -> None:
         raise malformed("it refers to data or codes outside of itself")
+
+
+def _check_partial(function: object, state: object) -> None:
+    """Check that the state of a partial keeps its function: it could replace it."""
+    if not isinstance(state, tuple) or len(state) != PARTIAL_STATE_LENGTH:
+        raise malformed("a partial function is unreadable")
+    same, args, keywords, attributes = state
+    if not isinstance(same, Global) or same != function or attributes is not None:
+        raise dangerous("it prepares a call as Python never does")
+    if not isinstance(args, tuple) or not isinstance(keywords, Dict):
+        raise malformed("a partial function is unreadable")
 
 
 def _decode(data: bytes, codec: str) -> str:

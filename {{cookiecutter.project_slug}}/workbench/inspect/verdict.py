@@ -48,6 +48,8 @@ def judge_names(trace: Trace) -> Names:
     """Sort out the names outside of the known list; raise Refused for impossible ones."""
     known = known_names()
     doubtful = (trace.names - known.names) | (trace.called - known.calls)
+    # What is only known as a constructor of the loader's is no function for a model to call.
+    doubtful |= trace.wrapped & known.calls
     custom = {name for name in doubtful if name.module in CUSTOM_MODULES}
     unknown = sorted(doubtful - custom, key=lambda name: name.qualified)
     roots = {name.module.split(".")[0] for name in trace.names}
