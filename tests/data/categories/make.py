@@ -6,6 +6,9 @@ The files here were made so, each by the release in its name (`hist` is scikit-l
 gradient boosting). With FILE there already, it is loaded instead of made.
 """
 
+# Each environment has one of the libraries, so they are imported inside of the function.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import json

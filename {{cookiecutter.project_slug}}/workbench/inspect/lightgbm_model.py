@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from .errors import Refused
@@ -85,18 +86,19 @@ def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
     ranges = header.get("feature_infos", "").split(" ")
     marked = MARKED.search(text, max(text.rfind("\nparameters:\n"), 0))
     called = frozenset(int(n) for n in marked[1].split(",") if n) if marked else frozenset()
-    everything = range(len(ranges))
-    attempts: Sequence[tuple[Iterable[int], frozenset[int], bool]] = (
-        (sorted(called & set(everything)), called, False),
-        (everything, called, True),
-        (everything, called, False),
-        (everything, frozenset(), False),
+    everything, none = frozenset(range(len(ranges))), frozenset[int]()
+    # The columns that may have a list, those that must, and those whose range is all of its list.
+    attempts = (
+        (called & everything, called, none),
+        (everything, called, everything),
+        (everything, called, everything - called),
+        (everything, called, none),
+        (everything, none, none),
     )
     for columns, required, exact in attempts:
         found = _only_way(
-            [(column, column in required, _codes(ranges[column])) for column in columns],
+            [_Column(n, _codes(ranges[n]), n in required, n in exact) for n in sorted(columns)],
             [len(values) for values in lists],
-            exact,
         )
         if found is not None:
             return {c: Categories(values) for c, values in zip(found, lists, strict=True)}
@@ -116,36 +118,37 @@ def _codes(info: str) -> tuple[int, int] | None:
     return (min(codes), max(codes)) if codes else (0, -1) if info == "none" else None
 
 
-def _only_way(
-    columns: Sequence[tuple[int, bool, tuple[int, int] | None]], sizes: Sequence[int], exact: bool
-) -> list[int] | None:
-    """Return the columns of the lists where there is only one way to share them out in order.
+@dataclass(frozen=True)
+class _Column:
+    number: int
+    codes: tuple[int, int] | None
+    required: bool
+    exact: bool
 
-    Each column comes with whether it must have a list, and with its range. With `exact` those
-    that need not have one take only a list that is as long as their range.
-    """
+    def fits(self, size: int) -> bool:
+        """Say whether the column may have a list of this length; -1 stands for missing values."""
+        if self.codes is None or self.codes[0] < -1 or self.codes[1] >= size:
+            return False
+        return not self.exact or (max(self.codes[0], 0), self.codes[1]) == (0, size - 1)
+
+
+def _only_way(columns: Sequence[_Column], sizes: Sequence[int]) -> list[int] | None:
+    """Return the columns of the lists if there is only one way to share them out in order."""
     if len(columns) * len(sizes) > MOST_PAIRS:
         return None
-
-    def fits(place: int, size: int) -> bool:
-        _, required, codes = columns[place]
-        if codes is None or codes[1] >= size or codes[0] < -1:
-            return False
-        return required or not exact or codes == (0, size - 1)
-
     # ways[i][j]: in how many ways (0, 1, more) columns i… can take lists j…
     ways = [[0] * (len(sizes) + 1) for _ in range(len(columns) + 1)]
     ways[-1][-1] = 1
     for i in reversed(range(len(columns))):
         for j in reversed(range(len(sizes) + 1)):
-            taken = ways[i + 1][j + 1] if j < len(sizes) and fits(i, sizes[j]) else 0
-            passed = 0 if columns[i][1] else ways[i + 1][j]
+            taken = ways[i + 1][j + 1] if j < len(sizes) and columns[i].fits(sizes[j]) else 0
+            passed = 0 if columns[i].required else ways[i + 1][j]
             ways[i][j] = min(2, taken + passed)
     if ways[0][0] != 1:
         return None
     found: list[int] = []
-    for i, (column, _, _) in enumerate(columns):
+    for i, column in enumerate(columns):
         j = len(found)
-        if j < len(sizes) and fits(i, sizes[j]) and ways[i + 1][j + 1]:
-            found.append(column)
+        if j < len(sizes) and column.fits(sizes[j]) and ways[i + 1][j + 1]:
+            found.append(column.number)
     return found
