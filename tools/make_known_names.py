@@ -56,6 +56,7 @@ CALLS = {
     "numpy.core.numeric": ["_frombuffer"],
     "numpy.ma.core": ["_mareconstruct"],
     "numpy.random._pickle": ["__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"],
+    "pandas._libs.tslibs.nattype": ["__nat_unpickle"],  # before pandas 2
     "uuid": ["UUID"],
 }
 # Names that are referred to but not called.
@@ -241,6 +242,7 @@ def companions() -> Iterator[object]:
 
     yield from (pd.Index(["a", "b"]), pd.Index([1, 2]), pd.RangeIndex(2))
     yield pd.CategoricalDtype(["a", "b"])
+    yield from (pd.Timestamp("2024-02-29"), pd.Timedelta("1 day"), pd.NaT)
     yield from (
         np.random.RandomState(0),
         np.random.default_rng(0),

@@ -98,7 +98,6 @@ def decide(
     if sample is not None:
         answer = features.forget(answer, own)
     answer = features.forget_categories(answer, facts, own)
-    answer = features.forget_categories(answer, facts, own)
     if not beside.fitted and beside.labels is None:
         notices += transformers.beside(answers.model.path, facts, read)
     code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None

@@ -18,7 +18,7 @@ from .arrays import build_array, build_dtype, read_shape
 from .budget import Budget
 from .errors import Refused, dangerous, malformed
 from .reader import Reader
-from .reducers import REDUCERS
+from .reducers import PARTIAL, REDUCERS
 from .values import Array, Blob, Dict, DType, Global, Instance, Set
 
 HIGHEST_PROTOCOL = 5
@@ -26,7 +26,6 @@ DEEPEST_NESTING = 20  # pickles inside object arrays inside pickles
 LONGEST_INTEGER = 64  # bytes; the state of a random generator takes 17
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
 
-PARTIAL = Global("functools", "partial")
 PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
 
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
