@@ -14,6 +14,9 @@ from conftest import TEMPLATE, environment
 from sklearn.ensemble import HistGradientBoostingRegressor
 from test_adopt import adopted, features_of, trained
 
+from service.contract import parse_feature
+from workbench.features import from_cell
+
 # What people do with a date; the model file refers to it by name.
 CODE = """
 import pandas as pd
@@ -104,6 +107,12 @@ def test_a_date_reaches_the_model_as_in_its_training(
     assert many == native
     assert alone == native
     assert features_of(project)["when"] == {"name": "when", "type": "date", "nullable": missing}
+
+
+@pytest.mark.parametrize("time", ["", " 00:00:00", "T00:00:00.000", " 00:00"])
+def test_a_date_in_a_sample_may_have_a_midnight(time: str) -> None:
+    feature = parse_feature({"name": "when", "type": "date"})
+    assert feature.parse(from_cell(feature, f"2024-02-29{time}")) == "2024-02-29"
 
 
 def test_without_a_declaration_a_date_is_a_text(tmp_path: Path) -> None:

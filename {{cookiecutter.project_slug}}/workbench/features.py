@@ -39,6 +39,7 @@ from workbench.sample import (
 )
 
 _NOTHING = object()
+MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")  # what pandas and spreadsheets write with a date
 # The fields that the sample and the model can tell; the last one of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
@@ -387,6 +388,8 @@ def from_cell(feature: Feature, cell: str) -> Any:
         return None
     if feature.type in ("number", "integer"):
         return whole(float(cell)) if NUMBER.fullmatch(cell.strip()) else cell
+    if feature.type == "date":
+        return MIDNIGHT.sub("", cell)
     if feature.type == "boolean":
         return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
     if feature.type == "category" and cell not in (feature.categories or (cell,)):
