@@ -5,6 +5,7 @@ Standard library only, no clock, no randomness, no network: the same inputs writ
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -92,7 +93,8 @@ def decide(
     beside = transformers.transformers_of(answers, answer, bundle, model, sample, read, notices)
     facts = transformers.with_transformers(model, beside.fitted)
     facts = categories.before_transformers(model, facts, [t.columns for t in beside.fitted])
-    facts = _named_by_bundle(facts, bundle, notices)
+    if bundle is not None:
+        facts = _named_by_bundle(facts, bundle, notices)
     if reshape and facts.feature_names is not None:
         answer = features.reshaped(answer, facts)
     if sample is not None:
@@ -226,12 +228,18 @@ def _model(answers: Answers, read: transformers.Files) -> tuple[Facts, Bundle | 
     return facts, bundle
 
 
-def _named_by_bundle(facts: Facts, bundle: Bundle | None, notices: list[str]) -> Facts:
+def _named_by_bundle(facts: Facts, bundle: Bundle, notices: list[str]) -> Facts:
     """Return the facts with the names that lie beside the model in its file, if it has none."""
-    lists = {names for names in (bundle.names if bundle else ()) if len(names) == facts.n_features}
-    if facts.feature_names is not None or len(lists) != 1:
+    if bundle.threshold is not None and facts.classes is not None and len(facts.classes) == 2:
+        positive = json.dumps(facts.classes[1], ensure_ascii=False)
+        notices.append(
+            f"The model's file holds a threshold, {bundle.threshold}. If your app decides by it, "
+            f'put "positive": {positive}, "threshold": {bundle.threshold} into the output of the '
+            "features file."
+        )
+    names = bundle.names(facts.n_features)
+    if facts.feature_names is not None or names is None:
         return facts
-    (names,) = lists
     notices.append(f"The features are named as in the model's file: {listing(names)}.")
     return replace(facts, feature_names=names)
 

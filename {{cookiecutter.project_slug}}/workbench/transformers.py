@@ -133,6 +133,8 @@ def transformers_of(
         )
     if problems:
         raise WorkbenchError(problems)
+    if implied:  # whoever keeps encoders by column and a scaler of all, scales what is encoded
+        found.sort(key=lambda fitted: fitted.columns is None)
     if implied and found:
         notices.append(
             f"{listing([_name(f.part) for f in found])} in the same file "
