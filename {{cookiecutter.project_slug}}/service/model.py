@@ -56,7 +56,7 @@ class Manifest:
     columns: tuple[str, ...] | None
     categories: Mapping[str, categories.Categories]
     python: str
-    libraries: Mapping[str, str]
+    libraries: Mapping[str, str | None]
     file: str
     loader: str
     sha256: str
@@ -294,7 +294,7 @@ def check_versions(manifest: Manifest) -> None:
     wrong = []
     for name, wanted in manifest.libraries.items():
         installed = _installed(name) or _installed(f"{name}-cpu") or "missing"
-        if installed != wanted:
+        if wanted not in (None, installed):  # None: not locked yet
             wrong.append(f"{name} is {installed} and should be {wanted}")
     if wrong:
         raise ModelError(

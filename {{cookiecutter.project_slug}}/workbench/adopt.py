@@ -8,27 +8,30 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from service.contract import Contract, json_text
-from workbench import categories, expected, features, hints, lock, proposals, transformers
+from workbench import categories, expected, features, hints, lock, proposals, transformers, trust
 from workbench import code as own_code
 from workbench import project as files
 from workbench.answers import Answers, Part, read_features
 from workbench.code import Code, read_code
 from workbench.environment import find_python
-from workbench.inspect import Bundle, Facts, Refused, bundle_of, model_facts
+from workbench.inspect import Bundle, Facts, Outlines, Refused, bundle_of, model_facts
 from workbench.inspect.boosters import LIBRARIES
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, imported_as, pins, pythons
 from workbench.sample import Sample, read_rows, read_sample
 
-# What the pins know about. Everything else that a model file refers to is refused by name.
+# What needs nobody's trust. Of other libraries the pins know some of their own time; of the rest
+# `make lock` finds a version that goes with these.
 SUPPORTED = frozenset(
-    "catboost joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost".split()
+    """
+    catboost cloudpickle joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost
+    """.split()
 )
 
 
@@ -45,6 +48,7 @@ class Adoption:
     transformers: Mapping[Path, str]  # names in the project, below model/, by source
     expected: Mapping[str, Any] | None
     proposed: proposals.Proposal | None
+    former: frozenset[str]  # libraries of the model that is replaced
     notices: tuple[str, ...]
 
     def summary(self) -> str:
@@ -85,11 +89,13 @@ def decide(
     are the answers that the user expected of the model that is replaced.
     """
     read = transformers.Files()
-    model, bundle = _model(answers, read)
+    code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
+    model, bundle = _model(answers, read, code.outlines if code is not None else {})
     own = previous["derived"] if previous else {}
     sample, answer = _sample(answers), read_features(answers)
     model = features.with_names_of_training(model, answer, sample)
     notices = list(model.notices)
+    model = _with_task(model, notices)
     beside = transformers.transformers_of(answers, answer, bundle, model, sample, read, notices)
     facts = transformers.with_transformers(model, beside.fitted)
     facts = categories.before_transformers(model, facts, [t.columns for t in beside.fitted])
@@ -102,12 +108,7 @@ def decide(
     answer = features.forget_categories(answer, facts, own)
     if not beside.fitted and beside.labels is None:
         notices += transformers.beside(answers.model.path, facts, read)
-    code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
-    problems = [
-        *own_code.problems(facts, code),
-        *_outside(facts, answers, code),
-        *_not_yet(facts),
-    ]
+    problems = [*own_code.problems(facts, code), *trust.problems(facts, answers.trusted, code)]
     if code is not None and not code.prepares and not own_code.own_names(facts, code):
         notices.append(f"The model does not need {code.path.name}, so it was left out.")
         code = None
@@ -118,10 +119,12 @@ def decide(
             facts.fitted_on_frame
             or (bool(beside.fitted) and model.feature_names is not None)
             or "pandas" in facts.distributions
+            or bool(_others(facts))  # which nearly all need it
             or (code is not None and (prepares or "pandas" in code.imports))
         )
         pinned = _pins(facts, _choose_python(facts, answers, previous), needs_pandas)
         notices += hints.notices(answers.model.path.absolute(), facts, pinned)
+        notices += _about_code(facts, pinned.python)
     except (NoPins, WorkbenchError) as error:
         problems.append(str(error))
     names = transformers.files_of(beside.fitted, answers.model.path)
@@ -186,6 +189,7 @@ def decide(
         names,
         answered,
         proposed,
+        frozenset(previous["libraries"] if previous else ()),
         tuple(notices),
     )
 
@@ -205,10 +209,13 @@ def _seen(sample: Sample | None, previous: Mapping[str, Any] | None) -> proposal
     return None
 
 
-def _model(answers: Answers, read: transformers.Files) -> tuple[Facts, Bundle | None]:
+def _model(
+    answers: Answers, read: transformers.Files, outlines: Outlines
+) -> tuple[Facts, Bundle | None]:
     """Return the facts of the model that was named, and of what else lies in its file.
 
-    Raises WorkbenchError where the file holds several models and none is named.
+    `outlines` are those of the user's own classes. Raises WorkbenchError where the file holds
+    several models and none is named.
     """
     part = answers.model
     document, file = read.read(part.path, "model_path")
@@ -222,10 +229,32 @@ def _model(answers: Answers, read: transformers.Files) -> tuple[Facts, Bundle | 
             f"{' or '.join(f'model_path={answers.model_path}#{m.name}' for m in bundle.models)}."
         )
     try:
-        facts = model_facts(document, file, member)
+        facts = model_facts(document, file, member, outlines)
     except Refused as error:
         raise WorkbenchError(f"model_path: {part}: {error}") from None
     return facts, bundle
+
+
+def _with_task(facts: Facts, notices: list[str]) -> Facts:
+    """Return the facts with a task: a model of which nothing tells one answers as it is."""
+    if facts.task is not None:
+        return facts
+    notices.append(
+        f"It is not known what {facts.estimator} predicts, so its answers are given as they are, "
+        "like those of a regression. If it is a classifier, let its class descend from "
+        "ClassifierMixin and set classes_ in fit."
+    )
+    return replace(facts, task="regression")
+
+
+def _about_code(facts: Facts, python: str) -> Iterator[str]:
+    """Say why this Python was chosen, where the file holds code for it."""
+    if facts.code_pythons is None:
+        return
+    yield (
+        f"The file holds code that was pickled by Python {' or '.join(facts.code_pythons)}, and no "
+        f"other can run it; so the service runs on Python {python}."
+    )
 
 
 def _named_by_bundle(facts: Facts, bundle: Bundle, notices: list[str]) -> Facts:
@@ -256,7 +285,11 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
         "input": _input(facts),
         "columns": list(facts.feature_names) if facts.feature_names is not None else None,
         "python": pinned.python,
-        "libraries": {imported_as(name): v for name, v in pinned.model.items()},
+        # Where the version is not known yet, verify writes that of the lock.
+        "libraries": {
+            **{imported_as(name): version for name, version in pinned.model.items()},
+            **dict.fromkeys(pinned.unpinned),
+        },
         "model": {
             "file": f"model{_suffix(source.path, facts)}",
             "member": facts.member,
@@ -311,7 +344,7 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
-        lock.SOURCE: lock.requirements_in(pinned, kept),
+        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former),
         lock.LOCK: lock.unlocked(pinned.exact),
         lock.TEST_LOCK: lock.unlocked(f"{n}=={v}" for n, v in pinned.tests.items()),
     }
@@ -324,29 +357,6 @@ def _sample(answers: Answers) -> Sample | None:
         raise WorkbenchError([f"sample_data: {problem}" for problem in error.problems]) from None
 
 
-def _outside(facts: Facts, answers: Answers, code: Code | None) -> Iterator[str]:
-    """Say which names the file refers to that nobody vouches for."""
-    vouched = {*answers.trusted, *own_code.own_names(facts, code)}
-    unknown = [name for name in facts.unknown_names if name not in vouched]
-    if unknown:
-        yield (
-            f"The model file refers to {listing(unknown)}, outside the libraries that are known "
-            "to be harmless. If the code is your own, answer model_code= with the .py file that "
-            f"defines it; if you trust it, answer trust={','.join(unknown)}"
-        )
-    foreign = sorted(set(facts.distributions) - SUPPORTED)
-    if foreign:
-        yield (
-            f"The model needs {listing(foreign)}, which cannot be served yet; "
-            "give a model made of scikit-learn, XGBoost, LightGBM or CatBoost."
-        )
-
-
-def _not_yet(facts: Facts) -> Iterator[str]:
-    if facts.task is None:
-        yield f"It is not known what {facts.estimator} predicts, so it cannot be served."
-
-
 def _choose_python(facts: Facts, answers: Answers, previous: Mapping[str, Any] | None) -> str:
     """Return the Python that was asked for, or the newest that fits the model and runs here."""
     fitting = pythons(
@@ -355,11 +365,18 @@ def _choose_python(facts: Facts, answers: Answers, previous: Mapping[str, Any] |
         facts.numpy_major if facts.numpy_major == 2 else None,
         formats=facts.formats,
     )
+    if facts.code_pythons is not None:
+        fitting = _for_code(facts, fitting)
     wanted = answers.python_version
     if previous and previous["python"] in fitting:
         wanted = previous["python"]  # a retrain is no reason to move to another Python
     if wanted == "auto":
         return next((python for python in fitting if find_python(python)), fitting[0])
+    if facts.code_pythons is not None and wanted not in facts.code_pythons:
+        raise WorkbenchError(
+            f"python_version: Python {wanted} cannot run the code in the file, which was pickled "
+            f"by another; give {listing(fitting)} or auto."
+        )
     if wanted not in fitting:
         raise WorkbenchError(
             f"python_version: the model was saved with {listing(_written_by(facts))}, which has no "
@@ -368,8 +385,26 @@ def _choose_python(facts: Facts, answers: Answers, previous: Mapping[str, Any] |
     return wanted
 
 
+def _for_code(facts: Facts, fitting: Sequence[str]) -> tuple[str, ...]:
+    """Return the Pythons that can run the code in the file, too. Raises WorkbenchError."""
+    able = tuple(python for python in fitting if python in (facts.code_pythons or ()))
+    if not able:
+        by = " or ".join(facts.code_pythons or ()) or "different versions"
+        raise WorkbenchError(
+            f"The model file holds code that was pickled by Python {by}, and no other can run it; "
+            f"but {listing(_written_by(facts))} can only be installed with Python "
+            f"{listing(fitting)}. Fit and save the model with one of these."
+        )
+    return able
+
+
+def _others(facts: Facts) -> tuple[str, ...]:
+    """Return the libraries that the user has vouched for."""
+    return tuple(sorted(set(facts.distributions) - SUPPORTED))
+
+
 def _pins(facts: Facts, python: str, pandas: bool) -> Pins:
-    return pins(
+    pinned = pins(
         facts.libraries,
         python,
         distributions=facts.distributions,
@@ -377,6 +412,7 @@ def _pins(facts: Facts, python: str, pandas: bool) -> Pins:
         numpy_major=facts.numpy_major,
         formats=facts.formats,
     )
+    return replace(pinned, unpinned=tuple(n for n in _others(facts) if n not in pinned.model))
 
 
 def _written_by(facts: Facts) -> list[str]:

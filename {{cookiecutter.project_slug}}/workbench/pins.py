@@ -24,6 +24,7 @@ UV_VERSION: str = _TABLE["uv"]
 
 # What requirements.in names as a range; the rest follows from these and from the exact pins.
 _DIRECT = ("joblib", "lightgbm", "numpy", "pandas", "scipy")
+_CODE = "cloudpickle"  # reads what every 2.x and 3.x wrote
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 _NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
@@ -60,17 +61,19 @@ class Pins:
     service: Mapping[str, str]
     tests: Mapping[str, str]
     bounds: Mapping[str, str]
+    unpinned: tuple[str, ...] = ()  # of the model, which the table does not know
 
     @property
     def requirements(self) -> tuple[str, ...]:
         """Give the lines of requirements.in: the bounds, with environment markers."""
-        return _lines(self.bounds)
+        return _lines({**self.bounds, **dict.fromkeys(self.unpinned, "")})
 
     @property
     def exact(self) -> tuple[str, ...]:
         """Give the lines of an unlocked requirements.txt: all pins, with environment markers."""
         pinned = {**self.model, **self.service}
-        return _lines({name: f"=={version}" for name, version in pinned.items()})
+        exact = {name: f"=={version}" for name, version in pinned.items()}
+        return _lines({**exact, **dict.fromkeys(self.unpinned, "")})
 
 
 @dataclass(frozen=True, order=True)
@@ -122,7 +125,7 @@ class _Set:
     pythons: tuple[str, ...]
     pins: Mapping[str, str]
     pandas: Mapping[str, str]  # pandas, and what only pandas needs
-    extras: Mapping[str, Mapping[str, str]]  # what only a boosting library needs
+    extras: Mapping[str, Mapping[str, str]]  # what only a boosting library needs, and "others"
 
     @property
     def numpy_major(self) -> int:
@@ -202,12 +205,18 @@ def pins(
     model = {"scikit-learn": choice.release.pin, **chosen.pins}
     if pandas or "catboost" in distributions:  # which imports it
         model.update(chosen.pandas)
+    others = {n: v for n, v in chosen.extras["others"].items() if n in distributions}
+    model.update(others)
+    if _CODE in distributions:
+        model.setdefault(_CODE, _TABLE[_CODE])
+        others[_CODE] = model[_CODE]
     exact = {"scikit-learn"}
     for booster in choice.boosters:
         model.update(chosen.extras.get(booster.extra, {}))
         model.update(booster.pins)
         exact.update(booster.pins)
-    bounds = {name: _bug_fixes(model[name]) for name in _DIRECT if name in model}
+    direct = [name for name in (*_DIRECT, *others) if name in model]
+    bounds = {name: _bug_fixes(model[name]) for name in direct}
     service, tests = _TABLE["service"], _TABLE["tests"]
     return Pins(
         python=python,

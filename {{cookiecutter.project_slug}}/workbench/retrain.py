@@ -164,7 +164,7 @@ def changes(
     for name in sorted({*old["libraries"], *new["libraries"]}):
         one, other = old["libraries"].get(name, "none"), new["libraries"].get(name, "none")
         if one != other:
-            yield False, f"{name} was {one} and is {other}"
+            yield False, f"{name} was {one or 'not locked'} and is {other or 'not locked yet'}"
     sizes = old["model"]["bytes"], new["model"]["bytes"]
     if sizes[0] != sizes[1]:
         yield False, f"the model file had {sizes[0]:,} bytes and has {sizes[1]:,}"

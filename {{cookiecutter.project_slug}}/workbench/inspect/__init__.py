@@ -6,6 +6,7 @@ The standard library is enough, since this runs under cookiecutter's own Python.
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 from .boosters import formats_of
 from .bundles import Bundle, bundle_of, find_member
@@ -14,6 +15,8 @@ from .errors import Refused, malformed
 from .estimators import find_model
 from .facts import Categories, Facts, FileFacts, Step
 from .names import distributions_of
+from .own_classes import Outlines
+from .pickled_code import modules_of, pythons_of
 from .transformers import Transformer, describe_transformer
 from .values import walk
 from .verdict import judge_names, library_versions, numpy_major
@@ -24,6 +27,7 @@ __all__ = [
     "Document",
     "Facts",
     "FileFacts",
+    "Outlines",
     "Refused",
     "Step",
     "Transformer",
@@ -35,6 +39,8 @@ __all__ = [
     "model_facts",
     "read_document",
 ]
+
+NO_CODE: Outlines = MappingProxyType({})
 
 
 def inspect(path: Path, member: str | None = None) -> Facts:
@@ -59,17 +65,26 @@ def file_facts(document: Document) -> FileFacts:
         sha256=document.sha256,
         libraries=library_versions(document.root),
         formats=formats_of(walk(document.root)),
-        distributions=distributions_of(trace.names),
+        distributions=distributions_of(
+            {*(name.module for name in trace.names), *modules_of(trace.made)}
+        ),
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,
         custom_names=names.custom,
+        pickled_names=names.pickled,
+        code_pythons=pythons_of(trace.made),
     )
 
 
-def model_facts(document: Document, file: FileFacts, member: str | None = None) -> Facts:
-    """Return what a file says about the model in it, or about that member. Raises Refused."""
+def model_facts(
+    document: Document, file: FileFacts, member: str | None = None, outlines: Outlines = NO_CODE
+) -> Facts:
+    """Return what a file says about the model in it, or about that member. Raises Refused.
+
+    `outlines` are those of the classes in the user's own code.
+    """
     root = document.root if member is None else find_member(document.root, member)
-    model = find_model(root)
+    model = find_model(root, outlines)
     if document.trailing:
         raise malformed("there are bytes after its end")
     return Facts(member=member, **vars(file), **vars(model))

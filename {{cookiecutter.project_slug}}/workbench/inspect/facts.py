@@ -57,6 +57,8 @@ class FileFacts:
     numpy_major: int | None  # 1, 2, or None if the file does not tell
     unknown_names: tuple[str, ...]  # need the user's trust
     custom_names: tuple[str, ...]  # in __main__: need the user's code
+    pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
+    code_pythons: tuple[str, ...] | None  # that can run that code
 
 
 @dataclass(frozen=True)

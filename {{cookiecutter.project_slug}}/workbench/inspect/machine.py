@@ -17,6 +17,8 @@ from pickletools import opcodes
 from .arrays import build_array, build_dtype, read_shape
 from .budget import Budget
 from .errors import Refused, dangerous, malformed
+from .pickled_code import REDUCERS as CODE_REDUCERS
+from .pickled_code import Made, cost_of
 from .reader import Reader
 from .reducers import PARTIAL, REDUCERS
 from .values import Array, Blob, Dict, DType, Global, Instance, Set
@@ -44,6 +46,7 @@ class Trace:
     names: set[Global] = field(default_factory=set)
     called: set[Global] = field(default_factory=set)
     wrapped: set[Global] = field(default_factory=set)  # functions that a partial would call
+    made: list[Made] = field(default_factory=list)  # from code in the file
     protocol: int = 0
     joblib_arrays: int = 0
 
@@ -282,8 +285,12 @@ class Machine:
         if not isinstance(args, tuple):
             raise malformed("a call has no arguments")
         self.trace.called.add(function)
-        reducer = REDUCERS.get(function)
-        self.keep_new(reducer(args) if reducer else Instance(function, args))
+        reducer = REDUCERS.get(function) or CODE_REDUCERS.get(function)
+        value = reducer(args) if reducer else Instance(function, args)
+        if isinstance(value, Made):
+            self.trace.made.append(value)
+            self.budget.keep(cost_of(value))
+        self.keep_new(value)
 
     def new_object(self) -> None:
         args, cls = self.pop(), self.pop()
