@@ -108,7 +108,7 @@ def test_ordinary_code_is_read(pickled: Callable[[object], Facts]) -> None:
     assert {f"{__name__}.Ratio", f"{__name__}.Child"} < set(facts.pickled_names)
     assert facts.code_pythons is not None
     assert RUNNING in facts.code_pythons
-    assert facts.unknown_names == ("functools.partial",)
+    assert facts.unknown_names == ()
     assert "pandas" in facts.distributions
 
 

@@ -21,7 +21,7 @@ from .pickled_code import REDUCERS as CODE_REDUCERS
 from .pickled_code import Made, cost_of
 from .reader import Reader
 from .reducers import PARTIAL, REDUCERS
-from .values import Array, Blob, Dict, DType, Global, Instance, Set
+from .values import Array, Blob, Dict, DType, Function, Global, Instance, Set
 
 HIGHEST_PROTOCOL = 5
 DEEPEST_NESTING = 20  # pickles inside object arrays inside pickles
@@ -319,7 +319,9 @@ class Machine:
         self.keep(value, INSTANCE_COST)
 
     def wrap(self, args: tuple[object, ...]) -> None:
-        """Check the arguments of `functools.partial`: one function that the file names."""
+        """Check the arguments of `functools.partial`: one function that the file names or brings."""
+        if len(args) == 1 and isinstance(args[0], Function):
+            return  # which needs the user's trust anyway
         if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
             raise dangerous("it prepares a call as Python never does")
         self.trace.wrapped.add(args[0])
@@ -414,7 +416,8 @@ def _check_partial(function: object, state: object) -> None:
     if not isinstance(state, tuple) or len(state) != PARTIAL_STATE_LENGTH:
         raise malformed("a partial function is unreadable")
     same, args, keywords, attributes = state
-    if not isinstance(same, Global) or same != function or attributes is not None:
+    named = isinstance(same, Global) and same == function
+    if not (named or (isinstance(same, Function) and same is function)) or attributes is not None:
         raise dangerous("it prepares a call as Python never does")
     if not isinstance(args, tuple) or not isinstance(keywords, Dict):
         raise malformed("a partial function is unreadable")
