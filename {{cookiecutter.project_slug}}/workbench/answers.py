@@ -25,7 +25,8 @@ from workbench.sample import NUMBER, read_columns, read_header, read_text
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 TEMPLATE_MARK = re.compile(r"\{[#%{]")
-PYTHON_NAME = re.compile(r"([^\W\d]\w*|<lambda>|<locals>)(\.([^\W\d]\w*|<lambda>|<locals>))*")
+_PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
+PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")  # the last for a whole module
 # Names of files that hold a list of features; anything else without a comma is one name.
 FEATURE_FILES = (".json", ".txt", ".csv")
 

@@ -319,7 +319,7 @@ class Machine:
         self.keep(value, INSTANCE_COST)
 
     def wrap(self, args: tuple[object, ...]) -> None:
-        """Check the arguments of `functools.partial`: one function that the file names or brings."""
+        """Check the arguments of `functools.partial`: one function, by name or by value."""
         if len(args) == 1 and isinstance(args[0], Function):
             return  # which needs the user's trust anyway
         if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:

@@ -70,7 +70,9 @@ def judge_names(trace: Trace) -> Names:
         called = trace.called - known.calls
         unknown = [n for n in unknown if n in called or n.module.split(".")[0] not in CODE_ROOTS]
     return Names(
-        tuple(sorted({*modules, *(name.qualified for name in unknown)})),
+        tuple(
+            sorted({*(f"{module}.*" for module in modules), *(name.qualified for name in unknown)})
+        ),
         tuple(sorted(name.qualified for name in custom)),
         pickled_code.names_of(trace.made),
     )
