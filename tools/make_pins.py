@@ -124,6 +124,8 @@ ERAS = (
     Era("catboost", "1.2", "1.2.2", ("1.3",), numpy=1),
     Era("catboost", "1.1", "1.1.1", ("1.2",), numpy=1),
 )
+# Their files do not name their version: they get the one of the scikit-learn's time.
+COMPANIONS = ("imbalanced-learn",)
 
 
 class Unsolvable(Exception):
@@ -218,7 +220,7 @@ def companions(
     without = solve([model], exactly(chosen), recipe.pythons[-1], recipe.day)
     if extra or not without.items() <= chosen.items():
         raise SystemExit(f"no common set for {recipe}: {extra or without}")
-    more = boosted(recipe, chosen, tests)
+    more = beside(recipe, chosen, tests)
     del without["scikit-learn"], chosen["scikit-learn"]
     since = {"since": recipe.since} if recipe.since else {}
     return {
@@ -231,8 +233,8 @@ def companions(
     }
 
 
-def boosted(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
-    """Choose what LightGBM and CatBoost need beyond a set with pandas."""
+def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
+    """Choose what only models of other libraries need beyond a set with pandas."""
 
     def beyond(wanted: str, day: str | None) -> dict[str, str]:
         # A release that is newer than the day is asked for by name, without what it needs.
@@ -247,6 +249,7 @@ def boosted(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> di
         "lightgbm": beyond(f"lightgbm=={recipe.lightgbm}", None),
         **({"lightgbm v3": beyond(f"lightgbm=={OLD_LIGHTGBM}", recipe.day)} if old else {}),
         "catboost": catboost,
+        **{name: beyond(name, recipe.day) for name in COMPANIONS},
     }
 
 

@@ -27,7 +27,9 @@ from workbench.sample import Sample, read_sample
 
 # What the pins know about. Everything else that a model file refers to is refused by name.
 SUPPORTED = frozenset(
-    "catboost joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost".split()
+    """
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost
+    """.split()
 )
 
 
@@ -272,7 +274,7 @@ def _outside(facts: Facts, answers: Answers, code: Code | None) -> Iterator[str]
     if foreign:
         yield (
             f"The model needs {listing(foreign)}, which cannot be served yet; "
-            "give a model made of scikit-learn, XGBoost, LightGBM or CatBoost."
+            "give a model made of scikit-learn, imbalanced-learn, XGBoost, LightGBM or CatBoost."
         )
 
 

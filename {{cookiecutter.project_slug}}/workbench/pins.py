@@ -23,8 +23,10 @@ HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 
 # What requirements.in names as a range; the rest follows from these and from the exact pins.
-_DIRECT = ("joblib", "lightgbm", "numpy", "pandas", "scipy")
+_DIRECT = ("imbalanced-learn", "joblib", "lightgbm", "numpy", "pandas", "scipy")
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
+# Files do not name their version, and every set has the one of its time.
+_COMPANIONS = ("imbalanced-learn",)
 _NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
 # `xgboost-cpu` is the same code without 450 MB of CUDA, for these machines only.
@@ -122,7 +124,7 @@ class _Set:
     pythons: tuple[str, ...]
     pins: Mapping[str, str]
     pandas: Mapping[str, str]  # pandas, and what only pandas needs
-    extras: Mapping[str, Mapping[str, str]]  # what only a boosting library needs
+    extras: Mapping[str, Mapping[str, str]]  # what only another library needs, by its name
 
     @property
     def numpy_major(self) -> int:
@@ -207,6 +209,9 @@ def pins(
         model.update(chosen.extras.get(booster.extra, {}))
         model.update(booster.pins)
         exact.update(booster.pins)
+    for name in _COMPANIONS:
+        if name in distributions:
+            model.update(chosen.extras[name])
     bounds = {name: _bug_fixes(model[name]) for name in _DIRECT if name in model}
     service, tests = _TABLE["service"], _TABLE["tests"]
     return Pins(

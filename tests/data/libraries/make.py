@@ -1,0 +1,114 @@
+"""Fit small models of a library, save each, and write down what it predicts.
+
+    python make.py LIBRARY FOLDER [CASE ...]
+
+Every case becomes three files: the model, `CASE.csv` with the rows that it was asked, and
+`CASE.json` with what it answered. The models in this folder were made so.
+"""
+
+# Each library exists only where its models are made.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+random = np.random.RandomState(0)
+FRAME = pd.DataFrame(random.normal(size=(120, 3)), columns=["Income", "Credit history", "limit(%)"])
+MIXED = FRAME.assign(Area=random.choice(["Rural", "Urban"], 120))
+RARE = (FRAME["Income"] > 1).astype(int).to_numpy()
+WORDS = np.where(RARE == 1, "yes", "no")
+
+Case = tuple[Any, Any, Any]  # a model, and the rows and targets to fit it on
+
+
+def imblearn() -> dict[str, Case]:
+    """Return the cases of imbalanced-learn."""
+    from imblearn import ensemble
+    from imblearn.metrics import geometric_mean_score
+    from imblearn.over_sampling import SMOTE, RandomOverSampler
+    from imblearn.pipeline import Pipeline, make_pipeline
+    from imblearn.under_sampling import RandomUnderSampler
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import make_scorer
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    def search() -> Any:
+        steps = [("scale", StandardScaler()), ("balance", SMOTE(random_state=0))]
+        pipeline = Pipeline([*steps, ("model", LogisticRegression())])
+        scorer = make_scorer(geometric_mean_score)
+        return GridSearchCV(pipeline, {"model__C": [0.1, 1]}, scoring=scorer, cv=2)
+
+    area = ColumnTransformer([("area", OneHotEncoder(), ["Area"])], remainder="passthrough")
+    few: dict[str, Any] = {"n_estimators": 3, "random_state": 0}
+    return {
+        "pipeline": (
+            make_pipeline(StandardScaler(), SMOTE(random_state=0), LogisticRegression()),
+            *(FRAME, WORDS),
+        ),
+        "columns": (
+            make_pipeline(
+                area,
+                RandomOverSampler(random_state=0),
+                GradientBoostingClassifier(n_estimators=3, random_state=0),
+            ),
+            *(MIXED, RARE),
+        ),
+        "sampler-first": (
+            make_pipeline(
+                RandomUnderSampler(random_state=0),
+                HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=2, random_state=0),
+            ),
+            *(FRAME, RARE),
+        ),
+        "search": (search(), FRAME, RARE),
+        "forest": (ensemble.BalancedRandomForestClassifier(**few), FRAME, WORDS),
+        "forest-array": (ensemble.BalancedRandomForestClassifier(**few), FRAME.to_numpy(), RARE),
+        "easy": (ensemble.EasyEnsembleClassifier(**few), FRAME, RARE),
+        "boost": (ensemble.RUSBoostClassifier(**few), FRAME, WORDS),
+        "bagging": (ensemble.BalancedBaggingClassifier(**few), FRAME, RARE),
+    }
+
+
+LIBRARIES = {"imbalanced-learn": imblearn}
+
+
+def native(model: Any, rows: pd.DataFrame, named: bool) -> dict[str, Any]:
+    """Ask a model as its author would."""
+    given = rows if named else rows.to_numpy()
+    answer = {"prediction": np.asarray(model.predict(given)).tolist()}
+    if hasattr(model, "predict_proba"):
+        answer["probabilities"] = model.predict_proba(given).tolist()
+    return answer
+
+
+def main(library: str, folder: str, *wanted: str) -> None:
+    """Make the wanted cases, or all."""
+    for name, case in LIBRARIES[library]().items():
+        if wanted and name not in wanted:
+            continue
+        model, rows, target = case
+        named = isinstance(rows, pd.DataFrame)
+        joblib.dump(model.fit(rows, target), Path(folder, f"{name}.joblib"))
+        asked = Path(folder, f"{name}.csv")
+        pd.DataFrame(rows, columns=None if named else FRAME.columns).head(20).to_csv(
+            asked, index=False
+        )
+        answers = native(model, pd.read_csv(asked), named)
+        Path(folder, f"{name}.json").write_text(json.dumps(answers), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(*sys.argv[1:])
