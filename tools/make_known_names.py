@@ -59,16 +59,19 @@ CALLS = {
 }
 # Names that are referred to but not called.
 NAMES = {
+    "_loss": ["CyHalfMultinomialLoss"],  # as skops names it
     "builtins": "abs bool dict float int len list max min round sorted str sum tuple".split(),
     "joblib.numpy_pickle": ["NumpyArrayWrapper"],
     "numpy": ["matrix", "memmap", "ndarray"],
     "numpy.ma": ["MaskedArray"],
     "numpy.ma.core": ["MaskedArray"],
+    "numpy.random._generator": ["Generator"],
     "numpy.random._mt19937": ["MT19937"],
     "numpy.random._pcg64": ["PCG64", "PCG64DXSM"],
     "numpy.random._philox": ["Philox"],
     "numpy.random._sfc64": ["SFC64"],
     "numpy.random.bit_generator": ["SeedSequence"],
+    "numpy.random.mtrand": ["RandomState"],
 }
 # Functions without side effects that people hand to FunctionTransformer and its like.
 NUMPY_FUNCTIONS = (

@@ -126,6 +126,11 @@ ERAS = (
 )
 # Their files do not name their version: they get the one of the scikit-learn's time.
 COMPANIONS = ("imbalanced-learn",)
+# skops reads the files of all releases before it. From 0.12 it wants numpy 1.25, and 0.11 wants
+# scikit-learn 1.1.
+SKOPS = "0.16.0"
+OLD_SKOPS = {"1.2": "0.11.0", "1.1": "0.11.0", "1.0": "0.10.0"}
+DAY_OF_OLD_SKOPS = "2025-01-31"
 
 
 class Unsolvable(Exception):
@@ -157,7 +162,8 @@ def table() -> dict[str, Any]:
         served = {p for recipe in RECIPES if recipe.minor == minor(release) for p in recipe.pythons}
         if missing := set(pythons) - served:
             raise SystemExit(f"no recipe for scikit-learn {release} on Python {sorted(missing)}")
-    sets = [companions(recipe, releases, tests) for recipe in RECIPES]
+    beside_tests = tests | {name: v for more in extra.values() for name, v in more.items()}
+    sets = [companions(recipe, releases, beside_tests) for recipe in RECIPES]
     boosters: dict[str, list[dict[str, Any]]] = {
         "lightgbm": [
             {"format": name, "scikit-learn": [newest(wanted, releases)], "extra": extra}
@@ -245,11 +251,14 @@ def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dic
     old = recipe.minor not in TOO_NEW_FOR_IT
     catboost = beyond("catboost", recipe.day)
     del catboost["catboost"]
+    skops = OLD_SKOPS.get(recipe.minor, SKOPS)
+    day = DAY_OF_OLD_SKOPS if recipe.minor in OLD_SKOPS else TODAY
     return {
         "lightgbm": beyond(f"lightgbm=={recipe.lightgbm}", None),
         **({"lightgbm v3": beyond(f"lightgbm=={OLD_LIGHTGBM}", recipe.day)} if old else {}),
         "catboost": catboost,
         **{name: beyond(name, recipe.day) for name in COMPANIONS},
+        "skops": beyond(f"skops=={skops}", day),
     }
 
 

@@ -28,7 +28,8 @@ from workbench.sample import Sample, read_sample
 # What the pins know about. Everything else that a model file refers to is refused by name.
 SUPPORTED = frozenset(
     """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops
+    threadpoolctl xgboost
     """.split()
 )
 
@@ -200,7 +201,7 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
         "model": {
             "file": f"model{_suffix(source.path, facts)}",
             "member": facts.member,
-            "loader": "joblib" if facts.container == "pickle" else facts.container,
+            **transformers.loading(facts),
             "sha256": facts.sha256,
             "bytes": facts.size,
             "source": source.path.name,

@@ -21,7 +21,8 @@ FILES = (SOURCE, LOCK, TEST_LOCK)
 PLATFORM = "x86_64-manylinux_2_28"
 MODEL_LIBRARIES = frozenset(
     """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy xgboost xgboost-cpu
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops
+    xgboost xgboost-cpu
     """.split()
 )
 

@@ -23,10 +23,10 @@ HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 
 # What requirements.in names as a range; the rest follows from these and from the exact pins.
-_DIRECT = ("imbalanced-learn", "joblib", "lightgbm", "numpy", "pandas", "scipy")
+_DIRECT = ("imbalanced-learn", "joblib", "lightgbm", "numpy", "pandas", "scipy", "skops")
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 # Files do not name their version, and every set has the one of its time.
-_COMPANIONS = ("imbalanced-learn",)
+_COMPANIONS = ("imbalanced-learn", "skops")
 _NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
 # `xgboost-cpu` is the same code without 450 MB of CUDA, for these machines only.

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 random = np.random.RandomState(0)
-FRAME = pd.DataFrame(random.normal(size=(120, 3)), columns=["Income", "Credit history", "limit(%)"])
+NAMES = ["Income", "Credit history", "limit(%)"]
+FRAME = pd.DataFrame(random.normal(size=(120, 3)), columns=NAMES)
 MIXED = FRAME.assign(Area=random.choice(["Rural", "Urban"], 120))
 RARE = (FRAME["Income"] > 1).astype(int).to_numpy()
 WORDS = np.where(RARE == 1, "yes", "no")
@@ -81,12 +82,91 @@ def imblearn() -> dict[str, Case]:
     }
 
 
-LIBRARIES = {"imbalanced-learn": imblearn}
+def skops() -> dict[str, Case]:
+    """Return models that skops can save."""
+    from sklearn import ensemble, linear_model, neural_network, svm
+    from sklearn.cluster import KMeans
+    from sklearn.compose import ColumnTransformer
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.multioutput import MultiOutputRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+    few: dict[str, Any] = {"n_estimators": 3, "random_state": 0}
+    area = ColumnTransformer(
+        [("area", OneHotEncoder(), ["Area"]), ("numbers", StandardScaler(), NAMES)]
+    )
+    numbers = FRAME.to_numpy()
+    calibrated = svm.SVC(probability=True, random_state=np.random.RandomState(0))
+    return {
+        "columns": (make_pipeline(area, linear_model.LogisticRegression()), MIXED, WORDS),
+        "forest": (ensemble.RandomForestClassifier(**few), FRAME, WORDS),
+        "array": (ensemble.ExtraTreesRegressor(**few), numbers, FRAME["Income"]),
+        "boost": (
+            ensemble.GradientBoostingClassifier(**few),
+            FRAME,
+            np.digitize(numbers[:, 0], [-1, 1]),
+        ),
+        "hist": (
+            ensemble.HistGradientBoostingClassifier(max_iter=3, random_state=0),
+            *(FRAME, RARE),
+        ),
+        "svc": (make_pipeline(StandardScaler(), calibrated), FRAME, RARE),
+        "sgd": (
+            make_pipeline(
+                StandardScaler(),
+                FunctionTransformer(np.abs),
+                linear_model.SGDClassifier(loss="log_loss", random_state=0),
+            ),
+            *(numbers, RARE),
+        ),
+        "search": (
+            GridSearchCV(
+                make_pipeline(StandardScaler(), linear_model.Ridge()),
+                {"ridge__alpha": [1, 2]},
+                cv=2,
+            ),
+            *(FRAME, FRAME["Income"]),
+        ),
+        "voting": (
+            ensemble.VotingClassifier(
+                [
+                    ("forest", ensemble.RandomForestClassifier(**few)),
+                    ("logistic", linear_model.LogisticRegression()),
+                ],
+                voting="soft",
+            ),
+            *(FRAME, RARE),
+        ),
+        "network": (
+            neural_network.MLPClassifier((4,), max_iter=50, random_state=0),
+            *(FRAME, RARE),
+        ),
+        "clusters": (KMeans(2, n_init=1, random_state=0), FRAME, None),
+        "outliers": (ensemble.IsolationForest(**few), FRAME, None),
+        "targets": (MultiOutputRegressor(linear_model.Ridge()), FRAME, numbers[:, :2]),
+    }
+
+
+LIBRARIES = {"imbalanced-learn": imblearn, "skops": skops}
+
+
+def save(library: str, model: Any, path: Path) -> None:
+    """Save a model as its library's users do."""
+    if library == "skops":
+        import skops.io
+
+        skops.io.dump(model, path.with_suffix(".skops"))
+    else:
+        joblib.dump(model, path.with_suffix(".joblib"))
 
 
 def native(model: Any, rows: pd.DataFrame, named: bool) -> dict[str, Any]:
-    """Ask a model as its author would."""
-    given = rows if named else rows.to_numpy()
+    """Ask a model as its author would.
+
+    The order of an array's bytes decides the last bits of a product of matrices: rows, not columns.
+    """
+    given = rows if named else np.array(rows.to_numpy().tolist())
     answer = {"prediction": np.asarray(model.predict(given)).tolist()}
     if hasattr(model, "predict_proba"):
         answer["probabilities"] = model.predict_proba(given).tolist()
@@ -100,7 +180,7 @@ def main(library: str, folder: str, *wanted: str) -> None:
             continue
         model, rows, target = case
         named = isinstance(rows, pd.DataFrame)
-        joblib.dump(model.fit(rows, target), Path(folder, f"{name}.joblib"))
+        save(library, model.fit(rows, target), Path(folder, name))
         asked = Path(folder, f"{name}.csv")
         pd.DataFrame(rows, columns=None if named else FRAME.columns).head(20).to_csv(
             asked, index=False

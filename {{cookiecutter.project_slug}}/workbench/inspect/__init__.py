@@ -49,6 +49,8 @@ def file_facts(document: Document) -> FileFacts:
     """Return what a file says about itself. Raises Refused for what can never be loaded."""
     trace = document.trace
     names = judge_names(trace)
+    distributions = distributions_of(trace.names)
+    by_skops = document.container == "skops"
     return FileFacts(
         container=document.container,
         suffix=document.suffix,
@@ -58,10 +60,11 @@ def file_facts(document: Document) -> FileFacts:
         sha256=document.sha256,
         libraries=library_versions(document.root),
         formats=formats_of(walk(document.root)),
-        distributions=distributions_of(trace.names),
+        distributions=tuple(sorted({*distributions, "skops"})) if by_skops else distributions,
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,
         custom_names=names.custom,
+        trusted=tuple(sorted(name.qualified for name in trace.names)) if by_skops else (),
     )
 
 

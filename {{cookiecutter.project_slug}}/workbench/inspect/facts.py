@@ -33,7 +33,7 @@ class BoosterFacts:
 class FileFacts:
     """What a file says about itself, whatever is in it."""
 
-    container: str  # the writer: "pickle", "joblib", "xgboost", "lightgbm" or "catboost"
+    container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
     suffix: str  # of the names that people give to such files
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
@@ -45,6 +45,7 @@ class FileFacts:
     numpy_major: int | None  # 1, 2, or None if the file does not tell
     unknown_names: tuple[str, ...]  # need the user's trust
     custom_names: tuple[str, ...]  # in __main__: need the user's code
+    trusted: tuple[str, ...]  # what skops may import; it wants to be told
 
 
 @dataclass(frozen=True)
