@@ -106,6 +106,24 @@ OTHER_ESTIMATORS = {
 OTHER_CLASSES = {
     "lightgbm.basic": ["Booster"],
     "lightgbm.callback": ["_EarlyStoppingCallback", "_LogEvaluationCallback"],
+    "statsmodels.base.data": ["ModelData", "PandasData"],
+    "statsmodels.discrete.discrete_model": (
+        "BinaryResults BinaryResultsWrapper Logit LogitResults Probit ProbitResults"
+    ).split(),
+    "statsmodels.genmod.families.family": (
+        "Binomial Gamma Gaussian InverseGaussian NegativeBinomial Poisson Tweedie"
+    ).split(),
+    "statsmodels.genmod.families.links": (
+        "CLogLog Identity InversePower InverseSquared Log LogLog Logit Power Sqrt cloglog identity "
+        "inverse_power inverse_squared log logit loglog sqrt"
+    ).split(),
+    "statsmodels.genmod.families.varfuncs": (
+        "Binomial NegativeBinomial Power VarianceFunction"
+    ).split(),
+    "statsmodels.genmod.generalized_linear_model": ["GLM", "GLMResults", "GLMResultsWrapper"],
+    "statsmodels.regression.linear_model": (
+        "GLS OLS OLSResults RegressionResults RegressionResultsWrapper WLS"
+    ).split(),
     "xgboost.callback": ["EarlyStopping", "EvaluationMonitor", "LearningRateScheduler"],
     "xgboost.compat": ["XGBoostLabelEncoder"],  # before 1.6
     "xgboost.core": ["Booster"],
@@ -253,6 +271,7 @@ def companions() -> Iterator[object]:
 
     yield from (pd.Index(["a", "b"]), pd.Index([1, 2]), pd.RangeIndex(2))
     yield pd.CategoricalDtype(["a", "b"])
+    yield from (pd.DataFrame({"a": [1.0], "b": [1], "c": ["d"]}), pd.Series([1.0], name="a"))
     yield from (
         np.random.RandomState(0),
         np.random.default_rng(0),

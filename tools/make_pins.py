@@ -125,7 +125,9 @@ ERAS = (
     Era("catboost", "1.1", "1.1.1", ("1.2",), numpy=1),
 )
 # Their files do not name their version: they get the one of the scikit-learn's time.
-COMPANIONS = ("imbalanced-learn",)
+COMPANIONS = ("imbalanced-learn", "statsmodels")
+# A file of statsmodels only tells by pandas of which time it is.
+STATSMODELS = {"pandas 1": "1.2", "pandas 2": "1.8", "pandas 3": "1.9"}
 # skops reads the files of all releases before it. From 0.12 it wants numpy 1.25, and 0.11 wants
 # scikit-learn 1.1.
 SKOPS = "0.16.0"
@@ -179,6 +181,7 @@ def table() -> dict[str, Any]:
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},
         "boosters": boosters,
+        "statsmodels": {era: newest(wanted, releases) for era, wanted in STATSMODELS.items()},
         "sets": sets,
     }
 

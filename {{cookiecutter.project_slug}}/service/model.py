@@ -31,6 +31,7 @@ from service.contract import (
     same_json,
 )
 from service.golden import Golden, GoldenError, read_golden
+from service.results import Results
 from service.transformers import Stage, final_input, plan
 
 InputKind = Literal["frame", "array", "texts"]
@@ -228,6 +229,8 @@ def load_model(directory: Path) -> Model:
     stages = plan(((by_name[t.file], t.columns) for t in contract.transformers), columns)
     model = member_of(loaded[manifest.file], manifest.member)
     estimator = boosters.estimator(model, manifest.classes)
+    if (constant := manifest.document["model"]["constant"]) is not None:
+        estimator = Results(estimator, constant)
     return Model(estimator, contract, manifest, golden, prepare, stages)
 
 

@@ -28,7 +28,7 @@ from workbench.sample import Sample, read_sample
 # What the pins know about. Everything else that a model file refers to is refused by name.
 SUPPORTED = frozenset(
     """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops statsmodels
     threadpoolctl xgboost
     """.split()
 )
@@ -202,6 +202,7 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
             "file": f"model{_suffix(source.path, facts)}",
             "member": facts.member,
             **transformers.loading(facts),
+            "constant": facts.constant,
             "sha256": facts.sha256,
             "bytes": facts.size,
             "source": source.path.name,

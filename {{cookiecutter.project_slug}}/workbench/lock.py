@@ -21,7 +21,7 @@ FILES = (SOURCE, LOCK, TEST_LOCK)
 PLATFORM = "x86_64-manylinux_2_28"
 MODEL_LIBRARIES = frozenset(
     """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops statsmodels
     xgboost xgboost-cpu
     """.split()
 )

@@ -23,10 +23,19 @@ HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 
 # What requirements.in names as a range; the rest follows from these and from the exact pins.
-_DIRECT = ("imbalanced-learn", "joblib", "lightgbm", "numpy", "pandas", "scipy", "skops")
+_DIRECT = (
+    "imbalanced-learn",
+    "joblib",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scipy",
+    "skops",
+    "statsmodels",
+)
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 # Files do not name their version, and every set has the one of its time.
-_COMPANIONS = ("imbalanced-learn", "skops")
+_COMPANIONS = ("imbalanced-learn", "skops", "statsmodels")
 _NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
 # `xgboost-cpu` is the same code without 450 MB of CUDA, for these machines only.
@@ -202,7 +211,7 @@ def pins(
         )
     chosen = next(entry for entry in choice.sets if python in entry.pythons)
     model = {"scikit-learn": choice.release.pin, **chosen.pins}
-    if pandas or "catboost" in distributions:  # which imports it
+    if pandas or {"catboost", "statsmodels"} & set(distributions):  # which import it
         model.update(chosen.pandas)
     exact = {"scikit-learn"}
     for booster in choice.boosters:
@@ -237,6 +246,8 @@ def _choose(
     boosters = tuple(_boosters(libraries, distributions, formats))
     if "scikit-learn" in libraries:
         candidates: tuple[str, ...] = (libraries["scikit-learn"],)
+    elif not boosters and "statsmodels" in formats:
+        candidates = (_TABLE["statsmodels"][formats["statsmodels"]],)
     elif boosters:
         # Of two libraries the older one decides: scikit-learn has always broken the older.
         candidates = min((b.scikit_learn for b in boosters), key=lambda names: _version(names[0]))

@@ -148,7 +148,66 @@ def skops() -> dict[str, Case]:
     }
 
 
-LIBRARIES = {"imbalanced-learn": imblearn, "skops": skops}
+class WithConstant:
+    """A model of statsmodels as its author fits and asks it."""
+
+    def __init__(self, make: Any, **options: Any) -> None:
+        self.make, self.options = make, options
+
+    def fit(self, rows: Any, target: Any) -> WithConstant:
+        self.results = self.make(target, self.complete(rows), **self.options).fit(
+            method=METHOD[self.make.__name__]
+        )
+        return self
+
+    def complete(self, rows: Any) -> Any:
+        from statsmodels.api import add_constant
+
+        return add_constant(rows, has_constant="add")
+
+    def predict(self, rows: Any) -> Any:
+        return self.results.predict(self.complete(rows))
+
+
+class WithoutConstant(WithConstant):
+    """The same without a column of ones."""
+
+    def complete(self, rows: Any) -> Any:
+        return rows
+
+
+class WithoutData(WithConstant):
+    """The same, saved without the data that it was fitted on."""
+
+    def fit(self, rows: Any, target: Any) -> WithConstant:
+        super().fit(rows, target).results.remove_data()
+        return self
+
+
+METHOD = {"OLS": "pinv", "Logit": "bfgs", "GLM": "irls"}
+
+
+def statsmodels() -> dict[str, Case]:
+    """Return the cases of statsmodels."""
+    from statsmodels import api as sm
+
+    number = FRAME["Income"] * 2 + random.normal(size=len(FRAME))
+    happens = pd.Series((number > 0).astype(int), name="happens")
+    return {
+        "ols": (WithConstant(sm.OLS), FRAME, number),
+        "ols-array": (WithConstant(sm.OLS), FRAME.to_numpy(), number.to_numpy()),
+        "ols-no-constant": (WithoutConstant(sm.OLS), FRAME, number),
+        "ols-removed": (WithoutData(sm.OLS), FRAME.to_numpy(), number.to_numpy()),
+        "logit": (WithConstant(sm.Logit), FRAME, happens),
+        "glm": (WithConstant(sm.GLM, family=sm.families.Binomial()), FRAME, happens),
+        "gamma": (
+            WithConstant(sm.GLM, family=sm.families.Gamma(sm.families.links.Log())),
+            *(FRAME, np.exp(number)),
+        ),
+    }
+
+
+LIBRARIES = {"imbalanced-learn": imblearn, "skops": skops, "statsmodels": statsmodels}
 
 
 def save(library: str, model: Any, path: Path) -> None:
@@ -157,6 +216,8 @@ def save(library: str, model: Any, path: Path) -> None:
         import skops.io
 
         skops.io.dump(model, path.with_suffix(".skops"))
+    elif library == "statsmodels":
+        model.results.save(path.with_suffix(".pickle"))
     else:
         joblib.dump(model, path.with_suffix(".joblib"))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import statsmodels_results
 from .boosters import formats_of
 from .bundles import Bundle, bundle_of, find_member
 from .document import Document, read_document
@@ -59,7 +60,10 @@ def file_facts(document: Document) -> FileFacts:
         size=document.size,
         sha256=document.sha256,
         libraries=library_versions(document.root),
-        formats=formats_of(walk(document.root)),
+        formats={
+            **formats_of(walk(document.root)),
+            **statsmodels_results.formats_of(trace.names),
+        },
         distributions=tuple(sorted({*distributions, "skops"})) if by_skops else distributions,
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,

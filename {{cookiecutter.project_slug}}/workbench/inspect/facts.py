@@ -65,4 +65,5 @@ class Facts(FileFacts):
     n_features: int | None
     takes_texts: bool  # a list of texts rather than rows of columns
     fitted_on_frame: bool  # some part knows its columns by name, or may ask for them by name
+    constant: int | None  # the place of a column of ones that nobody types
     notices: tuple[str, ...]  # sentences worth showing

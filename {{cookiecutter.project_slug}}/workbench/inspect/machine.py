@@ -19,6 +19,7 @@ from .budget import Budget
 from .errors import Refused, dangerous, malformed
 from .reader import Reader
 from .reducers import REDUCERS
+from .statsmodels_results import check_state
 from .values import Array, Blob, Dict, DType, Global, Instance, Set
 
 HIGHEST_PROTOCOL = 5
@@ -317,6 +318,7 @@ class Machine:
         elif not isinstance(target, Instance) or target.state is not None or state is None:
             raise malformed("it sets the state of something that has none")
         else:
+            check_state(target.cls, state)
             target.state = state
             if target.cls == JOBLIB_WRAPPER:
                 self.stack[-1] = self._read_joblib_array(target)

@@ -22,6 +22,7 @@ from .errors import Refused, dangerous, too_big
 from .machine import INSTANCE_COST, OBJECT_COST, Trace
 from .npy import Unreadable, read_header
 from .reader import HEAD, TAIL
+from .statsmodels_results import check_state
 from .values import Array, Blob, Dict, DType, Global, Instance, Set
 
 NEWEST_PROTOCOL = 2
@@ -292,7 +293,10 @@ class _Reader:
 
     def read_object(self, node: Node) -> object:
         content = node.get("content")
-        return Instance(self.named(node), (), self.value(content) if content is not None else None)
+        cls = self.named(node)
+        state = self.value(content) if content is not None else None
+        check_state(cls, state)
+        return Instance(cls, (), state)
 
     def read_constructed(self, node: Node) -> object:
         args = self.value(node.get("content"))
