@@ -300,6 +300,29 @@ def bundle_of_three() -> Story:
     )
 
 
+def bundle_of_everything() -> Story:
+    """The scaler comes first in the dict and last in the app."""
+    encoders = {name: LabelEncoder().fit(PEOPLE[name]) for name in ("gender", "city")}
+
+    def encoded(frame: pd.DataFrame) -> Any:
+        made = {name: encoder.transform(frame[name]) for name, encoder in encoders.items()}
+        return frame.assign(**made).to_numpy()
+
+    scaler = StandardScaler().fit(encoded(PEOPLE))
+    model = LogisticRegression().fit(scaler.transform(encoded(PEOPLE)), YES)
+    whole = {
+        "model": model,
+        "scaler": scaler,
+        "encoders": encoders,
+        "feature_columns": list(PEOPLE.columns),
+        "authors": ["Ada", "Grace", "Alan", "Edsger"],
+        "threshold": 0.4,
+    }
+    return Story(
+        {"model.pkl": whole}, PEOPLE, lambda frame: model.predict(scaler.transform(encoded(frame)))
+    )
+
+
 def pair() -> Story:
     model = Ridge().fit(NUMBERS.to_numpy(), PEOPLE["income"] + YES)
     return Story(
@@ -352,6 +375,7 @@ STORIES = [
     preprocessor,
     vectorizer,
     bundle_of_three,
+    bundle_of_everything,
     pair,
     bunch,
     named_members,
@@ -542,23 +566,33 @@ def test_what_is_not_clear_is_asked(
         assert word in str(caught.value)
 
 
-def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_path: Path) -> None:
-    joblib.dump(MODEL, tmp_path / "model.pkl")
-    joblib.dump(SCALER, tmp_path / "scaler.pkl")
-    joblib.dump(THREE, tmp_path / "other.pkl")
-    answers = Answers(
+def answers_for(folder: Path) -> Answers:
+    return Answers(
         project_name="A model",
         project_slug="a-model",
         description="About it.",
         model_path="model.pkl",
-        folder=tmp_path,
+        folder=folder,
         features="income,age",
     )
-    decided = adopt.decide(answers)
+
+
+def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_path: Path) -> None:
+    joblib.dump(MODEL, tmp_path / "model.pkl")
+    joblib.dump(SCALER, tmp_path / "scaler.pkl")
+    joblib.dump(THREE, tmp_path / "other.pkl")
+    decided = adopt.decide(answers_for(tmp_path))
     (notice,) = (text for text in decided.notices if "beside the model" in text)
     assert "scaler.pkl beside the model is a StandardScaler" in notice
     assert "transformers=scaler.pkl" in notice
     assert decided.manifest["transformers"] == []
+
+
+def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:
+    joblib.dump({"model": MODEL, "threshold": 0.4, "best": 0.9}, tmp_path / "model.pkl")
+    decided = adopt.decide(answers_for(tmp_path))
+    assert any('"positive": 1, "threshold": 0.4' in notice for notice in decided.notices)
+    assert decided.contract.output.threshold is None
 
 
 def test_a_pipeline_of_transformers_is_one_transformer(tmp_path: Path) -> None:

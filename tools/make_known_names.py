@@ -48,6 +48,7 @@ CALLS = {
     "datetime": ["date", "datetime", "time", "timedelta", "timezone"],
     "decimal": ["Decimal"],
     "fractions": ["Fraction"],
+    "functools": ["partial"],  # of what, the machine checks
     "numpy": ["dtype"],
     "numpy._core.multiarray": ["_reconstruct", "scalar"],
     "numpy._core.numeric": ["_frombuffer"],
@@ -55,6 +56,7 @@ CALLS = {
     "numpy.core.numeric": ["_frombuffer"],
     "numpy.ma.core": ["_mareconstruct"],
     "numpy.random._pickle": ["__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"],
+    "pandas._libs.tslibs.nattype": ["__nat_unpickle"],  # before pandas 2
     "uuid": ["UUID"],
 }
 # Names that are referred to but not called.
@@ -72,6 +74,7 @@ NAMES = {
     "numpy.random._sfc64": ["SFC64"],
     "numpy.random.bit_generator": ["SeedSequence"],
     "numpy.random.mtrand": ["RandomState"],
+    "sklearn.utils.validation": ["check_array"],  # in the preprocessor of histogram boosting
 }
 # Functions without side effects that people hand to FunctionTransformer and its like.
 NUMPY_FUNCTIONS = (
@@ -272,6 +275,7 @@ def companions() -> Iterator[object]:
     yield from (pd.Index(["a", "b"]), pd.Index([1, 2]), pd.RangeIndex(2))
     yield pd.CategoricalDtype(["a", "b"])
     yield from (pd.DataFrame({"a": [1.0], "b": [1], "c": ["d"]}), pd.Series([1.0], name="a"))
+    yield from (pd.Timestamp("2024-02-29"), pd.Timedelta("1 day"), pd.NaT)
     yield from (
         np.random.RandomState(0),
         np.random.default_rng(0),

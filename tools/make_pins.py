@@ -19,6 +19,7 @@ Then run this, and prove the new sets: `PINS_PROVE=1.9 pytest tests/test_pins.py
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -44,6 +45,7 @@ HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
 OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
+CLOUDPICKLE = "3.1.2"  # for files with code in them; of every time, since it reads the older ones'
 
 TODAY = "2026-11-22"
 SERVICE = ("flask==3.1.3", "gunicorn==27.0.1")
@@ -100,6 +102,9 @@ RECIPES = (
     Recipe("1.1", "2023-03-31", ("3.11", "3.10")),
     Recipe("1.0", "2023-03-31", ("3.10",), ("numpy<1.23", "scipy<1.9", "pandas<1.5")),
 )
+# Libraries of transformers and models that say nothing of their version in a file: what was the
+# newest on the set's day. What they need themselves is left to `make lock`.
+OTHERS = ("category-encoders", "feature-engine", "mlxtend", "scikit-optimize")
 # LightGBM writes its text format into the file (v3 before version 4), but not its version.
 # Version 4 cannot read the regressors of 3, and 3 does not go with scikit-learn 1.8.
 OLD_LIGHTGBM, TOO_NEW_FOR_IT = "3.3.5", ("1.8", "1.9")
@@ -177,6 +182,7 @@ def table() -> dict[str, Any]:
     return {
         "heroku": {"pythons": list(HEROKU_PYTHONS), "default": HEROKU_DEFAULT},
         "uv": UV_VERSION,
+        "cloudpickle": CLOUDPICKLE,
         "service": {"bounds": SERVICE_BOUNDS, "pins": service},
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},
@@ -230,6 +236,7 @@ def companions(
     if extra or not without.items() <= chosen.items():
         raise SystemExit(f"no common set for {recipe}: {extra or without}")
     more = beside(recipe, chosen, tests)
+    others = others_beside(recipe, chosen)
     del without["scikit-learn"], chosen["scikit-learn"]
     since = {"since": recipe.since} if recipe.since else {}
     return {
@@ -239,7 +246,18 @@ def companions(
         "pins": without,
         "pandas": {name: chosen[name] for name in chosen if name not in without},
         **more,
+        "others": others,
     }
+
+
+def others_beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
+    """Choose the other libraries that can be installed with a set, each on its own."""
+    found = {}
+    for name in OTHERS:
+        with contextlib.suppress(Unsolvable):
+            limits = exactly(chosen)
+            found[name] = solve([name], limits, recipe.pythons[-1], recipe.day)[name]
+    return found
 
 
 def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -14,11 +15,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 import workbench.inspect as package
@@ -101,6 +104,17 @@ def framed(body: bytes) -> bytes:
     return b"\x95" + struct.pack("<Q", len(body)) + body
 
 
+def named(module: str, name: str) -> bytes:
+    """Return opcodes that refer to a function."""
+    return text(module) + text(name) + b"\x93"
+
+
+def partial_of(module: str, name: str, rest: bytes = b")}N", other: bytes = b"") -> bytes:
+    """Return opcodes that make a partial of a function and set its state as Python does."""
+    function = named(module, name)
+    return named("functools", "partial") + function + b"\x85R(" + (other or function) + rest + b"tb"
+
+
 # Files that would run a command, or that mislead about what a loader would do.
 PAYLOADS: dict[str, bytes] = {
     "reduce": pickle.dumps(Run()),
@@ -176,6 +190,26 @@ PAYLOADS: dict[str, bytes] = {
     + b"\x93"
     + text(CANARY)
     + b"tR.",
+    "a partial of a command": pickle.dumps(partial(os.system, SHELL)),
+    "a partial of a command in a model": pickle.dumps(model_with(partial(os.system, SHELL))),
+    "a partial of what a loader calls": pickle.dumps(partial(codecs.encode, SHELL)),
+    "a partial of a constructor": PROTO4 + partial_of("builtins", "bytearray") + STOP,
+    "a partial of partial": PROTO4 + partial_of("functools", "partial") + STOP,
+    "a partial that is exchanged": PROTO4
+    + partial_of("numpy", "abs", other=named("numpy", "memmap"))
+    + STOP,
+    "a partial with attributes": PROTO4 + partial_of("numpy", "abs", b")}}") + STOP,
+    "a partial with an odd state": PROTO4 + partial_of("numpy", "abs", b")") + STOP,
+    "a partial of more than a function": PROTO4 + call("functools", "partial", "numpy", "x") + STOP,
+    "a partial of nothing": PROTO4 + named("functools", "partial") + b")R.",
+    "a partial that is only made": PROTO4 + named("functools", "partial") + b")\x81.",
+    "a partial through copyreg": PROTO4
+    + (named("copyreg", "_reconstructor") + b"(" + named("functools", "partial"))
+    + (named("builtins", "object") + b"NtR."),
+    "a partial that is called": PROTO4 + partial_of("numpy", "abs") + text("x") + b"\x85R.",
+    "a partial through numpy.random": PROTO4
+    + (named("numpy.random._pickle", "__randomstate_ctor") + text("MT19937"))
+    + (partial_of("numpy", "abs") + b"\x86R."),
     "an array in an open frame": PROTO4 + framed(PLAIN_ARRAY + b"\x00\x00N0.") + b"xx" + SYSTEM,
     "an array in a nested pickle": PROTO4
     + wrapper(ARRAY_STATE.replace(text("u1"), text("O8")).replace(b"K\x00tb", b"K\x3ftb") + b"u")
@@ -235,6 +269,8 @@ NEED_TRUST = [
     (call("numpy", "abs", "x"), "numpy.abs"),
     (text("numpy") + text("memmap") + b"\x93" + text("x") + b"\x85\x81", "numpy.memmap"),
     (call("my_module", "helper", "x"), "my_module.helper"),
+    (partial_of("my_module", "helper"), "my_module.helper"),
+    (partial_of("collections", "Counter"), "collections.Counter"),
 ]
 
 
@@ -243,6 +279,15 @@ def test_calls_that_need_trust(opcodes: bytes, name: str, tmp_path: Path) -> Non
     path = tmp_path / "model.pkl"
     path.write_bytes(PROTO4 + opcodes + b"0" + pickle.dumps(model(), 4)[2:])
     assert inspect(path).unknown_names == (name,)
+
+
+def test_a_partial_of_a_known_function_needs_no_trust(tmp_path: Path) -> None:
+    """Histogram boosting has one, and people who fix an argument of a score function."""
+    for function in (partial(mutual_info_classif, random_state=0), partial(np.clip, a_min=0)):
+        for protocol in range(6):
+            path = tmp_path / "model.pkl"
+            path.write_bytes(pickle.dumps(model_with(function), protocol))
+            assert inspect(path).unknown_names == ()
 
 
 ZEROS = bytes(64 << 20)

@@ -87,7 +87,7 @@ FOREIGN = [
     (b"\x80\x04", "truncated", "ends in the middle"),
     (pickle_of_names("keras.engine.Sequential", "builtins.getattr"), "unsupported", "Keras"),
     (pickle_of_names("torch.nn.Linear", "torch._utils._rebuild"), "unsupported", "PyTorch"),
-    (pickle_of_names("cloudpickle.cloudpickle._make_function"), "unsupported", "cloudpickle"),
+    (pickle_of_names("cloudpickle.cloudpickle.dynamic_subimport"), "unsupported", "cloudpickle"),
     (b"U\x03abc.", "unsupported", "Python 2"),
 ]
 

@@ -35,7 +35,7 @@ PYTHONS = {"1.0": "3.10"}
 YEARS: Mapping[str, Sequence[str]] = {
     "1.0": (
         *("scikit-learn==1.0.2", "numpy==1.22.4", "pandas==1.4.4", "scipy==1.8.1"),
-        *("xgboost==1.5.2", "lightgbm==3.3.5", "catboost==1.1.1"),
+        *("xgboost==1.6.2", "lightgbm==3.3.5", "catboost==1.1.1"),
     ),
     "1.2": (
         *("scikit-learn==1.2.2", "numpy==1.24.4", "pandas==1.5.3", "scipy==1.10.1"),

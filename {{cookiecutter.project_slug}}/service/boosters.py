@@ -83,7 +83,8 @@ def _xgboost(booster: Any) -> tuple[Native, Native]:
     def predict(rows: Any) -> Any:
         # A frame brings the names; the booster wants to see those that it knows.
         names = None if hasattr(rows, "columns") else booster.feature_names
-        return booster.predict(xgboost.DMatrix(rows, feature_names=names, nthread=1))
+        matrix = xgboost.DMatrix(rows, feature_names=names, nthread=1, enable_categorical=True)
+        return booster.predict(matrix)
 
     return predict, predict
 

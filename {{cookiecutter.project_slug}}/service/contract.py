@@ -540,6 +540,39 @@ def check_output(
         raise ContractError([f"output: {problem}" for problem in problems])
 
 
+def check_categories(contract: Contract, known: Mapping[str, Sequence[Scalar]]) -> None:
+    """Hold the features against the pandas categories that the model was trained on, by column.
+
+    Raises ContractError with all problems.
+    """
+    problems = []
+    for feature in contract.features:
+        categories = known.get(feature.name)
+        if categories is None or feature.one_hot is not None:
+            continue
+        listed = ", ".join(json_text(category) for category in categories[:20])
+        if feature.type != "category" or feature.categories is None:
+            problems.append(
+                f"feature {feature.name}: the model was trained on a pandas category; its type "
+                f'must be category, and its "categories" are {listed}'
+            )
+            continue
+        meant = feature.encode.values() if feature.encode is not None else feature.categories
+        if stray := [v for v in meant if not any(same_json(v, c) for c in categories)]:
+            shown = ", ".join(json_text(value) for value in stray[:20])
+            problems.append(
+                f"feature {feature.name}: the model was not trained on {shown}; its categories "
+                f"are {listed}"
+            )
+        if not feature.closed:
+            problems.append(
+                f"feature {feature.name}: the model takes no other categories than {listed}; "
+                'take "strict" out'
+            )
+    if problems:
+        raise ContractError(problems)
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 import joblib
 import numpy as np
 
-from service import boosters, custom_code
+from service import boosters, categories, custom_code
 from service.contract import (
     Column,
     Contract,
@@ -25,6 +25,7 @@ from service.contract import (
     Output,
     Row,
     Scalar,
+    check_categories,
     check_output,
     json_text,
     read_contract,
@@ -54,8 +55,9 @@ class Manifest:
     probabilities: bool
     input: InputKind
     columns: tuple[str, ...] | None
+    categories: Mapping[str, categories.Categories]
     python: str
-    libraries: Mapping[str, str]
+    libraries: Mapping[str, str | None]
     file: str
     sha256: str
     member: str | None
@@ -83,6 +85,7 @@ class Manifest:
                 probabilities=document["probabilities"],
                 input=document["input"],
                 columns=tuple(document["columns"]) if document["columns"] else None,
+                categories=categories.read(document["categories"]),
                 python=document["python"],
                 libraries=document["libraries"],
                 file=document["model"]["file"],
@@ -186,17 +189,17 @@ class Model:
         )
 
     def _input(self, columns: Sequence[Column]) -> Any:
-        kind, names = self.manifest.input, self.manifest.columns
+        kind, names, known = self.manifest.input, self.manifest.columns, self.manifest.categories
         if self.prepare is None:
-            data = model_input(columns, kind, names)
+            data = model_input(categories.as_values(columns, known), kind, names)
         else:
             data = self.prepare(model_input(columns, "frame", None))
             data = data[list(names)] if names is not None else data.to_numpy()
         for stage in self.stages:
             data = stage.apply(data)
-        if not self.stages:
-            return data
-        return final_input(data, self.stages[-1].after, self.manifest.model_columns)
+        if self.stages:
+            data = final_input(data, self.stages[-1].after, self.manifest.model_columns)
+        return categories.restored(data, known)
 
 
 def load_model(directory: Path) -> Model:
@@ -256,8 +259,11 @@ def member_of(value: Any, member: str | None) -> Any:
 
 def check_contract(contract: Contract, manifest: Manifest) -> None:
     """Hold an edited contract against the model. Raises ModelError."""
+    prepares = manifest.code is not None and manifest.code["prepare"]
     try:
         check_output(contract.output, manifest.task, manifest.classes, manifest.outputs)
+        if not prepares:
+            check_categories(contract, categories.listed(manifest.categories))
     except ContractError as error:
         raise ModelError(f"features.json: {error}. Mend it.") from None
     named_files = [transformer.file for transformer in contract.transformers]
@@ -268,7 +274,6 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
             "features.json: the transformers are not those that were adopted; "
             "run make adopt to take others in."
         )
-    prepares = manifest.code is not None and manifest.code["prepare"]
     if manifest.columns is None or prepares:
         return
     named = {column.name for column in contract.columns([])}
@@ -290,7 +295,7 @@ def check_versions(manifest: Manifest) -> None:
     wrong = []
     for name, wanted in manifest.libraries.items():
         installed = _installed(name) or _installed(f"{name}-cpu") or "missing"
-        if installed != wanted:
+        if wanted not in (None, installed):  # None: not locked yet
             wrong.append(f"{name} is {installed} and should be {wanted}")
     if wrong:
         raise ModelError(

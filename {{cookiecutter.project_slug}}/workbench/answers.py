@@ -20,12 +20,13 @@ from service.contract import (
 )
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import HEROKU_PYTHONS
-from workbench.sample import NUMBER, read_header, read_text
+from workbench.sample import NUMBER, read_columns, read_header, read_text
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 TEMPLATE_MARK = re.compile(r"\{[#%{]")
-PYTHON_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+_PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
+PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")  # the last for a whole module
 # Names of files that hold a list of features; anything else without a comma is one name.
 FEATURE_FILES = (".json", ".txt", ".csv")
 
@@ -268,7 +269,7 @@ def _check_sample(answers: Answers) -> Iterator[str]:
         yield f"sample_data: there is no file {answers.sample}; give the path of a CSV file."
         return
     try:
-        read_header(answers.sample)
+        read_columns(answers.sample)
     except WorkbenchError as error:
         yield from (f"sample_data: {problem}" for problem in error.problems)
 

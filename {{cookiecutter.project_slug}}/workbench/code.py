@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.inspect import Facts
+from workbench.inspect.names import CUSTOM_MODULES
+from workbench.inspect.own_classes import Outline, Outlines
+from workbench.inspect.values import Global
 from workbench.messages import WorkbenchError, listing
 from workbench.sample import read_text
 
@@ -19,12 +22,13 @@ PREPARE = "prepare"
 
 @dataclass(frozen=True)
 class Code:
-    """A .py file and the names that stand at its top level."""
+    """A .py file and the names that it defines: at its top level, and classes in classes."""
 
     path: Path
     text: str
     names: frozenset[str]
     imports: frozenset[str]
+    outlines: Outlines
 
     @property
     def prepares(self) -> bool:
@@ -34,14 +38,29 @@ class Code:
         """Return what the manifest says: where the model file looks for which names."""
         modules: dict[str, list[str]] = {}
         for qualified in needed:
-            module, name = _split(qualified)
-            modules.setdefault(module, []).append(name)
+            module, name = self.split(qualified)
+            outermost = name.split(".")[0]  # Outer.Inner is looked up in Outer
+            if outermost not in modules.setdefault(module, []):
+                modules[module].append(outermost)
         return {
             "file": "custom_code.py",
             "sha256": hashlib.sha256(self.text.encode()).hexdigest(),
             "modules": modules,
             "prepare": self.prepares,
         }
+
+    def split(self, qualified: str) -> tuple[str, str]:
+        """Split "package.module.Outer.Inner" into a module and a name, defined here if one is."""
+        parts = qualified.split(".")
+        if parts[0] in CUSTOM_MODULES:
+            return parts[0], ".".join(parts[1:])
+        places = range(1, len(parts))
+        found = (place for place in places if ".".join(parts[place:]) in self.names)
+        place = next(found, len(parts) - 1)
+        return ".".join(parts[:place]), ".".join(parts[place:])
+
+    def defines(self, qualified: str) -> bool:
+        return self.split(qualified)[1] in self.names
 
 
 def read_code(path: Path) -> Code:
@@ -62,7 +81,14 @@ def read_code(path: Path) -> Code:
             'file of their own, or the rest under if __name__ == "__main__":'
         )
     imported = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
-    return Code(path, text, frozenset(_names(tree.body)), frozenset(_modules(imported)))
+    classes = dict(_classes(tree.body))
+    return Code(
+        path,
+        text,
+        names=frozenset((*_names(tree.body), *classes)),
+        imports=frozenset(_modules(imported)),
+        outlines=_outlines(tree.body, classes),
+    )
 
 
 def _first_action(body: Sequence[ast.stmt]) -> ast.stmt | None:
@@ -96,14 +122,60 @@ def _names(body: Sequence[ast.stmt]) -> Iterator[str]:
             yield from _names(node.body)
 
 
+def _classes(body: Sequence[ast.stmt], outer: str = "") -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield the classes with their qualified names, those in classes too."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield f"{outer}{node.name}", node
+            yield from _classes(node.body, f"{outer}{node.name}.")
+        elif isinstance(node, (ast.If, ast.Try)):
+            yield from _classes(node.body, outer)
+
+
+def _outlines(body: Sequence[ast.stmt], classes: Mapping[str, ast.ClassDef]) -> dict[str, Outline]:
+    """Return the bases and the members of each class."""
+    imported = dict(_imported(body))
+    found = {}
+    for name, node in classes.items():
+        outer = name.rpartition(".")[0]
+        bases = (_base(ast.unparse(base), outer, classes, imported) for base in node.bases)
+        found[name] = Outline(tuple(bases), frozenset(_names(node.body)))
+    return found
+
+
+def _base(
+    text: str, outer: str, classes: Mapping[str, ast.ClassDef], imported: Mapping[str, str]
+) -> Global:
+    """Return what a base's text means: a class of the same file, or one that is imported."""
+    for name in (f"{outer}.{text}", text):
+        if name in classes:
+            return Global("", name)
+    first, _, rest = text.partition(".")
+    meant = imported.get(first, first) + (f".{rest}" if rest else "")
+    module, _, name = meant.rpartition(".")
+    return Global(module, name)
+
+
+def _imported(body: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield each imported name with what it stands for."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                meant = alias.name if alias.asname else alias.name.split(".")[0]
+                yield alias.asname or meant, meant
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((a.asname or a.name, f"{node.module}.{a.name}") for a in node.names)
+        elif isinstance(node, (ast.If, ast.Try)):
+            yield from _imported(node.body)
+
+
 def own_names(facts: Facts, code: Code | None) -> tuple[str, ...]:
     """Return the names that the user's code has to define.
 
     A notebook's own are in `__main__`; those of a local module look like an unknown library's,
     and are the user's when the code that was given defines them.
     """
-    local = code.names if code is not None else frozenset()
-    found = [name for name in facts.unknown_names if _split(name)[1] in local]
+    found = [n for n in facts.unknown_names if code is not None and code.defines(n)]
     return (*facts.custom_names, *found)
 
 
@@ -118,15 +190,9 @@ def problems(facts: Facts, code: Code | None) -> Iterator[str]:
             "model_code= with a .py file that defines it."
         )
         return
-    absent = [name for name in own if _split(name)[1] not in code.names]
+    absent = [name for name in own if not code.defines(name)]
     if absent:
         yield (
             f"model_code: {code.path.name} does not define {listing(absent)}, which the model "
             "file refers to; add it there."
         )
-
-
-def _split(qualified: str) -> tuple[str, str]:
-    """Split "package.module.Class" into module and name."""
-    module, _, name = qualified.rpartition(".")
-    return module, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,21 +34,39 @@ def environ() -> dict[str, str]:
     return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def run(command: Sequence[str | Path], *, what: str, cwd: Path | None = None) -> str:
+class TimedOut(CommandError):
+    """A command of another program took too long and was ended."""
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    cwd: Path | None = None,
+    seconds: float | None = None,
+) -> str:
     """Run a command and return its output. Raises CommandError saying what failed."""
-    result = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=environ(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimedOut(f"{what} took more than {seconds} seconds and was ended.") from None
     if result.returncode != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-3000:]
-        raise CommandError(f"{what} failed (exit status {result.returncode}):\n{said}")
+        raise CommandError(f"{what} failed ({_ended(result.returncode)}):\n{said}")
     return result.stdout
+
+
+def _ended(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else f"ended by {signal.Signals(-status).name}"
 
 
 def find_python(version: str) -> Path | None:

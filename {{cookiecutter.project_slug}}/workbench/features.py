@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,18 +14,32 @@ from service.contract import (
     Output,
     Row,
     Scalar,
+    check_categories,
     check_output,
     did_you_mean,
     parse_contract,
     parse_output,
     same_json,
 )
+from workbench import proposals
 from workbench.answers import FeaturesAnswer
+from workbench.categories import Known, enforced, known_categories, said_of
+from workbench.encoded import as_people_say, read_back
 from workbench.inspect import Facts
 from workbench.messages import WorkbenchError, listing
-from workbench.sample import BOOLEANS, EXAMPLES, MISSING, NUMBER, ColumnFacts, Sample, whole
+from workbench.sample import (
+    BOOLEANS,
+    EXAMPLES,
+    EXPECTED,
+    MISSING,
+    NUMBER,
+    ColumnFacts,
+    Sample,
+    whole,
+)
 
 _NOTHING = object()
+MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")  # what pandas and spreadsheets write with a date
 # The fields that the sample and the model can tell; the last one of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
@@ -63,6 +77,7 @@ def contract_of(
     only the answer can say what they are. Raises WorkbenchError.
     """
     given = _text_feature(answer) if facts.takes_texts else list(answer.features)
+    known: Known = {}
     if prepares and not given:
         raise WorkbenchError(
             "model_code has a function prepare, which makes the model's columns; answer features= "
@@ -72,6 +87,8 @@ def contract_of(
         given = given or _names(facts, sample)
         if not prepares:
             given = _in_model_order(given, facts, sample, notices)
+            known = known_categories(facts, _model_columns(given), sample)
+            given = [{**said_of(known, entry, sample), **entry} for entry in given]
         given = _with_sample(_with_categories(given, before.categories), sample)
     output = dict(answer.output or {})
     if before.labels is not None:
@@ -84,6 +101,7 @@ def contract_of(
             {"features": given, "output": output, "transformers": before.transformers}
         )
         _check_output(contract.output, facts)
+        check_categories(contract, enforced(known))
     except ContractError as error:
         raise WorkbenchError([f"features: {problem}." for problem in error.problems]) from None
     return contract
@@ -97,6 +115,8 @@ def _names(facts: Facts, sample: Sample | None) -> list[Mapping[str, Any]]:
     names = facts.feature_names
     if names is None and sample is not None:
         names = tuple(sample.columns)
+        if len(names) != facts.n_features:
+            names = tuple(name for name in names if name != EXPECTED)
         if facts.n_features is None:
             raise WorkbenchError(
                 "The model file does not say how many features there are; answer features= with "
@@ -129,8 +149,11 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
             {"type": kind, "nullable": False, **entry}
             for kind, entry in zip(kinds, given, strict=True)
         ]
-    absent = [e["name"] for e in given if e["name"] not in sample.columns]
+    columns = [_column(entry, sample) for entry in given]
+    absent = [e["name"] for e, column in zip(given, columns, strict=True) if column is None]
     if absent:
+        if (said := proposals.in_words(given, absent, sample)) is not None:
+            raise WorkbenchError(said)
         raise WorkbenchError(
             [
                 f"sample_data: {sample.path.name} has no column {name!r}"
@@ -138,7 +161,19 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
                 for name in absent[:20]
             ]
         )
-    return [{**_from_sample(sample.columns[e["name"]], e), **e} for e in given]
+    return [
+        {**_from_sample(column, e), **e}
+        for e, column in zip(given, columns, strict=True)
+        if column is not None
+    ]
+
+
+def _column(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
+    """Return the column of a feature; where there are only its dummy columns, one of no facts."""
+    dummies = set((entry.get("one_hot") or {}).values())
+    if entry["name"] not in sample.columns and dummies and dummies <= set(sample.columns):
+        return ColumnFacts(entry["name"])
+    return sample.columns.get(entry["name"])
 
 
 def _count(facts: Facts) -> str:
@@ -248,15 +283,31 @@ def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any
 
 def reshaped(answer: FeaturesAnswer, facts: Facts) -> FeaturesAnswer:
     """Return the answer for a model of other features: what is said of those that stay."""
-    said = {entry["name"]: entry for entry in answer.features}
     names = facts.feature_names or ()
+    said = {
+        column: entry
+        for entry in answer.features
+        if set(columns := _model_columns([entry])) <= set(names)
+        for column in columns
+    }
     output = dict(answer.output or {})
     try:
         _check_output(parse_output(output), facts)
     except ContractError:
         output = {}
-    features = tuple(said.get(name, {"name": name}) for name in names)
-    return replace(answer, features=features, output=output)
+    stay = {entry["name"]: entry for entry in (said.get(n, {"name": n}) for n in names)}
+    return replace(answer, features=tuple(stay.values()), output=output)
+
+
+def forget_categories(
+    answer: FeaturesAnswer, facts: Facts, own: Mapping[str, Mapping[str, Any]]
+) -> FeaturesAnswer:
+    """Return the answer without the categories of the model before, where this one has its own."""
+    names = facts.feature_names or answer.names
+    told = {names[n] for n, column in facts.categories.items() if column.values and n < len(names)}
+    keys = ("type", "categories")
+    ours = {name: {k: own[name][k] for k in keys if k in own[name]} for name in told & own.keys()}
+    return forget(answer, ours)
 
 
 def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
@@ -273,17 +324,22 @@ def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> Feat
 
 
 def derived(
-    contract: Contract, answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]
+    contract: Contract,
+    answer: FeaturesAnswer,
+    own: Mapping[str, Mapping[str, Any]],
+    closed: Collection[str],
 ) -> dict[str, dict[str, Any]]:
     """Return what nobody declared, by feature: verify and a retrain may correct it.
 
     `own` is what the workbench derived for the model before and wrote into the same file.
+    `closed` names the features of which the model takes the listed categories alone.
     """
     declared = {entry["name"]: set(entry) for entry in forget(answer, own).features}
     found = {}
     for feature in contract.features:
         document = {"strict": None, **feature.to_json()}
-        keys = DERIVED if feature.categories and not feature.encoded else DERIVED[:-1]
+        settled = feature.encoded or feature.name in closed or not feature.categories
+        keys = DERIVED[:-1] if settled else DERIVED
         found[feature.name] = {
             key: document[key]
             for key in keys
@@ -297,11 +353,7 @@ def examples(
 ) -> list[Row]:
     """Return rows that the contract takes: of the sample, of the model before, or made up."""
     if sample is not None:
-        by_name = {feature.name: feature for feature in contract.features}
-        cells = [
-            {name: from_cell(by_name[name], row.get(name, "")) for name in by_name}
-            for row in sample.examples
-        ]
+        cells = rows_of(contract, sample)
         parsed = [contract.parse_rows([row]) for row in cells]
         rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
         if not rows:
@@ -311,9 +363,23 @@ def examples(
                 f"{problem.feature} {problem.message}."
             )
         return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
-    kept = previous["examples"] if previous else []
+    kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
     kept = [row for row in kept if not contract.parse_rows([row])[1]]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
+
+
+def rows_of(contract: Contract, sample: Sample) -> list[Row]:
+    """Return the rows of the sample as requests would have them."""
+    return [
+        {
+            **{
+                f.name: row.get(f.name) if sample.typed else from_cell(f, row.get(f.name, ""))
+                for f in contract.features
+            },
+            **read_back(row, contract),
+        }
+        for row in sample.examples
+    ]
 
 
 def from_cell(feature: Feature, cell: str) -> Any:
@@ -322,6 +388,8 @@ def from_cell(feature: Feature, cell: str) -> Any:
         return None
     if feature.type in ("number", "integer"):
         return whole(float(cell)) if NUMBER.fullmatch(cell.strip()) else cell
+    if feature.type == "date":
+        return MIDNIGHT.sub("", cell)
     if feature.type == "boolean":
         return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
     if feature.type == "category" and cell not in (feature.categories or (cell,)):

@@ -6,11 +6,12 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from workbench import project as files
 from workbench.environment import REQUIREMENTS, find_python, find_uv, install_uv, run
+from workbench.inspect.names import DISTRIBUTIONS
 from workbench.messages import WorkbenchError
 from workbench.pins import Pins, imported_as
 
@@ -32,10 +33,13 @@ _HEAD = """\
 """
 
 
-def requirements_in(pins: Pins, previous: str = "") -> str:
-    """Return requirements.in; lines that a person added to the previous one stay."""
-    # A library that only the model before needed leaves with it.
-    written = {*pins.bounds, *MODEL_LIBRARIES}
+def requirements_in(pins: Pins, previous: str = "", former: Collection[str] = ()) -> str:
+    """Return requirements.in; lines that a person added to the previous one stay.
+
+    A library that only the model before needed leaves with it: `former` names that one's.
+    """
+    written = {*pins.bounds, *pins.unpinned, *MODEL_LIBRARIES}
+    written |= set(DISTRIBUTIONS.values()) & set(former)
     own = [
         line
         for line in previous.splitlines()

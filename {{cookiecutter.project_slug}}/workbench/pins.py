@@ -33,6 +33,7 @@ _DIRECT = (
     "skops",
     "statsmodels",
 )
+_CODE = "cloudpickle"  # reads what every 2.x and 3.x wrote
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 # Files do not name their version, and every set has the one of its time.
 _COMPANIONS = ("imbalanced-learn", "skops", "statsmodels")
@@ -71,17 +72,19 @@ class Pins:
     service: Mapping[str, str]
     tests: Mapping[str, str]
     bounds: Mapping[str, str]
+    unpinned: tuple[str, ...] = ()  # of the model, which the table does not know
 
     @property
     def requirements(self) -> tuple[str, ...]:
         """Give the lines of requirements.in: the bounds, with environment markers."""
-        return _lines(self.bounds)
+        return _lines({**self.bounds, **dict.fromkeys(self.unpinned, "")})
 
     @property
     def exact(self) -> tuple[str, ...]:
         """Give the lines of an unlocked requirements.txt: all pins, with environment markers."""
         pinned = {**self.model, **self.service}
-        return _lines({name: f"=={version}" for name, version in pinned.items()})
+        exact = {name: f"=={version}" for name, version in pinned.items()}
+        return _lines({**exact, **dict.fromkeys(self.unpinned, "")})
 
 
 @dataclass(frozen=True, order=True)
@@ -133,7 +136,7 @@ class _Set:
     pythons: tuple[str, ...]
     pins: Mapping[str, str]
     pandas: Mapping[str, str]  # pandas, and what only pandas needs
-    extras: Mapping[str, Mapping[str, str]]  # what only another library needs, by its name
+    extras: Mapping[str, Mapping[str, str]]  # what only another library needs, and "others"
 
     @property
     def numpy_major(self) -> int:
@@ -213,6 +216,11 @@ def pins(
     model = {"scikit-learn": choice.release.pin, **chosen.pins}
     if pandas or {"catboost", "statsmodels"} & set(distributions):  # which import it
         model.update(chosen.pandas)
+    others = {n: v for n, v in chosen.extras["others"].items() if n in distributions}
+    model.update(others)
+    if _CODE in distributions:
+        model.setdefault(_CODE, _TABLE[_CODE])
+        others[_CODE] = model[_CODE]
     exact = {"scikit-learn"}
     for booster in choice.boosters:
         model.update(chosen.extras.get(booster.extra, {}))
@@ -221,7 +229,8 @@ def pins(
     for name in _COMPANIONS:
         if name in distributions:
             model.update(chosen.extras[name])
-    bounds = {name: _bug_fixes(model[name]) for name in _DIRECT if name in model}
+    direct = [name for name in (*_DIRECT, *others) if name in model]
+    bounds = {name: _bug_fixes(model[name]) for name in direct}
     service, tests = _TABLE["service"], _TABLE["tests"]
     return Pins(
         python=python,

@@ -13,6 +13,8 @@ MODEL = Path("model")
 FEATURES = MODEL / "features.json"
 MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
+EXPECTED = MODEL / "expected.json"
+PROPOSED = MODEL / "features.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
 # What the workbench reads of the manifest again.

@@ -15,10 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.contract import Contract, Feature, Row, Scalar
+from service.contract import Contract, Feature, Row, Scalar, json_text
 from service.golden import RELATIVE, Golden, differences, disagreements
 from service.model import Model, ModelError, load_model
+from workbench import limits
 from workbench import project as files
+from workbench.expected import disagreements as unexpected
+from workbench.expected import read_expected
+from workbench.messages import listing
 from workbench.sample import whole
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
@@ -44,13 +48,17 @@ def prove(project: Path) -> str:
     manifest = dict(model.manifest.document)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
-        done = [f"The model reproduces its {len(golden.rows)} recorded predictions."]
+        done = [
+            f"The model reproduces its {len(golden.rows)} recorded predictions.",
+            *as_expected(model, read_expected(project)),
+        ]
     else:
         model = _with_its_input(model)
         manifest["input"] = model.manifest.input
         before, derived = model.contract, manifest["derived"]
         check_encoders(model)
         model = model.with_contract(complete(model, derived))
+        promised = as_expected(model, read_expected(project))
         golden = record(model)
         documents = {feature.name: feature.to_json() for feature in model.contract.features}
         manifest["derived"] = {
@@ -60,6 +68,7 @@ def prove(project: Path) -> str:
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
         done = [
             f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
+            *promised,
             *_lost(before, model.contract),
         ]
     document = dataclasses.asdict(golden)
@@ -76,6 +85,30 @@ def _lost(before: Contract, after: Contract) -> Iterator[str]:
     for was, now in zip(before.features, after.features, strict=True):
         if was.nullable and not now.nullable:
             yield f"Note: {now.name} may not be null, for the model fails on it."
+
+
+def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
+    """Hold the model against the answers that the user expects. Raises Disproved."""
+    if document is None:
+        return []
+    rows, problems = model.contract.parse_rows(document["rows"])
+    if problems:
+        raise Disproved(
+            f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
+            f"{problems[0].feature} {problems[0].message}."
+        )
+    if (error := _failure(model, rows)) is not None:
+        raise Disproved(f"The model fails on the rows of {files.EXPECTED}: {error}.")
+    exact = model.manifest.task != "regression"
+    found = list(unexpected(document, model.predict(rows), exact=exact))
+    if found:
+        raise Disproved(
+            f"The model does not give the answers that you expected: {len(found)} of {len(rows)} "
+            f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
+            "file, the features or their order, or the output (threshold, transform) are not those "
+            "of the notebook."
+        )
+    return [f"The model gives the {len(rows)} answers that you expected."]
 
 
 def _reproduce(model: Model, golden: Golden) -> Golden:
@@ -220,8 +253,27 @@ def _working_rows(model: Model) -> list[Row]:
     if serious or not working:
         row, error = (serious or failures)[0]
         shown, hint = json.dumps(row, ensure_ascii=False), f" {NO_SAMPLE}" if made_up else ""
+        if "could not convert string to float" in error:
+            hint = _needs_codes(model.contract)
         raise Disproved(f"The model fails on {shown}: {error}.{hint}")
     return working
+
+
+def _needs_codes(contract: Contract) -> str:
+    """Say that an app of the author's must have made numbers of text."""
+    texts = [f for f in contract.features if f.categories and not f.encoded]
+    if not texts:
+        return ""
+    example = {
+        "name": texts[0].name,
+        "categories": list(texts[0].categories or ()),
+        "encode": {json_text(c): number for number, c in enumerate(texts[0].categories or ())},
+    }
+    return (
+        f" The model takes numbers, and {listing([f.name for f in texts])} are text. Say in a "
+        "features file which numbers your own code makes of them, such as "
+        f"{json.dumps(example, ensure_ascii=False)}"
+    )
 
 
 def _parsed(model: Model) -> list[Row]:
@@ -246,7 +298,14 @@ def _takes(model: Model, rows: Sequence[Row], feature: Feature, value: Any) -> s
 def _failure(model: Model, rows: Sequence[Row]) -> str | None:
     try:
         answers = model.predict(rows)
+    except MemoryError:  # no value of the row's
+        raise
     except Exception as error:  # whatever a model raises means that it does not take the row
+        if limits.NO_NETWORK in str(error):
+            raise Disproved(
+                f"The model uses the network to predict: {error}. Save what it asks for with the "
+                "model; a prediction must not wait for another service."
+            ) from None
         return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
     if any(answer["prediction"] is None for answer in answers):
         return "the prediction is not a number"
@@ -287,6 +346,10 @@ def _main() -> Iterator[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what an unseen category makes scikit-learn say
             print(prove(Path()))
+        if (peak := limits.peak_memory()) is not None:
+            print(limits.in_a_dyno(peak))
+    except MemoryError:
+        yield limits.out_of_memory()
     except (Disproved, ModelError) as error:
         yield str(error)
     except Exception as error:

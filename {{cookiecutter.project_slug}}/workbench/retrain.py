@@ -15,6 +15,7 @@ from workbench import lock
 from workbench import project as files
 from workbench.answers import Answers, problems
 from workbench.environment import run
+from workbench.expected import read_expected
 from workbench.messages import WorkbenchError, bullets
 
 VARIABLES = {
@@ -53,7 +54,9 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
         raise WorkbenchError(_as_variables(wrong))
     reshape = options.accept == "breaking" and not options.features
     try:
-        decided = adoption.decide(answers, previous, reshape=reshape)
+        decided = adoption.decide(
+            answers, previous, reshape=reshape, promised=read_expected(project)
+        )
     except WorkbenchError as error:
         said = _as_variables(error.problems)
         if not options.features and any(problem.startswith("FEATURES: ") for problem in said):
@@ -161,7 +164,7 @@ def changes(
     for name in sorted({*old["libraries"], *new["libraries"]}):
         one, other = old["libraries"].get(name, "none"), new["libraries"].get(name, "none")
         if one != other:
-            yield False, f"{name} was {one} and is {other}"
+            yield False, f"{name} was {one or 'not locked'} and is {other or 'not locked yet'}"
     sizes = old["model"]["bytes"], new["model"]["bytes"]
     if sizes[0] != sizes[1]:
         yield False, f"the model file had {sizes[0]:,} bytes and has {sizes[1]:,}"

@@ -1,18 +1,20 @@
-"""The sample: what a CSV of typical rows says about its columns.
+"""The sample: what a CSV or JSON of typical rows says about its columns.
 
-Missing cells are those that pandas.read_csv takes for missing, because that is how the model's
-training data was read.
+Missing cells of a CSV are those that pandas.read_csv takes for missing, because that is how the
+model's training data was read. The values of a JSON mean what they mean in a request.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from workbench.messages import WorkbenchError
 
@@ -31,6 +33,10 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # Up to here different texts are categories; up to the larger number if each occurs often.
 FEW_CATEGORIES, MOST_CATEGORIES, ROWS_A_CATEGORY = 20, 100, 10
 EXAMPLES = 32
+# The column with the answers that the author's notebook gave; of them more rows are kept.
+EXPECTED, MOST_EXPECTED = "expected", 1000
+# The beginning of a list of rows, or of {"rows": …}; a CSV may begin with a bracket too.
+_JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
 
 
 @dataclass
@@ -47,17 +53,29 @@ class ColumnFacts:
     distinct: set[str] = field(default_factory=set)
 
     def add(self, cell: str) -> None:
-        self.rows += 1
         if cell in MISSING:
+            self.rows += 1
             self.missing += 1
             return
-        if len(self.distinct) <= MOST_CATEGORIES:
-            self.distinct.add(cell)
+        self._count(cell)
         self.boolean = self.boolean and cell in BOOLEANS
         # As pandas does: one cell that is no number makes the column text.
         self.numeric = self.numeric and NUMBER.fullmatch(cell.strip()) is not None
         if self.numeric and math.isfinite(number := float(cell)):
             self.minimum, self.maximum = min(self.minimum, number), max(self.maximum, number)
+
+    def add_value(self, value: object) -> None:
+        """Add a value of a JSON, whose text is text whatever it says."""
+        if isinstance(value, str):
+            self._count(value)
+            self.boolean = self.numeric = False
+        else:
+            self.add(json.dumps(value))
+
+    def _count(self, cell: str) -> None:
+        self.rows += 1
+        if len(self.distinct) <= MOST_CATEGORIES:
+            self.distinct.add(cell)
 
     @property
     def type(self) -> str:
@@ -90,25 +108,59 @@ def whole(number: float) -> float:
 
 @dataclass(frozen=True)
 class Sample:
-    """The facts of each column, and some rows spread evenly over the file."""
+    """The facts of each column, and some rows spread evenly over the file.
+
+    Values of a CSV are its cells, those of a JSON are `typed`. `answers` are those that a JSON
+    gives apart from its rows, one for each of the examples.
+    """
 
     path: Path
     columns: dict[str, ColumnFacts]
-    examples: list[dict[str, str]]
+    examples: list[dict[str, Any]]
+    typed: bool = False
+    answers: list[Any] | None = None
 
 
 def read_header(path: Path) -> list[str]:
     """Return the names in the first line of a CSV. Raises WorkbenchError."""
-    return next(_records(path))[1]
+    return next(_records(path, read_text(path)))[1]
+
+
+def read_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a sample. Raises WorkbenchError."""
+    text = read_text(path)
+    return list(_from_json(path, text).columns) if _JSON.match(text) else read_header(path)
 
 
 def read_sample(path: Path) -> Sample:
-    """Read a CSV once, keeping no more of it than the facts. Raises WorkbenchError."""
-    records = _records(path)
+    """Read a CSV or JSON, keeping no more of it than the facts. Raises WorkbenchError."""
+    text = read_text(path)
+    return _from_json(path, text) if _JSON.match(text) else _from_csv(path, text)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield all rows of a sample that was read before, as they are there."""
+    text = read_text(path)
+    if _JSON.match(text):
+        document = json.loads(text, parse_constant=lambda _: None)
+        yield from document["rows"] if isinstance(document, dict) else document
+        return
+    records = _records(path, text)
+    _, header = next(records)
+    for _, cells in records:
+        yield dict(zip(header, cells, strict=True))
+
+
+def _most_examples(names: Sequence[str], answers: object = None) -> int:
+    return MOST_EXPECTED if EXPECTED in names or answers is not None else 2 * EXAMPLES - 1
+
+
+def _from_csv(path: Path, text: str) -> Sample:
+    records = _records(path, text)
     _, header = next(records)
     columns = {name: ColumnFacts(name) for name in header}
-    examples: list[dict[str, str]] = []
-    stride = 1
+    examples: list[dict[str, Any]] = []
+    stride, most = 1, _most_examples(header)
     for number, (line, cells) in enumerate(records):
         if len(cells) != len(header):
             raise WorkbenchError(
@@ -119,16 +171,43 @@ def read_sample(path: Path) -> Sample:
             columns[name].add(cell)
         if number % stride == 0:
             examples.append(dict(zip(header, cells, strict=True)))
-            if len(examples) == 2 * EXAMPLES:
+            if len(examples) > most:
                 examples, stride = examples[::2], 2 * stride
     if not examples:
         raise WorkbenchError(f"{path} has a header and no rows; give a CSV with typical rows.")
     return Sample(path, columns, examples)
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _from_json(path: Path, text: str) -> Sample:
+    """Read a list of rows, or rows and predictions in the shapes of /predict."""
+    try:
+        document = json.loads(text, parse_constant=lambda _: None)  # NaN is missing
+    except (ValueError, RecursionError) as error:
+        raise WorkbenchError(f"{path} is not valid JSON: {error}.") from None
+    rows, answers = document, None
+    if isinstance(document, dict):
+        rows, answers = document.get("rows"), document.get("predictions")
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise WorkbenchError(f'{path}: give a list of rows, or an object with a list of "rows".')
+    if answers is not None and (not isinstance(answers, list) or len(answers) != len(rows)):
+        raise WorkbenchError(f'{path}: "predictions" must be a list with one for each of the rows.')
+    columns = {name: ColumnFacts(name) for name in dict.fromkeys(n for row in rows for n in row)}
+    for number, row in enumerate(rows, start=1):
+        for name, column in columns.items():
+            value = row.get(name)
+            if isinstance(value, (list, dict)) and name != EXPECTED:
+                raise WorkbenchError(
+                    f"{path}: {name!r} of row {number} is a list or an object; give text, a "
+                    "number, true, false or null."
+                )
+            column.add_value(value)
+    stride = -(-len(rows) // _most_examples(list(columns), answers))
+    examples = [{name: row.get(name) for name in columns} for row in rows[::stride]]
+    return Sample(path, columns, examples, True, answers[::stride] if answers else None)
+
+
+def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each record, the header first."""
-    text = read_text(path)
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t|", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

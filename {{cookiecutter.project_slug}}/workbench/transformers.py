@@ -133,6 +133,8 @@ def transformers_of(
         )
     if problems:
         raise WorkbenchError(problems)
+    if implied:  # whoever keeps encoders by column and a scaler of all, scales what is encoded
+        found.sort(key=lambda fitted: fitted.columns is None)
     if implied and found:
         notices.append(
             f"{listing([_name(f.part) for f in found])} in the same file "
@@ -367,7 +369,16 @@ def _merge(facts: Facts, one: Fitted) -> Facts:
         numpy_major=max(majors, default=None),
         unknown_names=tuple(sorted({*facts.unknown_names, *other.unknown_names})),
         custom_names=tuple(sorted({*facts.custom_names, *other.custom_names})),
+        pickled_names=tuple(sorted({*facts.pickled_names, *other.pickled_names})),
+        code_pythons=_common_pythons(facts, other),
     )
+
+
+def _common_pythons(one: FileFacts, other: FileFacts) -> tuple[str, ...] | None:
+    """Return the Pythons that can run the code in both files."""
+    if one.code_pythons is None or other.code_pythons is None:
+        return one.code_pythons or other.code_pythons
+    return tuple(python for python in one.code_pythons if python in other.code_pythons)
 
 
 def categories_of(fitted: Iterable[Fitted]) -> dict[str, tuple[Scalar, ...]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from workbench import lock
 from workbench import project as files
-from workbench.environment import CommandError, find_python, make_environment, run
+from workbench.environment import CommandError, TimedOut, find_python, make_environment, run
+from workbench.limits import Limits
 from workbench.messages import WorkbenchError
 
 
@@ -37,6 +38,7 @@ def verify(project: Path) -> str:
     Raises Unavailable where it cannot be tried, WorkbenchError where the model fails; then the
     files in `model/` are as they were.
     """
+    limits = Limits.from_environment()
     if not lock.is_current(project):
         try:
             lock.lock(project)
@@ -45,11 +47,23 @@ def verify(project: Path) -> str:
     python = setup(project)
     with _restored_on_failure(project):
         _adopt_locked_versions(project)
-        proof = run([python, "-m", "workbench.prove"], what="The proof", cwd=project)
+        proof = prove(project, python, limits)
         tests = run(
             [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], what="make test", cwd=project
         )
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
+
+
+def prove(project: Path, python: Path, limits: Limits) -> str:
+    """Run the proof within limits; return what it said. Raises WorkbenchError."""
+    confined = ["-m", "workbench.limits", str(limits.megabytes), "workbench.prove"]
+    try:
+        return run([python, *confined], what="The proof", cwd=project, seconds=limits.seconds)
+    except TimedOut as error:
+        raise WorkbenchError(
+            f"{error} The model hangs, or is too slow to be asked what it takes: then give "
+            "PROOF_SECONDS=."
+        ) from None
 
 
 def _adopt_locked_versions(project: Path) -> None:

@@ -6,6 +6,7 @@ The standard library is enough, since this runs under cookiecutter's own Python.
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 from . import statsmodels_results
 from .boosters import formats_of
@@ -13,17 +14,21 @@ from .bundles import Bundle, bundle_of, find_member
 from .document import Document, read_document
 from .errors import Refused, malformed
 from .estimators import find_model
-from .facts import Facts, FileFacts, Step
+from .facts import Categories, Facts, FileFacts, Step
 from .names import distributions_of
+from .own_classes import Outlines
+from .pickled_code import modules_of, pythons_of
 from .transformers import Transformer, describe_transformer
 from .values import walk
 from .verdict import judge_names, library_versions, numpy_major
 
 __all__ = [
     "Bundle",
+    "Categories",
     "Document",
     "Facts",
     "FileFacts",
+    "Outlines",
     "Refused",
     "Step",
     "Transformer",
@@ -35,6 +40,8 @@ __all__ = [
     "model_facts",
     "read_document",
 ]
+
+NO_CODE: Outlines = MappingProxyType({})
 
 
 def inspect(path: Path, member: str | None = None) -> Facts:
@@ -50,7 +57,9 @@ def file_facts(document: Document) -> FileFacts:
     """Return what a file says about itself. Raises Refused for what can never be loaded."""
     trace = document.trace
     names = judge_names(trace)
-    distributions = distributions_of(trace.names)
+    distributions = distributions_of(
+        {*(name.module for name in trace.names), *modules_of(trace.made)}
+    )
     by_skops = document.container == "skops"
     return FileFacts(
         container=document.container,
@@ -68,14 +77,21 @@ def file_facts(document: Document) -> FileFacts:
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,
         custom_names=names.custom,
+        pickled_names=names.pickled,
+        code_pythons=pythons_of(trace.made),
         trusted=tuple(sorted(name.qualified for name in trace.names)) if by_skops else (),
     )
 
 
-def model_facts(document: Document, file: FileFacts, member: str | None = None) -> Facts:
-    """Return what a file says about the model in it, or about that member. Raises Refused."""
+def model_facts(
+    document: Document, file: FileFacts, member: str | None = None, outlines: Outlines = NO_CODE
+) -> Facts:
+    """Return what a file says about the model in it, or about that member. Raises Refused.
+
+    `outlines` are those of the classes in the user's own code.
+    """
     root = document.root if member is None else find_member(document.root, member)
-    model = find_model(root)
+    model = find_model(root, outlines)
     if document.trailing:
         raise malformed("there are bytes after its end")
     return Facts(member=member, **vars(file), **vars(model))

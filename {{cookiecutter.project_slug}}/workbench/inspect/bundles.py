@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .arrays import values_of
+from .arrays import plain, values_of
 from .errors import Refused
 from .estimators import Kind, kind_of
 from .values import Array, Dict, Instance, Set, walk
 
 DEEPEST = 5
+FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # what people call such a list
 MOST_NAMED = 12  # members that a message lists
 
 
@@ -28,7 +31,21 @@ class Bundle:
 
     models: tuple[Member, ...]
     transformers: tuple[Member, ...]
-    names: tuple[tuple[str, ...], ...]  # the lists of texts: one of them may name the features
+    lists: Mapping[str, tuple[str, ...]]  # of texts, by member: one of them may name the features
+    numbers: Mapping[str, float]
+
+    def names(self, count: int | None) -> tuple[str, ...] | None:
+        """Return the names of so many features, if it is clear which list has them."""
+        fitting = {key: names for key, names in self.lists.items() if len(names) == count}
+        called = {key: names for key, names in fitting.items() if FEATURES.search(key)}
+        found = set((called or fitting).values())
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which the author's own code decides, if it lies beside the model."""
+        found = {n for key, n in self.numbers.items() if "thresh" in key.lower() and 0 < n < 1}
+        return found.pop() if len(found) == 1 else None
 
     @property
     def fitted(self) -> tuple[Member, ...]:
@@ -54,7 +71,10 @@ def bundle_of(root: object) -> Bundle:
         # A class of the author's own may be anything; where nothing else predicts, it does.
         models=tuple(models or [member for kind, member in found if kind == "unknown"]),
         transformers=tuple(member for kind, member in found if kind == "transformer"),
-        names=tuple(t for member in members_of(root) if (t := _texts(member.value)) is not None),
+        lists={m.name: texts for m in members_of(root) if (texts := _texts(m.value)) is not None},
+        numbers={
+            m.name: number for m in members_of(root) if type(number := plain(m.value)) is float
+        },
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 
-from .facts import BoosterFacts, ClassLabel
+from .facts import BoosterFacts, Categories, ClassLabel
 from .values import Blob
 
 MAGIC = b"CBM1"
@@ -23,9 +23,9 @@ LONGEST_NAME, LONGEST_ENTRY = 1 << 10, 1 << 20
 
 # TModelCore, TModelTrees, the feature tables and TKeyValue
 TREES, INFO = 1, 2
-DIMENSION, FEATURES = 0, (4, 5, 12)  # categorical, numeric, text
-FLAT_INDEX = {4: 1, 5: 2, 12: 1}
-NAME = {4: 2, 5: 4, 12: 2}
+DIMENSION, CATEGORICAL, NUMERIC, TEXT = 0, 4, 5, 12
+FLAT_INDEX = {CATEGORICAL: 1, NUMERIC: 2, TEXT: 1}
+NAME = {CATEGORICAL: 2, NUMERIC: 4, TEXT: 2}
 KEY, VALUE = 0, 1
 
 TAG = re.compile(r"Branch: tags/v(\d+(?:\.\d+)+)")
@@ -71,7 +71,9 @@ def read(model: bytes) -> BoosterFacts | None:
     """Return the facts of a model, or None where it cannot be read."""
     try:
         trees = _Table.root(model).table(TREES)
-        features = dict(_features(trees)) if trees else {}
+        categorical = dict(_features(trees, CATEGORICAL)) if trees else {}
+        others = dict(_features(trees, NUMERIC, TEXT)) if trees else {}
+        features = {**categorical, **others}
         dimension = trees.integer(DIMENSION) if trees else 1
         info = _info(model)
         labels = _labels(info.get("class_params", ""))
@@ -90,6 +92,7 @@ def read(model: bytes) -> BoosterFacts | None:
         n_outputs=dimension if labels is None or several else 1,
         objective=loss if isinstance(loss, str) else None,
         n_classes=dimension,
+        categories=dict.fromkeys(sorted(categorical), Categories(coded=False)),
     )
 
 
@@ -101,8 +104,8 @@ def _info(model: bytes) -> dict[str, str]:
         return {}
 
 
-def _features(trees: _Table) -> Iterator[tuple[int, str]]:
-    for field in FEATURES:
+def _features(trees: _Table, *fields: int) -> Iterator[tuple[int, str]]:
+    for field in fields:
         for feature in trees.tables(field):
             index = feature.integer(FLAT_INDEX[field])
             if 0 <= index < MOST_FEATURES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +11,10 @@ from . import boosters, raw_boosters, statsmodels_results
 from .arrays import plain, values_of
 from .contents import refuse_contents
 from .errors import Refused
-from .facts import ClassLabel, Step
+from .facts import Categories, ClassLabel, Step
 from .names import Estimator, known_names
-from .values import Array, Instance
+from .own_classes import Outlines, describe
+from .values import Array, Instance, OwnClass
 
 Kind = Literal["model", "transformer", "unknown"]
 DEEPEST_WRAPPING = 20
@@ -38,6 +40,7 @@ INNER: Mapping[str, tuple[str, ...]] = {
     "RANSACRegressor": ("estimator_",),
     "RFE": ("estimator_",),
     "RFECV": ("estimator_",),
+    "_CalibratedClassifier": ("estimator", "base_estimator"),
 }
 # The attributes that lead to a part which was fitted on the same features.
 FIRST: Mapping[str, str] = {
@@ -83,12 +86,16 @@ class Model:
     n_features: int | None
     takes_texts: bool
     fitted_on_frame: bool
+    categories: Mapping[int, Categories]
     notices: tuple[str, ...]
     constant: int | None = None
 
 
-def find_model(root: object) -> Model:
-    """Describe the estimator that a file holds, or raise Refused with what it holds instead."""
+def find_model(root: object, outlines: Outlines) -> Model:
+    """Describe the estimator that a file holds, or raise Refused with what it holds instead.
+
+    `outlines` are those of the classes in the user's own code.
+    """
     if not isinstance(root, Instance):
         raise refuse_contents(root)
     chain = list(_unwrap(root))
@@ -97,13 +104,14 @@ def find_model(root: object) -> Model:
         return _raw_booster(root)
     if statsmodels_results.is_results(root.cls):
         return _statsmodels(root)
-    known = known_names().estimator(final.cls)
+    known = describe(final.cls, outlines)
     if boosters.library_of(final.cls) and (known is None or known.kind not in TASKS):
         raise boosters.refuse(final.cls)
     if known is None and known_names().is_library(final.cls):
         raise refuse_contents(root)
     if known is not None:
         _require_prediction(final, known)
+    if final.cls in known_names().estimators:
         require_fitted(final)
     task, labels = _task_and_labels(chain, known)
     classes, n_outputs = _classes(labels)
@@ -125,11 +133,12 @@ def find_model(root: object) -> Model:
         classes=classes,
         binary=None,
         n_outputs=n_outputs,
-        has_probabilities=_has_probabilities(final),
+        has_probabilities=_has_probabilities(final, outlines),
         feature_names=features.names,
         n_features=features.count,
         takes_texts=takes_texts(root),
         fitted_on_frame=features.frame,
+        categories=_categories(root, features),
         notices=_notices(final, known, task, classes, n_outputs),
     )
 
@@ -141,8 +150,8 @@ def kind_of(value: object) -> Kind | None:
     *_, final = _unwrap(value)
     if boosters.library_of(final.cls) or statsmodels_results.is_results(final.cls):
         return "model"
-    known = known_names().estimator(final.cls)
-    if known is None:
+    known = describe(final.cls, {})
+    if known is None or (isinstance(final.cls, OwnClass) and known.kind == "other"):
         plain = final.attributes() is None or known_names().is_library(final.cls)
         return None if plain else "unknown"
     if known.kind in TASKS:
@@ -166,6 +175,7 @@ def _raw_booster(root: Instance) -> Model:
         feature_names=features.names,
         n_features=features.count,
         takes_texts=False,
+        categories=_categories(root, features),
         fitted_on_frame=features.frame,
         notices=answers.notices,
     )
@@ -193,6 +203,7 @@ def _statsmodels(root: Instance) -> Model:
         n_features=columns.count,
         takes_texts=False,
         fitted_on_frame=columns.names is not None,
+        categories={},
         notices=notices,
         constant=columns.constant,
     )
@@ -252,6 +263,10 @@ def _child(node: Instance, *names: str) -> Instance | None:
         if isinstance(child, Instance):
             return child
     return None
+
+
+def _knows_columns(value: object) -> bool:
+    return isinstance(value, Instance) and value.attribute("feature_names_in_") is not None
 
 
 def _parts(node: Instance, name: str) -> list[Instance]:
@@ -324,7 +339,7 @@ def _task_and_labels(chain: list[Instance], known: Estimator | None) -> tuple[st
     """Return the task, and for a classifier its classes as the pickle holds them."""
     task = TASKS.get(known.kind) if known else None
     labels = next((found for node in chain if (found := _labels(node)) is not None), None)
-    if known is None and labels is not None:
+    if task is None and labels is not None:
         task = "classification"
     return task, labels if task == "classification" else None
 
@@ -383,13 +398,13 @@ def _n_targets(final: Instance) -> int:
     return array.shape[dimension] if isinstance(array, Array) and len(array.shape) == 2 else 1
 
 
-def _has_probabilities(node: Instance) -> bool:
+def _has_probabilities(node: Instance, outlines: Outlines) -> bool:
     """Say whether `predict_proba` can be called, as far as the settings decide."""
     *_, final = _unwrap(node)
-    known = known_names().estimator(final.cls)
+    known = describe(final.cls, outlines)
     if known is None or "predict_proba?" not in known.methods:
-        return known is not None and "predict_proba" in known.methods
-    name = final.cls.name
+        return known is not None and "predict_proba" in known.methods and _has_classes(final, known)
+    name = known.like or final.cls.name
     if name in ("SVC", "NuSVC"):
         return final.attribute("probability") is True
     if name == "SGDClassifier":
@@ -400,9 +415,15 @@ def _has_probabilities(node: Instance) -> bool:
         return final.attribute("class_prior_") is not None
     if name == "StackingClassifier":
         inner = _child(final, "final_estimator_")
-        return inner is not None and _has_probabilities(inner)
+        return inner is not None and _has_probabilities(inner, outlines)
     parts = [part for part in _parts(final, "estimators_") if part.cls.name != "_ConstantPredictor"]
-    return bool(parts) and all(_has_probabilities(part) for part in parts)
+    return bool(parts) and all(_has_probabilities(part, outlines) for part in parts)
+
+
+def _has_classes(final: Instance, known: Estimator) -> bool:
+    """Say whether an estimator tells what its probabilities are of, as scikit-learn's all do."""
+    in_library = final.cls in known_names().estimators
+    return in_library or "classes_" in known.methods or final.attribute("classes_") is not None
 
 
 # The features that it was fitted on.
@@ -421,14 +442,12 @@ def fitted_on(root: Instance) -> FittedOn:
     """Return what an estimator says about its features."""
     names = _feature_names(root)
     pipeline = next((node for node in _unwrap(root) if _steps(node)), root)
-    by_name = (
-        isinstance(step, Instance) and step.attribute("feature_names_in_") is not None
-        for _, step in _steps(pipeline)
-    )
+    by_name = any(_knows_columns(step) for _, step in _steps(pipeline))
     count = _n_features(root) or (len(names) if names else None)
     # A class of the author's own was most likely given what a notebook has: a frame.
-    own = kind_of(first_step(root)) == "unknown"
-    return FittedOn(names, count, names is not None or any(by_name) or own)
+    first = first_step(root)
+    own = kind_of(first) == "unknown" or isinstance(first.cls, OwnClass)
+    return FittedOn(names, count, names is not None or by_name or own)
 
 
 def final_step(root: Instance) -> Instance:
@@ -450,7 +469,8 @@ def takes_texts(root: Instance) -> bool:
 
 def _feature_names(model: Instance) -> tuple[str, ...] | None:
     for node in _features_of(model):
-        names: Sequence[object] | None = values_of(node.attribute("feature_names_in_"))
+        told = node.attribute("feature_names_in_")  # other libraries keep a list
+        names: Sequence[object] | None = told if type(told) is list else values_of(told)
         booster = boosters.facts_of(node)
         if names is None and booster is not None:
             names = booster.feature_names
@@ -469,6 +489,45 @@ def _n_features(model: Instance) -> int | None:
         if booster is not None and booster.n_features is not None:
             return booster.n_features
     return None
+
+
+def _categories(model: Instance, features: FittedOn) -> Mapping[int, Categories]:
+    """Return which columns are categories; an array without names holds their codes."""
+    for node in _features_of(model):
+        found: Mapping[int, Categories] = _preprocessed(node)
+        booster = boosters.facts_of(node)
+        # A selection of features (RFE) counts its columns in another way.
+        if booster is not None and booster.n_features == features.count:
+            found = booster.categories
+        if found:
+            return {n: c for n, c in found.items() if features.names or not c.coded}
+    return {}
+
+
+def _preprocessed(node: Instance) -> dict[int, Categories]:
+    """Return the categories that histogram gradient boosting encodes, from scikit-learn 1.4."""
+    flags = values_of(node.attribute("is_categorical_"))
+    preprocessor = node.attribute("_preprocessor")
+    if flags is None or not isinstance(preprocessor, Instance):
+        return {}
+    parts = preprocessor.attribute("transformers_")
+    first = parts[0] if isinstance(parts, list) and parts else None
+    encoder = first[1] if isinstance(first, tuple) and len(first) > 1 else None
+    lists = encoder.attribute("categories_") if isinstance(encoder, Instance) else None
+    columns = [number for number, flag in enumerate(flags) if flag is True]
+    found: dict[int, Categories] = {}
+    if not isinstance(lists, list) or len(lists) != len(columns):
+        return found
+    for column, array in zip(columns, lists, strict=True):
+        values = [value for value in values_of(array) or () if not _is_missing(value)]
+        plain_values = tuple(v for v in values if isinstance(v, str | int | float))
+        if plain_values and len(plain_values) == len(values):
+            found[column] = Categories(plain_values)
+    return found
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _notices(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ClassLabel = str | int | float | bool
 
@@ -17,6 +17,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Categories:
+    """How a model takes a column of categories."""
+
+    # In the order of their codes; None where the file does not have them.
+    values: tuple[ClassLabel, ...] | None = None
+    dtype: str | None = None  # NumPy's, where the model insists on it
+    coded: bool = True  # takes the codes of a pandas category, not the values themselves
+    most_code: int = -1  # the highest code that the model asks for
+
+
+@dataclass(frozen=True)
 class BoosterFacts:
     """What the model of a boosting library says in its own format; None is what it does not say."""
 
@@ -27,6 +38,7 @@ class BoosterFacts:
     objective: str | None = None  # as the library calls it
     n_classes: int = 1  # numbers that the model has for each row, where it says so
     stopped_early: bool = False  # it has more trees than its scikit-learn class would ask
+    categories: Mapping[int, Categories] = field(default_factory=dict)  # by column
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class FileFacts:
     unknown_names: tuple[str, ...]  # need the user's trust
     custom_names: tuple[str, ...]  # in __main__: need the user's code
     trusted: tuple[str, ...]  # what skops may import; it wants to be told
+    pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
+    code_pythons: tuple[str, ...] | None  # that can run that code
 
 
 @dataclass(frozen=True)
@@ -66,4 +80,5 @@ class Facts(FileFacts):
     takes_texts: bool  # a list of texts rather than rows of columns
     fitted_on_frame: bool  # some part knows its columns by name, or may ask for them by name
     constant: int | None  # the place of a column of ones that nobody types
+    categories: Mapping[int, Categories]  # of the columns that are categories, counted from 0
     notices: tuple[str, ...]  # sentences worth showing

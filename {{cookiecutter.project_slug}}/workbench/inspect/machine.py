@@ -17,15 +17,19 @@ from pickletools import opcodes
 from .arrays import build_array, build_dtype, read_shape
 from .budget import Budget
 from .errors import Refused, dangerous, malformed
+from .pickled_code import REDUCERS as CODE_REDUCERS
+from .pickled_code import Made, cost_of
 from .reader import Reader
-from .reducers import REDUCERS
+from .reducers import PARTIAL, REDUCERS
 from .statsmodels_results import check_state
-from .values import Array, Blob, Dict, DType, Global, Instance, Set
+from .values import Array, Blob, Dict, DType, Function, Global, Instance, Set
 
 HIGHEST_PROTOCOL = 5
 DEEPEST_NESTING = 20  # pickles inside object arrays inside pickles
 LONGEST_INTEGER = 64  # bytes; the state of a random generator takes 17
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
+
+PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
 
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 JOBLIB_ALIGNMENT = "numpy_array_alignment_bytes"  # from joblib 1.2
@@ -42,6 +46,8 @@ class Trace:
 
     names: set[Global] = field(default_factory=set)
     called: set[Global] = field(default_factory=set)
+    wrapped: set[Global] = field(default_factory=set)  # functions that a partial would call
+    made: list[Made] = field(default_factory=list)  # from code in the file
     protocol: int = 0
     joblib_arrays: int = 0
 
@@ -280,8 +286,12 @@ class Machine:
         if not isinstance(args, tuple):
             raise malformed("a call has no arguments")
         self.trace.called.add(function)
-        reducer = REDUCERS.get(function)
-        self.keep_new(reducer(args) if reducer else Instance(function, args))
+        reducer = REDUCERS.get(function) or CODE_REDUCERS.get(function)
+        value = reducer(args) if reducer else Instance(function, args)
+        if isinstance(value, Made):
+            self.trace.made.append(value)
+            self.budget.keep(cost_of(value))
+        self.keep_new(value)
 
     def new_object(self) -> None:
         args, cls = self.pop(), self.pop()
@@ -305,7 +315,17 @@ class Machine:
             return
         if value.args:
             self.trace.called.add(value.cls)
+        if value.cls == PARTIAL:
+            self.wrap(value.args)
         self.keep(value, INSTANCE_COST)
+
+    def wrap(self, args: tuple[object, ...]) -> None:
+        """Check the arguments of `functools.partial`: one function, by name or by value."""
+        if len(args) == 1 and isinstance(args[0], Function):
+            return  # which needs the user's trust anyway
+        if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
+            raise dangerous("it prepares a call as Python never does")
+        self.trace.wrapped.add(args[0])
 
     def build(self) -> None:
         state, target = self.pop(), self.top()
@@ -319,6 +339,8 @@ class Machine:
             raise malformed("it sets the state of something that has none")
         else:
             check_state(target.cls, state)
+            if target.cls == PARTIAL:
+                _check_partial(target.args[0], state)
             target.state = state
             if target.cls == JOBLIB_WRAPPER:
                 self.stack[-1] = self._read_joblib_array(target)
@@ -389,6 +411,18 @@ class Machine:
 
     def refuse_extension(self) -> None:
         raise malformed("it refers to data or codes outside of itself")
+
+
+def _check_partial(function: object, state: object) -> None:
+    """Check that the state of a partial keeps its function: it could replace it."""
+    if not isinstance(state, tuple) or len(state) != PARTIAL_STATE_LENGTH:
+        raise malformed("a partial function is unreadable")
+    same, args, keywords, attributes = state
+    named = isinstance(same, Global) and same == function
+    if not (named or (isinstance(same, Function) and same is function)) or attributes is not None:
+        raise dangerous("it prepares a call as Python never does")
+    if not isinstance(args, tuple) or not isinstance(keywords, Dict):
+        raise malformed("a partial function is unreadable")
 
 
 def _decode(data: bytes, codec: str) -> str:

@@ -26,11 +26,23 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "_catboost": "catboost",
     "imblearn": "imbalanced-learn",
     "category_encoders": "category-encoders",
+    "cloudpickle": "cloudpickle",
     "feature_engine": "feature-engine",
     "mlxtend": "mlxtend",
+    "sklearn_extra": "scikit-learn-extra",
     "skopt": "scikit-optimize",
     "statsmodels": "statsmodels",
 }
+
+# What code in a model file may import without being asked about.
+CODE_ROOTS = frozenset(
+    """
+    __future__ abc bisect catboost cmath collections copy dataclasses datetime decimal enum
+    fractions functools hashlib heapq itertools json lightgbm math numbers numpy operator pandas
+    random re scipy sklearn statistics string textwrap time types typing unicodedata uuid warnings
+    xgboost
+    """.split()
+)
 
 # Libraries whose objects are data.
 NO_MODELS = frozenset(("collections", "datetime", "numpy", "pandas", "polars", "scipy"))
@@ -48,6 +60,14 @@ DANGEROUS_ROOTS = frozenset(
     """.split()
 )
 
+# What libraries call their functions that run commands, read files or evaluate text.
+DANGEROUS_NAMES = frozenset(
+    """
+    DataSource check_output eval exec exec_command fromfile genfromtxt getoutput load load_files
+    load_module loads loadtxt open popen read_pickle run_module system urlopen
+    """.split()
+)
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -55,6 +75,7 @@ class Estimator:
 
     kind: str  # classifier, regressor, clusterer, outlier, transformer or other
     methods: frozenset[str]  # a `?` behind a method: some settings take it away
+    like: str = ""  # the class of a library that it descends from, whose settings decide
 
 
 @dataclass(frozen=True)
@@ -96,11 +117,12 @@ def _globals(modules: Mapping[str, Iterable[str]]) -> Iterable[Global]:
 def is_dangerous(name: Global) -> bool:
     """Say whether no user should be able to vouch for an unknown name."""
     # A dotted name (`sklearn.os.system`) walks from a harmless module to any other.
-    parts = {name.module.split(".")[0], *name.name.split(".")[:-1]}
-    return bool(parts & DANGEROUS_ROOTS)
+    *path, last = name.name.split(".")
+    parts = {name.module.split(".")[0], *path}
+    return bool(parts & DANGEROUS_ROOTS) or last in DANGEROUS_NAMES
 
 
-def distributions_of(names: Iterable[Global]) -> tuple[str, ...]:
-    """Return the distributions that install the modules of these names, sorted."""
-    roots = {name.module.split(".")[0] for name in names}
+def distributions_of(modules: Iterable[str]) -> tuple[str, ...]:
+    """Return the distributions that install these modules, sorted."""
+    roots = {module.split(".")[0] for module in modules}
     return tuple(sorted({DISTRIBUTIONS[root] for root in roots if root in DISTRIBUTIONS}))

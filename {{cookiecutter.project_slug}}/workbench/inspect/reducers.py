@@ -14,6 +14,8 @@ BASES = frozenset(
     for name in ("dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
 )
 
+PARTIAL = Global("functools", "partial")
+
 Reducer = Callable[[tuple[object, ...]], object]
 
 
@@ -42,6 +44,8 @@ def _within(package: str) -> Reducer:
         for argument in args:
             if isinstance(argument, Global) and f"{argument.module}."[: len(prefix)] != prefix:
                 raise dangerous(f"it calls {argument.qualified} in a roundabout way")
+            if isinstance(argument, Instance) and argument.cls == PARTIAL:
+                raise dangerous("it calls a prepared function in a roundabout way")
         state = args[-1] if args and isinstance(args[-1], Dict) else None  # an Index holds names
         return Instance(Global(package, "object"), (), state)
 

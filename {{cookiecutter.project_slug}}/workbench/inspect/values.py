@@ -23,6 +23,14 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OwnClass(Global):
+    """A class whose code is in the file; it equals no class of a library, whatever its name."""
+
+    bases: tuple[object, ...]
+    members: Dict
+
+
 # Subclasses of list take half the memory of an object that holds a list.
 class Dict(list[object]):
     """A dict as keys and values in turn: the keys of a hostile file must not be hashed."""
@@ -100,13 +108,48 @@ class Instance:
         return state if isinstance(state, Dict) else None
 
 
+@dataclass(slots=True, eq=False)
+class Code:
+    """The code of a function: what it is called, and what it names."""
+
+    name: str
+    pythons: tuple[str, ...]  # that can run it
+    globals: tuple[str, ...]
+    imports: tuple[str, ...]
+    names: tuple[str, ...]  # these and all attributes
+    size: int  # bytes of the code itself
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function whose code is in the file itself."""
+
+    code: Code
+    globals: Dict
+    state: tuple[Dict, Dict] | None = None  # its attributes, and what Python knows of it
+
+    def described(self, field: str) -> object:
+        """Return what Python knows of the function, such as its `__qualname__`."""
+        return self.state[1].get(field) if self.state is not None else None
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A module that a loader would import, for the code in the file."""
+
+    name: str
+
+
+REACHING = (tuple, list, Instance, Array, OwnClass, Function)
+
+
 def walk(root: object) -> Iterator[object]:
     """Yield every container, instance and array that `root` reaches, each once."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
         value = waiting.pop()
-        if not isinstance(value, tuple | list | Instance | Array) or id(value) in seen:
+        if not isinstance(value, REACHING) or id(value) in seen:
             continue
         seen.add(id(value))
         yield value
@@ -114,5 +157,9 @@ def walk(root: object) -> Iterator[object]:
             waiting.extend(value)
         elif isinstance(value, Array):
             waiting.append(value.data)
+        elif isinstance(value, OwnClass):
+            waiting.append(value.members)
+        elif isinstance(value, Function):
+            waiting.extend((value.globals, value.state))
         else:
-            waiting.extend((value.args, value.state, value.elements, value.entries))
+            waiting.extend((value.cls, value.args, value.state, value.elements, value.entries))

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import boosters
+from . import boosters, pickled_code
 from .errors import Refused, dangerous
 from .machine import Trace
-from .names import CUSTOM_MODULES, is_dangerous, known_names
-from .values import Global, Instance, walk
+from .names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
+from .values import Global, Instance, OwnClass, walk
 
 OLDEST_SKLEARN = (1, 0)
 PROPER_NAMES: Mapping[str, str] = {
@@ -31,7 +31,6 @@ UNSUPPORTED: Mapping[str, tuple[str, str]] = {
     "fastai": ("The file holds a fastai model.", PLAIN),
     "onnx": ("The file holds an ONNX model.", PLAIN),
     "pyspark": ("The file holds a Spark model.", PLAIN),
-    "cloudpickle": ("The file holds code that was pickled with it by cloudpickle.", IN_A_MODULE),
     "dill": ("The file holds code that was pickled with it by dill.", IN_A_MODULE),
 }
 
@@ -42,12 +41,17 @@ class Names:
 
     unknown: tuple[str, ...]
     custom: tuple[str, ...]
+    pickled: tuple[str, ...]  # whose code is in the file
 
 
 def judge_names(trace: Trace) -> Names:
     """Sort out the names outside of the known list; raise Refused for impossible ones."""
     known = known_names()
     doubtful = (trace.names - known.names) | (trace.called - known.calls)
+    # What is only known as a constructor of the loader's is no function for a model to call.
+    doubtful |= trace.wrapped & known.calls
+    doubtful -= pickled_code.NAMES - trace.wrapped
+    doubtful = {name for name in doubtful if not isinstance(name, OwnClass)}
     custom = {name for name in doubtful if name.module in CUSTOM_MODULES}
     unknown = sorted(doubtful - custom, key=lambda name: name.qualified)
     roots = {name.module.split(".")[0] for name in trace.names}
@@ -58,9 +62,19 @@ def judge_names(trace: Trace) -> Names:
             raise dangerous(f"it refers to {name.qualified}, which no model needs")
     for root in unsupported:
         raise Refused("unsupported", *UNSUPPORTED[root])
+    pickled_code.refuse_unknown_helpers(unknown)
+    pickled_code.refuse_dangerous_code(trace.made)
+    modules = {m for m in pickled_code.modules_of(trace.made) if m.split(".")[0] not in CODE_ROOTS}
+    if trace.made:
+        # Whoever vouches for code vouches for what it takes from the libraries that are known.
+        called = trace.called - known.calls
+        unknown = [n for n in unknown if n in called or n.module.split(".")[0] not in CODE_ROOTS]
     return Names(
-        tuple(name.qualified for name in unknown),
+        tuple(
+            sorted({*(f"{module}.*" for module in modules), *(name.qualified for name in unknown)})
+        ),
         tuple(sorted(name.qualified for name in custom)),
+        pickled_code.names_of(trace.made),
     )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from .facts import BoosterFacts
+from .facts import BoosterFacts, Categories, ClassLabel
 from .values import Blob
 
 MOST_VALUES = 300_000  # of five thousand trees; of more, only the ends are read
@@ -32,6 +35,17 @@ BEFORE, BEHIND = ("feature_names",), ("learner_model_param", "objective")
 INTEGERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q"}
 SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8}
 LITERALS = {b"T": True, b"F": False, b"Z": None}
+# How a model calls the type of its categories; what else there is, such as texts, has no number.
+DTYPES: Mapping[int, str] = {
+    9: "int8",
+    10: "uint8",
+    11: "int16",
+    12: "uint16",
+    13: "int32",
+    14: "uint32",
+    15: "int64",
+    16: "uint64",
+}
 
 
 def version_of(model: bytes | Blob) -> str | None:
@@ -74,6 +88,7 @@ def read(model: bytes | Blob) -> BoosterFacts | None:
         objective=name if isinstance(name, str) else None,
         n_classes=n_classes,
         stopped_early=_stopped_early(learner, max(n_outputs, n_classes)),
+        categories=_categories(learner),
     )
 
 
@@ -130,6 +145,66 @@ def _ubjson_member(part: bytes, key: str, last: bool) -> object:
     return _Reader(part[position + len(name) :]).root()
 
 
+def _categories(learner: object) -> dict[int, Categories]:
+    """Return the columns that were pandas categories; from 3.1 with their values."""
+    types = _member(learner, "feature_types")
+    columns = [n for n, kind in enumerate(types) if kind == "c"] if isinstance(types, list) else []
+    if not columns:
+        return {}
+    booster = _member(learner, "gradient_booster")
+    model = _member(_member(booster, "gbtree") or booster, "model")
+    encoded = _member(_member(model, "cats"), "enc")
+    lists = encoded if isinstance(encoded, list) else []
+    highest = _highest_codes(_member(model, "trees"))
+    found = {}
+    for column in columns:
+        entry = lists[column] if column < len(lists) else None
+        kind = _member(entry, "type")
+        dtype = DTYPES.get(kind) if isinstance(kind, int) else None
+        values = _category_values(entry, dtype)
+        found[column] = Categories(values, dtype, most_code=highest.get(column, -1))
+    return found
+
+
+def _category_values(entry: object, dtype: str | None) -> tuple[ClassLabel, ...] | None:
+    """Return the categories of a column: numbers of a dtype, or texts one behind the other."""
+    values = _member(entry, "values")
+    if dtype is not None:
+        numbers = _numbers(values, unsigned=dtype.startswith("u"))
+        return tuple(numbers) or None
+    texts = bytes(number & 0xFF for number in _numbers(values))
+    ends = _numbers(_member(entry, "offsets"))
+    if ends != sorted(ends) or ends[:1] != [0]:
+        return None
+    words = (texts[start:end] for start, end in pairwise(ends))
+    return tuple(word.decode("utf-8", "replace") for word in words) or None
+
+
+def _highest_codes(trees: object) -> dict[int, int]:
+    """Return the highest code that the trees ask for, by column."""
+    highest: dict[int, int] = {}
+    for tree in trees if isinstance(trees, list) else ():
+        names = ("categories_nodes", "categories_segments", "categories_sizes", "categories")
+        nodes, starts, sizes, codes = (_numbers(_member(tree, name)) for name in names)
+        columns = _numbers(_member(tree, "split_indices")) if nodes else []
+        if min(sizes, default=0) < 0 or sum(sizes) > len(codes):
+            continue
+        for node, start, size in zip(nodes, starts, sizes, strict=False):
+            asked = codes[start : start + size]
+            if 0 <= node < len(columns) and asked:
+                column = columns[node]
+                highest[column] = max(highest.get(column, -1), *asked)
+    return highest
+
+
+def _numbers(value: object, *, unsigned: bool = False) -> list[int]:
+    """Return whole numbers from a list or from an array of one type."""
+    if isinstance(value, _Packed):
+        return value.numbers(unsigned=unsigned)
+    items = value if isinstance(value, list) else []
+    return [item for item in items if type(item) is int]
+
+
 def _member(value: object, key: str) -> object:
     return value.get(key) if isinstance(value, dict) else None
 
@@ -142,8 +217,23 @@ def _count(parameters: object, key: str, none: int = 0) -> int | None:
     return int(text) if int(text) != none else None
 
 
+@dataclass(frozen=True)
+class _Packed:
+    """An array of one type, not unpacked: there is a dozen of them in every tree."""
+
+    kind: bytes
+    data: memoryview
+
+    def numbers(self, *, unsigned: bool) -> list[int]:
+        code = INTEGERS.get(self.kind)
+        if code is None:
+            return []
+        code = code.upper() if unsigned else code
+        return [number for (number,) in struct.iter_unpack(code, self.data)]
+
+
 class _Reader:
-    """Read UBJSON as XGBoost writes it; arrays of one type (the trees' numbers) are passed over."""
+    """Read UBJSON as XGBoost writes it; arrays of one type (the trees' numbers) stay packed."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -194,7 +284,7 @@ class _Reader:
             found[key] = self._value(self._take(1), depth + 1)
         return found
 
-    def _array(self, depth: int) -> list[object]:
+    def _array(self, depth: int) -> list[object] | _Packed:
         marker = self._take(1)
         kind = b""
         if marker == b"$":
@@ -202,8 +292,9 @@ class _Reader:
         if marker == b"#":
             count = self._integer(self._take(1))
             if kind:
+                start = self._position
                 self._take(count * SIZES[kind])
-                return []
+                return _Packed(kind, memoryview(self._data)[start : self._position])
             return [self._value(self._take(1), depth + 1) for _ in range(count)]
         found: list[object] = []
         while marker != b"]":
