@@ -3,8 +3,8 @@
     python tools/make_known_names.py PYTHON [PYTHON ...]     # the newest release last
 
 Each PYTHON is the interpreter of an environment that holds one release of scikit-learn and,
-where wanted, xgboost, lightgbm and catboost. Names are only ever added: what the file on disk
-has already is kept, so that a release that can no longer be installed stays known.
+where wanted, imbalanced-learn, xgboost, lightgbm and catboost. Names are only ever added: what
+the file on disk has already is kept, so that a release that can no longer be installed stays known.
 
 The file has three parts: `names` (what a model file may refer to), `calls` (what it may call
 while it loads) and `estimators` (what each estimator is, and the methods it has; a `?` marks a
@@ -61,16 +61,19 @@ CALLS = {
 }
 # Names that are referred to but not called.
 NAMES = {
+    "_loss": ["CyHalfMultinomialLoss"],  # as skops names it
     "builtins": "abs bool dict float int len list max min round sorted str sum tuple".split(),
     "joblib.numpy_pickle": ["NumpyArrayWrapper"],
     "numpy": ["matrix", "memmap", "ndarray"],
     "numpy.ma": ["MaskedArray"],
     "numpy.ma.core": ["MaskedArray"],
+    "numpy.random._generator": ["Generator"],
     "numpy.random._mt19937": ["MT19937"],
     "numpy.random._pcg64": ["PCG64", "PCG64DXSM"],
     "numpy.random._philox": ["Philox"],
     "numpy.random._sfc64": ["SFC64"],
     "numpy.random.bit_generator": ["SeedSequence"],
+    "numpy.random.mtrand": ["RandomState"],
     "sklearn.utils.validation": ["check_array"],  # in the preprocessor of histogram boosting
 }
 # Functions without side effects that people hand to FunctionTransformer and its like.
@@ -79,8 +82,12 @@ NUMPY_FUNCTIONS = (
     "cumsum diff max mean median min nan_to_num nanmax nanmean nanmedian nanmin nanstd nansum "
     "nanvar prod ravel round std sum transpose unique var where"
 ).split()
-# Modules of scikit-learn that no fitted model refers to, or that write files or fetch data.
+# The packages whose modules are searched as a whole.
+PACKAGES = ("sklearn", "imblearn")
+# Their modules that no fitted model refers to, or that write files or fetch data.
 NOT_IN_MODELS = (
+    "imblearn._min_dependencies imblearn._version imblearn.datasets imblearn.exceptions "
+    "imblearn.keras imblearn.model_selection imblearn.tensorflow imblearn.utils "
     "sklearn._build_utils sklearn._min_dependencies sklearn.conftest sklearn.datasets "
     "sklearn.externals sklearn.experimental sklearn.inspection sklearn.metrics._plot sklearn.setup "
     "sklearn.model_selection._plot sklearn.utils._estimator_html_repr sklearn.utils._joblib "
@@ -90,9 +97,9 @@ NOT_IN_MODELS = (
 ).split()
 # Where public functions are pure and get stored in estimators (scorers, scores, kernels).
 FUNCTION_MODULES = (
-    "sklearn.metrics sklearn.feature_selection sklearn.cluster._kmeans sklearn.preprocessing._data "
-    "sklearn.feature_extraction.text sklearn.ensemble._gb sklearn.gaussian_process "
-    "sklearn.decomposition._fastica"
+    "imblearn.metrics sklearn.metrics sklearn.feature_selection sklearn.cluster._kmeans "
+    "sklearn.preprocessing._data sklearn.feature_extraction.text sklearn.ensemble._gb "
+    "sklearn.gaussian_process sklearn.decomposition._fastica"
 ).split()
 OTHER_ESTIMATORS = {
     "xgboost.sklearn": ["XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor"],
@@ -102,11 +109,29 @@ OTHER_ESTIMATORS = {
 OTHER_CLASSES = {
     "lightgbm.basic": ["Booster"],
     "lightgbm.callback": ["_EarlyStoppingCallback", "_LogEvaluationCallback"],
+    "statsmodels.base.data": ["ModelData", "PandasData"],
+    "statsmodels.discrete.discrete_model": (
+        "BinaryResults BinaryResultsWrapper Logit LogitResults Probit ProbitResults"
+    ).split(),
+    "statsmodels.genmod.families.family": (
+        "Binomial Gamma Gaussian InverseGaussian NegativeBinomial Poisson Tweedie"
+    ).split(),
+    "statsmodels.genmod.families.links": (
+        "CLogLog Identity InversePower InverseSquared Log LogLog Logit Power Sqrt cloglog identity "
+        "inverse_power inverse_squared log logit loglog sqrt"
+    ).split(),
+    "statsmodels.genmod.families.varfuncs": (
+        "Binomial NegativeBinomial Power VarianceFunction"
+    ).split(),
+    "statsmodels.genmod.generalized_linear_model": ["GLM", "GLMResults", "GLMResultsWrapper"],
+    "statsmodels.regression.linear_model": (
+        "GLS OLS OLSResults RegressionResults RegressionResultsWrapper WLS"
+    ).split(),
     "xgboost.callback": ["EarlyStopping", "EvaluationMonitor", "LearningRateScheduler"],
     "xgboost.compat": ["XGBoostLabelEncoder"],  # before 1.6
     "xgboost.core": ["Booster"],
 }
-LIBRARIES = ("_loss", "catboost", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "xgboost")
+LIBRARIES = ("_loss catboost imblearn lightgbm numpy pandas scipy sklearn xgboost").split()
 
 
 # Inside an environment: what its libraries define, and what their fitted estimators pickle.
@@ -117,7 +142,7 @@ def harvest() -> dict[str, Any]:
     names: Names = defaultdict(set)
     calls: Names = defaultdict(set)
     estimators: dict[str, dict[str, str]] = defaultdict(dict)
-    for module in sklearn_modules():
+    for module in modules():
         for name, value in vars(module).items():
             if getattr(value, "__module__", None) != module.__name__:
                 continue
@@ -142,22 +167,25 @@ def harvest() -> dict[str, Any]:
     return {"names": names, "calls": calls, "estimators": estimators}
 
 
-def sklearn_modules() -> Iterator[types.ModuleType]:
-    """Import every module of scikit-learn that a fitted model may refer to."""
-    import sklearn
-
-    for info in pkgutil.walk_packages(sklearn.__path__, "sklearn.", onerror=lambda _: None):
-        parts = info.name.split(".")
-        if "tests" in parts or parts[-1].startswith("test_"):
+def modules() -> Iterator[types.ModuleType]:
+    """Import every module of scikit-learn and its kin that a fitted model may refer to."""
+    for package in PACKAGES:
+        try:
+            path = importlib.import_module(package).__path__
+        except ImportError:
             continue
-        if any(info.name == left or info.name.startswith(f"{left}.") for left in NOT_IN_MODELS):
-            continue
-        with contextlib.suppress(ImportError, AttributeError):
-            yield importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(path, f"{package}.", onerror=lambda _: None):
+            parts = info.name.split(".")
+            if "tests" in parts or parts[-1].startswith("test_"):
+                continue
+            if any(info.name == left or info.name.startswith(f"{left}.") for left in NOT_IN_MODELS):
+                continue
+            with contextlib.suppress(ImportError, AttributeError):
+                yield importlib.import_module(info.name)
 
 
 def is_pure_function(module: str, name: str, value: object) -> bool:
-    """Say whether a function of scikit-learn only calculates."""
+    """Say whether a function of a searched package only calculates."""
     if name.startswith("__pyx_unpickle_"):
         return True
     inside = any(module == top or module.startswith(f"{top}.") for top in FUNCTION_MODULES)
@@ -185,6 +213,10 @@ def estimator_classes() -> Iterator[type]:
     from sklearn.utils import all_estimators
 
     yield from (estimator_class for _, estimator_class in all_estimators())
+    with contextlib.suppress(ImportError):
+        testing = importlib.import_module("imblearn.utils.testing")
+        yield from (estimator_class for _, estimator_class in testing.all_estimators())
+        yield importlib.import_module("imblearn.pipeline").Pipeline
     for library, classes in OTHER_ESTIMATORS.items():
         with contextlib.suppress(ImportError):
             module = importlib.import_module(library)
@@ -242,6 +274,7 @@ def companions() -> Iterator[object]:
 
     yield from (pd.Index(["a", "b"]), pd.Index([1, 2]), pd.RangeIndex(2))
     yield pd.CategoricalDtype(["a", "b"])
+    yield from (pd.DataFrame({"a": [1.0], "b": [1], "c": ["d"]}), pd.Series([1.0], name="a"))
     yield from (pd.Timestamp("2024-02-29"), pd.Timedelta("1 day"), pd.NaT)
     yield from (
         np.random.RandomState(0),

@@ -104,7 +104,7 @@ RECIPES = (
 )
 # Libraries of transformers and models that say nothing of their version in a file: what was the
 # newest on the set's day. What they need themselves is left to `make lock`.
-OTHERS = ("category-encoders", "feature-engine", "imbalanced-learn", "mlxtend", "scikit-optimize")
+OTHERS = ("category-encoders", "feature-engine", "mlxtend", "scikit-optimize")
 # LightGBM writes its text format into the file (v3 before version 4), but not its version.
 # Version 4 cannot read the regressors of 3, and 3 does not go with scikit-learn 1.8.
 OLD_LIGHTGBM, TOO_NEW_FOR_IT = "3.3.5", ("1.8", "1.9")
@@ -129,6 +129,15 @@ ERAS = (
     Era("catboost", "1.2", "1.2.2", ("1.3",), numpy=1),
     Era("catboost", "1.1", "1.1.1", ("1.2",), numpy=1),
 )
+# Their files do not name their version: they get the one of the scikit-learn's time.
+COMPANIONS = ("imbalanced-learn", "statsmodels")
+# A file of statsmodels only tells by pandas of which time it is.
+STATSMODELS = {"pandas 1": "1.2", "pandas 2": "1.8", "pandas 3": "1.9"}
+# skops reads the files of all releases before it. From 0.12 it wants numpy 1.25, and 0.11 wants
+# scikit-learn 1.1.
+SKOPS = "0.16.0"
+OLD_SKOPS = {"1.2": "0.11.0", "1.1": "0.11.0", "1.0": "0.10.0"}
+DAY_OF_OLD_SKOPS = "2025-01-31"
 
 
 class Unsolvable(Exception):
@@ -160,7 +169,8 @@ def table() -> dict[str, Any]:
         served = {p for recipe in RECIPES if recipe.minor == minor(release) for p in recipe.pythons}
         if missing := set(pythons) - served:
             raise SystemExit(f"no recipe for scikit-learn {release} on Python {sorted(missing)}")
-    sets = [companions(recipe, releases, tests) for recipe in RECIPES]
+    beside_tests = tests | {name: v for more in extra.values() for name, v in more.items()}
+    sets = [companions(recipe, releases, beside_tests) for recipe in RECIPES]
     boosters: dict[str, list[dict[str, Any]]] = {
         "lightgbm": [
             {"format": name, "scikit-learn": [newest(wanted, releases)], "extra": extra}
@@ -177,6 +187,7 @@ def table() -> dict[str, Any]:
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},
         "boosters": boosters,
+        "statsmodels": {era: newest(wanted, releases) for era, wanted in STATSMODELS.items()},
         "sets": sets,
     }
 
@@ -224,8 +235,8 @@ def companions(
     without = solve([model], exactly(chosen), recipe.pythons[-1], recipe.day)
     if extra or not without.items() <= chosen.items():
         raise SystemExit(f"no common set for {recipe}: {extra or without}")
-    more = boosted(recipe, chosen, tests)
-    others = beside(recipe, chosen)
+    more = beside(recipe, chosen, tests)
+    others = others_beside(recipe, chosen)
     del without["scikit-learn"], chosen["scikit-learn"]
     since = {"since": recipe.since} if recipe.since else {}
     return {
@@ -239,7 +250,7 @@ def companions(
     }
 
 
-def beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
+def others_beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
     """Choose the other libraries that can be installed with a set, each on its own."""
     found = {}
     for name in OTHERS:
@@ -249,8 +260,8 @@ def beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def boosted(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
-    """Choose what LightGBM and CatBoost need beyond a set with pandas."""
+def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
+    """Choose what only models of other libraries need beyond a set with pandas."""
 
     def beyond(wanted: str, day: str | None) -> dict[str, str]:
         # A release that is newer than the day is asked for by name, without what it needs.
@@ -261,10 +272,14 @@ def boosted(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> di
     old = recipe.minor not in TOO_NEW_FOR_IT
     catboost = beyond("catboost", recipe.day)
     del catboost["catboost"]
+    skops = OLD_SKOPS.get(recipe.minor, SKOPS)
+    day = DAY_OF_OLD_SKOPS if recipe.minor in OLD_SKOPS else TODAY
     return {
         "lightgbm": beyond(f"lightgbm=={recipe.lightgbm}", None),
         **({"lightgbm v3": beyond(f"lightgbm=={OLD_LIGHTGBM}", recipe.day)} if old else {}),
         "catboost": catboost,
+        **{name: beyond(name, recipe.day) for name in COMPANIONS},
+        "skops": beyond(f"skops=={skops}", day),
     }
 
 

@@ -67,7 +67,7 @@ FOREIGN = [
     (zipped("metadata.json", "config.json", "model.weights.h5"), "unsupported", "Keras"),
     (zipped("archive/data.pkl", "archive/version"), "unsupported", "PyTorch"),
     (TORCH, "unsupported", "PyTorch"),
-    (zipped("schema.json", "1.npy"), "unsupported", "skops"),
+    (zipped("schema.json", "1.npy"), "malformed", "skops"),
     (zipped("xl/workbook.xml"), "unsupported", "Excel"),
     (zipped("arr_0.npy"), "unsupported", "numpy arrays"),
     (zipped("model.pkl"), "archive", "Unpack it"),

@@ -32,6 +32,7 @@ from service.contract import (
     same_json,
 )
 from service.golden import Golden, GoldenError, read_golden
+from service.results import Results
 from service.transformers import Stage, final_input, plan
 
 InputKind = Literal["frame", "array", "texts"]
@@ -58,7 +59,6 @@ class Manifest:
     python: str
     libraries: Mapping[str, str | None]
     file: str
-    loader: str
     sha256: str
     member: str | None
     model_columns: tuple[str, ...] | None
@@ -89,7 +89,6 @@ class Manifest:
                 python=document["python"],
                 libraries=document["libraries"],
                 file=document["model"]["file"],
-                loader=document["model"]["loader"],
                 sha256=document["model"]["sha256"],
                 member=document["model"].get("member"),
                 model_columns=tuple(document["model"].get("columns") or ()) or None,
@@ -221,18 +220,20 @@ def load_model(directory: Path) -> Model:
     except GoldenError as error:
         raise ModelError(str(error)) from None
     prepare = _load_code(directory, manifest.code) if manifest.code is not None else None
-    unpickled = {manifest.file: _load(directory / manifest.file, manifest)}
-    for entry in manifest.transformers:
-        if (file := entry["file"]) not in unpickled:
-            unpickled[file] = _unpickle(directory / file, entry["sha256"])
+    loaded: dict[str, Any] = {}
+    for entry in (manifest.document["model"], *manifest.transformers):
+        if (file := entry["file"]) not in loaded:
+            loaded[file] = _load(directory / file, entry, manifest.task)
     by_name = {
-        _reference(entry, manifest): member_of(unpickled[entry["file"]], entry["member"])
+        _reference(entry, manifest): member_of(loaded[entry["file"]], entry["member"])
         for entry in manifest.transformers
     }
     columns = manifest.columns or tuple(column.name for column in contract.columns([]))
     stages = plan(((by_name[t.file], t.columns) for t in contract.transformers), columns)
-    model = member_of(unpickled[manifest.file], manifest.member)
+    model = member_of(loaded[manifest.file], manifest.member)
     estimator = boosters.estimator(model, manifest.classes)
+    if (constant := manifest.document["model"]["constant"]) is not None:
+        estimator = Results(estimator, constant)
     return Model(estimator, contract, manifest, golden, prepare, stages)
 
 
@@ -321,16 +322,16 @@ def _load_code(directory: Path, code: Mapping[str, Any]) -> Prepare | None:
     return prepare
 
 
-def _load(path: Path, manifest: Manifest) -> Any:
-    if manifest.loader == "joblib":
-        return _unpickle(path, manifest.sha256)
-    with _opened(path, manifest.sha256) as file:
-        return boosters.load(manifest.loader, file.read(), manifest.task)
+def _load(path: Path, entry: Mapping[str, Any], task: str) -> Any:
+    with _opened(path, entry["sha256"]) as file:
+        if entry["loader"] == "joblib":
+            return joblib.load(file)
+        if entry["loader"] == "skops":
+            import skops.io  # noqa: PLC0415  # installed for such files only
 
-
-def _unpickle(path: Path, sha256: str) -> Any:
-    with _opened(path, sha256) as file:
-        return joblib.load(file)
+            # It refuses what is neither its own list's nor was judged when the file was adopted.
+            return skops.io.load(file, trusted=entry["trusted"])
+        return boosters.load(entry["loader"], file.read(), task)
 
 
 @contextmanager

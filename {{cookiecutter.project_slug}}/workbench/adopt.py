@@ -30,7 +30,8 @@ from workbench.sample import Sample, read_rows, read_sample
 # `make lock` finds a version that goes with these.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle joblib lightgbm numpy pandas scikit-learn scipy threadpoolctl xgboost
+    catboost cloudpickle imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops
+    statsmodels threadpoolctl xgboost
     """.split()
 )
 
@@ -293,7 +294,8 @@ def _about_the_model(facts: Facts, pinned: Pins, source: Part) -> dict[str, Any]
         "model": {
             "file": f"model{_suffix(source.path, facts)}",
             "member": facts.member,
-            "loader": "joblib" if facts.container == "pickle" else facts.container,
+            **transformers.loading(facts),
+            "constant": facts.constant,
             "sha256": facts.sha256,
             "bytes": facts.size,
             "source": source.path.name,

@@ -21,7 +21,10 @@ FILES = (SOURCE, LOCK, TEST_LOCK)
 # What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
 PLATFORM = "x86_64-manylinux_2_28"
 MODEL_LIBRARIES = frozenset(
-    "catboost joblib lightgbm numpy pandas scikit-learn scipy xgboost xgboost-cpu".split()
+    """
+    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops statsmodels
+    xgboost xgboost-cpu
+    """.split()
 )
 
 _HEAD = """\

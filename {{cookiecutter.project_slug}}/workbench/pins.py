@@ -23,9 +23,20 @@ HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 
 # What requirements.in names as a range; the rest follows from these and from the exact pins.
-_DIRECT = ("joblib", "lightgbm", "numpy", "pandas", "scipy")
+_DIRECT = (
+    "imbalanced-learn",
+    "joblib",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scipy",
+    "skops",
+    "statsmodels",
+)
 _CODE = "cloudpickle"  # reads what every 2.x and 3.x wrote
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
+# Files do not name their version, and every set has the one of its time.
+_COMPANIONS = ("imbalanced-learn", "skops", "statsmodels")
 _NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
 # `xgboost-cpu` is the same code without 450 MB of CUDA, for these machines only.
@@ -125,7 +136,7 @@ class _Set:
     pythons: tuple[str, ...]
     pins: Mapping[str, str]
     pandas: Mapping[str, str]  # pandas, and what only pandas needs
-    extras: Mapping[str, Mapping[str, str]]  # what only a boosting library needs, and "others"
+    extras: Mapping[str, Mapping[str, str]]  # what only another library needs, and "others"
 
     @property
     def numpy_major(self) -> int:
@@ -203,7 +214,7 @@ def pins(
         )
     chosen = next(entry for entry in choice.sets if python in entry.pythons)
     model = {"scikit-learn": choice.release.pin, **chosen.pins}
-    if pandas or "catboost" in distributions:  # which imports it
+    if pandas or {"catboost", "statsmodels"} & set(distributions):  # which import it
         model.update(chosen.pandas)
     others = {n: v for n, v in chosen.extras["others"].items() if n in distributions}
     model.update(others)
@@ -215,6 +226,9 @@ def pins(
         model.update(chosen.extras.get(booster.extra, {}))
         model.update(booster.pins)
         exact.update(booster.pins)
+    for name in _COMPANIONS:
+        if name in distributions:
+            model.update(chosen.extras[name])
     direct = [name for name in (*_DIRECT, *others) if name in model]
     bounds = {name: _bug_fixes(model[name]) for name in direct}
     service, tests = _TABLE["service"], _TABLE["tests"]
@@ -241,6 +255,8 @@ def _choose(
     boosters = tuple(_boosters(libraries, distributions, formats))
     if "scikit-learn" in libraries:
         candidates: tuple[str, ...] = (libraries["scikit-learn"],)
+    elif not boosters and "statsmodels" in formats:
+        candidates = (_TABLE["statsmodels"][formats["statsmodels"]],)
     elif boosters:
         # Of two libraries the older one decides: scikit-learn has always broken the older.
         candidates = min((b.scikit_learn for b in boosters), key=lambda names: _version(names[0]))

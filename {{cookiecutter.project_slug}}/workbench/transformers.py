@@ -30,7 +30,7 @@ from workbench.sample import Sample
 
 FOLDER = "transformers"
 # What is looked at in the model's folder, to point out what may belong to it.
-SUFFIXES = (".joblib", ".pickle", ".pkl", ".sav")
+SUFFIXES = (".joblib", ".pickle", ".pkl", ".sav", ".skops")
 MOST_SIBLINGS, LARGEST_SIBLING = 50, 2 << 20
 NAME, SOME = '["NAME"]', "[…]"
 NUMBERED = re.compile(r"^\d\d-")
@@ -422,6 +422,7 @@ def to_manifest(
         {
             "file": names.get(one.part.path, model),
             "member": one.part.member,
+            **loading(one.file),
             "sha256": one.file.sha256,
             "bytes": one.file.size,
             "source": one.part.path.name,
@@ -429,6 +430,14 @@ def to_manifest(
         }
         for one in fitted
     ]
+
+
+def loading(file: FileFacts) -> dict[str, Any]:
+    """Return how the service loads a file, as manifest.json has it."""
+    if file.container == "skops":
+        return {"loader": "skops", "trusted": list(file.trusted)}
+    # joblib reads plain pickles, too.
+    return {"loader": "joblib" if file.container == "pickle" else file.container}
 
 
 def beside(path: Path, facts: Facts, files: Files) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
+from . import statsmodels_results
 from .boosters import formats_of
 from .bundles import Bundle, bundle_of, find_member
 from .document import Document, read_document
@@ -56,6 +57,10 @@ def file_facts(document: Document) -> FileFacts:
     """Return what a file says about itself. Raises Refused for what can never be loaded."""
     trace = document.trace
     names = judge_names(trace)
+    distributions = distributions_of(
+        {*(name.module for name in trace.names), *modules_of(trace.made)}
+    )
+    by_skops = document.container == "skops"
     return FileFacts(
         container=document.container,
         suffix=document.suffix,
@@ -64,15 +69,17 @@ def file_facts(document: Document) -> FileFacts:
         size=document.size,
         sha256=document.sha256,
         libraries=library_versions(document.root),
-        formats=formats_of(walk(document.root)),
-        distributions=distributions_of(
-            {*(name.module for name in trace.names), *modules_of(trace.made)}
-        ),
+        formats={
+            **formats_of(walk(document.root)),
+            **statsmodels_results.formats_of(trace.names),
+        },
+        distributions=tuple(sorted({*distributions, "skops"})) if by_skops else distributions,
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,
         custom_names=names.custom,
         pickled_names=names.pickled,
         code_pythons=pythons_of(trace.made),
+        trusted=tuple(sorted(name.qualified for name in trace.names)) if by_skops else (),
     )
 
 

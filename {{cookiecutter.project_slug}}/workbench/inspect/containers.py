@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from .errors import Refused, malformed, too_big, truncated
-from .formats import HEAD, refuse_foreign_file
+from .formats import HEAD, is_skops, refuse_foreign_file
 
 CHUNK = 64 << 10
 TAIL = 64 << 10
@@ -33,6 +33,7 @@ class Container:
     compression: str | None
     size: int
     sha256: Callable[[], str]
+    archive: BinaryIO | None = None  # the file itself if skops wrote it: read it after the stream
 
 
 @contextmanager
@@ -47,6 +48,9 @@ def open_container(path: Path) -> Iterator[Container]:
             hashed = _HashingFile(file)
             raw: io.BufferedReader[Any] = io.BufferedReader(hashed, CHUNK)
             head = raw.peek(HEAD)[:HEAD]
+            if is_skops(head, tail):
+                yield Container(raw, None, size, hashed.digest.hexdigest, file)
+                return
             compression = _compression_of(head)
             stream = raw
             if compression is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from .budget import Budget
-from .containers import Container, open_container
+from .containers import CHUNK, Container, open_container
 from .errors import Refused
 from .formats import HEAD, is_text, native_library, text_file
 from .machine import Machine, Trace
 from .native import packed, read_native
 from .reader import Reader
+from .skops_file import read_skops
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Document:
     """A file as it was read: nothing of it was loaded."""
 
     path: Path
-    container: str  # the writer: "pickle", "joblib", "xgboost", "lightgbm" or "catboost"
+    container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
     suffix: str  # of the names that people give to such files
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     size: int  # bytes of the file
@@ -34,13 +36,16 @@ def read_document(path: Path) -> Document:
     with open_container(path) as container:
         head = container.stream.peek(HEAD)[:HEAD]
         trace = Trace()
-        if library := native_library(head):
+        root: object
+        if container.archive is not None:
+            root, writer, suffix = _of_skops(container, container.archive, trace), "skops", ".skops"
+        elif library := native_library(head):
             if container.compression is not None:
                 raise packed(library)
             writer = library
             model, suffix = read_native(library, container.stream)
             trace.names.add(model.cls)
-            root: object = model
+            root = model
         else:
             root = _unpickled(container, head, trace)
             writer = "joblib" if trace.joblib_arrays else "pickle"
@@ -67,3 +72,12 @@ def _unpickled(container: Container, head: bytes, trace: Trace) -> object:
         if refusal.code in ("malformed", "truncated") and is_text(head):
             raise text_file() from refusal
         raise
+
+
+def _of_skops(container: Container, archive: BinaryIO, trace: Trace) -> object:
+    """Return what a file of skops describes. Raises Refused."""
+    while container.stream.read(CHUNK):  # for the hash
+        pass
+    root = read_skops(archive, trace, Budget())
+    archive.seek(0, 2)  # where the stream had read to
+    return root

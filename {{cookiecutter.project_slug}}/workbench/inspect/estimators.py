@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from . import boosters, raw_boosters
+from . import boosters, raw_boosters, statsmodels_results
 from .arrays import plain, values_of
 from .contents import refuse_contents
 from .errors import Refused
@@ -88,6 +88,7 @@ class Model:
     fitted_on_frame: bool
     categories: Mapping[int, Categories]
     notices: tuple[str, ...]
+    constant: int | None = None
 
 
 def find_model(root: object, outlines: Outlines) -> Model:
@@ -101,6 +102,8 @@ def find_model(root: object, outlines: Outlines) -> Model:
     final = chain[-1]
     if raw_boosters.is_raw(root.cls):
         return _raw_booster(root)
+    if statsmodels_results.is_results(root.cls):
+        return _statsmodels(root)
     known = describe(final.cls, outlines)
     if boosters.library_of(final.cls) and (known is None or known.kind not in TASKS):
         raise boosters.refuse(final.cls)
@@ -145,7 +148,7 @@ def kind_of(value: object) -> Kind | None:
     if not isinstance(value, Instance):
         return None
     *_, final = _unwrap(value)
-    if boosters.library_of(final.cls):
+    if boosters.library_of(final.cls) or statsmodels_results.is_results(final.cls):
         return "model"
     known = describe(final.cls, {})
     if known is None or (isinstance(final.cls, OwnClass) and known.kind == "other"):
@@ -175,6 +178,34 @@ def _raw_booster(root: Instance) -> Model:
         categories=_categories(root, features),
         fitted_on_frame=features.frame,
         notices=answers.notices,
+    )
+
+
+def _statsmodels(root: Instance) -> Model:
+    """Describe a result of statsmodels, which answers a number: of Logit the probability."""
+    columns = statsmodels_results.columns_of(root)
+    notices: tuple[str, ...] = ()
+    if statsmodels_results.holds_data(root):
+        notices = (
+            "The file holds the data that the model was fitted on; call remove_data() on the "
+            "results before save() if that should not go into the repository.",
+        )
+    return Model(
+        class_name=root.cls.qualified,
+        steps=(),
+        estimator=root.cls.name,
+        task="regression",
+        classes=None,
+        binary=None,
+        n_outputs=1,
+        has_probabilities=False,
+        feature_names=columns.names,
+        n_features=columns.count,
+        takes_texts=False,
+        fitted_on_frame=columns.names is not None,
+        categories={},
+        notices=notices,
+        constant=columns.constant,
     )
 
 

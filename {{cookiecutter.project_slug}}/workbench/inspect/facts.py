@@ -45,7 +45,7 @@ class BoosterFacts:
 class FileFacts:
     """What a file says about itself, whatever is in it."""
 
-    container: str  # the writer: "pickle", "joblib", "xgboost", "lightgbm" or "catboost"
+    container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
     suffix: str  # of the names that people give to such files
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
@@ -57,6 +57,7 @@ class FileFacts:
     numpy_major: int | None  # 1, 2, or None if the file does not tell
     unknown_names: tuple[str, ...]  # need the user's trust
     custom_names: tuple[str, ...]  # in __main__: need the user's code
+    trusted: tuple[str, ...]  # what skops may import; it wants to be told
     pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
     code_pythons: tuple[str, ...] | None  # that can run that code
 
@@ -78,5 +79,6 @@ class Facts(FileFacts):
     n_features: int | None
     takes_texts: bool  # a list of texts rather than rows of columns
     fitted_on_frame: bool  # some part knows its columns by name, or may ask for them by name
+    constant: int | None  # the place of a column of ones that nobody types
     categories: Mapping[int, Categories]  # of the columns that are categories, counted from 0
     notices: tuple[str, ...]  # sentences worth showing

@@ -79,13 +79,12 @@ NATIVE: tuple[tuple[bytes, str], ...] = (
 
 # (a member's name somewhere in the archive, what it is, remedy)
 ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
-    (b"schema.json", "The file is a skops file, which is not supported yet.", PICKLE),
     (b"/data.pkl", "The file is a PyTorch model.", PICKLE),
     (b"config.json", "The file is a Keras model.", PICKLE),
     (b"xl/", "The file is an Excel workbook.", PICKLE),
     (b".npy", "The file holds numpy arrays, not a model.", PICKLE),
 )
-ZIP = b"PK\x03\x04"
+ZIP, SKOPS_MEMBER = b"PK\x03\x04", b"schema.json"
 
 
 def refuse_foreign_file(head: bytes, tail: bytes) -> None:
@@ -103,6 +102,11 @@ def native_library(head: bytes) -> str | None:
     """Return the boosting library in whose own format a file that begins so is written."""
     found = (library for start, library in NATIVE if re.match(start, head, re.DOTALL))
     return next(found, None)
+
+
+def is_skops(head: bytes, tail: bytes) -> bool:
+    """Say whether a file that begins and ends so was written by skops."""
+    return head.startswith(ZIP) and SKOPS_MEMBER in tail  # where a zip has its directory
 
 
 def _describe_zip(names: bytes) -> Refused:

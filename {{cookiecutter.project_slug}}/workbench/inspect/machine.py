@@ -21,6 +21,7 @@ from .pickled_code import REDUCERS as CODE_REDUCERS
 from .pickled_code import Made, cost_of
 from .reader import Reader
 from .reducers import PARTIAL, REDUCERS
+from .statsmodels_results import check_state
 from .values import Array, Blob, Dict, DType, Function, Global, Instance, Set
 
 HIGHEST_PROTOCOL = 5
@@ -337,6 +338,7 @@ class Machine:
         elif not isinstance(target, Instance) or target.state is not None or state is None:
             raise malformed("it sets the state of something that has none")
         else:
+            check_state(target.cls, state)
             if target.cls == PARTIAL:
                 _check_partial(target.args[0], state)
             target.state = state

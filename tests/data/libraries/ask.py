@@ -1,0 +1,21 @@
+"""Ask the service of an adopted model and print its answers, from the environment of its pins.
+
+python ask.py PROJECT ROWS.csv
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from service import create_app
+from service.model import load_model
+
+for project, rows in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+    client = create_app(load_model(Path(project, "model"))).test_client()
+    response = client.post("/predict", json={"rows": pd.read_csv(rows).to_dict("records")})
+    assert response.status_code == 200, response.text
+    print(json.dumps(json.loads(response.text)["predictions"]))
