@@ -31,8 +31,6 @@ PIPELINE = (
 ENCODER = (
     "category_encoders.ordinal.OrdinalEncoder",
     "category_encoders.target_encoder.TargetEncoder",
-    "pandas.core.internals.managers.SingleBlockManager",
-    "pandas.core.series.Series",
 )
 ENGINE = (
     "feature_engine.encoding.ordinal.OrdinalEncoder",
