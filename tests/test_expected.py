@@ -22,6 +22,7 @@ from workbench import adopt, prove
 from workbench.answers import Answers
 from workbench.expected import agrees
 from workbench.messages import WorkbenchError
+from workbench.sample import read_sample
 
 WINE, WINE_Y = load_wine(return_X_y=True, as_frame=True)
 DIABETES, DIABETES_Y = load_diabetes(return_X_y=True, as_frame=True)
@@ -243,7 +244,7 @@ def test_a_json_is_a_sample_too_and_its_types_are_its_own(tmp_path: Path) -> Non
     assert features == [
         {"name": "big", "type": "number", "minimum": 0, "maximum": 1, "nullable": True}
     ]
-    columns = adopt.read_sample(tmp_path / "sample.json").columns
+    columns = read_sample(tmp_path / "sample.json").columns
     assert (columns["area"].categories, columns["area"].missing) == (["NA", "Urban"], 0)
     assert columns["rooms"].categories == ["1", "2"]
 
