@@ -120,6 +120,16 @@ def test_a_made_up_file_is_read(saved: Callable[[bytes], Path]) -> None:
     assert facts.trusted == ("builtins.str", "sklearn.linear_model._base.LinearRegression")
 
 
+def test_a_numpy_type_is_named_too(saved: Callable[[bytes], Path]) -> None:
+    """Without its name skops refuses to load what older releases of it wrote."""
+    array = node("NdArrayNode", "numpy", "ndarray", type="numpy", file="a.npy")
+    dtype = node("DTypeNode", "numpy", "dtype", content=array)
+    file = io.BytesIO()
+    np.save(file, np.empty(0))
+    facts = inspect(saved(archive(model(dtype=dtype), {"a.npy": file.getvalue()})))
+    assert "numpy.dtype" in facts.trusted
+
+
 DANGEROUS = {
     "a function": node("FunctionNode", "os", "system"),
     "a function of protocol 0": node(

@@ -10,6 +10,7 @@ refusal. What the environment cannot make (a library is absent or too old) is le
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import importlib
 import json
@@ -555,6 +556,188 @@ def bundle(folder: Path) -> Case:
     )
 
 
+def hand_coded() -> Iterator[tuple[str, Make]]:
+    """Yield models whose authors prepare the columns in their own app."""
+    yield "encode and one_hot", encoded_by_hand
+    yield "prepare", prepared
+    yield "dates", dates
+    yield "labels", labels_beside
+    yield "categories, boosting", of_categories(HistGradientBoostingClassifier, from_dtype=True)
+    with contextlib.suppress(ImportError):
+        lightgbm = importlib.import_module("lightgbm")
+        yield "categories, lightgbm", of_categories(lightgbm.LGBMClassifier, verbose=-1)
+    with contextlib.suppress(ImportError):
+        xgboost = importlib.import_module("xgboost")
+        options = {"enable_categorical": True, "tree_method": "hist", "n_estimators": 10}
+        yield "categories, xgboost", of_categories(xgboost.XGBClassifier, **options)
+
+
+def encoded_by_hand(folder: Path) -> Case:
+    """`1 if gender == "Male" else 0`, and dummies without the first."""
+
+    def encoded(frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "Income": frame["Income"].astype(float),
+                "Gender": (frame["Gender"] == "Male").astype(float),
+                "Area_Semiurban": (frame["Area"] == "Semiurban").astype(float),
+                "Area_Urban": (frame["Area"] == "Urban").astype(float),
+            }
+        )
+
+    model = RandomForestClassifier(10, random_state=0).fit(encoded(LOANS), LOAN)
+    areas = {"Semiurban": "Area_Semiurban", "Urban": "Area_Urban"}
+    features = [
+        {"name": "Income"},
+        {"name": "Gender", "categories": ["Female", "Male"], "encode": {"Female": 0, "Male": 1}},
+        {"name": "Area", "categories": ["Rural", "Semiurban", "Urban"], "one_hot": areas},
+    ]
+    (folder / "features.json").write_text(json.dumps({"features": features}))
+    return served(
+        folder,
+        {"model.pkl": model},
+        LOANS[["Income", "Gender", "Area"]],
+        lambda frame: model.predict(encoded(frame)),
+        features="features.json",
+    )
+
+
+PREPARE = """
+def prepare(frame):
+    return frame.assign(ratio=frame["Income"] / (1 + frame["credit_limit_used(%)"]))
+"""
+
+
+def prepared(folder: Path) -> Case:
+    code: dict[str, Any] = {}
+    exec(PREPARE, code)
+    model = RandomForestClassifier(10, random_state=0).fit(code["prepare"](NUMBERS), LOAN)
+    (folder / "app.py").write_text(PREPARE)
+    return served(
+        folder,
+        {"model.pkl": model},
+        NUMBERS,
+        lambda frame: model.predict(code["prepare"](frame.astype(float))),
+        features=",".join(NUMBERS),
+        model_code="app.py",
+    )
+
+
+DATES = """
+def month(frame):
+    return frame.assign(when=frame["when"].dt.month)
+"""
+
+
+def dates(folder: Path) -> Case:
+    main = sys.modules["__main__"]
+    exec(DATES, vars(main))
+    data = pd.DataFrame({"when": pd.date_range("2024-01-15", periods=ROWS, freq="9D")})
+    data["Income"] = LOANS["Income"]
+    function = FunctionTransformer(vars(main)["month"])
+    model = make_pipeline(function, RandomForestClassifier(10, random_state=0)).fit(data, YES)
+    (folder / "code.py").write_text(DATES)
+    features = [{"name": "when", "type": "date"}, {"name": "Income"}]
+    (folder / "features.json").write_text(json.dumps(features))
+    return served(
+        folder,
+        {"model.pkl": model},
+        data,
+        lambda frame: model.predict(frame.assign(when=pd.to_datetime(frame["when"]))),
+        features="features.json",
+        model_code="code.py",
+    )
+
+
+def labels_beside(folder: Path) -> Case:
+    """The classes are numbers, and an encoder beside the model knows what they mean."""
+    encoder = LabelEncoder().fit(LOAN)
+    model = RandomForestClassifier(10, random_state=0).fit(NUMBERS, encoder.transform(LOAN))
+    return served(
+        folder,
+        {"model.pkl": model, "target.pkl": encoder},
+        NUMBERS,
+        lambda frame: model.predict(frame.astype(float)),
+        transformers="target.pkl",
+    )
+
+
+def of_categories(cls: Any, *, from_dtype: bool = False, **options: Any) -> Make:
+    """Return the maker of a model that was trained on columns of pandas' type category."""
+
+    def make(folder: Path) -> Case:
+        given = {"categorical_features": "from_dtype"} if from_dtype else options
+        dtypes = {
+            name: pd.CategoricalDtype(sorted(set(LOANS[name]))) for name in ("Gender", "Area")
+        }
+        data = LOANS[["Income", "Gender", "Area"]]
+        model = cls(**given).fit(data.astype(dtypes), YES)
+        return served(
+            folder,
+            {"model.pkl": model},
+            data,
+            lambda frame: model.predict(frame.astype(dtypes)),
+            lambda frame: model.predict_proba(frame.astype(dtypes)),
+        )
+
+    return make
+
+
+def libraries() -> Iterator[tuple[str, Make]]:
+    """Yield what other libraries make, where they are installed."""
+    for name, make in (
+        ("imblearn", of_imblearn),
+        ("skops", by_skops),
+        ("statsmodels", of_statsmodels),
+        ("cloudpickle", by_cloudpickle),
+    ):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+            yield name, make
+
+
+def of_imblearn(folder: Path) -> Case:
+    pipeline = importlib.import_module("imblearn.pipeline")
+    sampler = importlib.import_module("imblearn.over_sampling").RandomOverSampler(random_state=0)
+    forest = RandomForestClassifier(10, random_state=0)
+    steps = [("columns", columns()), ("sampler", sampler), ("forest", forest)]
+    return plain(pipeline.Pipeline(steps), LOANS, LOAN)(folder)
+
+
+def by_skops(folder: Path) -> Case:
+    model = make_pipeline(columns(), LogisticRegression(max_iter=2000)).fit(LOANS, LOAN)
+    dump = importlib.import_module("skops.io").dump
+    files = {"model.pkl": lambda path: dump(model, path)}
+    return served(folder, files, LOANS, model.predict, model.predict_proba)
+
+
+def of_statsmodels(folder: Path) -> Case:
+    api = importlib.import_module("statsmodels.api")
+    data = NUMBERS.rename(columns={"credit_limit_used(%)": "used", "Dependents_3+": "many"})
+    results = api.OLS(AMOUNT, api.add_constant(data)).fit()
+    return served(
+        folder,
+        {"model.pkl": lambda path: results.save(str(path))},
+        data,
+        lambda frame: results.predict(api.add_constant(frame.astype(float), has_constant="add")),
+    )
+
+
+def by_cloudpickle(folder: Path) -> Case:
+    cloudpickle = importlib.import_module("cloudpickle")
+    model = make_pipeline(FunctionTransformer(logged), LogisticRegression(max_iter=2000))
+    model.fit(NUMBERS, YES)
+    content = cloudpickle.dumps(model)
+    return served(
+        folder,
+        {"model.pkl": lambda path: path.write_bytes(content)},
+        NUMBERS,
+        lambda frame: model.predict(frame.astype(float)),
+        features=",".join(NUMBERS),
+        trust="__main__.logged",
+    )
+
+
 def refusals() -> Iterator[tuple[str, Make]]:
     model = LogisticRegression(max_iter=2000).fit(NUMBERS, LOAN)
     nameless = LogisticRegression(max_iter=2000).fit(NUMBERS.to_numpy(), LOAN)
@@ -600,7 +783,10 @@ def refusals() -> Iterator[tuple[str, Make]]:
     yield "command", refused("not safe", {"model.pkl": b"cos\nsystem\n(Vtrue\ntR."})
 
 
-GROUPS = (ways, pipelines, estimators, boosters, raw_boosters, files_beside, refusals)
+GROUPS = (
+    *(ways, pipelines, estimators, boosters, raw_boosters, files_beside, hand_coded, libraries),
+    refusals,
+)
 
 
 def main(folder: Path) -> None:

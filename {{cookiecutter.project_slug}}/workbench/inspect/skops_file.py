@@ -266,6 +266,7 @@ class _Reader:
         return self.value(content.get("data"))
 
     def read_dtype(self, node: Node) -> object:
+        self.named(node, called=True)
         array = self.value(node.get("content"))
         return array.dtype if isinstance(array, Array) else None
 
