@@ -45,7 +45,8 @@ HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
 OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
-CLOUDPICKLE = "3.1.2"  # for files with code in them; of every time, since it reads the older ones'
+# For files with code in them, and for compressed ones; of any time: they read the older ones'.
+READERS = {"cloudpickle": "3.1.2", "lz4": "4.4.5"}
 
 TODAY = "2026-11-22"
 SERVICE = ("flask==3.1.3", "gunicorn==27.0.1")
@@ -182,7 +183,7 @@ def table() -> dict[str, Any]:
     return {
         "heroku": {"pythons": list(HEROKU_PYTHONS), "default": HEROKU_DEFAULT},
         "uv": UV_VERSION,
-        "cloudpickle": CLOUDPICKLE,
+        "readers": READERS,
         "service": {"bounds": SERVICE_BOUNDS, "pins": service},
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},

@@ -334,6 +334,9 @@ def of_texts(model: Any) -> Make:
 def ways() -> Iterator[tuple[str, Make]]:
     for name, save in WAYS.items():
         yield f"saved by {name}", saved(save)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("lz4")
+        yield "saved by joblib lz4", saved(by_joblib(compress=("lz4", 3)))
 
 
 def saved(save: Callable[[Any, Path], None]) -> Make:

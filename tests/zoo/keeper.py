@@ -36,32 +36,56 @@ YEARS: Mapping[str, Sequence[str]] = {
     "1.0": (
         *("scikit-learn==1.0.2", "numpy==1.22.4", "pandas==1.4.4", "scipy==1.8.1"),
         *("xgboost==1.6.2", "setuptools==65.6.3", "lightgbm==3.3.5", "catboost==1.1.1"),
-        *("imbalanced-learn==0.9.0", "statsmodels==0.13.5", "cloudpickle==2.2.1"),
+        *("imbalanced-learn==0.9.0", "statsmodels==0.13.5", "cloudpickle==2.2.1", "lz4"),
     ),
     "1.2": (
         *("scikit-learn==1.2.2", "numpy==1.24.4", "pandas==1.5.3", "scipy==1.10.1"),
         *("xgboost==1.7.6", "lightgbm==3.3.5", "catboost==1.2.2"),
-        *("imbalanced-learn==0.10.1", "statsmodels==0.13.5", "skops==0.6.0", "cloudpickle==2.2.1"),
+        *(
+            "imbalanced-learn==0.10.1",
+            "statsmodels==0.13.5",
+            "skops==0.6.0",
+            "cloudpickle==2.2.1",
+            "lz4",
+        ),
     ),
     "1.4": (
         *("scikit-learn==1.4.2", "numpy==1.26.4", "pandas==2.2.2", "scipy==1.13.1"),
         *("xgboost==2.0.3", "lightgbm==4.3.0", "catboost==1.2.5"),
-        *("imbalanced-learn==0.12.3", "statsmodels==0.14.2", "skops==0.9.0", "cloudpickle==3.0.0"),
+        *(
+            "imbalanced-learn==0.12.3",
+            "statsmodels==0.14.2",
+            "skops==0.9.0",
+            "cloudpickle==3.0.0",
+            "lz4",
+        ),
     ),
     "1.6": (
         *("scikit-learn==1.6.1", "numpy==2.1.3", "pandas==2.2.3", "scipy==1.15.3"),
         *("xgboost-cpu==2.1.4", "lightgbm==4.6.0", "catboost==1.2.8"),
-        *("imbalanced-learn==0.13.0", "statsmodels==0.14.4", "skops==0.11.0", "cloudpickle==3.1.1"),
+        *(
+            "imbalanced-learn==0.13.0",
+            "statsmodels==0.14.4",
+            "skops==0.11.0",
+            "cloudpickle==3.1.1",
+            "lz4",
+        ),
     ),
     "1.7": (
         *("scikit-learn==1.7.2", "numpy==2.2.6", "pandas==2.3.3", "scipy==1.15.3"),
         *("xgboost-cpu==3.0.5", "lightgbm==4.6.0", "catboost==1.2.8"),
-        *("imbalanced-learn==0.14.0", "statsmodels==0.14.5", "skops==0.13.0", "cloudpickle==3.1.2"),
+        *(
+            "imbalanced-learn==0.14.0",
+            "statsmodels==0.14.5",
+            "skops==0.13.0",
+            "cloudpickle==3.1.2",
+            "lz4",
+        ),
     ),
     "newest": (
         *("scikit-learn==1.9.1", "numpy", "pandas", "scipy"),
         *("xgboost-cpu==3.2.0", "lightgbm==4.7.0", "catboost==1.2.10"),
-        *("imbalanced-learn", "statsmodels", "skops", "cloudpickle==3.1.2"),
+        *("imbalanced-learn", "statsmodels", "skops", "cloudpickle==3.1.2", "lz4"),
     ),
 }
 

@@ -33,7 +33,7 @@ _DIRECT = (
     "skops",
     "statsmodels",
 )
-_CODE = "cloudpickle"  # reads what every 2.x and 3.x wrote
+_READERS = ("cloudpickle", "lz4")  # of any time: they read what every release wrote
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 # Files do not name their version, and every set has the one of its time.
 _COMPANIONS = ("imbalanced-learn", "skops", "statsmodels")
@@ -218,9 +218,10 @@ def pins(
         model.update(chosen.pandas)
     others = {n: v for n, v in chosen.extras["others"].items() if n in distributions}
     model.update(others)
-    if _CODE in distributions:
-        model.setdefault(_CODE, _TABLE[_CODE])
-        others[_CODE] = model[_CODE]
+    for reader in _READERS:
+        if reader in distributions:
+            model.setdefault(reader, _TABLE["readers"][reader])
+            others[reader] = model[reader]
     exact = {"scikit-learn"}
     for booster in choice.boosters:
         model.update(chosen.extras.get(booster.extra, {}))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from . import lz4_frame
 from .errors import Refused, malformed, too_big, truncated
 from .formats import HEAD, is_skops, refuse_foreign_file
 
@@ -149,6 +150,7 @@ class _ZlibDecoder:
 
 
 DECODERS: dict[str, Callable[[], Decoder]] = {
+    "lz4": lz4_frame.Lz4Decoder,
     "zlib": _ZlibDecoder,
     "gzip": _ZlibDecoder,
     "bz2": bz2.BZ2Decompressor,
@@ -167,6 +169,7 @@ def _compression_of(head: bytes) -> str | None:
         (b"BZh", "bz2"),
         (b"\xfd7zXZ\x00", "xz"),
         (b"]\x00\x00", "lzma"),
+        (lz4_frame.MAGIC, "lz4"),
     ):
         if head.startswith(signature):
             return name

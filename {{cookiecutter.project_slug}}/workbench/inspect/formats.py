@@ -50,12 +50,6 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
     (rb"\x93NUMPY", "not_a_model", "The file is a numpy array, not a model.", PICKLE),
     (rb"PAR1|ARROW1", "not_a_model", "The file is a data frame, not a model.", PICKLE),
     (
-        rb"\x04\x22\x4d\x18",
-        "unsupported",
-        "The file is compressed with lz4, which cannot be inspected yet.",
-        "Save it with joblib.dump(model, path, compress=('zlib', 3)) and give that file.",
-    ),
-    (
         rb"ZF0x|ZF\s",
         "unsupported",
         "The file was written by joblib before version 0.10.",
