@@ -169,6 +169,27 @@ def dummies_by_name() -> Story:
     )
 
 
+def rare_dummies() -> Story:
+    """Rare and missing cities have columns of their own."""
+    city = PEOPLE["city"].where(PEOPLE["city"] != "Kiel").where(PEOPLE.index != 5, "Trier")
+    data = PEOPLE[["income"]].assign(city=city)
+    encoder = OneHotEncoder(min_frequency=4, handle_unknown="infrequent_if_exist")
+    encoder.fit(data[["city"]])
+
+    def encoded(frame: pd.DataFrame) -> pd.DataFrame:
+        made = encoder.transform(frame[["city"]]).toarray()
+        made = pd.DataFrame(made, columns=encoder.get_feature_names_out(), index=frame.index)
+        return pd.concat([frame[["income"]], made], axis=1)
+
+    model = RandomForestClassifier(10, random_state=0).fit(encoded(data), YES)
+    return Story(
+        {"model.pkl": model, "encoder.pkl": encoder},
+        data,
+        lambda frame: model.predict(encoded(frame)),
+        {"transformers": "encoder.pkl"},
+    )
+
+
 def dummies_by_place() -> Story:
     """Nobody knows the names of the dummies: the features file says where they stand."""
     data = PEOPLE[["income", "city", "age"]]
@@ -367,6 +388,7 @@ STORIES = [
     scaler_of_some_columns,
     scaler_of_named_columns,
     dummies_by_name,
+    rare_dummies,
     dummies_by_place,
     encoders_by_column,
     encoders_then_scaler,
@@ -528,6 +550,11 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
         {"m.pkl": {"model": MODEL, "one": SCALER, "two": PCA(2).fit(NUMBERS.to_numpy())}},
         {},
         ["holds 2 transformers", "in which order", "#one", "#two"],
+    ),
+    (
+        {"m.pkl": {"model": MODEL, "y_scaler": SCALER}},
+        {},
+        ["m.pkl#y_scaler seems to belong to what the model predicts"],
     ),
     ({"m.pkl": {"model": MODEL}}, {"model_path": "m.pkl#modle"}, ["no member 'modle'", "#model?"]),
     ({"m.pkl": MODEL}, {"model_path": "m.pkl#model"}, ["holds no dict or tuple"]),

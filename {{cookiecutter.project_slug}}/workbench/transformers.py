@@ -33,6 +33,7 @@ FOLDER = "transformers"
 SUFFIXES = (".joblib", ".pickle", ".pkl", ".sav", ".skops")
 MOST_SIBLINGS, LARGEST_SIBLING = 50, 2 << 20
 NAME, SOME = '["NAME"]', "[…]"
+OF_THE_TARGET = re.compile(r"(^|[._])(y|target|output|label)s?(?=[._]|$)", re.IGNORECASE)
 NUMBERED = re.compile(r"^\d\d-")
 
 
@@ -124,6 +125,8 @@ def transformers_of(
             f"{_name(fitted.part)} gives the classes of the model their labels: "
             f"{', '.join(f'{k} is {v}' for k, v in list(labels.items())[:8])}."
         )
+    if implied:
+        problems += _of_the_target(found, answers)
     if implied and len([f for f in found if f.columns is None]) > 1:
         names = [f"{answers.model_path}#{f.part.member}" for f in found]
         problems.append(
@@ -141,6 +144,17 @@ def transformers_of(
             f"{'is' if len(found) == 1 else 'are'} applied before the model."
         )
     return Beside(tuple(found), labels)
+
+
+def _of_the_target(found: Sequence[Fitted], answers: Answers) -> Iterator[str]:
+    """Refuse to guess about a scaler that by its name belongs to what the model predicts."""
+    for fitted in found:
+        if OF_THE_TARGET.search(fitted.part.member or "") and fitted.columns is None:
+            yield (
+                f"model_path: {_name(fitted.part)} seems to belong to what the model predicts, "
+                f"which cannot be undone here. Answer model_path={answers.model_path}# with the "
+                "name of the model, to get its own numbers, or save a TransformedTargetRegressor."
+            )
 
 
 def _asked(answers: Answers, answer: FeaturesAnswer) -> Iterator[_Asked]:
@@ -334,7 +348,7 @@ def _without_dummies(one: Fitted, names: tuple[str, ...] | None) -> tuple[str, .
     made = {
         f"{column}_{label}"
         for column, labels in zip(one.columns, one.facts.categories, strict=True)
-        for label in labels
+        for label in (*labels, "infrequent_sklearn", "nan", "None")
     }
     if not made & set(names):
         return None
