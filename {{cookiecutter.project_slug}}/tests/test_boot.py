@@ -87,7 +87,7 @@ def test_predictions_that_are_not_reproduced_stop_the_answers_but_not_the_proces
 ) -> None:
     golden = Golden(rows[:1], predictions) if predictions is not None else None
     verified = dataclasses.replace(model.manifest, verified=True)
-    changed = Model(model.estimator, model.contract, verified, golden, model.prepare)
+    changed = Model(model.estimator, model.contract, verified, golden, model.prepare, model.stages)
     client = create_app(changed).test_client()
     assert client.get("/health").status_code == 200
     for response in (client.get("/ready"), client.post("/predict", json=rows[0])):
