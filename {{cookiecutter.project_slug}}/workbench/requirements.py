@@ -16,8 +16,8 @@ from workbench.pins import Pins, pins, pythons
 # `make lock` finds a version that goes with these.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle imbalanced-learn joblib lightgbm lz4 numpy pandas scikit-learn scipy skops
-    statsmodels threadpoolctl xgboost
+    catboost cloudpickle dill imbalanced-learn joblib lightgbm lz4 numpy pandas scikit-learn scipy
+    skops statsmodels threadpoolctl xgboost
     """.split()
 )
 

@@ -21,6 +21,15 @@ class Refused(Exception):
         return Refused, (self.code, self.what, self.remedy)
 
 
+def dilled() -> Refused:
+    """Describe a file with code in it that was pickled by dill."""
+    return Refused(
+        "unsupported",
+        "The file holds code that was pickled with it by dill.",
+        "Put its functions and classes into a .py file, import them from it, and save again.",
+    )
+
+
 def malformed(detail: str) -> Refused:
     """Describe a pickle that breaks the format, `detail` being a clause."""
     return Refused("malformed", f"The file is not a readable pickle: {detail}.", SAVE_AGAIN)

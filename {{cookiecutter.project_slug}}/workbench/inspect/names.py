@@ -27,6 +27,7 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "imblearn": "imbalanced-learn",
     "category_encoders": "category-encoders",
     "cloudpickle": "cloudpickle",
+    "dill": "dill",
     "feature_engine": "feature-engine",
     "mlxtend": "mlxtend",
     "sklearn_extra": "scikit-learn-extra",

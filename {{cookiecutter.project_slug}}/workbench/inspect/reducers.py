@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .arrays import frombuffer, make_dtype, make_scalar, reconstruct
-from .errors import dangerous, malformed
-from .values import Blob, Dict, Global, Instance, Set
+from .arrays import build_array, frombuffer, make_dtype, make_scalar, reconstruct
+from .errors import dangerous, dilled, malformed
+from .values import Array, Blob, Dict, Global, Instance, Set
 
 # The bases that copyreg may construct: of built-in types, none of which acts on its own.
 BASES = frozenset(
@@ -15,6 +15,17 @@ BASES = frozenset(
 )
 
 PARTIAL = Global("functools", "partial")
+
+# What numpy calls for an array, before and from version 2.
+RECONSTRUCT = frozenset(
+    Global(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+)
+# The built-in types that dill names by themselves, among many that could run code.
+PLAIN_TYPES = frozenset(
+    """
+    bool bytearray bytes complex dict float frozenset int list object range set slice str tuple
+    """.split()
+)
 
 Reducer = Callable[[tuple[object, ...]], object]
 
@@ -83,6 +94,26 @@ def _set(args: tuple[object, ...]) -> Set:
     return Set(args[0] if args and isinstance(args[0], list) else ())
 
 
+def _dill_array(args: tuple[object, ...]) -> Array:
+    """Read dill's `_create_array(_reconstruct, arguments, state, None)`."""
+    function, arguments, state, attributes = args if len(args) == 4 else (None,) * 4
+    if not isinstance(function, Global) or function not in RECONSTRUCT:
+        raise dangerous("it makes an array as dill never does")
+    if not isinstance(arguments, tuple) or attributes is not None:
+        raise malformed("an array is unreadable")
+    array = reconstruct(arguments)
+    build_array(array, state)
+    return array
+
+
+def _dill_type(args: tuple[object, ...]) -> Global:
+    """Read dill's `_load_type('slice')`: a built-in type by its name."""
+    name = args[0] if len(args) == 1 else None
+    if not isinstance(name, str) or name not in PLAIN_TYPES:
+        raise dilled()
+    return Global("builtins", name)
+
+
 REDUCERS: Mapping[Global, Reducer] = {
     Global("copyreg", "_reconstructor"): _reconstructor,
     Global("copyreg", "__newobj__"): _newobj,
@@ -97,10 +128,11 @@ REDUCERS: Mapping[Global, Reducer] = {
     Global("pandas.core.indexes.base", "_new_Index"): _within("pandas"),
     Global("numpy", "dtype"): make_dtype,
     # numpy before and from version 2
-    Global("numpy.core.multiarray", "_reconstruct"): reconstruct,
-    Global("numpy._core.multiarray", "_reconstruct"): reconstruct,
+    **dict.fromkeys(RECONSTRUCT, reconstruct),
     Global("numpy.core.multiarray", "scalar"): make_scalar,
     Global("numpy._core.multiarray", "scalar"): make_scalar,
     Global("numpy.core.numeric", "_frombuffer"): frombuffer,
     Global("numpy._core.numeric", "_frombuffer"): frombuffer,
+    Global("dill._dill", "_create_array"): _dill_array,
+    Global("dill._dill", "_load_type"): _dill_type,
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from . import boosters, pickled_code
-from .errors import Refused, dangerous
+from .errors import Refused, dangerous, dilled
 from .machine import Trace
 from .names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
 from .values import Global, Instance, OwnClass, walk
@@ -22,7 +22,6 @@ PROPER_NAMES: Mapping[str, str] = {
 RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 PLAIN = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
-IN_A_MODULE = "Put its functions and classes into a .py file, import them from it, and save again."
 # Libraries whose objects cannot be served: the first part of their modules, what, remedy.
 UNSUPPORTED: Mapping[str, tuple[str, str]] = {
     "keras": ("The file holds a Keras model.", PLAIN),
@@ -31,7 +30,6 @@ UNSUPPORTED: Mapping[str, tuple[str, str]] = {
     "fastai": ("The file holds a fastai model.", PLAIN),
     "onnx": ("The file holds an ONNX model.", PLAIN),
     "pyspark": ("The file holds a Spark model.", PLAIN),
-    "dill": ("The file holds code that was pickled with it by dill.", IN_A_MODULE),
 }
 
 
@@ -58,10 +56,12 @@ def judge_names(trace: Trace) -> Names:
     unsupported = sorted(roots & UNSUPPORTED.keys())
     for name in unknown:
         # A Keras model refers to builtins, too: say what it is, not that it is dangerous.
-        if is_dangerous(name) and not unsupported:
+        if is_dangerous(name) and not unsupported and "dill" not in roots:
             raise dangerous(f"it refers to {name.qualified}, which no model needs")
     for root in unsupported:
         raise Refused("unsupported", *UNSUPPORTED[root])
+    if any(name.module.split(".")[0] == "dill" for name in unknown):
+        raise dilled()
     pickled_code.refuse_unknown_helpers(unknown)
     pickled_code.refuse_dangerous_code(trace.made)
     modules = {m for m in pickled_code.modules_of(trace.made) if m.split(".")[0] not in CODE_ROOTS}
