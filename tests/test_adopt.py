@@ -367,7 +367,9 @@ def test_adopting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -> None:
     by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
-    project = adopted(tmp_path, tmp_path / "model.joblib")
+    declared = [{"name": name, "type": "number"} for name in MIXED]
+    (tmp_path / "features.json").write_text(json.dumps(declared))
+    project = adopted(tmp_path, tmp_path / "model.joblib", features="features.json")
     with pytest.raises(prove.Disproved, match=r"Area as a number, but the model was trained on"):
         prove.prove(project)
 

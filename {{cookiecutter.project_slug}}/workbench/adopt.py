@@ -148,7 +148,7 @@ def _api(
     names = transformers.files_of(fitted, given.answers.model.path)
     before = features.Before(
         transformers.to_contract(fitted, names),
-        transformers.categories_of(fitted),
+        {**facts.encoded, **transformers.categories_of(fitted)} if not given.prepares else {},
         given.beside.labels,
     )
     notices: list[str] = []

@@ -46,7 +46,7 @@ DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
 @dataclass(frozen=True)
 class Before:
-    """What the transformers before the model mean for the contract."""
+    """What the transformers before the model, and its own encoders, mean for the contract."""
 
     transformers: Sequence[Mapping[str, Any]] = ()  # as features.json has them
     categories: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
@@ -305,6 +305,7 @@ def forget_categories(
     """Return the answer without the categories of the model before, where this one has its own."""
     names = facts.feature_names or answer.names
     told = {names[n] for n, column in facts.categories.items() if column.values and n < len(names)}
+    told |= set(facts.encoded)
     keys = ("type", "categories")
     ours = {name: {k: own[name][k] for k in keys if k in own[name]} for name in told & own.keys()}
     return forget(answer, ours)

@@ -403,6 +403,8 @@ def categories_of(fitted: Iterable[Fitted]) -> dict[str, tuple[Scalar, ...]]:
         if one.facts.categories is not None and len(columns) == len(one.facts.categories):
             for column, categories in zip(columns, one.facts.categories, strict=True):
                 found.setdefault(column, categories)
+        for column, texts in one.facts.encoded.items():
+            found.setdefault(column, texts)
     return found
 
 

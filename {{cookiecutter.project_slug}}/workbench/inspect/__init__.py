@@ -12,6 +12,7 @@ from . import statsmodels_results
 from .boosters import formats_of
 from .bundles import Bundle, bundle_of, find_member
 from .document import Document, read_document
+from .encoders import fitted_texts
 from .errors import Refused, malformed
 from .estimators import find_model
 from .facts import Categories, Facts, FileFacts, Step
@@ -96,4 +97,4 @@ def model_facts(
     model = find_model(root, outlines)
     if document.trailing:
         raise malformed("there are bytes after its end")
-    return Facts(member=member, **vars(file), **vars(model))
+    return Facts(member=member, encoded=fitted_texts(root), **vars(file), **vars(model))

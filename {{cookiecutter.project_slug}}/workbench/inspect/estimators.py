@@ -121,12 +121,12 @@ def find_model(root: object, outlines: Outlines) -> Model:
     if task == "regression":
         n_outputs = booster.n_outputs if booster else _n_targets(final)
     features = fitted_on(root)
-    pipeline = next((node for node in chain if _steps(node)), root)
+    pipeline = next((node for node in chain if steps_of(node)), root)
     return Model(
         class_name=root.cls.qualified,
         steps=tuple(
             Step(name, step.cls.qualified if isinstance(step, Instance) else "passthrough")
-            for name, step in _steps(pipeline)
+            for name, step in steps_of(pipeline)
         ),
         estimator=final.cls.name,
         task=task,
@@ -217,7 +217,7 @@ def _unwrap(model: Instance) -> Iterator[Instance]:
     return _follow(model, _predictor_in)
 
 
-def _features_of(model: Instance) -> Iterator[Instance]:
+def features_of(model: Instance) -> Iterator[Instance]:
     """Yield the parts of a model that see the features as they come, the outermost first."""
     return _follow(model, _first_in)
 
@@ -232,14 +232,14 @@ def _follow(model: Instance, inside: Callable[[Instance], Instance | None]) -> I
 
 
 def _predictor_in(node: Instance) -> Instance | None:
-    if steps := _steps(node):
+    if steps := steps_of(node):
         last = steps[-1][1]
         return last if isinstance(last, Instance) else None
     return _child(node, *INNER.get(node.cls.name, ()))
 
 
 def _first_in(node: Instance) -> Instance | None:
-    if steps := _steps(node):
+    if steps := steps_of(node):
         return next((step for _, step in steps if isinstance(step, Instance)), None)
     if node.cls.name in FIRST:
         parts = _parts(node, FIRST[node.cls.name])
@@ -247,7 +247,7 @@ def _first_in(node: Instance) -> Instance | None:
     return _child(node, *INNER.get(node.cls.name, ()))
 
 
-def _steps(node: Instance) -> list[tuple[str, object]]:
+def steps_of(node: Instance) -> list[tuple[str, object]]:
     """Return the named steps of a Pipeline; none for anything else."""
     steps = node.attribute("steps") if node.cls.name == "Pipeline" else None
     found: list[tuple[str, object]] = []
@@ -311,7 +311,7 @@ def _require_prediction(final: Instance, known: Estimator) -> None:
     can_predict = "predict" in known.methods or "predict?" in known.methods
     if name == "LocalOutlierFactor":
         can_predict = final.attribute("novelty") is True
-    if _steps(final):
+    if steps_of(final):
         raise Refused(
             "not_a_model",
             "The pipeline in the file ends without a model.",
@@ -441,8 +441,8 @@ class FittedOn:
 def fitted_on(root: Instance) -> FittedOn:
     """Return what an estimator says about its features."""
     names = _feature_names(root)
-    pipeline = next((node for node in _unwrap(root) if _steps(node)), root)
-    by_name = any(_knows_columns(step) for _, step in _steps(pipeline))
+    pipeline = next((node for node in _unwrap(root) if steps_of(node)), root)
+    by_name = any(_knows_columns(step) for _, step in steps_of(pipeline))
     count = _n_features(root) or (len(names) if names else None)
     # A class of the author's own was most likely given what a notebook has: a frame.
     first = first_step(root)
@@ -458,7 +458,7 @@ def final_step(root: Instance) -> Instance:
 
 def first_step(root: Instance) -> Instance:
     """Return the innermost part that sees the features as they come."""
-    *_, first = _features_of(root)
+    *_, first = features_of(root)
     return first
 
 
@@ -468,7 +468,7 @@ def takes_texts(root: Instance) -> bool:
 
 
 def _feature_names(model: Instance) -> tuple[str, ...] | None:
-    for node in _features_of(model):
+    for node in features_of(model):
         told = node.attribute("feature_names_in_")  # other libraries keep a list
         names: Sequence[object] | None = told if type(told) is list else values_of(told)
         booster = boosters.facts_of(node)
@@ -481,7 +481,7 @@ def _feature_names(model: Instance) -> tuple[str, ...] | None:
 
 
 def _n_features(model: Instance) -> int | None:
-    for node in _features_of(model):
+    for node in features_of(model):
         count = plain(node.attribute("n_features_in_"))
         if type(count) is int:
             return count
@@ -493,7 +493,7 @@ def _n_features(model: Instance) -> int | None:
 
 def _categories(model: Instance, features: FittedOn) -> Mapping[int, Categories]:
     """Return which columns are categories; an array without names holds their codes."""
-    for node in _features_of(model):
+    for node in features_of(model):
         found: Mapping[int, Categories] = _preprocessed(node)
         booster = boosters.facts_of(node)
         # A selection of features (RFE) counts its columns in another way.

@@ -82,3 +82,4 @@ class Facts(FileFacts):
     constant: int | None  # the place of a column of ones that nobody types
     categories: Mapping[int, Categories]  # of the columns that are categories, counted from 0
     notices: tuple[str, ...]  # sentences worth showing
+    encoded: Mapping[str, tuple[ClassLabel, ...]]  # of text, by encoders that the model holds

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .arrays import plain, values_of
+from .arrays import plain
+from .encoders import fitted_texts, labels_of
 from .errors import Refused
 from .estimators import final_step, fitted_on, kind_of, require_fitted, takes_texts
 from .facts import ClassLabel
@@ -33,6 +35,7 @@ class Transformer:
     fitted_on_frame: bool
     # What an encoder was fitted on, for each of its columns; of labels there is one.
     categories: tuple[tuple[ClassLabel, ...], ...] | None
+    encoded: Mapping[str, tuple[ClassLabel, ...]]  # of text, by encoders among its own parts
 
     @property
     def name(self) -> str:
@@ -64,6 +67,7 @@ def describe_transformer(value: object) -> Transformer:
         takes_texts=takes_texts(value),
         fitted_on_frame=features.frame,
         categories=_categories(value),
+        encoded=fitted_texts(value),
     )
 
 
@@ -89,13 +93,5 @@ def _categories(value: Instance) -> tuple[tuple[ClassLabel, ...], ...] | None:
     else:
         found = value.attribute("categories_")
         arrays = found if isinstance(found, list) else []
-    columns = [_labels(array) for array in arrays]
+    columns = [labels_of(array) for array in arrays]
     return tuple(c for c in columns if c is not None) if columns and None not in columns else None
-
-
-def _labels(array: object) -> tuple[ClassLabel, ...] | None:
-    values = values_of(array)
-    # NaN among them is a missing value, not a category.
-    present = [v for v in values or () if v is not None and v == v]
-    labels = tuple(v for v in present if isinstance(v, str | int | float))
-    return labels if labels and len(labels) == len(present) else None
