@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -613,6 +613,28 @@ def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_pat
     assert "scaler.pkl beside the model is a StandardScaler" in notice
     assert "transformers=scaler.pkl" in notice
     assert decided.manifest["transformers"] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "rows", "said"),
+    [
+        (StandardScaler(), NUMBERS, "is a StandardScaler for"),
+        (TfidfVectorizer(), ["free cash now", "see you", "cash prize"] * 4, "that gives 6 columns"),
+    ],
+)
+def test_a_model_without_names_is_refused_with_what_may_have_them(
+    before: Any, rows: Any, said: str, tmp_path: Path
+) -> None:
+    made = before.fit_transform(rows)
+    model = MultinomialNB() if isinstance(rows, list) else LogisticRegression()
+    joblib.dump(model.fit(made, [0, 1] * (made.shape[0] // 2)), tmp_path / "model.pkl")
+    joblib.dump(before, tmp_path / "before.pkl")
+    with pytest.raises(WorkbenchError) as caught:
+        adopt.decide(replace(answers_for(tmp_path), features=""))
+    missing, hint = caught.value.problems
+    assert "their names are not in the file" in missing
+    assert said in hint
+    assert "answer transformers=before.pkl" in hint
 
 
 def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:

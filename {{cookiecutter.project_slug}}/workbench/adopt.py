@@ -105,7 +105,10 @@ def decide(
     try:
         api = _api(given, previous, promised)
     except WorkbenchError as error:
-        raise WorkbenchError([*problems, *error.problems]) from None
+        # Names that the model does not have may be in the file that it was trained behind.
+        nameless = facts.feature_names is None and not given.answer.features
+        siblings = given.siblings if nameless and given.sample is None else ()
+        raise WorkbenchError([*problems, *error.problems, *siblings]) from None
     problems += categories.problems(facts, api.known)
     if problems or pinned is None:
         raise WorkbenchError(problems)

@@ -27,6 +27,7 @@ class Given:
     code: Code | None  # only if it is needed
     answer: FeaturesAnswer
     sample: Sample | None
+    siblings: tuple[str, ...]  # what is said of the fitted files beside the model
     notices: tuple[str, ...]
 
     @property
@@ -66,12 +67,14 @@ def read_given(answers: Answers, own: Mapping[str, Mapping[str, Any]], *, reshap
     if sample is not None:
         answer = features.forget(answer, own)
     answer = features.forget_categories(answer, facts, own)
+    siblings: tuple[str, ...] = ()
     if not beside.fitted and beside.labels is None:
-        notices += transformers.beside(answers.model.path, facts, read)
+        siblings = tuple(transformers.beside(answers.model.path, facts, read))
+        notices += siblings
     if code is not None and not code.prepares and not own_code.own_names(facts, code):
         notices.append(f"The model does not need {code.path.name}, so it was left out.")
         code = None
-    return Given(answers, model, facts, beside, code, answer, sample, tuple(notices))
+    return Given(answers, model, facts, beside, code, answer, sample, siblings, tuple(notices))
 
 
 def _sample(answers: Answers) -> Sample | None:

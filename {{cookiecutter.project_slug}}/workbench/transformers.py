@@ -469,8 +469,11 @@ def beside(path: Path, facts: Facts, files: Files) -> Iterator[str]:
             found = describe_transformer(document.root)
         except (WorkbenchError, Refused):
             continue
-        if facts.n_features is not None and facts.n_features in (found.n_features, found.n_outputs):
-            fits = f"for {_columns(found.n_features)}, and the model takes {facts.n_features}"
+        same = facts.n_features in (found.n_features, found.n_outputs)
+        if facts.n_features is not None and same and not found.encodes_labels:
+            makes = "for" if found.n_features is not None else "that gives"
+            columns = _columns(found.n_features or found.n_outputs)
+            fits = f"{makes} {columns}, and the model takes {facts.n_features}"
         elif found.encodes_labels and facts.classes == tuple(
             range(len((found.categories or ((),))[0]))
         ):

@@ -35,5 +35,7 @@ def _name(root: object) -> str:
         return f"the class {root.name} itself"
     if isinstance(root, Instance):
         name = root.cls.name
+        if name == "object":  # of which the file names a helper only, such as a pandas Index
+            return f"an object of {root.cls.module}"
         return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
     return next((words for kind, words in WORDS if isinstance(root, kind)), "nothing")
