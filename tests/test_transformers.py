@@ -637,6 +637,17 @@ def test_a_model_without_names_is_refused_with_what_may_have_them(
     assert "answer transformers=before.pkl" in hint
 
 
+@pytest.mark.parametrize("names", [["income", "age"], NUMBERS.columns], ids=["list", "Index"])
+def test_a_pickled_list_of_names_is_a_features_answer(names: Any, tmp_path: Path) -> None:
+    joblib.dump(MODEL, tmp_path / "m.pkl")
+    joblib.dump(names, tmp_path / "columns.pkl")
+    project = adopted(tmp_path, tmp_path / "m.pkl", features="columns.pkl")
+    contract = json.loads((project / "model" / "features.json").read_text())
+    assert [feature["name"] for feature in contract["features"]] == ["income", "age"]
+    with pytest.raises(WorkbenchError, match=r"m\.pkl holds no list of names"):
+        adopted(tmp_path, tmp_path / "m.pkl", features="m.pkl")
+
+
 def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:
     joblib.dump({"model": MODEL, "threshold": 0.4, "best": 0.9}, tmp_path / "model.pkl")
     decided = adopt.decide(answers_for(tmp_path))

@@ -18,6 +18,7 @@ from service.contract import (
     parse_contract,
     parse_feature,
 )
+from workbench.inspect import Refused, read_document, texts_in
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import HEROKU_PYTHONS
 from workbench.sample import NUMBER, read_columns, read_header, read_text
@@ -29,6 +30,7 @@ _PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
 PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")  # the last for a whole module
 # Names of files that hold a list of features; anything else without a comma is one name.
 FEATURE_FILES = (".json", ".txt", ".csv")
+PICKLES = (".joblib", ".pickle", ".pkl")
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ def read_features(answers: Answers) -> FeaturesAnswer:
 
 
 def _from_file(path: Path) -> FeaturesAnswer:
+    if path.suffix.lower() in PICKLES:
+        return _from_names(_pickled(path), str(path))
     text = read_text(path)
     if text.lstrip()[:1] in ("[", "{"):
         try:
@@ -152,6 +156,19 @@ def _from_file(path: Path) -> FeaturesAnswer:
     if _is_header(lines, path.suffix.lower() == ".csv"):
         return _from_names(tuple(read_header(path)), str(path))
     return _from_names(tuple(lines), str(path))
+
+
+def _pickled(path: Path) -> tuple[str, ...]:
+    """Return the names in a pickled list, which many keep beside their model."""
+    try:
+        names = texts_in(read_document(path).root)
+    except Refused as error:
+        raise WorkbenchError(f"features: {path}: {error}") from None
+    if names is None:
+        raise WorkbenchError(
+            f"features: {path} holds no list of names; give names, or a text file."
+        )
+    return names
 
 
 def _is_header(lines: list[str], is_csv: bool) -> bool:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from . import statsmodels_results
 from .boosters import formats_of
-from .bundles import Bundle, bundle_of, find_member
+from .bundles import Bundle, bundle_of, find_member, texts_in
 from .document import Document, read_document
 from .encoders import fitted_texts
 from .errors import Refused, malformed
@@ -40,6 +40,7 @@ __all__ = [
     "inspect",
     "model_facts",
     "read_document",
+    "texts_in",
 ]
 
 NO_CODE: Outlines = MappingProxyType({})

@@ -71,7 +71,7 @@ def bundle_of(root: object) -> Bundle:
         # A class of the author's own may be anything; where nothing else predicts, it does.
         models=tuple(models or [member for kind, member in found if kind == "unknown"]),
         transformers=tuple(member for kind, member in found if kind == "transformer"),
-        lists={m.name: texts for m in members_of(root) if (texts := _texts(m.value)) is not None},
+        lists={m.name: texts for m in members_of(root) if (texts := texts_in(m.value)) is not None},
         numbers={
             m.name: number for m in members_of(root) if type(number := plain(m.value)) is float
         },
@@ -90,7 +90,7 @@ def _fitted(root: object, prefix: str, depth: int) -> list[tuple[Kind, Member]]:
     return found
 
 
-def _texts(value: object) -> tuple[str, ...] | None:
+def texts_in(value: object) -> tuple[str, ...] | None:
     """Return a list, array or pandas Index of texts, None for anything else."""
     if isinstance(value, Instance):
         value = next((part for part in walk(value) if isinstance(part, Array)), None)
