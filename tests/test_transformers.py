@@ -5,7 +5,9 @@ Each story is a training script and the app that somebody wrote around its files
 
 from __future__ import annotations
 
+import argparse
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +38,7 @@ from sklearn.utils import Bunch
 from service import create_app
 from service.model import ModelError, load_model
 from workbench import adopt, prove
+from workbench import retrain as retrain_command
 from workbench.answers import Answers
 from workbench.messages import WorkbenchError
 
@@ -524,6 +527,43 @@ def test_a_retrained_model_keeps_its_transformers_unless_others_are_given(tmp_pa
     assert entry == {"file": "transformers/01-new.pkl", "columns": ["age", "income"]}
     (kept,) = (again / "model" / "transformers").iterdir()
     assert kept.read_bytes() == (tmp_path / "new.pkl").read_bytes()
+
+
+def retrain(project: Path, *variables: str) -> str:
+    """Run `make adopt` with these variables, as they were printed."""
+    names = ("model", "features", "sample", "transformers", "code", "trust", "accept")
+    options = argparse.Namespace(**dict.fromkeys(names, ""))
+    for variable in variables:
+        name, _, value = variable.partition("=")
+        setattr(options, name.lower(), value)
+    return retrain_command.adopt(project, options)
+
+
+def test_another_scaler_beside_a_retrained_model_is_pointed_out_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = encoders_then_scaler()
+    project = told(story, tmp_path, sample=True)
+    new = tmp_path / "new run"
+    new.mkdir()
+    for name, fitted in story.files.items():
+        joblib.dump(fitted, new / name)
+    retrained = LogisticRegression(C=0.5).fit(RANDOM.normal(size=(ROWS, 4)), YES)
+    joblib.dump(retrained, new / "model.pkl")
+    monkeypatch.chdir(project)
+    assert "Note:" not in retrain(project, f"MODEL={new / 'model.pkl'}")
+
+    joblib.dump(MinMaxScaler().fit(RANDOM.normal(size=(ROWS, 4))), new / "scaler.pkl")
+    joblib.dump(retrained.set_params(C=2), new / "model.pkl")
+    said = retrain(project, f"MODEL={new / 'model.pkl'}")
+    assert "scaler.pkl beside the new model is not what the model before had" in said
+    command = next(line for line in said.splitlines() if line.startswith("Note: "))
+    said = retrain(project, *shlex.split(command.partition("make adopt ")[2]))
+    assert "  - the transformer scaler.pkl was StandardScaler and is MinMaxScaler" in said
+    assert "  - transformers/03-scaler.pkl is another file" in said
+    assert "01-le_gender.pkl" not in said
+    kept = project / "model" / "transformers" / "03-scaler.pkl"
+    assert kept.read_bytes() == (new / "scaler.pkl").read_bytes()
 
 
 def test_transformers_cannot_be_edited_away(tmp_path: Path) -> None:

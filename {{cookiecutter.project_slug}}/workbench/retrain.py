@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from workbench import project as files
 from workbench.answers import Answers, problems
 from workbench.environment import run
 from workbench.expected import read_expected
-from workbench.messages import WorkbenchError, bullets
+from workbench.messages import WorkbenchError, bullets, listing
+from workbench.transformers import FOLDER, NUMBERED
 
 VARIABLES = {
     "model_path": "MODEL",
@@ -72,14 +75,45 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
     adoption.write(decided, project)
-    sentences = [*decided.notices, *(sentence for _, sentence in changed)]
+    same = previous["model"]["sha256"] == decided.facts.sha256
+    notices = list(decided.notices)
+    if not same and not options.transformers:
+        notices += not_taken(previous["transformers"], options.model)
+    sentences = [sentence for _, sentence in changed]
     if not changed:
-        same = previous["model"]["sha256"] == decided.facts.sha256
         sentences.append("nothing: it is the same file" if same else "the model file alone")
-    return (
-        f"{decided.summary()}\nVersion {decided.manifest['version']}. What changed:\n"
-        f"{bullets(sentences)}\nNext: make verify, git add --all, git commit."
+    return "\n".join(
+        [
+            decided.summary(),
+            *(f"Note: {notice}" for notice in notices),
+            f"Version {decided.manifest['version']}. What changed:",
+            bullets(sentences),
+            "Next: make verify, git add --all, git commit.",
+        ]
     )
+
+
+def not_taken(kept: Sequence[Mapping[str, Any]], model: str) -> Iterator[str]:
+    """Point out files beside a retrained model that look like those kept from the model before."""
+    folder = Path(model.rpartition("#")[0] or model).expanduser().parent
+    paths: dict[str, str] = {}
+    for entry in kept:
+        if entry["file"].startswith(f"{FOLDER}/"):
+            sibling = folder / NUMBERED.sub("", entry["source"])
+            other = sibling.is_file() and _sha256(sibling) != entry["sha256"]
+            paths[entry["file"]] = str(sibling if other else files.MODEL / entry["file"])
+    others = [Path(path).name for file, path in paths.items() if path != str(files.MODEL / file)]
+    if others:
+        answer = shlex.quote(",".join(paths.values()))
+        yield (
+            f"{listing(others)} beside the new model {'is' if len(others) == 1 else 'are'} not "
+            "what the model before had, which is kept. If the new model was trained with it, run "
+            f"make adopt MODEL={shlex.quote(model)} TRANSFORMERS={answer}"
+        )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _as_variables(problems: Sequence[str]) -> list[str]:
@@ -165,6 +199,34 @@ def changes(
         one, other = old["libraries"].get(name, "none"), new["libraries"].get(name, "none")
         if one != other:
             yield False, f"{name} was {one or 'not locked'} and is {other or 'not locked yet'}"
+    for sentence in _other_transformers(old["transformers"], new["transformers"]):
+        yield False, sentence
     sizes = old["model"]["bytes"], new["model"]["bytes"]
     if sizes[0] != sizes[1]:
         yield False, f"the model file had {sizes[0]:,} bytes and has {sizes[1]:,}"
+
+
+def _other_transformers(
+    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what differs in the fitted files before the model, those of a bundle by their name."""
+    was, now = ({_name(entry): entry for entry in entries} for entries in (old, new))
+    for name in {**was, **now}:
+        if name not in now:
+            yield f"the transformer {name} is gone"
+        elif name not in was:
+            yield f"the transformer {name} is new: {now[name]['estimator']}"
+        elif was[name]["estimator"] != now[name]["estimator"]:
+            yield (
+                f"the transformer {name} was {was[name]['estimator']} "
+                f"and is {now[name]['estimator']}"
+            )
+    fitted = {entry["file"]: entry["sha256"] for entry in old}
+    for file, digest in {entry["file"]: entry["sha256"] for entry in new}.items():
+        if file.startswith(f"{FOLDER}/") and fitted.get(file, digest) != digest:
+            yield f"{file} is another file"
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    file = NUMBERED.sub("", Path(entry["file"]).name)
+    return f"{file}#{entry['member']}" if entry["member"] else file
