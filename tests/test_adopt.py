@@ -333,6 +333,7 @@ def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> No
         ("names.json", json.dumps(list(DIABETES.columns))),
         ("objects.json", json.dumps([{"name": name} for name in DIABETES.columns])),
         ("contract", json.dumps({"features": [{"name": name} for name in DIABETES.columns]})),
+        ("names in a contract", json.dumps({"features": list(DIABETES.columns)})),
         ("lines.txt", "\n".join(DIABETES.columns)),
         ("commas.txt", ",".join(DIABETES.columns)),
         ("header.csv", ",".join(DIABETES.columns) + "\n1,2,3,4,5,6,7,8,9,10\n"),

@@ -184,6 +184,9 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
     if isinstance(document, dict):
+        if isinstance(document.get("features"), list):
+            named = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
+            document = {**document, "features": named}
         try:
             contract = parse_contract(document)
         except ContractError as error:
