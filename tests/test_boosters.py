@@ -440,7 +440,8 @@ def test_a_raw_booster_is_adopted_with_what_it_may_be_asked_for(tmp_path: Path) 
     model = FILES / "xgboost-3.4.1-raw.ubj"
     result = bake(tmp_path, model_path=model, features="features.json", project_slug="raw")
     assert result.status == 0, result.errors
-    assert f"Adopted XGBoost Booster from {model}:\nclassification into 0, 1, 3" in result.output
+    assert f"Adopted XGBoost Booster from {model}:\n" in result.output
+    assert "\nclassification into 0 (rejected), 1 (approved), 3 features" in result.output
     manifest = json.loads((result.project / "model" / "manifest.json").read_text())
     assert (manifest["model"]["file"], manifest["model"]["loader"]) == ("model.ubj", "xgboost")
     assert (result.project / "model" / "model.ubj").read_bytes() == model.read_bytes()

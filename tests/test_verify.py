@@ -413,7 +413,7 @@ def test_a_raw_booster_answers_classes_once_the_contract_asks_for_them(tmp_path:
     assert {answer["prediction"] for answer in answers} == {0, 1}
     said = make(project, "adopt", f"MODEL={made / 'xgboost-3.4.1-raw.ubj'}")
     assert "Adopted XGBoost Booster" in said
-    assert "classification into 0, 1" in said
+    assert "classification into 0 (rejected), 1 (approved)" in said
     assert "the task was" not in said
     make(project, "verify")
     golden = json.loads((project / "model" / "golden.json").read_text())

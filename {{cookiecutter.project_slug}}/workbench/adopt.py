@@ -59,7 +59,9 @@ class Adoption:
         if self.facts.binary is not None and self.contract.output.asks_for_classes:
             known, classes = "classification", self.facts.binary
         if classes:
-            known += f" into {listing([json_text(c) for c in classes])}"
+            labels, texts = self.contract.output.labels, [json_text(c) for c in classes]
+            named = [f"{text} ({labels[text]})" if text in labels else text for text in texts]
+            known += f" into {listing(named)}"
         libraries = ", ".join([*written_by(self.facts), f"Python {self.pins.python}"])
         return (
             f"Adopted {describe(self.facts)} from {self.source}:\n"
