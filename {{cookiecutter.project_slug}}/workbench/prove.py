@@ -105,8 +105,8 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
         raise Disproved(
             f"The model does not give the answers that you expected: {len(found)} of {len(rows)} "
             f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
-            "file, the features or their order, or the output (threshold, transform) are not those "
-            "of the notebook."
+            "file, the features or their order, the transformers before the model, or the output "
+            "(threshold, transform) are not those of the notebook."
         )
     return [f"The model gives the {len(rows)} answers that you expected."]
 
