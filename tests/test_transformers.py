@@ -172,23 +172,24 @@ def dummies_by_name() -> Story:
     )
 
 
-def rare_dummies() -> Story:
-    """Rare and missing cities have columns of their own."""
-    city = PEOPLE["city"].where(PEOPLE["city"] != "Kiel").where(PEOPLE.index != 5, "Trier")
-    data = PEOPLE[["income"]].assign(city=city)
-    encoder = OneHotEncoder(min_frequency=4, handle_unknown="infrequent_if_exist")
-    encoder.fit(data[["city"]])
+def dummies_of_rare_and_missing() -> Story:
+    """The encoder makes columns of what is no category of its own."""
+    people = PEOPLE.assign(city=PEOPLE["city"].where(PEOPLE["age"] > 40, np.nan))
+    people.loc[people.index[:3], "city"] = ["Aken", "Elm", "Perl"]
+    encoder = OneHotEncoder(
+        min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False
+    ).fit(people[["city"]])
 
     def encoded(frame: pd.DataFrame) -> pd.DataFrame:
-        made = encoder.transform(frame[["city"]]).toarray()
-        made = pd.DataFrame(made, columns=encoder.get_feature_names_out(), index=frame.index)
-        return pd.concat([frame[["income"]], made], axis=1)
+        made = encoder.transform(frame[["city"]])
+        names = encoder.get_feature_names_out()
+        return pd.concat([frame[["income"]], pd.DataFrame(made, columns=names)], axis=1)
 
-    model = RandomForestClassifier(10, random_state=0).fit(encoded(data), YES)
+    model = RandomForestClassifier(10, random_state=0).fit(encoded(people), WORDS)
     return Story(
         {"model.pkl": model, "encoder.pkl": encoder},
-        data,
-        lambda frame: model.predict(encoded(frame)),
+        people[["income", "city"]],
+        lambda frame: model.predict(encoded(frame.reset_index(drop=True))),
         {"transformers": "encoder.pkl"},
     )
 
@@ -391,7 +392,7 @@ STORIES = [
     scaler_of_some_columns,
     scaler_of_named_columns,
     dummies_by_name,
-    rare_dummies,
+    dummies_of_rare_and_missing,
     dummies_by_place,
     encoders_by_column,
     encoders_then_scaler,
@@ -580,6 +581,9 @@ def test_transformers_cannot_be_edited_away(tmp_path: Path) -> None:
 SCALER = StandardScaler().fit(NUMBERS.to_numpy())
 MODEL = LogisticRegression().fit(NUMBERS.to_numpy(), YES)
 THREE = StandardScaler().fit([[1.0, 2.0, 3.0], [2.0, 4.0, 9.0]])
+PRICED = Ridge().fit(PEOPLE[["income"]].to_numpy(), PEOPLE["age"])
+PRICE = StandardScaler().fit(PEOPLE[["age"]].to_numpy())
+OF_PRICES = StandardScaler().fit(PEOPLE[["age"]])
 REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
         {"m.pkl": {"a": MODEL, "b": MODEL}},
@@ -590,11 +594,6 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
         {"m.pkl": {"model": MODEL, "one": SCALER, "two": PCA(2).fit(NUMBERS.to_numpy())}},
         {},
         ["holds 2 transformers", "in which order", "#one", "#two"],
-    ),
-    (
-        {"m.pkl": {"model": MODEL, "y_scaler": SCALER}},
-        {},
-        ["m.pkl#y_scaler seems to belong to what the model predicts"],
     ),
     ({"m.pkl": {"model": MODEL}}, {"model_path": "m.pkl#modle"}, ["no member 'modle'", "#model?"]),
     ({"m.pkl": MODEL}, {"model_path": "m.pkl#model"}, ["holds no dict or tuple"]),
@@ -615,6 +614,18 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
         {"m.pkl": MODEL, "ohe.pkl": OneHotEncoder().fit(PEOPLE[["city"]])},
         {"transformers": "ohe.pkl", "features": "income,city"},
         ["turns city into other columns", "in the place of the first"],
+    ),
+    *(
+        (
+            saved,
+            {"features": "income"},
+            ["seems to be what the model predicts", "TransformedTarget"],
+        )
+        for saved in (
+            {"m.pkl": {"model": PRICED, "y_scaler": PRICE}},
+            {"m.pkl": {"model": PRICED, "scaler_X": PRICE, "scalerY": PRICE}},
+            {"m.pkl": {"model": PRICED, "scaler": OF_PRICES}},
+        )
     ),
 ]
 

@@ -33,8 +33,9 @@ FOLDER = "transformers"
 SUFFIXES = (".joblib", ".pickle", ".pkl", ".sav", ".skops")
 MOST_SIBLINGS, LARGEST_SIBLING = 50, 2 << 20
 NAME, SOME = '["NAME"]', "[…]"
-OF_THE_TARGET = re.compile(r"(^|[._])(y|target|output|label)s?(?=[._]|$)", re.IGNORECASE)
+OTHER_DUMMIES = ("infrequent_sklearn", "nan", "None")  # what encoders call what is no category
 NUMBERED = re.compile(r"^\d\d-")
+OF_TARGET = re.compile(r"(^|[\W_])(y|target|output)($|[\W_A-Z])|[a-z](Y|Target)($|[\W_])")
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,6 @@ def transformers_of(
             f"{_name(fitted.part)} gives the classes of the model their labels: "
             f"{', '.join(f'{k} is {v}' for k, v in list(labels.items())[:8])}."
         )
-    if implied:
-        problems += _of_the_target(found, answers)
     if implied and len([f for f in found if f.columns is None]) > 1:
         names = [f"{answers.model_path}#{f.part.member}" for f in found]
         problems.append(
@@ -144,17 +143,6 @@ def transformers_of(
             f"{'is' if len(found) == 1 else 'are'} applied before the model."
         )
     return Beside(tuple(found), labels)
-
-
-def _of_the_target(found: Sequence[Fitted], answers: Answers) -> Iterator[str]:
-    """Refuse to guess about a scaler that by its name belongs to what the model predicts."""
-    for fitted in found:
-        if OF_THE_TARGET.search(fitted.part.member or "") and fitted.columns is None:
-            yield (
-                f"model_path: {_name(fitted.part)} seems to belong to what the model predicts, "
-                f"which cannot be undone here. Answer model_path={answers.model_path}# with the "
-                "name of the model, to get its own numbers, or save a TransformedTargetRegressor."
-            )
 
 
 def _asked(answers: Answers, answer: FeaturesAnswer) -> Iterator[_Asked]:
@@ -192,6 +180,11 @@ def _name(part: Part) -> str:
     return str(Part(Path(part.path.name), part.member))
 
 
+def _called(part: Part) -> str:
+    """Return what its author called a transformer."""
+    return part.path.stem if part.member is None else part.member
+
+
 def _read(asked: _Asked, people: Sequence[str], files: Files) -> Iterator[Fitted]:
     """Read one file; a dict of encoders by column is as many transformers."""
     document, facts = files.read(asked.part.path, "transformers")
@@ -226,6 +219,7 @@ def _placed(
         return fitted
     if fitted.facts.encodes_labels:
         return _of_labels(fitted, facts, known, sample)
+    _refuse_of_target(fitted, known)
     names = fitted.facts.feature_names
     if names is None:
         return fitted
@@ -243,6 +237,21 @@ def _placed(
             "it gives then stands in the place of the first of them."
         )
     return replace(fitted, columns=names)
+
+
+def _refuse_of_target(fitted: Fitted, known: Sequence[str]) -> None:
+    """Refuse the scaler of what the model predicts: before a model of one feature it would fit."""
+    if not fitted.facts.one_to_one or fitted.facts.n_features != 1:
+        return
+    names = fitted.facts.feature_names or ()
+    if OF_TARGET.search(_called(fitted.part)) or not {*names} <= {*known}:
+        raise WorkbenchError(
+            f"transformers: {_name(fitted.part)} was fitted on one column"
+            f"{f', {names[0]!r}' if names else ''}, which seems to be what the model predicts. "
+            "The target is not scaled back after the model here: save the model as a "
+            "TransformedTargetRegressor, which does it, fitted on the target as it is. If it is "
+            f"for a feature, name it in a features file: {_entry(fitted, NAME)}"
+        )
 
 
 def _entry(fitted: Fitted, columns: str) -> str:
@@ -348,7 +357,7 @@ def _without_dummies(one: Fitted, names: tuple[str, ...] | None) -> tuple[str, .
     made = {
         f"{column}_{label}"
         for column, labels in zip(one.columns, one.facts.categories, strict=True)
-        for label in (*labels, "infrequent_sklearn", "nan", "None")
+        for label in (*labels, *OTHER_DUMMIES)
     }
     if not made & set(names):
         return None
