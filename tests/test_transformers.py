@@ -20,7 +20,7 @@ import pytest
 from conftest import adopted, rows_of
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -269,6 +269,24 @@ def ordinal_encoder() -> Story:
     )
 
 
+def codes_as_categories() -> Story:
+    """The model takes as pandas categories what an encoder makes: its categories are the codes."""
+    encoder = OrdinalEncoder(dtype=int).fit(PEOPLE[["city"]])
+    codes = pd.CategoricalDtype([0, 1, 2])
+
+    def encoded(frame: pd.DataFrame) -> pd.DataFrame:
+        made = encoder.transform(frame[["city"]])[:, 0]
+        return frame[["income", "city"]].assign(city=pd.Categorical(made, dtype=codes))
+
+    model = HistGradientBoostingClassifier(max_iter=5).fit(encoded(PEOPLE), WORDS)
+    return Story(
+        {"model.pkl": model, "encoder.pkl": encoder},
+        PEOPLE[["income", "city"]],
+        lambda frame: model.predict(encoded(frame)),
+        {"transformers": "encoder.pkl"},
+    )
+
+
 def imputer_scaler_components() -> Story:
     data = NUMBERS.assign(extra=RANDOM.normal(size=ROWS))
     data = data.mask(RANDOM.random(data.shape) < 0.1)
@@ -397,6 +415,7 @@ STORIES = [
     encoders_by_column,
     encoders_then_scaler,
     ordinal_encoder,
+    codes_as_categories,
     imputer_scaler_components,
     preprocessor,
     vectorizer,

@@ -263,7 +263,7 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
     try:
         check_output(contract.output, manifest.task, manifest.classes, manifest.outputs)
         if not prepares:
-            check_categories(contract, categories.listed(manifest.categories))
+            check_categories(contract, _categories_of_callers(contract, manifest))
     except ContractError as error:
         raise ModelError(f"features.json: {error}. Mend it.") from None
     named_files = [transformer.file for transformer in contract.transformers]
@@ -282,6 +282,14 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
             f"features.json: the features are not those of the model ({', '.join(wrong[:10])}); "
             "names cannot be edited, for the model knows its columns by them."
         )
+
+
+def _categories_of_callers(contract: Contract, manifest: Manifest) -> dict[str, Sequence[Scalar]]:
+    """Return the model's categories, by feature, without those that a transformer makes."""
+    chosen = [transformer.columns for transformer in contract.transformers]
+    made = {name for columns in chosen for name in columns or manifest.categories}
+    listed = categories.listed(manifest.categories)
+    return {name: values for name, values in listed.items() if name not in made}
 
 
 def check_versions(manifest: Manifest) -> None:
