@@ -257,6 +257,7 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     model = load_model(project / "model")
     rows, problems = model.contract.parse_rows(HUMAN.to_dict("records"))
     assert not problems
+    assert "answer transformers with all fitted files" in str(disproved.value)
     served = [list(answer["probabilities"].values()) for answer in model.predict(rows)]
     assert served == native.predict_proba(RAW / 1).tolist()
 

@@ -270,8 +270,10 @@ def _needs_codes(contract: Contract) -> str:
         "encode": {json_text(c): number for number, c in enumerate(texts[0].categories or ())},
     }
     return (
-        f" The model takes numbers, and {listing([f.name for f in texts])} are text. Say in a "
-        "features file which numbers your own code makes of them, such as "
+        f" The model takes numbers, and {listing([f.name for f in texts])} are text. If fitted "
+        "encoders make numbers of them, answer transformers with all fitted files in the order of "
+        "your app, encoders before a scaler. If your own code does, say in a features file "
+        "which numbers, such as "
         f"{json.dumps(example, ensure_ascii=False)}"
     )
 
