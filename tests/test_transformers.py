@@ -375,6 +375,13 @@ def pair() -> Story:
     )
 
 
+def pipeline_and_its_step() -> Story:
+    """What lies beside the model is a step of it, and applied by it."""
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, YES)
+    files = {"scaler": model[0], "model": model, "best": model}
+    return Story({"model.pkl": files}, NUMBERS, model.predict)
+
+
 def bunch() -> Story:
     model = Ridge().fit(NUMBERS, PEOPLE["income"] + YES)
     return Story(
@@ -422,6 +429,7 @@ STORIES = [
     bundle_of_three,
     bundle_of_everything,
     pair,
+    pipeline_and_its_step,
     bunch,
     named_members,
 ]

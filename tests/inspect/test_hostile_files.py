@@ -291,6 +291,13 @@ def test_a_partial_of_a_known_function_needs_no_trust(tmp_path: Path) -> None:
 
 
 ZEROS = bytes(64 << 20)
+
+
+def shared(inner: list[object], times: int) -> list[object]:
+    """Return lists of lists, each of them 300 times the same."""
+    return shared([inner] * 300, times - 1) if times else inner
+
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "text of 2**40": lambda: PROTO4 + b"\x8d" + struct.pack("<Q", 1 << 40),
     "bytes of 2**63": lambda: PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 63),
@@ -352,13 +359,16 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "zeros in bz2": lambda: bz2.compress(PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + ZEROS * 2),
     "zeros in xz": lambda: lzma.compress(PROTO4 + b"\x8e" + struct.pack("<Q", 1 << 40) + ZEROS * 2),
     "gzip in gzip": lambda: gzip.compress(gzip.compress(ZEROS)),
+    "a list in lists": lambda: pickle.dumps(shared([None], 6)),
+    "long lists of texts": lambda: pickle.dumps([list("ab" * 20_000)] * 3000),
     "a dictionary of 1 GB": lambda: b"]\x00\x00\x00\x40" + b"\xff" * 8 + bytes(100),
 }
 CHILD = """
 import sys
 from pathlib import Path
-from workbench.inspect import Refused, inspect
+from workbench.inspect import Refused, bundle_of, inspect, read_document
 try:
+    bundle_of(read_document(Path(sys.argv[1])).root)
     inspect(Path(sys.argv[1]))
 except Refused as refusal:
     print(refusal.code)

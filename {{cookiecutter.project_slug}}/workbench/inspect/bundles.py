@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
+from math import prod
 
 from .arrays import plain, values_of
 from .errors import Refused
@@ -15,6 +17,8 @@ from .values import Array, Dict, Instance, Set, walk
 DEEPEST = 5
 FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # what people call such a list
 MOST_NAMED = 12  # members that a message lists
+# Where feature names are looked for, so that a file that shares a long list costs little.
+MOST_MEMBERS, MOST_TEXTS, MOST_PARTS = 200, 20_000, 100
 
 
 @dataclass(frozen=True)
@@ -52,50 +56,79 @@ class Bundle:
         return (*self.models, *self.transformers)
 
 
-def members_of(root: object) -> list[Member]:
-    """Return the direct members of a dict, tuple or list; none of anything else."""
+def members_of(root: object, kinds: tuple[type, ...] = (object,)) -> list[Member]:
+    """Return the direct members of a dict, tuple or list; none of anything else.
+
+    `kinds` leaves out the others at little cost: a list may hold millions of numbers.
+    """
     if isinstance(root, Instance):  # sklearn.utils.Bunch, collections.OrderedDict
         root = root.entries
     if isinstance(root, Dict):
-        return [Member(str(k), v) for k, v in root.pairs() if type(k) in (str, int)]
+        pairs = ((k, v) for k, v in root.pairs() if type(k) in (str, int))
+        return [Member(str(key), value) for key, value in pairs if isinstance(value, kinds)]
     if isinstance(root, tuple | list) and not isinstance(root, Set):
-        return [Member(str(number), value) for number, value in enumerate(root)]
+        return [Member(str(n), value) for n, value in enumerate(root) if isinstance(value, kinds)]
     return []
 
 
 def bundle_of(root: object) -> Bundle:
     """Sort out the members of a file."""
-    found = _fitted(root, "", DEEPEST)
-    models = [member for kind, member in found if kind == "model"]
+    found = _fitted(root, "", DEEPEST, set())
+    # A class of the author's own may be anything; where nothing else predicts, it does.
+    models = _each_once(found, "model") or _each_once(found, "unknown")
+    # What is a step of the model is applied by it.
+    steps = {id(part) for model in models for part in walk(model.value)}
+    plain_members = members_of(root)[:MOST_MEMBERS] if found else []
     return Bundle(
-        # A class of the author's own may be anything; where nothing else predicts, it does.
-        models=tuple(models or [member for kind, member in found if kind == "unknown"]),
-        transformers=tuple(member for kind, member in found if kind == "transformer"),
-        lists={m.name: texts for m in members_of(root) if (texts := texts_in(m.value)) is not None},
-        numbers={
-            m.name: number for m in members_of(root) if type(number := plain(m.value)) is float
-        },
+        models=models,
+        transformers=tuple(
+            member
+            for kind, member in found
+            if kind == "transformer" and id(member.value) not in steps
+        ),
+        lists={m.name: texts for m in plain_members if (texts := texts_in(m.value)) is not None},
+        numbers={m.name: number for m in plain_members if type(number := plain(m.value)) is float},
     )
 
 
-def _fitted(root: object, prefix: str, depth: int) -> list[tuple[Kind, Member]]:
-    """Return the estimators in a bundle, each with its kind, those of inner bundles too."""
+def _each_once(found: list[tuple[Kind, Member]], wanted: Kind) -> tuple[Member, ...]:
+    """Return the members of a kind; one object under two names is one member."""
+    unique: dict[int, Member] = {}
+    for kind, member in found:
+        if kind == wanted:
+            unique.setdefault(id(member.value), member)
+    return tuple(unique.values())
+
+
+def _fitted(root: object, prefix: str, depth: int, seen: set[int]) -> list[tuple[Kind, Member]]:
+    """Return the estimators in a bundle, each with its kind, those of inner bundles too.
+
+    An inner bundle is read once, for a hostile file can share it as often as it likes.
+    """
     found: list[tuple[Kind, Member]] = []
-    for member in members_of(root) if depth else ():
+    if not depth or id(root) in seen:
+        return found
+    seen.add(id(root))
+    for member in members_of(root, (Instance, tuple, list)):
         name = f"{prefix}{member.name}"
         if (kind := kind_of(member.value)) is not None:
             found.append((kind, Member(name, member.value)))
         else:
-            found += _fitted(member.value, f"{name}.", depth - 1)
+            found += _fitted(member.value, f"{name}.", depth - 1, seen)
     return found
 
 
 def texts_in(value: object) -> tuple[str, ...] | None:
     """Return a list, array or pandas Index of texts, None for anything else."""
     if isinstance(value, Instance):
-        value = next((part for part in walk(value) if isinstance(part, Array)), None)
-    items = values_of(value) if isinstance(value, Array) else value
+        parts = islice(walk(value), MOST_PARTS)
+        value = next((part for part in parts if isinstance(part, Array)), None)
+    if isinstance(value, Array):
+        value = values_of(value) if prod(value.shape) <= MOST_TEXTS else None
+    items = value
     if not isinstance(items, tuple | list) or isinstance(items, Dict | Set):
+        return None
+    if len(items) > MOST_TEXTS:
         return None
     texts = tuple(item for item in items if isinstance(item, str))
     return texts if texts and len(texts) == len(items) else None
