@@ -294,7 +294,9 @@ def test_expected_answers_go_with_their_model_and_come_back_with_it(
     assert file.read_bytes() == before
     native.fit(frame.drop(columns="loan_status").head(300), frame["loan_status"].head(300))
     joblib.dump(native, tmp_path / "new.joblib")
-    assert adopt_again(loan_copy, "--model", str(tmp_path / "new.joblib"))[0] == 0
+    status, said = adopt_again(loan_copy, "--model", str(tmp_path / "new.joblib"))
+    assert status == 0, said
+    assert "expected.json held the answers of the model before and is gone" in said
     assert not file.exists()
     status, said = workbench(loan_copy, "rollback")
     assert status == 0, said

@@ -613,7 +613,7 @@ PRICE = StandardScaler().fit(PEOPLE[["age"]].to_numpy())
 OF_PRICES = StandardScaler().fit(PEOPLE[["age"]])
 REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
-        {"m.pkl": {"a": MODEL, "b": MODEL}},
+        {"m.pkl": {"a": MODEL, "b": LogisticRegression().fit(NUMBERS.to_numpy(), YES)}},
         {},
         ["m.pkl holds 2 models", "model_path=", "m.pkl#a", "m.pkl#b"],
     ),

@@ -56,10 +56,9 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
     if wrong:
         raise WorkbenchError(_as_variables(wrong))
     reshape = options.accept == "breaking" and not options.features
+    promised = read_expected(project)
     try:
-        decided = adoption.decide(
-            answers, previous, reshape=reshape, promised=read_expected(project)
-        )
+        decided = adoption.decide(answers, previous, reshape=reshape, promised=promised)
     except WorkbenchError as error:
         said = _as_variables(error.problems)
         if not options.features and any(problem.startswith("FEATURES: ") for problem in said):
@@ -79,6 +78,11 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
     notices = list(decided.notices)
     if not same and not options.transformers:
         notices += not_taken(previous["transformers"], options.model)
+    if promised is not None and decided.expected is None:
+        notices.append(
+            f"{files.EXPECTED} held the answers of the model before and is gone; give SAMPLE= with "
+            "those that you expect of this one."
+        )
     sentences = [sentence for _, sentence in changed]
     if not changed:
         sentences.append("nothing: it is the same file" if same else "the model file alone")
