@@ -252,6 +252,23 @@ def encoders_then_scaler() -> Story:
     )
 
 
+def encoder_called_after_its_column() -> Story:
+    """It has two labels, as the model has two classes, but its name says whose they are."""
+    encoder = LabelEncoder().fit(PEOPLE["gender"])
+    data = PEOPLE[["gender", "income"]]
+
+    def encoded(frame: pd.DataFrame) -> Any:
+        return frame.assign(gender=encoder.transform(frame["gender"])).to_numpy()
+
+    model = LogisticRegression(max_iter=1000).fit(encoded(data), YES)
+    return Story(
+        {"model.pkl": model, "le_gender.pkl": encoder},
+        data,
+        lambda frame: model.predict(encoded(frame)),
+        {"transformers": "le_gender.pkl", "features": "gender,income"},
+    )
+
+
 def ordinal_encoder() -> Story:
     encoder = OrdinalEncoder().fit(PEOPLE[["gender", "city"]])
 
@@ -421,6 +438,7 @@ STORIES = [
     dummies_by_place,
     encoders_by_column,
     encoders_then_scaler,
+    encoder_called_after_its_column,
     ordinal_encoder,
     codes_as_categories,
     imputer_scaler_components,
@@ -471,7 +489,13 @@ def test_the_answers_are_those_of_the_authors_own_app(
         assert answer["prediction"] == answers[number]
 
 
-WITHOUT_SAMPLE = [dummies_by_name, encoders_by_column, ordinal_encoder, scaler_of_some_columns]
+WITHOUT_SAMPLE = [
+    dummies_by_name,
+    encoder_called_after_its_column,
+    encoders_by_column,
+    ordinal_encoder,
+    scaler_of_some_columns,
+]
 
 
 @pytest.mark.parametrize("tell", WITHOUT_SAMPLE)

@@ -185,6 +185,11 @@ def _called(part: Part) -> str:
     return part.path.stem if part.member is None else part.member
 
 
+def _is_called_after(part: Part, column: str) -> bool:
+    """Tell whether a column's name is in that of its encoder: le_gender, gender-encoder."""
+    return re.search(rf"(^|[\W_]){re.escape(column)}($|[\W_])", _called(part), re.I) is not None
+
+
 def _read(asked: _Asked, people: Sequence[str], files: Files) -> Iterator[Fitted]:
     """Read one file; a dict of encoders by column is as many transformers."""
     document, facts = files.read(asked.part.path, "transformers")
@@ -286,7 +291,7 @@ def _of_labels(
         column
         for column, cells in (sample.columns.items() if sample else ())
         if column in known and cells.categories and set(cells.categories) <= set(classes)
-    ]
+    ] or [column for column in known if _is_called_after(fitted.part, column)]
     if len(columns) == 1:
         return replace(fitted, columns=(columns[0],))
     if of_target and not columns:
