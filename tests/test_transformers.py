@@ -395,7 +395,7 @@ def pair() -> Story:
 def pipeline_and_its_step() -> Story:
     """What lies beside the model is a step of it, and applied by it."""
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, YES)
-    files = {"scaler": model[0], "model": model, "best": model}
+    files = {"scaler": model[0], "model": model}
     return Story({"model.pkl": files}, NUMBERS, model.predict)
 
 

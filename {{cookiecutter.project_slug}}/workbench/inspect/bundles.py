@@ -75,12 +75,14 @@ def bundle_of(root: object) -> Bundle:
     """Sort out the members of a file."""
     found = _fitted(root, "", DEEPEST, set())
     # A class of the author's own may be anything; where nothing else predicts, it does.
-    models = _each_once(found, "model") or _each_once(found, "unknown")
+    models = [m for kind, m in found if kind == "model"] or [
+        m for kind, m in found if kind == "unknown"
+    ]
     # What is a step of the model is applied by it.
-    steps = {id(part) for model in models for part in walk(model.value)}
+    steps = {id(part) for part in walk([model.value for model in models])}
     plain_members = members_of(root)[:MOST_MEMBERS] if found else []
     return Bundle(
-        models=models,
+        models=tuple(models),
         transformers=tuple(
             member
             for kind, member in found
@@ -89,15 +91,6 @@ def bundle_of(root: object) -> Bundle:
         lists={m.name: texts for m in plain_members if (texts := texts_in(m.value)) is not None},
         numbers={m.name: number for m in plain_members if type(number := plain(m.value)) is float},
     )
-
-
-def _each_once(found: list[tuple[Kind, Member]], wanted: Kind) -> tuple[Member, ...]:
-    """Return the members of a kind; one object under two names is one member."""
-    unique: dict[int, Member] = {}
-    for kind, member in found:
-        if kind == wanted:
-            unique.setdefault(id(member.value), member)
-    return tuple(unique.values())
 
 
 def _fitted(root: object, prefix: str, depth: int, seen: set[int]) -> list[tuple[Kind, Member]]:
