@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 ROWS = pd.DataFrame(
     {"income": np.linspace(1000, 9000, 30), "area": ["Rural", "Urban", "Semiurban"] * 10}
 )
@@ -26,4 +26,7 @@ pipeline = make_pipeline(columns, LogisticRegression()).fit(ROWS, DECISIONS)
 with_code = make_pipeline(FunctionTransformer(lambda rows: rows), pipeline).fit(ROWS, DECISIONS)
 
 for name, model in {"pipeline": pipeline, "lambda": with_code}.items():
-    (HERE / f"{name}.pkl").write_bytes(dill.dumps(model))
+    # Code names the file that it is of: without this machine's folder, and as long as before.
+    folder = str(HERE).encode()
+    content = dill.dumps(model).replace(folder, b"." * len(folder))
+    (HERE / f"{name}.pkl").write_bytes(content)
