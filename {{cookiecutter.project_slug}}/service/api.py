@@ -5,26 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
-from service.contract import Problem, Row
+from service import serving
+from service.contract import Row
 from service.errors import RequestProblem, does_not_fit
-from service.model import Model
 from service.openapi import document
-from service.readiness import Readiness
-from service.settings import Settings
 
 bp = Blueprint("api", __name__)
-
-
-def _model() -> Model:
-    model: Model = current_app.extensions["model"]
-    return model
-
-
-def _not_ready() -> str | None:
-    readiness: Readiness = current_app.extensions["readiness"]
-    return readiness.reason()
 
 
 @bp.post("/predict")
@@ -36,20 +24,9 @@ def predict() -> Response:
     body = parse_json(request.get_data(cache=False))
     batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     rows = validate(body["rows"] if batch else [body])
-    if reason := _not_ready():
-        raise RequestProblem(503, "The model is not ready", reason)
-    model = _model()
-    try:
-        predictions = model.predict(rows)
-    except Exception:
-        # Values that the contract takes and the model does not are the caller's to change.
-        failing = model.failing(rows)
-        if not failing:
-            raise
-        current_app.logger.exception("the model failed on rows of a request")
-        message = "the model fails on these values"
-        raise does_not_fit([Problem(n + 1, None, message) for n in failing]) from None
-    about = {"name": model.manifest.name, "version": model.manifest.version}
+    predictions = serving.predict(rows)
+    manifest = serving.model().manifest
+    about = {"name": manifest.name, "version": manifest.version}
     if batch:
         return jsonify({"predictions": predictions, "model": about})
     return jsonify({**predictions[0], "model": about})
@@ -58,19 +35,19 @@ def predict() -> Response:
 @bp.get("/features")
 def features() -> Response:
     """The contract."""
-    return jsonify(_model().contract.to_json())
+    return jsonify(serving.model().contract.to_json())
 
 
 @bp.get("/metadata")
 def metadata() -> Response:
     """The public part of the manifest."""
-    return jsonify(_model().manifest.public())
+    return jsonify(serving.model().manifest.public())
 
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The API as OpenAPI 3.1."""
-    return jsonify(document(_model().contract, _model().manifest))
+    return jsonify(document(serving.model().contract, serving.model().manifest))
 
 
 @bp.get("/health")
@@ -82,8 +59,7 @@ def health() -> Response:
 @bp.get("/ready")
 def ready() -> Response:
     """The model is loaded and reproduces its goldens."""
-    if reason := _not_ready():
-        raise RequestProblem(503, "The model is not ready", reason)
+    serving.require_ready()
     return jsonify({"status": "ready"})
 
 
@@ -122,13 +98,13 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def validate(rows: list[Any]) -> list[Row]:
     """Return the rows as the contract reads them. Raises RequestProblem with all problems."""
-    settings: Settings = current_app.extensions["settings"]
-    if len(rows) > settings.max_json_rows:
-        limit = f"At most {settings.max_json_rows} rows a request; these are {len(rows)}."
+    most = serving.settings().max_json_rows
+    if len(rows) > most:
+        limit = f"At most {most} rows a request; these are {len(rows)}."
         raise RequestProblem(413, "Too many rows", limit)
     if not rows:
         raise RequestProblem(422, "The request does not fit the model", '"rows" is empty.')
-    parsed, problems = _model().contract.parse_rows(rows)
+    parsed, problems = serving.model().contract.parse_rows(rows)
     if problems:
         raise does_not_fit(problems)
     return parsed

@@ -94,7 +94,7 @@ def pickled_classifier():
 
 
 def without_folders(content: bytes) -> bytes:
-    """Return pickled code without the names of this machine's folders, which it has of its files."""
+    """Return pickled code without the folders of this machine, which its files are named by."""
     for folder in (str(Path(__file__).resolve().parent), sys.prefix):
         # As long as before: the pickle says how long each text is.
         content = content.replace(folder.encode(), b"." * len(folder.encode()))

@@ -1,0 +1,53 @@
+"""What this application serves: one way from rows to predictions, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import current_app
+
+from service.contract import Problem, Row
+from service.errors import RequestProblem, does_not_fit
+from service.model import Model
+from service.readiness import Readiness
+from service.settings import Settings
+
+
+def model() -> Model:
+    """Return the adopted model."""
+    adopted: Model = current_app.extensions["model"]
+    return adopted
+
+
+def settings() -> Settings:
+    """Return the settings of this process."""
+    chosen: Settings = current_app.extensions["settings"]
+    return chosen
+
+
+def readiness() -> Readiness:
+    """Return the check of the goldens."""
+    check: Readiness = current_app.extensions["readiness"]
+    return check
+
+
+def require_ready() -> None:
+    """Raise RequestProblem while the model must not predict."""
+    if reason := readiness().reason():
+        raise RequestProblem(503, "The model is not ready", reason)
+
+
+def predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Predict validated rows; one answer a row. Raises RequestProblem."""
+    require_ready()
+    try:
+        return model().predict(rows)
+    except Exception:
+        # Values that the contract takes and the model does not are the caller's to change.
+        failing = model().failing(rows)
+        if not failing:
+            raise
+        current_app.logger.exception("the model failed on rows of a request")
+        message = "the model fails on these values"
+        raise does_not_fit([Problem(n + 1, None, message) for n in failing]) from None
