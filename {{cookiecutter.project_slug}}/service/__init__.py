@@ -30,6 +30,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
 
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order
     app.extensions["settings"] = settings
     app.extensions["model"] = model

@@ -1,4 +1,4 @@
-"""Every error leaves as problem+json (RFC 9457), whatever raised it."""
+"""Every error leaves as problem+json (RFC 9457), whatever raised it; browsers get a page of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import uuid
 from collections.abc import Sequence
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from service.contract import Problem
 
 # More would help nobody, and a small request must not be answered with megabytes.
 MAX_ERRORS = 1000
+PROBLEM = "application/problem+json"
 
 
 class RequestProblem(Exception):
@@ -40,7 +41,10 @@ def problem(status: int, title: str, detail: str = "", errors: Sequence[Problem]
         "detail": detail,
         "errors": [error.to_json() for error in errors[:MAX_ERRORS]],
     }
-    return Response(json.dumps(body), status, content_type="application/problem+json")
+    # Whoever says nothing of types, as programs do, gets the first one.
+    if request.accept_mimetypes.best_match([PROBLEM, "text/html"]) == "text/html":
+        return Response(render_template("error.html", problem=body), status)
+    return Response(json.dumps(body), status, content_type=PROBLEM)
 
 
 def register(app: Flask) -> None:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from werkzeug.datastructures import MultiDict
 
 from service import serving
+from service.api import parse_json
+from service.contract import Problem
+from service.errors import RequestProblem
+from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
+from service.said import said_of
 
 bp = Blueprint("pages", __name__)
 
@@ -17,5 +29,106 @@ def _of_every_page() -> dict[str, object]:
 
 @bp.get("/")
 def form() -> str:
-    """The form."""
-    return render_template("form.html")
+    """The form, with the defaults or, asked for, with an example filled in."""
+    model = serving.model()
+    if "example" in request.args:
+        return _page(texts_of(model.manifest.example()))
+    return _page({f.name: text_of(f.default) for f in model.contract.features})
+
+
+@bp.post("/")
+def answer() -> tuple[str, int]:
+    """The form again, with the answer or with what is wrong; only these where a script asks."""
+    return _answered(_last_of_each(request.form))
+
+
+@bp.post("/row")
+def pasted() -> tuple[str, int]:
+    """The form filled in from a pasted row of JSON or CSV, with the answer."""
+    text = request.form.get("row", "")
+    try:
+        return _answered(_texts_of_pasted(text))
+    except RequestProblem as problem:
+        said = f"{problem.title}. {problem.detail}"
+        return _page({}, [Problem(1, None, said)], {"pasted": text}), problem.status
+
+
+def _last_of_each(form: MultiDict[str, str]) -> dict[str, str]:
+    """Return the last value of each field: before a checkbox stands what it is if not checked."""
+    return {name: values[-1] for name, values in form.lists()}
+
+
+def _texts_of_pasted(text: str) -> dict[str, str]:
+    """Return the texts of a row of JSON, or of a CSV with a header. Raises RequestProblem."""
+    if text.lstrip().startswith(("{", "[")):
+        row = parse_json(text.encode("utf-8", "surrogatepass"))
+        rows = row.get("rows") if isinstance(row, dict) and list(row) == ["rows"] else row
+        row = rows[0] if isinstance(rows, list) and rows else rows
+        if not isinstance(row, dict):
+            raise RequestProblem(422, "The row cannot be read", "It is no object of features.")
+        return {name: text_of(value) for name, value in row.items()}
+    delimiter = "\t" if "\t" in text else ","  # what is copied out of a spreadsheet has tabs
+    records = [r for r in csv.reader(io.StringIO(text.strip()), delimiter=delimiter) if r]
+    if len(records) < 2 or len(records[0]) != len(records[1]):
+        hint = "Paste a JSON object, or a line with the names and under it one with the values."
+        raise RequestProblem(422, "The row cannot be read", hint)
+    return dict(zip(records[0], records[1], strict=True))
+
+
+def _answered(texts: Mapping[str, str]) -> tuple[str, int]:
+    row, problems = read_texts(serving.model().contract, texts)
+    if row is None:
+        # Browsers log each 422; for a script that asks while somebody types it is no failure.
+        return _page(texts, problems), 200 if _asked_by_script() else 422
+    try:
+        prediction = serving.predict([row])[0]
+    except RequestProblem as refused:
+        if not refused.errors:
+            raise
+        return _page(texts, refused.errors), refused.status
+    output, task = serving.model().contract.output, serving.model().manifest.task
+    answer = {
+        "said": said_of(prediction, output, task),
+        "row": json.dumps(row),
+        "native": json.dumps(prediction),
+    }
+    return _page(texts, more=answer), 200
+
+
+def _asked_by_script() -> bool:
+    return request.args.get("part") == "answer"
+
+
+def _page(
+    texts: Mapping[str, str],
+    problems: Sequence[Problem] = (),
+    more: Mapping[str, Any] | None = None,
+) -> str:
+    model = serving.model()
+    contract, manifest = model.contract, model.manifest
+    fields = fields_of(contract, texts, problems)
+    ids = {field.name: field.id for field in fields}
+    template = "parts.html" if _asked_by_script() else "form.html"
+    return render_template(
+        template,
+        fields=fields,
+        groups=groups_of(fields) if len(fields) > MOST_FIELDS else None,
+        problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
+        output=contract.output,
+        task=manifest.task,
+        **(more or {}),
+    )
+
+
+@bp.get("/example.csv")
+def example() -> Response:
+    """A CSV of example rows to start from."""
+    model = serving.model()
+    text = io.StringIO(newline="")
+    names = [feature.name for feature in model.contract.features]
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    count = min(5, len(model.manifest.examples))
+    writer.writerows(texts_of(model.manifest.example(number)) for number in range(count))
+    name = {"Content-Disposition": f"attachment; filename={model.manifest.name}-example.csv"}
+    return Response(text.getvalue(), mimetype="text/csv", headers=name)
