@@ -1,26 +1,39 @@
-"""The JSON routes."""
+"""The routes for programs: JSON, and CSV for many rows."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-from typing import Any
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
 
 from service import serving
 from service.contract import Row
+from service.csv_batch import Batch
 from service.errors import RequestProblem, does_not_fit
 from service.openapi import document
 
 bp = Blueprint("api", __name__)
 
+# A CSV is answered when so much of the answer is made, or after so many seconds: until then a
+# model that fails on a row still gets the whole file refused.
+OPENING_BYTES, OPENING_SECONDS = 1 << 20, 3.0
+
 
 @bp.post("/predict")
 def predict() -> Response:
-    """Predict one row, or a batch under "rows"."""
+    """Predict one row, a batch under "rows", or a CSV."""
+    if request.mimetype == "text/csv":
+        return predict_csv()
     if request.mimetype != "application/json":
-        title = "The body must be JSON"
-        raise RequestProblem(415, title, "Send it with Content-Type: application/json.")
+        title = "The body must be JSON or CSV"
+        detail = "Send it with Content-Type: application/json, or text/csv."
+        raise RequestProblem(415, title, detail)
     body = parse_json(request.get_data(cache=False))
     batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     rows = validate(body["rows"] if batch else [body])
@@ -30,6 +43,72 @@ def predict() -> Response:
     if batch:
         return jsonify({"predictions": predictions, "model": about})
     return jsonify({**predictions[0], "model": about})
+
+
+def predict_csv() -> Response:
+    """Answer a CSV with the same CSV and its predictions."""
+    on_error = request.args.get("on_error", "refuse")
+    if on_error not in ("refuse", "keep"):
+        raise RequestProblem(400, "Unknown on_error", 'It must be "refuse" or "keep".')
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
+        raise RequestProblem(400, "The CSV must be UTF-8", detail)
+    model, settings, keep = serving.model(), serving.settings(), on_error == "keep"
+    (example,) = serving.predict([model.manifest.example()])
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(spooled(settings.max_csv_bytes))
+        batch = Batch(file, model.contract, example, keep)
+        batch.check(settings.max_csv_rows)
+        parts = batch.answers(serving.predict_each if keep else serving.predict)
+        opened.callback(parts.close)
+        response = Response(stream_with_context(begun(parts)), mimetype="text/csv")
+        response.call_on_close(opened.pop_all().close)
+    name = f"{model.manifest.name}-predictions.csv"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def spooled(most: int) -> BinaryIO:
+    """Return the body as a file that is removed when it is closed. Raises RequestProblem."""
+    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+    try:
+        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
+    except OSError:  # no place on this disk is writable
+        file = io.BytesIO()
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(file)
+        left = most
+        while piece := request.stream.read(1 << 16):
+            left -= len(piece)
+            if left < 0:
+                raise RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
+            file.write(piece)
+        opened.pop_all()
+    file.seek(0)
+    return file
+
+
+def begun(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Make the first parts before anything is sent, and return all of them."""
+    opening, size, started = [], 0, time.monotonic()
+    for part in parts:
+        opening.append(part)
+        size += len(part)
+        if size >= OPENING_BYTES or time.monotonic() - started >= OPENING_SECONDS:
+            break
+    return _rest(opening, parts)
+
+
+def _rest(opening: list[bytes], parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield from opening
+    try:
+        yield from parts
+    except RequestProblem as problem:
+        # The connection ends without the end of the body: nobody takes the part for the whole.
+        reasons = [error.to_json() for error in problem.errors]
+        current_app.logger.error("a CSV answer breaks off: %s %s", problem.title, reasons)
+        raise
 
 
 @bp.get("/features")

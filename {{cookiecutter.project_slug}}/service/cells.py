@@ -7,7 +7,8 @@ import re
 from service.contract import Feature, Invalid, Scalar, json_text
 
 # What JSON calls a number, and what spreadsheets and people write besides: +5, .5, 5.
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# One way to match each digit: a second one would take hours to give up on a long cell.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
@@ -63,7 +64,8 @@ def _category(feature: Feature, text: str) -> Scalar:
         return _BOOLEANS[stripped.lower()]
     if kinds & {int, float} and NUMBER.fullmatch(stripped):
         return float(stripped)
-    return stripped if stripped in categories else text
+    # Where others are taken too, " Urban" is another one, as it is in JSON.
+    return stripped if feature.closed and stripped in categories else text
 
 
 def _quoted(text: str) -> str:

@@ -45,12 +45,14 @@ class Invalid(ValueError):
 class Problem:
     """One thing that is wrong with a request. Rows count from 1, as people do."""
 
-    row: int
+    row: int | None  # None for a file as a whole
     feature: str | None
     message: str
+    line: int | None = None  # of a file, where the row begins
 
     def to_json(self) -> dict[str, object]:
-        return {"row": self.row, "feature": self.feature, "message": self.message}
+        line = {"line": self.line} if self.line is not None else {}
+        return {"row": self.row, **line, "feature": self.feature, "message": self.message}
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Contract:
         """Validate rows; return the valid ones and every problem of the others."""
         parsed: list[Row] = []
         problems: list[Problem] = []
-        suggestions = _Suggestions(feature.name for feature in self.features)
+        suggestions = Suggestions(feature.name for feature in self.features)
         for number, row in enumerate(rows, start=1):
             found = len(problems)
             values: Row = {}
@@ -214,7 +216,7 @@ class Contract:
         return parsed, problems
 
     def _misnamed(
-        self, number: int, row: Mapping[str, object], suggestions: _Suggestions
+        self, number: int, row: Mapping[str, object], suggestions: Suggestions
     ) -> Iterable[Problem]:
         for name in row:
             if not suggestions.knows(name):
@@ -240,7 +242,7 @@ class Contract:
         }
 
 
-class _Suggestions:
+class Suggestions:
     """Nearest names and categories for misspelt ones, a bounded number a request."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -267,9 +269,15 @@ class _Suggestions:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean X?" for the nearest known name, or nothing."""
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near is not None else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is spelt most alike, if one is."""
     folded = {candidate.casefold(): candidate for candidate in known}
     near = difflib.get_close_matches(name[:200].casefold(), list(folded), n=1)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
+    return folded[near[0]] if near else None
 
 
 def json_type(value: object) -> str:

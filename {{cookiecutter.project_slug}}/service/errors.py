@@ -26,10 +26,11 @@ class RequestProblem(Exception):
         self.status, self.title, self.detail, self.errors = status, title, detail, errors
 
 
-def does_not_fit(problems: Sequence[Problem]) -> RequestProblem:
-    """Make the answer to rows that the contract refuses."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    shown = f" (the first {MAX_ERRORS} are listed)" if len(problems) > MAX_ERRORS else ""
+def does_not_fit(problems: Sequence[Problem], total: int | None = None) -> RequestProblem:
+    """Make the answer to rows that the contract refuses; `total` if not all problems are given."""
+    total = total if total is not None else len(problems)
+    count = "1 problem" if total == 1 else f"{total} problems"
+    shown = f" (the first {MAX_ERRORS} are listed)" if total > MAX_ERRORS else ""
     return RequestProblem(422, "The request does not fit the model", count + shown, problems)
 
 

@@ -13,6 +13,8 @@ from service.model import Model
 from service.readiness import Readiness
 from service.settings import Settings
 
+MODEL_FAILS = "the model fails on these values"
+
 
 def model() -> Model:
     """Return the adopted model."""
@@ -49,5 +51,20 @@ def predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
         if not failing:
             raise
         current_app.logger.exception("the model failed on rows of a request")
-        message = "the model fails on these values"
-        raise does_not_fit([Problem(n + 1, None, message) for n in failing]) from None
+        raise does_not_fit([Problem(n + 1, None, MODEL_FAILS) for n in failing]) from None
+
+
+def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
+    """Predict validated rows; None for those that the model fails on."""
+    require_ready()
+    failing: set[int] = set()
+    try:
+        answers = model().predict(rows)
+    except Exception:
+        failing = set(model().failing(rows, most=len(rows)))
+        if not failing:
+            raise
+        current_app.logger.exception("the model failed on rows of a request")
+        answers = model().predict([row for n, row in enumerate(rows) if n not in failing])
+    given = iter(answers)
+    return [None if n in failing else next(given) for n in range(len(rows))]

@@ -24,6 +24,10 @@ class Settings:
     max_json_bytes: int = 1024 * 1024
     # MAX_JSON_ROWS: a batch of more rows is refused with 413.
     max_json_rows: int = 1000
+    # MAX_CSV_BYTES: a longer CSV is refused with 413.
+    max_csv_bytes: int = 50 * 1024 * 1024
+    # MAX_CSV_ROWS: a CSV of more rows is refused with 413.
+    max_csv_rows: int = 200_000
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -32,6 +36,8 @@ class Settings:
             model_directory=Path(environment.get("MODEL_DIR") or MODEL_DIRECTORY),
             max_json_bytes=_positive(environment, "MAX_JSON_BYTES", cls.max_json_bytes),
             max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
+            max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
+            max_csv_rows=_positive(environment, "MAX_CSV_ROWS", cls.max_csv_rows),
         )
 
 

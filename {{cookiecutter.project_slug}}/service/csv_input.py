@@ -1,0 +1,137 @@
+"""CSV files as people send them: UTF-8, one of four delimiters, quoted as RFC 4180 says."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, TextIO
+
+from service.contract import Problem
+from service.errors import RequestProblem, does_not_fit
+
+DELIMITERS = ",;\t|"
+# In characters. A record has no more than a JSON request by default, so that a line of millions of
+# cells ends early; a chunk has so few that its cells and their problems fit into any memory.
+MAX_RECORD = 1 << 20
+MAX_CHUNK = 1 << 18
+FIRST_ROWS, MAX_ROWS = 50, 2000
+NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Records of a file in a row: the cells of each, and the line where each begins."""
+
+    first: int  # the number of the first of them; they count from 1 without the header
+    lines: list[int]
+    records: list[list[str]]
+
+    def problem(self, place: int, feature: str | None, message: str) -> Problem:
+        """Make a problem of one of the records, which count from 0 here."""
+        return Problem(self.first + place, feature, message, self.lines[place])
+
+
+@dataclass
+class Pace:
+    """How many rows are taken at once: as many as are done in a second.
+
+    Few of a slow model, so that the caller and the platform see something every now and then; many
+    of a fast one, so that what a call costs by itself does not count.
+    """
+
+    rows: int
+
+    def took(self, rows: int, seconds: float) -> None:
+        self.rows = max(1, min(int(rows / seconds), 2 * self.rows, MAX_ROWS))
+
+
+class CsvFile:
+    """A file with a header. The delimiter is the one under which it has most of `names`.
+
+    Raises RequestProblem, here and while it is read, where the file is no CSV.
+    """
+
+    def __init__(self, file: BinaryIO, names: Collection[str]) -> None:
+        self._file = file
+        self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        headers = {}
+        refused = []
+        for delimiter in DELIMITERS:
+            try:
+                headers[delimiter] = next(self._records(delimiter))
+            except RequestProblem as problem:
+                refused.append(problem)
+            except StopIteration:
+                raise does_not_fit([Problem(None, None, "the file is empty", 1)]) from None
+        if not headers:
+            raise refused[0]
+        # Of equals max takes the first, the comma.
+        self.delimiter = max(headers, key=lambda d: len(set(headers[d][1]) & set(names)))
+        self.line, self.header, _ = headers[self.delimiter]
+
+    def chunks(self, pace: Pace) -> Iterator[Chunk]:
+        """Yield all records after the header, at most as many at once as the pace says then."""
+        records = self._records(self.delimiter)
+        next(records)
+        chunk, size = Chunk(1, [], []), 0
+        for line, cells, characters in records:
+            chunk.lines.append(line)
+            chunk.records.append(cells)
+            size += characters
+            if len(chunk.lines) >= pace.rows or size >= MAX_CHUNK:
+                yield chunk
+                chunk, size = Chunk(chunk.first + len(chunk.lines), [], []), 0
+        if chunk.lines:
+            yield chunk
+
+    def _records(self, delimiter: str) -> Iterator[tuple[int, list[str], int]]:
+        """Yield line, cells and characters of each record that is not a blank line."""
+        self._file.seek(0)
+        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield line, cells, MAX_RECORD - lines.left
+                line = reader.line_num + 1
+                lines.left = MAX_RECORD
+        except csv.Error as error:
+            raise does_not_fit([Problem(None, None, f"is not CSV: {error}", line)]) from None
+        except UnicodeDecodeError:
+            raise does_not_fit([Problem(None, None, NOT_UTF8, self._undecodable())]) from None
+        finally:
+            text.detach()  # which would close the file with itself
+
+    def _undecodable(self) -> int:
+        self._file.seek(0)
+        for number, line in enumerate(self._file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+        raise AssertionError("all lines are UTF-8")
+
+
+class _Lines:
+    """The lines of a text until no character is left to the record."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self.left = MAX_RECORD
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.left + 1)
+        if not line:
+            raise StopIteration
+        self.left -= len(line)
+        if self.left < 0:
+            raise csv.Error(f"a row of more than {MAX_RECORD} characters")
+        return line
