@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -19,10 +18,6 @@ from service.errors import RequestProblem, does_not_fit
 from service.openapi import document
 
 bp = Blueprint("api", __name__)
-
-# A CSV is answered when so much of the answer is made, or after so many seconds: until then a
-# model that fails on a row still gets the whole file refused.
-OPENING_BYTES, OPENING_SECONDS = 1 << 20, 3.0
 
 
 @bp.post("/predict")
@@ -56,58 +51,48 @@ def predict_csv() -> Response:
         raise RequestProblem(400, "The CSV must be UTF-8", detail)
     model, settings, keep = serving.model(), serving.settings(), on_error == "keep"
     (example,) = serving.predict([model.manifest.example()])
+    predict = serving.predict_each if keep else serving.predict
     with contextlib.ExitStack() as opened:
-        file = opened.enter_context(spooled(settings.max_csv_bytes))
-        batch = Batch(file, model.contract, example, keep)
+        file, made = (opened.enter_context(temporary_file()) for _ in range(2))
+        receive(file, settings.max_csv_bytes)
+        batch = Batch(file, made, model.contract, example, predict, keep)
         batch.check(settings.max_csv_rows)
-        parts = batch.answers(serving.predict_each if keep else serving.predict)
+        parts = batch.answer()
         opened.callback(parts.close)
-        response = Response(stream_with_context(begun(parts)), mimetype="text/csv")
+        response = Response(stream_with_context(breaking_off(parts)), mimetype="text/csv")
         response.call_on_close(opened.pop_all().close)
     name = f"{model.manifest.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 
-def spooled(most: int) -> BinaryIO:
-    """Return the body as a file that is removed when it is closed. Raises RequestProblem."""
-    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+def temporary_file() -> BinaryIO:
+    """Return a file that is removed when it is closed."""
     try:
-        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
+        return tempfile.TemporaryFile()
     except OSError:  # no place on this disk is writable
-        file = io.BytesIO()
-    with contextlib.ExitStack() as opened:
-        opened.enter_context(file)
-        left = most
-        while piece := request.stream.read(1 << 16):
-            left -= len(piece)
-            if left < 0:
-                raise RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
-            file.write(piece)
-        opened.pop_all()
+        return io.BytesIO()
+
+
+def receive(file: BinaryIO, most: int) -> None:
+    """Write the body of the request into a file. Raises RequestProblem."""
+    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+    left = most
+    while piece := request.stream.read(1 << 16):
+        left -= len(piece)
+        if left < 0:
+            raise RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
+        file.write(piece)
     file.seek(0)
-    return file
 
 
-def begun(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Make the first parts before anything is sent, and return all of them."""
-    opening, size, started = [], 0, time.monotonic()
-    for part in parts:
-        opening.append(part)
-        size += len(part)
-        if size >= OPENING_BYTES or time.monotonic() - started >= OPENING_SECONDS:
-            break
-    return _rest(opening, parts)
-
-
-def _rest(opening: list[bytes], parts: Iterator[bytes]) -> Iterator[bytes]:
-    yield from opening
+def breaking_off(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Log why an answer ends before its end: the caller sees no more than that it does."""
     try:
         yield from parts
     except RequestProblem as problem:
-        # The connection ends without the end of the body: nobody takes the part for the whole.
-        reasons = [error.to_json() for error in problem.errors]
-        current_app.logger.error("a CSV answer breaks off: %s %s", problem.title, reasons)
+        errors = [error.to_json() for error in problem.errors]
+        current_app.logger.error("a CSV answer breaks off: %s, %s", problem.title, errors)
         raise
 
 

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, TextIO
 
 from service.contract import Problem
@@ -29,6 +30,10 @@ class Chunk:
     lines: list[int]
     records: list[list[str]]
 
+    @property
+    def last(self) -> int:
+        return self.first + len(self.records) - 1
+
     def problem(self, place: int, feature: str | None, message: str) -> Problem:
         """Make a problem of one of the records, which count from 0 here."""
         return Problem(self.first + place, feature, message, self.lines[place])
@@ -42,10 +47,12 @@ class Pace:
     of a fast one, so that what a call costs by itself does not count.
     """
 
-    rows: int
+    rows: int = FIRST_ROWS
 
     def took(self, rows: int, seconds: float) -> None:
-        self.rows = max(1, min(int(rows / seconds), 2 * self.rows, MAX_ROWS))
+        """Learn from rows that were done."""
+        a_second = int(rows / max(seconds, 0.001))  # a clock may stand still for a moment
+        self.rows = max(1, min(a_second, 2 * self.rows, MAX_ROWS))
 
 
 class CsvFile:
@@ -72,19 +79,18 @@ class CsvFile:
         self.delimiter = max(headers, key=lambda d: len(set(headers[d][1]) & set(names)))
         self.line, self.header, _ = headers[self.delimiter]
 
-    def chunks(self, pace: Pace) -> Iterator[Chunk]:
-        """Yield all records after the header, at most as many at once as the pace says then."""
-        records = self._records(self.delimiter)
-        next(records)
-        chunk, size = Chunk(1, [], []), 0
+    def chunks(self, pace: Pace, skip: int = 0) -> Iterator[Chunk]:
+        """Yield the records after the first `skip`, at most as many at once as the pace says."""
+        records = islice(self._records(self.delimiter), 1 + skip, None)
+        chunk, size = Chunk(1 + skip, [], []), 0
         for line, cells, characters in records:
             chunk.lines.append(line)
             chunk.records.append(cells)
             size += characters
-            if len(chunk.lines) >= pace.rows or size >= MAX_CHUNK:
+            if len(chunk.records) >= pace.rows or size >= MAX_CHUNK:
                 yield chunk
-                chunk, size = Chunk(chunk.first + len(chunk.lines), [], []), 0
-        if chunk.lines:
+                chunk, size = Chunk(chunk.last + 1, [], []), 0
+        if chunk.records:
             yield chunk
 
     def _records(self, delimiter: str) -> Iterator[tuple[int, list[str], int]]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from service.contract import Output
 
-# What makes a spreadsheet take a text for a formula, at once or when the cell is edited.
+# What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
 # OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
 _FORMULA = frozenset("=+-@\t\r\n\0")
+# As far as spreadsheets write them: with a decimal comma too.
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 # The keys from an answer to one of its values.
@@ -36,35 +37,37 @@ def answer_columns(
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name with as many underscores as make it another one."""
     while name in taken:
         name += "_"
     return name
 
 
 def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
-    probabilities = example.get("probabilities", {})
-    for target in output.targets or (None,):
-        of: Path = () if target is None else (target,)
-        yield ("prediction", *of)
+    of_target: Iterable[Path] = [()] if output.targets is None else [(t,) for t in output.targets]
+    for target in of_target:
+        yield ("prediction", *target)
         if output.labels:
-            yield ("label", *of)
-        classes = probabilities if target is None else probabilities.get(target, {})
-        yield from (("probabilities", *of, name) for name in classes)
+            yield ("label", *target)
+        (classes,) = _at([example], ("probabilities", *target))
+        yield from (("probabilities", *target, name) for name in classes or ())
 
 
-def cells_of(answer: Mapping[str, Any] | None, paths: Iterable[Path]) -> list[object]:
-    """Return the values of an answer as cells; without an answer all are empty."""
-    return [_cell(_at(answer, path)) for path in paths]
+def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[object]:
+    """Return the cells of an appended column; without an answer they are empty."""
+    values = _at(answers, path)
+    # Numbers and None csv writes as JSON does.
+    return list(map(_cell, values)) if {str, bool} & set(map(type, values)) else values
 
 
-def _at(answer: Any, path: Path) -> object:
+def _at(answers: Sequence[Any], path: Path) -> list[Any]:
+    values = list(answers)
     for key in path:
-        answer = answer.get(key) if answer is not None else None
-    return answer
+        values = [value.get(key) if value is not None else None for value in values]
+    return values
 
 
 def _cell(value: object) -> object:
-    """Return what csv writes as JSON does; numbers and None it writes so by itself."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return neutral(value) if isinstance(value, str) else value
@@ -75,8 +78,11 @@ def neutral(text: str) -> str:
     return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
 
 
-def neutral_all(cells: Sequence[str]) -> list[str]:
-    return [neutral(text) for text in cells]
+def neutral_all(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts, those that a spreadsheet would execute behind an apostrophe."""
+    if _FORMULA.isdisjoint({text[:1] for text in texts}):
+        return texts
+    return list(map(neutral, texts))
 
 
 def written(records: Iterable[Sequence[object]], delimiter: str, bom: bool = False) -> bytes:

@@ -444,33 +444,49 @@ def answers(output: Output, values: Any, probabilities: Any, classes: Any) -> li
 def _of_one_target(
     output: Output, values: Any, probabilities: Any, classes: Any
 ) -> list[dict[str, Any]]:
-    predictions = [_scalar(value) for value in values]
-    if probabilities is None:
-        return [_answer(output, prediction, None) for prediction in predictions]
-    names = [_scalar(value) for value in classes]
-    keys = [json_text(name) for name in names]
-    shared = [dict(zip(keys, map(_scalar, row), strict=True)) for row in np.asarray(probabilities)]
+    predictions = _scalars(values)
+    names, shared = [], []
+    if probabilities is not None:
+        names = [_scalar(value) for value in classes]
+        keys = [json_text(name) for name in names]
+        # Each class at once: NumPy is slow with one number.
+        shares = (_scalars(column) for column in np.asarray(probabilities).T)
+        shared = [dict(zip(keys, row, strict=True)) for row in zip(*shares, strict=True)]
     if output.threshold is not None and len(names) == 2:
         positive = next(n for n in names if same_json(n, output.positive))
         other = next(n for n in names if not same_json(n, output.positive))
         limit, key = output.threshold, json_text(positive)
         predictions = [positive if (p[key] or 0) >= limit else other for p in shared]
-    pairs = zip(predictions, shared, strict=True)
-    return [_answer(output, prediction, given) for prediction, given in pairs]
-
-
-def _answer(output: Output, prediction: Any, probabilities: Any) -> dict[str, Any]:
-    if output.transform is not None and isinstance(prediction, (int, float)):
-        # NumPy's, as in the author's notebook: math.exp differs in the last bit and overflows.
-        undo = np.exp if output.transform == "exp" else np.expm1
-        with np.errstate(over="ignore"):
-            prediction = _scalar(undo(np.float64(prediction)))
-    answer = {"prediction": prediction}
-    if prediction is not None and (label := output.labels.get(json_text(prediction))) is not None:
-        answer["label"] = label
+    if output.transform is not None:
+        predictions = [_undone(output.transform, value) for value in predictions]
+    found: list[dict[str, Any]] = [{"prediction": prediction} for prediction in predictions]
+    if output.labels:
+        for answer, prediction in zip(found, predictions, strict=True):
+            label = output.labels.get(json_text(prediction))
+            if prediction is not None and label is not None:
+                answer["label"] = label
     if probabilities is not None:
-        answer["probabilities"] = probabilities
-    return answer
+        for answer, given in zip(found, shared, strict=True):
+            answer["probabilities"] = given
+    return found
+
+
+def _undone(transform: str, prediction: Any) -> Any:
+    if not isinstance(prediction, (int, float)):
+        return prediction
+    # NumPy's, as in the author's notebook: math.exp differs in the last bit and overflows.
+    undo = np.exp if transform == "exp" else np.expm1
+    with np.errstate(over="ignore"):
+        return _scalar(undo(np.float64(prediction)))
+
+
+def _scalars(values: Any) -> list[Any]:
+    """Return an array of one dimension as JSON values."""
+    values = np.asarray(values)
+    if values.dtype.kind == "f" and np.isfinite(values).all():
+        listed: list[Any] = values.tolist()
+        return listed
+    return [_scalar(value) for value in values]
 
 
 def _scalar(value: Any) -> Any:

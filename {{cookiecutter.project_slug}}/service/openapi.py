@@ -32,7 +32,16 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
             "/predict": {
                 "post": {
                     "operationId": "predict",
-                    "summary": "Predict one row, or a batch under rows",
+                    "summary": "Predict one row, a batch under rows, or a CSV",
+                    "parameters": [
+                        {
+                            "name": "on_error",
+                            "in": "query",
+                            "description": "Of a CSV: refuse it if any row is bad, or keep bad "
+                            "rows with what is wrong in a column error.",
+                            "schema": {"enum": ["refuse", "keep"], "default": "refuse"},
+                        }
+                    ],
                     "requestBody": {
                         "required": True,
                         "content": {
@@ -47,20 +56,33 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
                                     "row": {"value": row},
                                     "rows": {"value": {"rows": [row, manifest.example(1)]}},
                                 },
-                            }
+                            },
+                            "text/csv": {
+                                "schema": {
+                                    "type": "string",
+                                    "description": "UTF-8 with a header that names the features, "
+                                    "in any order, among other columns.",
+                                }
+                            },
                         },
                     },
                     "responses": {
-                        "200": _json(
-                            "The prediction, or the predictions in the order of the rows",
-                            {
-                                "anyOf": [
-                                    {"$ref": "#/components/schemas/Answer"},
-                                    {"$ref": "#/components/schemas/Answers"},
-                                ]
+                        "200": {
+                            "description": "The prediction, or the predictions in the order of the "
+                            "rows; of a CSV its own columns and those of the prediction",
+                            "content": {
+                                "application/json": {
+                                    "schema": {
+                                        "anyOf": [
+                                            {"$ref": "#/components/schemas/Answer"},
+                                            {"$ref": "#/components/schemas/Answers"},
+                                        ]
+                                    }
+                                },
+                                "text/csv": {"schema": {"type": "string"}},
                             },
-                        ),
-                        "400": _problem("The body is not JSON"),
+                        },
+                        "400": _problem("The body is not JSON, or the CSV of another encoding"),
                         "413": _problem("The body or the number of rows is too large"),
                         "415": _problem("The body is of another type"),
                         "422": _problem("The rows do not fit the model; all problems are listed"),
@@ -111,10 +133,12 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
                             "type": "array",
                             "items": _object(
                                 {
-                                    "row": {"type": "integer", "minimum": 1},
+                                    "row": {"type": ["integer", "null"], "minimum": 1},
+                                    "line": {"type": "integer", "minimum": 1},
                                     "feature": {"type": ["string", "null"]},
                                     "message": {"type": "string"},
-                                }
+                                },
+                                optional=("line",),
                             ),
                         },
                     }

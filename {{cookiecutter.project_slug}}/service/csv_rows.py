@@ -1,0 +1,113 @@
+"""Records of a CSV as rows of the contract."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.cells import value_of
+from service.contract import (
+    MAX_SUGGESTIONS,
+    Contract,
+    Feature,
+    Invalid,
+    Problem,
+    Row,
+    Suggestions,
+    nearest,
+)
+from service.csv_input import Chunk
+
+# How many cells are remembered with what they stand for, and how long they are at most.
+MEMO_CELLS, MEMO_LENGTH = 100_000, 40
+# Among how many columns a missing one is looked for.
+MAX_OTHERS = 1000
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The good rows of a chunk, and what is wrong with the others, by place in the chunk."""
+
+    rows: dict[int, Row]
+    problems: dict[int, list[Problem]]
+
+
+class RowReader:
+    """Reads records under a header that has no problems."""
+
+    def __init__(self, contract: Contract, header: Sequence[str]) -> None:
+        self._width = len(header)
+        self._names = [feature.name for feature in contract.features]
+        suggestions, most = Suggestions(self._names), MEMO_CELLS // len(self._names)
+        self._columns = [
+            (header.index(feature.name), _Memo(feature, suggestions, most))
+            for feature in contract.features
+        ]
+
+    def parse(self, chunk: Chunk) -> Parsed:
+        """Return the rows as the contract reads them, and every problem of the others."""
+        problems: dict[int, list[Problem]] = {}
+        places = []
+        for place, cells in enumerate(chunk.records):
+            if len(cells) == self._width:
+                places.append(place)
+            else:
+                message = f"the row has {len(cells)} cells and the header {self._width}"
+                problems[place] = [chunk.problem(place, None, message)]
+        # Column by column: a feature has few different cells, and each is read once.
+        texts = list(zip(*(chunk.records[place] for place in places), strict=True))
+        columns = []
+        for number, memo in self._columns if places else ():
+            columns.append(list(map(memo.__getitem__, texts[number])))
+            if Invalid in map(type, columns[-1]):
+                for place, value in zip(places, columns[-1], strict=True):
+                    if isinstance(value, Invalid):
+                        problem = chunk.problem(place, memo.feature.name, str(value))
+                        problems.setdefault(place, []).append(problem)
+        rows = {
+            place: dict(zip(self._names, values, strict=True))
+            for place, values in zip(places, zip(*columns, strict=True), strict=True)
+            if place not in problems
+        }
+        return Parsed(rows, dict(sorted(problems.items())))
+
+
+class _Memo(dict[str, Any]):
+    """What cells of a feature stand for: values, or the Invalid that says why they do not."""
+
+    def __init__(self, feature: Feature, suggestions: Suggestions, most: int) -> None:
+        super().__init__()
+        self.feature, self._suggestions, self._most = feature, suggestions, most
+
+    def __missing__(self, text: str) -> object:
+        value: object = text
+        found: object
+        try:
+            value = value_of(self.feature, text)
+            found = self.feature.parse(value)
+        except Invalid as error:
+            found = Invalid(str(error) + self._suggestions.for_value(value, self.feature))
+        if len(self) < self._most and len(text) <= MEMO_LENGTH:
+            self[text] = found
+        return found
+
+
+def header_problems(
+    header: Sequence[str], features: Sequence[str], appended: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield column and message for all that is wrong with a header."""
+    counts = Counter(header)
+    for name, count in counts.items():
+        # A spreadsheet leaves columns without a name behind the last one.
+        if name and count > 1:
+            yield name, f"is there {count} times; each column needs a name of its own"
+    for name in appended:
+        if name in counts:
+            yield name, "is what the answer calls a column that it appends; rename yours"
+    others = [name for name in counts if name not in set(features)][:MAX_OTHERS]
+    missing = [name for name in features if name not in counts]
+    for number, name in enumerate(missing):
+        near = nearest(name, others) if number < MAX_SUGGESTIONS else None
+        yield name, "is missing" + (f"; did you mean the column {near}?" if near else "")
