@@ -57,10 +57,10 @@ def predict_csv() -> Response:
         receive(file, settings.max_csv_bytes)
         batch = Batch(file, made, model.contract, example, predict, keep)
         batch.check(settings.max_csv_rows)
-        parts = batch.answer()
-        opened.callback(parts.close)
-        response = Response(stream_with_context(breaking_off(parts)), mimetype="text/csv")
-        response.call_on_close(opened.pop_all().close)
+        parts = opened.enter_context(contextlib.closing(batch.answer()))
+        files = opened.pop_all()
+    response = Response(stream_with_context(streamed(parts, files)), mimetype="text/csv")
+    response.call_on_close(files.close)  # for a caller who is gone before the first part
     name = f"{model.manifest.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
@@ -86,14 +86,16 @@ def receive(file: BinaryIO, most: int) -> None:
     file.seek(0)
 
 
-def breaking_off(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Log why an answer ends before its end: the caller sees no more than that it does."""
-    try:
-        yield from parts
-    except RequestProblem as problem:
-        errors = [error.to_json() for error in problem.errors]
-        current_app.logger.error("a CSV answer breaks off: %s, %s", problem.title, errors)
-        raise
+def streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[bytes]:
+    """Yield the parts and close the files; log why an answer ends before its end."""
+    with files:
+        try:
+            yield from parts
+        except RequestProblem as problem:
+            # The caller sees no more than that the connection ends without the end of the body.
+            errors = [error.to_json() for error in problem.errors]
+            current_app.logger.error("a CSV answer breaks off: %s, %s", problem.title, errors)
+            raise
 
 
 @bp.get("/features")
