@@ -7,7 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
 
@@ -42,19 +42,31 @@ def predict() -> Response:
 
 def predict_csv() -> Response:
     """Answer a CSV with the same CSV and its predictions."""
-    on_error = request.args.get("on_error", "refuse")
-    if on_error not in ("refuse", "keep"):
-        raise RequestProblem(400, "Unknown on_error", 'It must be "refuse" or "keep".')
+    keep = keeps(request.args.get("on_error", "refuse"))
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
         raise RequestProblem(400, "The CSV must be UTF-8", detail)
-    model, settings, keep = serving.model(), serving.settings(), on_error == "keep"
+    most = serving.settings().max_csv_bytes
+    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+    return answer_csv(request.stream, keep)
+
+
+def keeps(on_error: str) -> bool:
+    """Tell whether good rows are answered beside bad ones. Raises RequestProblem."""
+    if on_error not in ("refuse", "keep"):
+        raise RequestProblem(400, "Unknown on_error", 'It must be "refuse" or "keep".')
+    return on_error == "keep"
+
+
+def answer_csv(stream: IO[bytes], keep: bool) -> Response:
+    """Stream the answer to a CSV. Raises RequestProblem."""
+    model, settings = serving.model(), serving.settings()
     (example,) = serving.predict([model.manifest.example()])
     predict = serving.predict_each if keep else serving.predict
     with contextlib.ExitStack() as opened:
         file, made = (opened.enter_context(temporary_file()) for _ in range(2))
-        receive(file, settings.max_csv_bytes)
+        receive(stream, file, settings.max_csv_bytes)
         batch = Batch(file, made, model.contract, example, predict, keep)
         batch.check(settings.max_csv_rows)
         parts = opened.enter_context(contextlib.closing(batch.answer()))
@@ -74,11 +86,10 @@ def temporary_file() -> BinaryIO:
         return io.BytesIO()
 
 
-def receive(file: BinaryIO, most: int) -> None:
-    """Write the body of the request into a file. Raises RequestProblem."""
-    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+def receive(stream: IO[bytes], file: BinaryIO, most: int) -> None:
+    """Write what is sent into a file. Raises RequestProblem."""
     left = most
-    while piece := request.stream.read(1 << 16):
+    while piece := stream.read(1 << 16):
         left -= len(piece)
         if left < 0:
             raise RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")

@@ -12,13 +12,16 @@ from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from service import serving
-from service.api import parse_json
+from service.api import answer_csv, keeps, parse_json
 from service.contract import Problem
 from service.errors import RequestProblem
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from service.said import said_of
 
 bp = Blueprint("pages", __name__)
+
+# What a form needs around the file that it sends.
+FORM_BYTES = 10_000
 
 
 @bp.app_context_processor
@@ -51,6 +54,16 @@ def pasted() -> tuple[str, int]:
     except RequestProblem as problem:
         said = f"{problem.title}. {problem.detail}"
         return _page({}, [Problem(1, None, said)], {"pasted": text}), problem.status
+
+
+@bp.post("/file")
+def uploaded() -> Response:
+    """The predictions of a file, where no script sends it to /predict."""
+    request.max_content_length = serving.settings().max_csv_bytes + FORM_BYTES
+    keep = keeps(request.form.get("on_error", "refuse"))
+    if (file := request.files.get("file")) is None or not file.filename:
+        raise RequestProblem(422, "There is no file", "Choose a CSV file.")
+    return answer_csv(file.stream, keep)
 
 
 def _last_of_each(form: MultiDict[str, str]) -> dict[str, str]:
@@ -116,6 +129,7 @@ def _page(
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
         task=manifest.task,
+        limits=serving.settings(),
         **(more or {}),
     )
 

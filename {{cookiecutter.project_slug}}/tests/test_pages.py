@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -122,6 +123,27 @@ def test_a_pasted_row_is_filled_in_and_answered(
         answered = page(client.post("/row", data={"row": text}))
         (detail,) = [e for e in Elements(answered).named("section") if e.get("id") == "detail"]
         assert json.loads(detail["data-row"] or "") == row
+
+
+@pytest.mark.parametrize("on_error", ["refuse", "keep"])
+def test_without_a_script_a_file_comes_back_with_predictions(
+    client: FlaskClient, on_error: str
+) -> None:
+    content = client.get("/example.csv").data
+    form = {"file": (io.BytesIO(content), "some.csv"), "on_error": on_error}
+    response = client.post("/file", data=form, buffered=True)
+    assert response.status_code == 200, response.text
+    sent = client.post(f"/predict?on_error={on_error}", data=content, content_type="text/csv")
+    assert response.data == sent.data
+    assert "attachment" in response.headers["Content-Disposition"]
+
+
+def test_a_file_that_does_not_fit_is_a_page_of_what_is_wrong(client: FlaskClient) -> None:
+    form = {"file": (io.BytesIO(b"no such column\n1\n"), "some.csv")}
+    text = page(client.post("/file", data=form, headers=BROWSER), 422)
+    assert "<li>Line 1: " in text
+    assert "is missing" in text
+    assert "Choose a CSV file" in page(client.post("/file", headers=BROWSER), 422)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "a,b", "a,b\n1", "\ud800", '"', "\0"])
