@@ -1,0 +1,133 @@
+"""Real Chromium in front of the real service, for any of the models in models.py.
+
+    def test_something(served: Served, visit: Visit) -> None:
+        page = visit(served, "/", width=390, dark=True)         # for each model
+
+    @pytest.mark.parametrize("served", ["loan", "iris"], indirect=True)
+    def test_something_else(served: Served, visit: Visit) -> None:
+        page = visit(served, "/", javascript=False)             # for these models
+
+`served.url` is the address, `served.model` has the native estimator and rows to compare with.
+`visit` opens a page of the service in a fresh context and returns Playwright's `Page`, whose
+`goto` takes a path. `axe(page)` of axe.py returns what is wrong for people with disabilities.
+
+Every page is watched, and the test fails at its end for any error or warning in the console, any
+exception, any violation of the CSP and any request to another host. What a test provokes it
+announces: `watch.expect("status of 422")`; then it must come. All tests here are marked slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from browser import chromium
+from browser.models import MODELS
+from browser.serving import Served, start, stop
+from browser.watch import Watch
+from playwright.sync_api import Browser, Page, sync_playwright
+from threadpoolctl import threadpool_limits
+
+HERE = Path(__file__).parent
+WIDEST_PHONE = 600
+TIMEOUT_MS = 15_000
+# Another host is not there, so that a page that asks for one does not wait for it either.
+NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m "not slow" is looked at
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.slow)
+
+
+Serve = Callable[[str], Served]
+
+
+class Visit(Protocol):
+    """Open a page of a service in a fresh context."""
+
+    def __call__(
+        self,
+        served: Served,
+        path: str = "/",
+        *,
+        width: int = 1280,
+        dark: bool = False,
+        javascript: bool = True,
+    ) -> Page: ...
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start the service of a model by its name; each is started once a session."""
+    running: dict[str, Served] = {}
+
+    def serve(name: str) -> Served:
+        if name not in running:
+            with threadpool_limits(1):  # several threads for a small model wait for each other
+                model = MODELS[name](tmp_path_factory.mktemp(name))
+            running[name] = start(model)
+        return running[name]
+
+    yield serve
+    for service in running.values():
+        stop(service)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = chromium.find(playwright)
+        with closing(
+            playwright.chromium.launch(executable_path=path, args=[NO_OTHER_HOST])
+        ) as started:
+            yield started
+
+
+@pytest.fixture(params=MODELS)
+def served(request: pytest.FixtureRequest, serve: Serve) -> Served:
+    """A running service: of each model, or of those that indirect parametrisation names."""
+    return serve(request.param)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    watch = Watch()
+    yield watch
+    assert watch.complaints() == []
+
+
+@pytest.fixture
+def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
+    with ExitStack() as contexts:
+
+        def visit(
+            served: Served,
+            path: str = "/",
+            *,
+            width: int = 1280,
+            dark: bool = False,
+            javascript: bool = True,
+        ) -> Page:
+            context = browser.new_context(
+                base_url=served.url,
+                viewport={"width": width, "height": 844},
+                is_mobile=width <= WIDEST_PHONE,  # then the page must say how wide it is
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce",
+                java_script_enabled=javascript,
+                locale="en-GB",
+            )
+            contexts.enter_context(closing(context))
+            context.set_default_timeout(TIMEOUT_MS)
+            watch.follow(context, served.url)
+            page = context.new_page()
+            page.goto(path)
+            return page
+
+        yield visit

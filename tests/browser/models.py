@@ -1,0 +1,303 @@
+"""The models behind the pages: trained here, saved, adopted and proven as an engineer would."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from inspect import getsource
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from conftest import EXAMPLE, adopted, rows_of
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from workbench.prove import prove
+
+Features = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A project, and the model in it as its author has it.
+
+    `frame` holds rows as callers say them, `native` the same rows as the estimator takes them.
+    """
+
+    name: str
+    project: Path
+    estimator: Any
+    frame: pd.DataFrame
+    native: Any
+
+    @property
+    def title(self) -> str:
+        manifest = json.loads((self.project / "model" / "manifest.json").read_text("utf-8"))
+        return str(manifest["title"])
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the frame as the bodies of requests."""
+        return rows_of(self.frame)
+
+
+def adopt(
+    folder: Path,
+    name: str,
+    estimator: Any,
+    sample: pd.DataFrame,
+    *,
+    features: Features | None = None,
+    output: Mapping[str, Any] | None = None,
+    native: Any = None,
+    proven: bool = True,
+    **answers: str,
+) -> Adopted:
+    """Save a fitted estimator with a sample of its features, adopt both, prove it."""
+    model, csv, contract = (folder / name for name in ("model.joblib", "s.csv", "features.json"))
+    joblib.dump(estimator, model)
+    sample.to_csv(csv, index=False)
+    features = features or [{"name": column} for column in sample.columns]
+    document = {"features": features, "output": output or {}}
+    contract.write_text(json.dumps(document), encoding="utf-8")
+    given = {"sample_data": str(csv), "features": str(contract), **answers}
+    project = adopted(folder, model, project_slug=name, **given)
+    if proven:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what an unseen category makes scikit-learn say
+            prove(project)
+    return Adopted(name, project, estimator, sample, sample if native is None else native)
+
+
+def loan(folder: Path, *, proven: bool = True) -> Adopted:
+    """Classes with labels; units, ranges, defaults; some features may be null."""
+    document = json.loads((EXAMPLE / "features.json").read_text(encoding="utf-8"))
+    return adopt(
+        folder,
+        "loan" if proven else "unverified",
+        joblib.load(EXAMPLE / "model.joblib"),
+        pd.read_csv(EXAMPLE / "sample.csv").drop(columns="loan_status"),
+        features=document["features"],
+        output=document["output"],
+        proven=proven,
+        project_name="Loan approval",
+        description="Decides on home loans.",
+    )
+
+
+def unverified(folder: Path) -> Adopted:
+    """The loan example before make verify."""
+    return loan(folder, proven=False)
+
+
+def iris(folder: Path) -> Adopted:
+    """Three classes; names with spaces and brackets; nothing said but by the sample."""
+    data = load_iris(as_frame=True)
+    species = data.target_names[data.target]
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.data, species)
+    answers = {"project_name": "Iris", "description": "Tells three species of iris apart."}
+    return adopt(folder, "iris", model, data.data, **answers)
+
+
+def price(folder: Path) -> Adopted:
+    """A number with a unit."""
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(
+        {
+            "area": rng.uniform(20, 180, 300).round(1),
+            "rooms": rng.integers(1, 7, 300),
+            "built": rng.integers(1890, 2026, 300),
+            "district": rng.choice(["Centre", "North", "East", "Harbour"], 300),
+        }
+    )
+    paid = 4200 * sample["area"] + 9000 * sample["rooms"] + 300 * (sample["built"] - 1890)
+    paid *= np.where(sample["district"] == "Centre", 1.4, 1.0)
+    encode = make_column_transformer((OneHotEncoder(), ["district"]), remainder="passthrough")
+    return adopt(
+        folder,
+        "price",
+        make_pipeline(encode, LinearRegression()).fit(sample, paid),
+        sample,
+        features=[
+            {"name": "area", "unit": "m²", "description": "Living area"},
+            {"name": "rooms", "type": "integer"},
+            {"name": "built", "type": "integer", "description": "Year of construction"},
+            {"name": "district"},
+        ],
+        output={"name": "Price", "unit": "EUR"},
+        project_name="Flat prices",
+        description="Estimates what a flat in the town is sold for.",
+    )
+
+
+def booking(folder: Path) -> Adopted:
+    """All types of features: also text, and a date and a boolean that may be unknown."""
+    rng = np.random.default_rng(0)
+    notes = ["late arrival please", "two beds", "no wishes", "quiet room", "maybe, not sure yet"]
+    sample = pd.DataFrame(
+        {
+            "nights": rng.integers(1, 15, 400),
+            "deposit": rng.uniform(0, 300, 400).round(2),
+            "channel": rng.choice(["direct", "agency", "portal"], 400),
+            "parking": rng.choice([True, False, None], 400, p=[0.5, 0.4, 0.1]),
+            "arrival": rng.choice(pd.date_range("2024-01-01", periods=365).strftime("%F"), 400),
+            "note": rng.choice(notes, 400),
+        }
+    )
+    sample.loc[::20, "arrival"] = None
+    code = folder / "prepare.py"
+    code.write_text(f"import pandas as pd\n\n\n{getsource(prepare)}", encoding="utf-8")
+    native = prepare(sample.assign(arrival=pd.to_datetime(sample["arrival"])))
+    encode = make_column_transformer(
+        (TfidfVectorizer(), "note"),
+        (OneHotEncoder(), ["channel"]),
+        remainder="passthrough",
+        sparse_threshold=0,
+    )
+    lost = (sample["deposit"] < 80) & (
+        sample["note"].str.contains("maybe") | native["parking"].eq(0)
+    )
+    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=20)).fit(native, lost)
+    return adopt(
+        folder,
+        "booking",
+        model,
+        sample,
+        features=[
+            {"name": "nights", "type": "integer", "minimum": 1, "maximum": 28, "strict": True},
+            {"name": "deposit", "unit": "EUR", "description": "Paid in advance"},
+            {"name": "channel"},
+            {"name": "parking", "type": "boolean"},
+            {"name": "arrival", "type": "date", "description": "The first day"},
+            {"name": "note", "type": "text", "description": "What the guest wrote"},
+        ],
+        output={"name": "Cancelled", "labels": {"false": "comes", "true": "cancels"}},
+        native=native,
+        model_code=str(code),
+        project_name="Bookings",
+        description="Tells which bookings are cancelled.",
+    )
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """What the author of the bookings does before the model sees them."""
+    arrival = frame["arrival"].dt
+    columns = {"month": arrival.month, "weekday": arrival.day_of_week}
+    return frame.drop(columns="arrival").assign(parking=frame["parking"].astype(float), **columns)
+
+
+def wide(folder: Path, *, features: int) -> Adopted:
+    """Sensors by the dozen."""
+    rng = np.random.default_rng(0)
+    names = [f"sensor {n // 10 + 1:02} band {n % 10}" for n in range(features)]
+    sample = pd.DataFrame(rng.normal(size=(60, features)).round(3), columns=names)
+    worn = np.where(sample.iloc[:, :5].sum(axis=1) > 0, "worn", "sound")
+    model = LogisticRegression().fit(sample, worn)
+    title = {"project_name": "Bearings"}
+    # Proving a thousand features takes a minute, and the pages are the same.
+    return adopt(folder, f"wide-{features}", model, sample, proven=False, **title)
+
+
+def text(folder: Path) -> Adopted:
+    """One text and nothing else."""
+    praise = ["works well", "great and quick help", "very happy with it", "I love it"]
+    blame = ["broken on arrival", "never again", "slow and rude help", "I want my money back"]
+    texts = (praise + blame) * 5
+    tone = (["praise"] * 4 + ["complaint"] * 4) * 5
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, tone)
+    return adopt(
+        folder,
+        "text",
+        model,
+        pd.DataFrame({"text": texts}),
+        native=texts,
+        project_name="Letters",
+        description="Sorts letters of customers.",
+    )
+
+
+def targets(folder: Path) -> Adopted:
+    """Two numbers at once."""
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(rng.uniform(0, 1, (200, 3)).round(3), columns=["wall", "roof", "glass"])
+    loads = np.column_stack([sample.sum(axis=1) * 10, sample["glass"] * 25])
+    return adopt(
+        folder,
+        "targets",
+        DecisionTreeRegressor(max_depth=6).fit(sample, loads),
+        sample,
+        output={"targets": ["heating load", "cooling load"], "unit": "kWh"},
+        project_name="Energy",
+    )
+
+
+def class_targets(folder: Path) -> Adopted:
+    """Two decisions at once, with probabilities."""
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(rng.uniform(0, 1, (200, 2)).round(3), columns=["acid", "sugar"])
+    decisions = np.column_stack(
+        [
+            np.where(sample["acid"] > 0.5, "sour", "mild"),
+            np.select([sample["sugar"] > 0.7, sample["sugar"] > 0.3], ["sweet", "medium"], "dry"),
+        ]
+    )
+    return adopt(
+        folder,
+        "class-targets",
+        DecisionTreeClassifier(max_depth=3).fit(sample, decisions),
+        sample,
+        output={"targets": ["acidity", "style"]},
+        project_name="Wines",
+    )
+
+
+def hostile(folder: Path) -> Adopted:
+    """Names, categories, labels and texts that mean something to HTML, Jinja, Python or Excel."""
+    rng = np.random.default_rng(0)
+    numbers = ["class", "a b", 'a"b', "a<b>", "{{x}}", "=1+1", "日本", "__proto__"]
+    sample = pd.DataFrame(rng.uniform(-1, 1, (200, len(numbers))).round(3), columns=numbers)
+    choices = ["<i>one</i>", "a,b", '"', "=2+3", "{% raw %}"]
+    sample["select"] = rng.choice(choices, 200)
+    verdict = np.where(sample["class"] + sample["日本"] > 0, "</script>", "=yes")
+    encode = make_column_transformer((OneHotEncoder(), ["select"]), remainder="passthrough")
+    script = "<script>document.title = 'owned'</script>"
+    return adopt(
+        folder,
+        "hostile",
+        make_pipeline(encode, LogisticRegression()).fit(sample, verdict),
+        sample,
+        features=[
+            *({"name": name, "description": script, "unit": "<b>&amp;"} for name in numbers),
+            {"name": "select", "description": "{{ 7 * 7 }}"},
+        ],
+        output={"name": "<u>verdict</u>", "labels": {"</script>": script, "=yes": "{{ 7 * 7 }}"}},
+        project_name=f"A & B {script}",
+        description=f'"Quoted" {script}',
+    )
+
+
+MODELS: Mapping[str, Callable[[Path], Adopted]] = {
+    "loan": loan,
+    "unverified": unverified,
+    "iris": iris,
+    "price": price,
+    "booking": booking,
+    "wide-200": partial(wide, features=200),
+    "wide-1000": partial(wide, features=1000),
+    "text": text,
+    "targets": targets,
+    "class-targets": class_targets,
+    "hostile": hostile,
+}

@@ -1,0 +1,78 @@
+"""The service in front of an adopted model, as the dyno runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from browser.models import Adopted
+from conftest import TEMPLATE, environment
+
+BOOT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service and its model."""
+
+    url: str
+    model: Adopted
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def start(model: Adopted) -> Served:
+    """Run gunicorn in the template folder, with the model of a project; return when it is ready."""
+    port = free_port()
+    log = model.project / "gunicorn.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
+            cwd=TEMPLATE,
+            env=environment(MODEL_DIR=str(model.project / "model"), PORT=str(port)),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    served = Served(f"http://127.0.0.1:{port}", model, process, log)
+    try:
+        wait_until_ready(served)
+    except AssertionError:
+        stop(served)
+        raise
+    return served
+
+
+def stop(served: Served) -> None:
+    """Kill a service; how it ends when asked to is shown in test_verify.py, and takes a second."""
+    os.killpg(served.process.pid, signal.SIGKILL)
+    served.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(served: Served) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline and served.process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{served.url}/ready", timeout=5).close()
+            return
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(error.read().decode()) from None
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    raise AssertionError(f"{served.model.name} is not served:\n{served.log.read_text()}")
