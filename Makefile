@@ -3,8 +3,9 @@ PYTHON ?= python3
 DEV = .venv/.complete
 DEMO = .demo
 YEARS ?=
+SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast zoo lint demo stop lock clean
+.PHONY: help test fast zoo screenshots browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -18,7 +19,7 @@ stop:
 	$(PYTHON) tools/demo.py $(DEMO) --stop
 
 # make test     all tests of the template; renders projects and runs their tests too
-test: $(DEV) lint
+test: $(DEV) lint browser
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n 2
 
 # make fast     the tests that install nothing
@@ -29,6 +30,14 @@ fast: $(DEV)
 zoo: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
 		PYTHONPATH='{{cookiecutter.project_slug}}' .venv/bin/python tests/zoo/keeper.py $(YEARS)
+
+# make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
+screenshots: $(DEV) browser
+	.venv/bin/python -m pytest -n 2 tests/browser/screenshots.py --screenshots '$(SCREENSHOTS)'
+
+# The tests of the pages need Chromium or Chrome: it is installed where there is none.
+browser: $(DEV)
+	.venv/bin/python tests/browser/chromium.py
 
 # make lint     ruff and mypy, on the template folder in place too
 lint: $(DEV)
@@ -45,7 +54,7 @@ lock: $(DEV)
 
 # make clean    remove what the other targets made
 clean: stop
-	rm -rf .venv $(DEMO) .mypy_cache
+	rm -rf .venv $(DEMO) .screenshots .mypy_cache
 
 # The interpreter behind $(PYTHON): that may be the very .venv which is made anew.
 $(DEV): requirements-dev.txt examples/loan_model/requirements.txt

@@ -23,10 +23,11 @@ class NoBrowser(RuntimeError):
 
 def find(playwright: Playwright) -> str:
     """Return the path of a Chromium or Chrome. Raises NoBrowser."""
-    named = [os.environ.get("CHROMIUM"), *map(shutil.which, NAMES)]
+    if given := os.environ.get("CHROMIUM"):
+        return given
     own = playwright.chromium.executable_path
-    for path in [*filter(None, named), own]:
-        if Path(path).exists():
+    for path in (*map(shutil.which, NAMES), own):
+        if path and Path(path).exists():
             return path
     raise NoBrowser(
         "The tests of the pages need Chromium or Chrome, and there is none. Install it "
@@ -50,15 +51,15 @@ def main() -> None:
         try:
             find(playwright)
         except NoBrowser:
-            print("There is no Chromium or Chrome for the tests of the pages: installing one …")
+            print("The tests of the pages need a browser; installing Chromium …", flush=True)
             for command in installation():
                 if subprocess.run(command, check=False).returncode:
                     break
-            try:
-                find(playwright)
-            except NoBrowser as error:
-                sys.exit(str(error))
+            find(playwright)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NoBrowser as error:
+        sys.exit(str(error))

@@ -28,7 +28,7 @@ from browser import chromium
 from browser.models import MODELS
 from browser.serving import Served, start, stop
 from browser.watch import Watch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).parent
@@ -36,6 +36,10 @@ WIDEST_PHONE = 600
 TIMEOUT_MS = 15_000
 # Another host is not there, so that a page that asks for one does not wait for it either.
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="see screenshots.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m "not slow" is looked at
@@ -128,6 +132,7 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
             watch.follow(context, served.url)
             page = context.new_page()
             page.goto(path)
+            expect(page.locator(".waiting")).to_have_count(0)  # for an answer asked for at once
             return page
 
         yield visit

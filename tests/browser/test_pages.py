@@ -9,14 +9,17 @@ from browser.axe import axe
 from browser.conftest import Visit
 from browser.serving import Served
 
-PAGES = ("/",)
+PAGES = {"form": "/", "answer": "/?example=1"}
 MOST_BYTES = 150_000  # of a page and all that it loads first, uncompressed
 
 BYTES = """performance.getEntries().reduce((sum, entry) => sum + (entry.decodedBodySize ?? 0), 0)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest.mark.parametrize("path", PAGES)
+every_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+
+
+@every_page
 def test_a_page_is_titled_and_light(served: Served, path: str, visit: Visit) -> None:
     page = visit(served, path)
     assert served.model.title in page.title()
@@ -27,7 +30,7 @@ def test_a_page_is_titled_and_light(served: Served, path: str, visit: Visit) -> 
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("path", PAGES)
+@every_page
 def test_axe_finds_nothing_and_nothing_sticks_out(
     served: Served, path: str, width: int, visit: Visit
 ) -> None:
@@ -38,6 +41,6 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
         assert axe(page) == [], scheme
 
 
-@pytest.mark.parametrize("path", PAGES)
+@every_page
 def test_a_page_needs_no_javascript(served: Served, path: str, visit: Visit) -> None:
     assert visit(served, path, javascript=False).title() == visit(served, path).title()
