@@ -32,6 +32,7 @@ from service.contract import (
     same_json,
 )
 from service.golden import Golden, GoldenError, read_golden
+from service.profile import Profile, read_profiles
 from service.results import Results
 from service.transformers import Stage, final_input, plan
 
@@ -68,6 +69,7 @@ class Manifest:
     binary: Sequence[Scalar] | None
     outputs: int
     examples: list[Row]
+    profiles: Mapping[str, Profile]
     document: Mapping[str, Any]
 
     @classmethod
@@ -98,6 +100,7 @@ class Manifest:
                 binary=document["binary"],
                 outputs=document["outputs"],
                 examples=document["examples"],
+                profiles=read_profiles(document.get("profile")),
                 document=document,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -119,8 +122,8 @@ class Manifest:
         return {name: rows[place % len(rows)][name] for place, name in names}
 
     def public(self) -> dict[str, Any]:
-        """Return what /metadata shows: all but rows of the sample and the workbench's own notes."""
-        hidden = ("binary", "examples", "derived", "sample")
+        """Return what /metadata shows: all but the sample and the workbench's own notes."""
+        hidden = ("binary", "examples", "derived", "profile", "sample")
         shown = {key: value for key, value in self.document.items() if key not in hidden}
         answered = ("task", "classes", "probabilities")
         return shown | {key: getattr(self, key) for key in answered}

@@ -33,6 +33,7 @@ from workbench.inspect import Facts
 from workbench.inspect.boosters import LIBRARIES
 from workbench.messages import WorkbenchError, listing
 from workbench.pins import NoPins, Pins, imported_as
+from workbench.profiles import profiles
 from workbench.requirements import written_by
 from workbench.sample import Sample, read_rows
 
@@ -202,6 +203,7 @@ def _manifest(
         # A text may be empty, so there is nothing to find out about it.
         "derived": {} if facts.takes_texts else derived,
         "examples": api.examples,
+        "profile": profiles(api.contract, given.sample, previous),
     }
 
 

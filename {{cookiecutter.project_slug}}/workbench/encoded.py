@@ -23,6 +23,8 @@ def read_back(row: Mapping[str, Any], contract: Contract) -> Row:
     """Return the values of the encoded features of which the row only has the model's columns."""
     found: Row = {}
     for feature in contract.features:
+        if not feature.encoded:
+            continue
         value = row.get(feature.name)
         if _is_category(feature, value):
             continue

@@ -41,7 +41,7 @@ def given(contract: Contract, sample: Sample) -> dict[str, Any] | None:
         answers = [row.get(EXPECTED) for row in sample.examples]
     pairs = [
         (row, answer)
-        for row, answer in zip(rows_of(contract, sample), answers, strict=True)
+        for row, answer in zip(rows_of(contract, sample, sample.examples), answers, strict=True)
         if answer not in (None, "")
     ]
     for row, _ in pairs:

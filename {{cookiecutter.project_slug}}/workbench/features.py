@@ -149,7 +149,7 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
             {"type": kind, "nullable": False, **entry}
             for kind, entry in zip(kinds, given, strict=True)
         ]
-    columns = [_column(entry, sample) for entry in given]
+    columns = [column_of(entry, sample) for entry in given]
     absent = [e["name"] for e, column in zip(given, columns, strict=True) if column is None]
     if absent:
         if (said := proposals.in_words(given, absent, sample)) is not None:
@@ -168,7 +168,7 @@ def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[
     ]
 
 
-def _column(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
+def column_of(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
     """Return the column of a feature; where there are only its dummy columns, one of no facts."""
     dummies = set((entry.get("one_hot") or {}).values())
     if entry["name"] not in sample.columns and dummies and dummies <= set(sample.columns):
@@ -354,7 +354,7 @@ def examples(
 ) -> list[Row]:
     """Return rows that the contract takes: of the sample, of the model before, or made up."""
     if sample is not None:
-        cells = rows_of(contract, sample)
+        cells = rows_of(contract, sample, sample.examples)
         parsed = [contract.parse_rows([row]) for row in cells]
         rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
         if not rows:
@@ -369,8 +369,8 @@ def examples(
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
 
 
-def rows_of(contract: Contract, sample: Sample) -> list[Row]:
-    """Return the rows of the sample as requests would have them."""
+def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return rows of the sample as requests would have them."""
     return [
         {
             **{
@@ -379,7 +379,7 @@ def rows_of(contract: Contract, sample: Sample) -> list[Row]:
             },
             **read_back(row, contract),
         }
-        for row in sample.examples
+        for row in rows
     ]
 
 

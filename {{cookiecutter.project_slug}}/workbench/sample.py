@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from workbench.messages import WorkbenchError
 
@@ -35,8 +35,13 @@ FEW_CATEGORIES, MOST_CATEGORIES, ROWS_A_CATEGORY = 20, 100, 10
 EXAMPLES = 32
 # The column with the answers that the author's notebook gave; of them more rows are kept.
 EXPECTED, MOST_EXPECTED = "expected", 1000
+# Of these rows the spread of the values is told; 200,000 cells of a CSV take 20 MB.
+MOST_ROWS, MOST_CELLS = 4096, 200_000
+GOLDEN_RATIO = 2654435769  # of 2**32, to the next odd number
 # The beginning of a list of rows, or of {"rows": …}; a CSV may begin with a bracket too.
 _JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -110,15 +115,43 @@ def whole(number: float) -> float:
 class Sample:
     """The facts of each column, and some rows spread evenly over the file.
 
-    Values of a CSV are its cells, those of a JSON are `typed`. `answers` are those that a JSON
-    gives apart from its rows, one for each of the examples.
+    Values of a CSV are its cells, those of a JSON are `typed`. `examples` are few and at equal
+    distances, `rows` are many. `answers` are those that a JSON gives apart from its rows, one for
+    each of the examples.
     """
 
     path: Path
     columns: dict[str, ColumnFacts]
     examples: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
     typed: bool = False
     answers: list[Any] | None = None
+
+
+class Spread(Generic[T]):
+    """At most so many rows of a file of unknown length, always the same ones.
+
+    Rows at equal distances would be in step with a file that repeats itself: of a control and a
+    treatment in turn they show one. Multiples of the golden ratio are in step with nothing
+    (Knuth, The Art of Computer Programming, 6.4, on Fibonacci hashing).
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._most = max(2 * EXAMPLES, min(MOST_ROWS, MOST_CELLS // columns))
+        self._below = 2**32
+        self._kept: list[tuple[int, T]] = []
+
+    def add(self, number: int, row: T) -> None:
+        if (place := number * GOLDEN_RATIO % 2**32) >= self._below:
+            return
+        self._kept.append((place, row))
+        while len(self._kept) > self._most:
+            self._below //= 2
+            self._kept = [kept for kept in self._kept if kept[0] < self._below]
+
+    @property
+    def rows(self) -> list[T]:
+        return [row for _, row in self._kept]
 
 
 def read_header(path: Path) -> list[str]:
@@ -160,6 +193,7 @@ def _from_csv(path: Path, text: str) -> Sample:
     _, header = next(records)
     columns = {name: ColumnFacts(name) for name in header}
     examples: list[dict[str, Any]] = []
+    spread = Spread[list[str]](len(header))
     stride, most = 1, _most_examples(header)
     for number, (line, cells) in enumerate(records):
         if len(cells) != len(header):
@@ -169,13 +203,15 @@ def _from_csv(path: Path, text: str) -> Sample:
             )
         for name, cell in zip(header, cells, strict=True):
             columns[name].add(cell)
+        spread.add(number, cells)
         if number % stride == 0:
             examples.append(dict(zip(header, cells, strict=True)))
             if len(examples) > most:
                 examples, stride = examples[::2], 2 * stride
     if not examples:
         raise WorkbenchError(f"{path} has a header and no rows; give a CSV with typical rows.")
-    return Sample(path, columns, examples)
+    rows = [dict(zip(header, cells, strict=True)) for cells in spread.rows]
+    return Sample(path, columns, examples, rows)
 
 
 def _from_json(path: Path, text: str) -> Sample:
@@ -192,7 +228,9 @@ def _from_json(path: Path, text: str) -> Sample:
     if answers is not None and (not isinstance(answers, list) or len(answers) != len(rows)):
         raise WorkbenchError(f'{path}: "predictions" must be a list with one for each of the rows.')
     columns = {name: ColumnFacts(name) for name in dict.fromkeys(n for row in rows for n in row)}
+    spread = Spread[dict[str, Any]](len(columns) or 1)
     for number, row in enumerate(rows, start=1):
+        spread.add(number, row)
         for name, column in columns.items():
             value = row.get(name)
             if isinstance(value, (list, dict)) and name != EXPECTED:
@@ -203,7 +241,8 @@ def _from_json(path: Path, text: str) -> Sample:
             column.add_value(value)
     stride = -(-len(rows) // _most_examples(list(columns), answers))
     examples = [{name: row.get(name) for name in columns} for row in rows[::stride]]
-    return Sample(path, columns, examples, True, answers[::stride] if answers else None)
+    given = answers[::stride] if answers else None
+    return Sample(path, columns, examples, spread.rows, typed=True, answers=given)
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
