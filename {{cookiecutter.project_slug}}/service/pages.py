@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from service import serving
 from service.api import answer_csv, keeps, parse_json
+from service.card import HEIGHT, card_of
 from service.contract import Problem
 from service.errors import RequestProblem
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
@@ -146,3 +147,13 @@ def example() -> Response:
     writer.writerows(texts_of(model.manifest.example(number)) for number in range(count))
     name = {"Content-Disposition": f"attachment; filename={model.manifest.name}-example.csv"}
     return Response(text.getvalue(), mimetype="text/csv", headers=name)
+
+
+@bp.get("/model")
+def card() -> str:
+    """The model card."""
+    model, check = serving.model(), serving.readiness()
+    reason = check.reason()
+    goldens = len(model.golden.rows) if model.golden is not None else 0
+    described = card_of(model.contract, model.manifest, goldens, check.reproduced, reason)
+    return render_template("model.html", card=described, height=HEIGHT)

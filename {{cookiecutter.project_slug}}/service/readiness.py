@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime, timezone
 
 from service.golden import disagreements
 from service.model import Model
@@ -23,6 +24,7 @@ class Readiness:
         self._lock = threading.Lock()
         self._checked = False
         self._reason: str | None = None
+        self._reproduced: datetime | None = None
 
     def reason(self) -> str | None:
         """Return why the service must not predict, or None when it may."""
@@ -34,6 +36,11 @@ class Readiness:
                     if self._reason:
                         logger.error("not ready: %s", self._reason)
         return self._reason
+
+    @property
+    def reproduced(self) -> datetime | None:
+        """When this process reproduced the goldens, in UTC; None if it has not, or has none."""
+        return self._reproduced
 
     def _check(self) -> str | None:
         golden = self._model.golden
@@ -52,4 +59,5 @@ class Readiness:
             return "The model fails on its recorded rows; run make verify."
         if disagreements(golden, predictions):
             return "The model does not reproduce its recorded predictions; run make verify."
+        self._reproduced = datetime.now(timezone.utc)
         return None

@@ -41,7 +41,7 @@ def page(response: TestResponse, status: int = 200) -> str:
     return response.text
 
 
-@pytest.mark.parametrize("route", PAGES)
+@pytest.mark.parametrize("route", [*PAGES, "/model"])
 def test_a_page_needs_nothing_inline_and_no_other_host(client: FlaskClient, route: str) -> None:
     response = client.get(route)
     elements = Elements(page(response))
