@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shlex
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from service import snippets
 from service.golden import GoldenError, disagreements, read_golden
 from workbench import project as files
 from workbench.messages import WorkbenchError
@@ -69,5 +69,4 @@ def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
 def curl(project: Path, address: str) -> str:
     """Return a curl line with a real row, ready to paste."""
     row = files.read_manifest(project)["examples"][0]
-    body = shlex.quote(json.dumps(row, ensure_ascii=False))
-    return f"curl {address}/predict -H 'Content-Type: application/json' -d {body}"
+    return snippets.curl(f"{address}/predict", row)

@@ -1,0 +1,102 @@
+"""Requests to paste: the same rows for a shell, for Python and for JavaScript.
+
+Standard library only: the workbench prints the curl line too. Every value is quoted for its
+language: names, texts and the address come from outside.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from service.contract import Row, json_text
+
+JSON = "application/json"
+
+
+def curl(url: str, body: Any) -> str:
+    """Return a line for a POSIX shell that sends JSON."""
+    return f"curl {shlex.quote(url)} -H 'Content-Type: {JSON}' -d {shlex.quote(_json(body))}"
+
+
+def curl_csv(url: str, rows: Sequence[Row]) -> str:
+    """Return a command for a POSIX shell that sends a CSV."""
+    # Not -d: it reads a file where the text begins with "@", as the name of a feature may.
+    body = shlex.quote(csv_text(rows))
+    return f"curl {shlex.quote(url)} -H 'Content-Type: text/csv' --data-raw {body}"
+
+
+def python(url: str, body: Any) -> str:
+    """Return Python that needs nothing installed and prints the answer."""
+    return f"""\
+import json
+import urllib.request
+
+body = {_literal(body, _json, _python)}
+request = urllib.request.Request(
+    {_json(url)},
+    data=json.dumps(body).encode(),
+    headers={{"Content-Type": "{JSON}"}},
+)
+with urllib.request.urlopen(request) as response:
+    print(json.load(response))
+"""
+
+
+def javascript(url: str, body: Any) -> str:
+    """Return a module for Node or a browser that prints the answer."""
+    return f"""\
+const body = {_literal(body, _javascript_name, _json)};
+const response = await fetch({_json(url)}, {{
+  method: "POST",
+  headers: {{"Content-Type": "{JSON}"}},
+  body: JSON.stringify(body),
+}});
+console.log(JSON.stringify(await response.json(), null, 2));
+"""
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Return rows as a CSV; a cell that is missing is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    writer.writerows(["" if v is None else json_text(v) for v in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def _literal(
+    value: Any, name: Callable[[str], str], scalar: Callable[[Any], str], indent: str = ""
+) -> str:
+    """Return rows as a literal, a line for each feature."""
+    inner = f"{indent}    "
+    if isinstance(value, dict):
+        items = [
+            f"{name(key)}: {_literal(item, name, scalar, inner)}" for key, item in value.items()
+        ]
+        opening, closing = "{}"
+    elif isinstance(value, list):
+        items = [_literal(item, name, scalar, inner) for item in value]
+        opening, closing = "[]"
+    else:
+        return scalar(value)
+    lines = "".join(f"{inner}{item},\n" for item in items)
+    return f"{opening}\n{lines}{indent}{closing}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _python(value: Any) -> str:
+    # The escapes of JSON are Python's too, where it leaves what is not ASCII as it is.
+    return _json(value) if isinstance(value, str) else repr(value)
+
+
+def _javascript_name(name: str) -> str:
+    # Without the brackets this one would set the prototype.
+    return f"[{_json(name)}]" if name == "__proto__" else _json(name)
