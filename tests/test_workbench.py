@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import openapi_spec_validator
 import pytest
 from conftest import PYTHON, TEMPLATE
 
-from service.contract import parse_contract
 from service.golden import differences
-from service.model import Manifest
-from service.openapi import document
 from workbench import lock
 from workbench.environment import find_python
 from workbench.messages import WorkbenchError
@@ -140,15 +135,6 @@ def test_the_dockerfile_has_the_uv_of_the_pins() -> None:
 def test_a_folder_is_no_sample(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="cannot be read"):
         read_sample(tmp_path)
-
-
-def test_the_document_of_the_loan_example_is_valid_openapi(loan: Path) -> None:
-    contract = parse_contract(json.loads((loan / "model" / "features.json").read_text()))
-    made = document(contract, Manifest.read(loan / "model" / "manifest.json"))
-    openapi_spec_validator.validate(made)
-    row = made["components"]["schemas"]["Row"]["properties"]
-    assert row["property_area"]["enum"] == ["Rural", "Semiurban", "Urban"]
-    assert row["loan_term"]["type"] == ["integer", "null"]
 
 
 @pytest.mark.parametrize(

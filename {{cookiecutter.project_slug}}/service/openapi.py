@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.contract import Contract, Feature, json_text
+from service.contract import TYPES, Contract, Feature, json_text
 from service.model import Manifest
+from service.snippets import csv_text
 
 _JSON_TYPES = {
     "number": "number",
@@ -17,10 +18,7 @@ _JSON_TYPES = {
 
 
 def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
-    """Return the document. Its request example is a row that the model is known to take."""
-    row = manifest.example()
-    about = {"$ref": "#/components/schemas/Model"}
-    prediction = _prediction(contract, manifest)
+    """Return the document. Its request examples are rows that the model is known to take."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -28,123 +26,157 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
             "description": manifest.description,
             "version": str(manifest.version),
         },
+        "tags": [{"name": "Predict"}, {"name": "About the model"}, {"name": "Operate"}],
         "paths": {
-            "/predict": {
-                "post": {
-                    "operationId": "predict",
-                    "summary": "Predict one row, a batch under rows, or a CSV",
-                    "parameters": [
-                        {
-                            "name": "on_error",
-                            "in": "query",
-                            "description": "Of a CSV: refuse it if any row is bad, or keep bad "
-                            "rows with what is wrong in a column error.",
-                            "schema": {"enum": ["refuse", "keep"], "default": "refuse"},
-                        }
-                    ],
-                    "requestBody": {
-                        "required": True,
-                        "content": {
-                            "application/json": {
-                                "schema": {
-                                    "anyOf": [
-                                        {"$ref": "#/components/schemas/Row"},
-                                        {"$ref": "#/components/schemas/Rows"},
-                                    ]
-                                },
-                                "examples": {
-                                    "row": {"value": row},
-                                    "rows": {"value": {"rows": [row, manifest.example(1)]}},
-                                },
-                            },
-                            "text/csv": {
-                                "schema": {
-                                    "type": "string",
-                                    "description": "UTF-8 with a header that names the features, "
-                                    "in any order, among other columns.",
-                                }
-                            },
-                        },
-                    },
-                    "responses": {
-                        "200": {
-                            "description": "The prediction, or the predictions in the order of the "
-                            "rows; of a CSV its own columns and those of the prediction",
-                            "content": {
-                                "application/json": {
-                                    "schema": {
-                                        "anyOf": [
-                                            {"$ref": "#/components/schemas/Answer"},
-                                            {"$ref": "#/components/schemas/Answers"},
-                                        ]
-                                    }
-                                },
-                                "text/csv": {"schema": {"type": "string"}},
-                            },
-                        },
-                        "400": _problem("The body is not JSON, or the CSV of another encoding"),
-                        "413": _problem("The body or the number of rows is too large"),
-                        "415": _problem("The body is of another type"),
-                        "422": _problem("The rows do not fit the model; all problems are listed"),
-                        "503": _problem("The model is not ready"),
-                    },
-                }
+            "/predict": {"post": _predict(manifest)},
+            "/features": {
+                "get": _get("features", "About the model", "The contract", _ref("Contract"))
             },
-            "/features": _get("features", "The contract: every feature of a row", {}),
-            "/metadata": _get("metadata", "What is known about the model", {}),
-            "/health": _get("health", "The process lives", {}),
-            "/ready": _get(
-                "ready",
-                "The model reproduces its recorded predictions",
-                {"503": _problem("The model is not ready")},
-            ),
+            "/metadata": {
+                "get": _get(
+                    "metadata", "About the model", "What is known about the model", _ref("Metadata")
+                )
+            },
+            "/health": {"get": _get("health", "Operate", "The process lives", _status("ok"))},
+            "/ready": {
+                "get": _get(
+                    "ready",
+                    "Operate",
+                    "The model reproduces its recorded predictions",
+                    _status("ready"),
+                    {"503": _problem("The model is not ready; the detail says why")},
+                )
+            },
         },
-        "components": {
-            "schemas": {
-                "Row": row_schema(contract),
-                "Rows": _object(
-                    {
-                        "rows": {
-                            "type": "array",
-                            "items": {"$ref": "#/components/schemas/Row"},
-                            "minItems": 1,
-                        }
-                    }
-                ),
-                "Prediction": _object(prediction, optional=("label",)),
-                "Answer": _object({**prediction, "model": about}, optional=("label",)),
-                "Answers": _object(
-                    {
-                        "predictions": {
-                            "type": "array",
-                            "items": {"$ref": "#/components/schemas/Prediction"},
-                        },
-                        "model": about,
-                    }
-                ),
-                "Model": _object({"name": {"type": "string"}, "version": {"type": "integer"}}),
-                "Problem": _object(
-                    {
-                        "type": {"type": "string"},
-                        "title": {"type": "string"},
-                        "status": {"type": "integer"},
-                        "detail": {"type": "string"},
-                        "errors": {
-                            "type": "array",
-                            "items": _object(
-                                {
-                                    "row": {"type": ["integer", "null"], "minimum": 1},
-                                    "line": {"type": "integer", "minimum": 1},
-                                    "feature": {"type": ["string", "null"]},
-                                    "message": {"type": "string"},
-                                },
-                                optional=("line",),
-                            ),
-                        },
-                    }
-                ),
+        "components": {"schemas": _schemas(contract, manifest)},
+    }
+
+
+def _predict(manifest: Manifest) -> dict[str, Any]:
+    rows = [manifest.example(), manifest.example(1)]
+    return {
+        "operationId": "predict",
+        "tags": ["Predict"],
+        "summary": "Predict one row, a batch under rows, or a CSV",
+        "parameters": [
+            {
+                "name": "on_error",
+                "in": "query",
+                "description": "Of a CSV with bad rows: refuse all of it, or keep the bad rows "
+                "without a prediction and say in a column error what is wrong with each.",
+                "schema": {"type": "string", "enum": ["refuse", "keep"], "default": "refuse"},
             }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"anyOf": [_ref("Row"), _ref("Rows")]},
+                    "examples": {"row": {"value": rows[0]}, "rows": {"value": {"rows": rows}}},
+                },
+                "text/csv": {
+                    "schema": {
+                        "type": "string",
+                        "description": "UTF-8: a header with all features, in any order, then the "
+                        "rows; other columns are passed through.",
+                    },
+                    "example": csv_text(rows),
+                },
+            },
         },
+        "responses": {
+            "200": {
+                "description": "The prediction, or the predictions in the order of the rows",
+                "content": {
+                    "application/json": {"schema": {"anyOf": [_ref("Answer"), _ref("Answers")]}},
+                    "text/csv": {
+                        "schema": {
+                            "type": "string",
+                            "description": "The columns of the request, then those of the answer.",
+                        }
+                    },
+                },
+            },
+            "400": _problem("The body is neither JSON nor a CSV in UTF-8"),
+            "413": _problem("The body or the number of rows is too large"),
+            "415": _problem("The body is of another type"),
+            "422": _problem("The rows do not fit the model; all problems are listed"),
+            "503": _problem("The model is not ready"),
+        },
+    }
+
+
+def _schemas(contract: Contract, manifest: Manifest) -> dict[str, Any]:
+    text, prediction = {"type": "string"}, _prediction(contract, manifest)
+    return {
+        "Row": row_schema(contract),
+        "Rows": _object({"rows": {"type": "array", "items": _ref("Row"), "minItems": 1}}),
+        "Prediction": _object(prediction, optional=("label",)),
+        "Answer": _object({**prediction, "model": _ref("Model")}, optional=("label",)),
+        "Answers": _object(
+            {
+                "predictions": {"type": "array", "items": _ref("Prediction")},
+                "model": _ref("Model"),
+            }
+        ),
+        "Model": _object({"name": text, "version": {"type": "integer", "minimum": 1}}),
+        "Contract": _object(
+            {
+                "features": {
+                    "type": "array",
+                    "items": _object(
+                        {"name": text, "type": {"enum": [*TYPES]}, "nullable": {"type": "boolean"}},
+                        closed=False,
+                    ),
+                },
+                "output": _object({"name": text}, closed=False),
+            },
+            closed=False,
+        ),
+        "Metadata": _object(
+            {
+                "name": text,
+                "version": {"type": "integer", "minimum": 1},
+                "task": {"const": manifest.task},
+                "classes": {"type": ["array", "null"]},
+                "python": text,
+                "libraries": {
+                    "type": "object",
+                    "additionalProperties": {"type": ["string", "null"]},
+                },
+                "model": _object({"file": text, "sha256": text}, closed=False),
+                "verified": {"type": "boolean"},
+            },
+            closed=False,
+        ),
+        "Problem": _object(
+            {
+                "type": text,
+                "title": text,
+                "status": {"type": "integer"},
+                "detail": text,
+                "errors": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            "row": {
+                                "type": ["integer", "null"],
+                                "minimum": 1,
+                                "description": "null: the CSV as a whole.",
+                            },
+                            "line": {
+                                "type": "integer",
+                                "minimum": 1,
+                                "description": "Of a CSV: where the row is.",
+                            },
+                            "feature": {"type": ["string", "null"]},
+                            "message": text,
+                        },
+                        optional=("line",),
+                    ),
+                },
+            }
+        ),
     }
 
 
@@ -187,54 +219,70 @@ def _type(feature: Feature) -> str:
 
 
 def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
-    value: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
-    if classes := manifest.classes:
-        value = {"enum": classes}
-    elif manifest.task != "classification":
-        value = {"type": ["number", "null"]}
-    prediction: dict[str, Any] = {"prediction": value}
-    if contract.output.labels:
-        prediction["label"] = {"type": "string"}
+    output, share = contract.output, {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    prediction: dict[str, Any] = {"prediction": _value(manifest)}
+    if output.labels:
+        prediction["label"] = {"enum": list(dict.fromkeys(output.labels.values()))}
     if manifest.probabilities:
-        prediction["probabilities"] = {
-            "type": "object",
-            "additionalProperties": {"type": ["number", "null"]},
-        }
-    if (targets := contract.output.targets) is not None:
+        prediction["probabilities"] = {"type": "object", "additionalProperties": share}
+    if output.targets is not None:
         return {
-            key: _object(dict.fromkeys(targets, schema), optional=targets * (key == "label"))
+            key: _object(
+                dict.fromkeys(output.targets, schema), optional=output.targets * (key == "label")
+            )
             for key, schema in prediction.items()
         }
+    if manifest.probabilities and manifest.classes:
+        by_class = {json_text(name): share for name in manifest.classes}
+        prediction["probabilities"] = _object(by_class)
     return prediction
 
 
-def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def _value(manifest: Manifest) -> dict[str, Any]:
+    if manifest.classes:
+        return {"enum": manifest.classes}
+    if manifest.task == "outlier":
+        return {"enum": [1, -1]}
+    if manifest.task == "classification":
+        return {"type": ["string", "number", "boolean", "null"]}
+    return {"type": ["number", "null"]}
+
+
+def _object(
+    properties: dict[str, Any], optional: tuple[str, ...] = (), *, closed: bool = True
+) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
+        **({"additionalProperties": False} if closed else {}),
     }
 
 
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _ref(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _status(status: str) -> dict[str, Any]:
+    return _object({"status": {"const": status}})
 
 
 def _problem(description: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": schema}},
-    }
+    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    return {"description": description, "content": content}
 
 
-def _get(operation: str, summary: str, errors: dict[str, Any]) -> dict[str, Any]:
-    answer = _json(summary, {"type": "object"})
+def _get(
+    operation: str,
+    tag: str,
+    summary: str,
+    answer: dict[str, Any],
+    errors: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    content = {"application/json": {"schema": answer}}
     return {
-        "get": {
-            "operationId": operation,
-            "summary": summary,
-            "responses": {"200": answer, **errors},
-        }
+        "operationId": operation,
+        "tags": [tag],
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": content}, **(errors or {})},
     }

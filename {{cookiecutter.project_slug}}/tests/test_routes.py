@@ -50,7 +50,7 @@ def test_metadata_tells_about_the_model_and_nothing_of_the_sample(client: FlaskC
     assert "examples" not in document
 
 
-def test_openapi_has_every_feature_and_an_example_that_works(
+def test_openapi_has_every_feature_and_examples_that_work(
     client: FlaskClient, model: Model
 ) -> None:
     document = client.get("/openapi.json").json
@@ -61,6 +61,8 @@ def test_openapi_has_every_feature_and_an_example_that_works(
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
     for example in content["application/json"]["examples"].values():
         assert client.post("/predict", json=example["value"]).status_code == 200
+    table = {"data": content["text/csv"]["example"], "content_type": "text/csv"}
+    assert client.post("/predict", buffered=True, **table).status_code == 200
 
 
 def test_a_failure_of_the_model_tells_the_caller_an_id_and_nothing_else(
