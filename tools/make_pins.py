@@ -49,8 +49,8 @@ UV_VERSION = "0.13.9"
 READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0", "lz4": "4.4.5"}
 
 TODAY = "2026-11-22"
-SERVICE = ("flask==3.1.3", "gunicorn==27.0.1")
-SERVICE_BOUNDS = {"flask": ">=3.1,<4", "gunicorn": ">=27,<28"}
+SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1")
+SERVICE_BOUNDS = {"flask": ">=3.1,<4", "flask-swagger-ui": ">=5.34,<6", "gunicorn": ">=27,<28"}
 TESTS = ("pytest",)
 
 

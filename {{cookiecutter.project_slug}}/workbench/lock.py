@@ -28,7 +28,7 @@ MODEL_LIBRARIES = frozenset(
 )
 
 _HEAD = """\
-# What the service needs: the model's libraries as its file says, and Flask and gunicorn.
+# What the service needs: the model's libraries as its file says, Flask, gunicorn, Swagger UI.
 # Lines of your own are kept. `make lock` turns this file into requirements.txt.
 """
 

@@ -1,0 +1,36 @@
+// Copy buttons for the requests, and Swagger UI for the routes.
+const clipboard = navigator.clipboard; // only behind TLS and on localhost
+for (const code of clipboard ? document.querySelectorAll(".request code") : []) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "second copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+  });
+  code.parentElement.before(button);
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const followScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followScheme);
+followScheme();
+
+const viewer = document.getElementById("viewer");
+// Swagger UI leaves fields without a name for screen readers, and boxes that only a mouse scrolls.
+new MutationObserver(() => {
+  for (const field of viewer.querySelectorAll(":is(select, textarea):not([aria-label])")) {
+    const about = field.closest("[data-param-name]")?.dataset.paramName;
+    field.ariaLabel = about ?? (field.matches("select") ? "Example" : "Request body");
+  }
+  for (const box of viewer.querySelectorAll("pre")) box.tabIndex = 0;
+}).observe(viewer, { childList: true, subtree: true });
+const answer = await fetch(viewer.dataset.document);
+SwaggerUIBundle({
+  spec: await answer.json(),
+  domNode: viewer,
+  layout: "operations", // without a title and a <main>, which the page has already
+  tryItOutEnabled: true,
+  syntaxHighlight: false, // its colours lack contrast
+});
