@@ -18,6 +18,7 @@ from service.contract import Problem
 from service.errors import RequestProblem
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from service.said import said_of
+from service.snippets import csv_text
 
 bp = Blueprint("pages", __name__)
 
@@ -138,15 +139,11 @@ def _page(
 @bp.get("/example.csv")
 def example() -> Response:
     """A CSV of example rows to start from."""
-    model = serving.model()
-    text = io.StringIO(newline="")
-    names = [feature.name for feature in model.contract.features]
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    count = min(5, len(model.manifest.examples))
-    writer.writerows(texts_of(model.manifest.example(number)) for number in range(count))
-    name = {"Content-Disposition": f"attachment; filename={model.manifest.name}-example.csv"}
-    return Response(text.getvalue(), mimetype="text/csv", headers=name)
+    manifest = serving.model().manifest
+    count = min(5, len(manifest.examples))
+    text = csv_text([manifest.example(number) for number in range(count)])
+    name = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
+    return Response(text, mimetype="text/csv", headers=name)
 
 
 @bp.get("/model")

@@ -1,0 +1,201 @@
+"""The form in a real browser: answers, errors, what-if, wide models, and no script at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from browser.axe import axe
+from browser.conftest import Visit
+from browser.serving import Served
+from playwright.sync_api import Page, Request, expect
+
+from service.contract import json_text
+from service.golden import differences
+
+
+def fill(page: Page, row: dict[str, Any]) -> None:
+    """Type a row as a person would: into the fields, by their names."""
+    for group in page.locator("details.group").all():
+        group.evaluate("(group) => { group.open = true }")
+    for number, (name, value) in enumerate(row.items(), start=1):
+        field = page.locator(f"#f{number}")
+        kind = field.evaluate("(field) => field.type ?? field.tagName")
+        text = "" if value is None else json_text(value)
+        if kind == "fieldset":
+            field.locator("input").and_(page.locator(f"[value={json.dumps(text)}]")).check()
+        elif kind == "checkbox":
+            field.set_checked(value)
+        elif kind == "select-one":
+            field.select_option(text)
+        else:
+            expect(page.get_by_label(name, exact=True).first).to_be_visible()
+            field.fill(text)
+
+
+def predict(page: Page) -> None:
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator(".waiting")).to_have_count(0)
+
+
+def answer(page: Page) -> Any:
+    """Return the answer that the page shows, in the shape of /predict."""
+    expect(page.locator("#detail[data-answer]")).to_have_count(1)
+    return json.loads(page.locator("#detail").get_attribute("data-answer") or "")
+
+
+def native(served: Served, page: Page, row: dict[str, Any]) -> Any:
+    """Return what /predict answers to the row."""
+    response = page.request.post(f"{served.url}/predict", data=row)
+    assert response.ok, response.text()
+    body = response.json()
+    del body["model"]
+    return body
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_filled_form_gets_the_models_own_answer(
+    served: Served, javascript: bool, visit: Visit
+) -> None:
+    page = visit(served, javascript=javascript)
+    row = served.model.rows[0]
+    fill(page, row)
+    predict(page)
+    expected = native(served, page, row)
+    assert differences(expected, answer(page)) == []
+    verdict = page.locator("#verdict")
+    expect(verdict).to_be_in_viewport()
+    if served.model.name == "loan":
+        assert expected["label"] in verdict.inner_text()
+        share = expected["probabilities"][expected["prediction"]]
+        assert f"{100 * share:.1f} %" in verdict.inner_text()
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_without_a_script_the_errors_link_to_fields_that_keep_what_was_typed(
+    served: Served, visit: Visit, watch: Any
+) -> None:
+    watch.expect("status of 422")
+    page = visit(served, javascript=False)
+    page.get_by_label("applicant_income", exact=True).fill("")
+    page.get_by_label("loan_term").fill("5.5")
+    predict(page)
+    assert page.title().startswith("Error: ")
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("There are 2 problems")
+    assert page.get_by_label("loan_term").input_value() == "5.5"
+    summary.get_by_role("link", name="loan_term must be a whole number").click()
+    expect(page.get_by_label("loan_term")).to_be_in_viewport()
+    expect(page.get_by_label("loan_term")).to_have_accessible_description(
+        re.compile("must be a whole number")
+    )
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_the_answer_follows_a_field_and_an_error_stands_beside_it(
+    served: Served, visit: Visit
+) -> None:
+    page = visit(served)
+    before = answer(page)
+    income = page.get_by_label("applicant_income", exact=True)
+    income.fill("1500")
+    expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
+    assert answer(page) != before
+    income.fill("")
+    expect(page.get_by_text("must not be empty")).to_be_visible()
+    expect(income).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#verdict")).to_contain_text("No answer")
+    expect(page.get_by_role("alert")).to_have_count(0)  # nobody asked yet
+    predict(page)
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert axe(page) == []
+    income.fill("5000")
+    expect(page.get_by_text("must not be empty")).to_have_count(0)
+    expect(income).not_to_have_attribute("aria-invalid", "true")
+    assert answer(page) == before
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_what_if_sweeps_one_feature_in_one_request_and_never_two_at_once(
+    served: Served, visit: Visit
+) -> None:
+    page = visit(served)
+    expect(page.get_by_role("heading", name="What if")).to_be_visible()
+    flying, most, sweeps = 0, 0, []
+
+    def started(request: Request) -> None:
+        nonlocal flying, most
+        if request.method == "POST":
+            flying += 1
+            most = max(most, flying)
+            if request.url.endswith("/predict"):
+                sweeps.append(json.loads(request.post_data or "")["rows"])
+
+    def ended(request: Request) -> None:
+        nonlocal flying
+        flying -= request.method == "POST"
+
+    page.on("request", started)
+    page.on("requestfinished", ended)
+    page.get_by_label("How the answer changes along").select_option("loan_amount")
+    expect(page.get_by_role("img", name=re.compile("along loan_amount"))).to_be_visible()
+    (rows,) = sweeps
+    amounts = [row.pop("loan_amount") for row in rows]
+    assert amounts == sorted(set(amounts))
+    assert (amounts[0], amounts[-1]) == (20000, 1000000)
+    assert all(row == rows[0] for row in rows)
+    slider = page.get_by_label("Move it")
+    before = answer(page)
+    slider.press("ArrowRight")
+    slider.press("ArrowRight")
+    expect(page.get_by_label("loan_amount", exact=True)).to_have_value("210000")
+    expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
+    assert len(sweeps) == 1  # the line stays, only the mark moves
+    # A category has bars instead of a line.
+    page.get_by_label("How the answer changes along").select_option("property_area")
+    expect(page.locator("#plot dt")).to_have_text(["Rural", "Semiurban", "Urban"])
+    assert most == 1
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("served", ["wide-200", "wide-1000"], indirect=True)
+def test_among_hundreds_of_features_one_is_found_by_its_name(served: Served, visit: Visit) -> None:
+    page = visit(served, "/?example=1")
+    names = list(served.model.frame.columns)
+    page.get_by_label("Find a feature").fill(names[-1].upper())
+    expect(page.get_by_label(names[-1], exact=True)).to_be_visible()
+    expect(page.get_by_label(names[0], exact=True)).to_be_hidden()
+    expect(page.get_by_text(f"1 of {len(names)} features.")).to_be_visible()
+    page.get_by_label(names[-1], exact=True).fill("no number")
+    expect(page.locator("#verdict")).to_contain_text("No answer")
+    page.get_by_label(names[-1], exact=True).fill("1")
+    answer(page)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("served", ["loan", "wide-1000", "hostile"], indirect=True)
+def test_a_pasted_row_fills_the_form(served: Served, javascript: bool, visit: Visit) -> None:
+    page = visit(served, javascript=javascript)
+    row = served.model.rows[1]
+    page.get_by_text("Paste a row").click()
+    page.get_by_label("The row").fill(json.dumps(row))
+    page.get_by_role("button", name="Fill in and predict").click()
+    assert differences(native(served, page, row), answer(page)) == []
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_with_the_keyboard_alone(served: Served, visit: Visit) -> None:
+    page = visit(served)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("applicant_income", exact=True)).to_be_focused()
+    page.keyboard.type("7")
+    page.keyboard.press("Enter")
+    expect(page.locator(".waiting")).to_have_count(0)
+    expect(page.locator("#verdict p")).to_be_visible()
