@@ -9,7 +9,7 @@ from browser.axe import axe
 from browser.conftest import Visit
 from browser.serving import Served
 
-PAGES = {"form": "/", "answer": "/?example=1"}
+PAGES = {"form": "/", "answer": "/?example=1", "card": "/model"}
 MOST_BYTES = 150_000  # of a page and all that it loads first, uncompressed
 
 BYTES = """performance.getEntries().reduce((sum, entry) => sum + (entry.decodedBodySize ?? 0), 0)"""
