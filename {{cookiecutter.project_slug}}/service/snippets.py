@@ -15,19 +15,21 @@ from typing import Any
 
 from service.contract import Row, json_text
 
-JSON = "application/json"
+# Python and JavaScript write them alike.
+_HEADERS = '{"Content-Type": "application/json"}'
 
 
 def curl(url: str, body: Any) -> str:
     """Return a line for a POSIX shell that sends JSON."""
-    return f"curl {shlex.quote(url)} -H 'Content-Type: {JSON}' -d {shlex.quote(_json(body))}"
+    sent = shlex.quote(_json(body))
+    return f"curl {shlex.quote(url)} -H 'Content-Type: application/json' -d {sent}"
 
 
 def curl_csv(url: str, rows: Sequence[Row]) -> str:
     """Return a command for a POSIX shell that sends a CSV."""
     # Not -d: it reads a file where the text begins with "@", as the name of a feature may.
-    body = shlex.quote(csv_text(rows))
-    return f"curl {shlex.quote(url)} -H 'Content-Type: text/csv' --data-raw {body}"
+    sent = shlex.quote(csv_text(rows))
+    return f"curl {shlex.quote(url)} -H 'Content-Type: text/csv' --data-raw {sent}"
 
 
 def python(url: str, body: Any) -> str:
@@ -40,7 +42,7 @@ body = {_literal(body, _json, _python)}
 request = urllib.request.Request(
     {_json(url)},
     data=json.dumps(body).encode(),
-    headers={{"Content-Type": "{JSON}"}},
+    headers={_HEADERS},
 )
 with urllib.request.urlopen(request) as response:
     print(json.load(response))
@@ -53,7 +55,7 @@ def javascript(url: str, body: Any) -> str:
 const body = {_literal(body, _javascript_name, _json)};
 const response = await fetch({_json(url)}, {{
   method: "POST",
-  headers: {{"Content-Type": "{JSON}"}},
+  headers: {_HEADERS},
   body: JSON.stringify(body),
 }});
 console.log(JSON.stringify(await response.json(), null, 2));
