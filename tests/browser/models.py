@@ -107,8 +107,14 @@ def iris(folder: Path) -> Adopted:
     data = load_iris(as_frame=True)
     species = data.target_names[data.target]
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.data, species)
-    answers = {"project_name": "Iris", "description": "Tells three species of iris apart."}
-    return adopt(folder, "iris", model, data.data, **answers)
+    return adopt(
+        folder,
+        "iris",
+        model,
+        data.data,
+        project_name="Iris",
+        description="Tells three species of iris apart.",
+    )
 
 
 def price(folder: Path) -> Adopted:
@@ -205,9 +211,9 @@ def wide(folder: Path, *, features: int) -> Adopted:
     sample = pd.DataFrame(rng.normal(size=(60, features)).round(3), columns=names)
     worn = np.where(sample.iloc[:, :5].sum(axis=1) > 0, "worn", "sound")
     model = LogisticRegression().fit(sample, worn)
-    title = {"project_name": "Bearings"}
     # Proving a thousand features takes a minute, and the pages are the same.
-    return adopt(folder, f"wide-{features}", model, sample, proven=False, **title)
+    name = f"wide-{features}"
+    return adopt(folder, name, model, sample, proven=False, project_name="Bearings")
 
 
 def text(folder: Path) -> Adopted:

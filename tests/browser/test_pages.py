@@ -10,23 +10,24 @@ from browser.conftest import Visit
 from browser.serving import Served
 
 PAGES = {"form": "/", "answer": "/?example=1", "card": "/model"}
-MOST_BYTES = 150_000  # of a page and all that it loads first, uncompressed
+FIRST = [path for path in PAGES.values() if "?" not in path]
+MOST_BYTES = 150_000  # of a page with all that it and its scripts load at once, uncompressed
 
-BYTES = """performance.getEntries().reduce((sum, entry) => sum + (entry.decodedBodySize ?? 0), 0)"""
+BYTES = "performance.getEntries().reduce((sum, entry) => sum + (entry.decodedBodySize ?? 0), 0)"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
 
 every_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 
 
-@every_page
+@pytest.mark.parametrize("path", FIRST)
 def test_a_page_is_titled_and_light(served: Served, path: str, visit: Visit) -> None:
     page = visit(served, path)
     assert served.model.title in page.title()
     icon = page.request.get(urljoin(page.url, page.get_attribute("link[rel=icon]", "href")))
     assert icon.ok
     assert icon.headers["content-type"].startswith("image/")
-    assert page.evaluate(BYTES) + len(icon.body()) < MOST_BYTES
+    bytes_loaded = page.evaluate(BYTES)
+    assert bytes_loaded < MOST_BYTES
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -42,5 +43,6 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
 
 
 @every_page
-def test_a_page_needs_no_javascript(served: Served, path: str, visit: Visit) -> None:
-    assert visit(served, path, javascript=False).title() == visit(served, path).title()
+def test_a_page_is_there_without_javascript(served: Served, path: str, visit: Visit) -> None:
+    page = visit(served, path, javascript=False)
+    assert served.model.title in page.get_by_role("heading", level=1).inner_text()
