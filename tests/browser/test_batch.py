@@ -37,6 +37,9 @@ def sent(served: Served, page: Page, path: Path, query: str = "") -> pd.DataFram
     return pd.read_csv(io.StringIO(response.text()), keep_default_na=False, dtype=str)
 
 
+@pytest.mark.parametrize(
+    "served", ["loan", "price", "booking", "wide-200", "class-targets", "hostile"], indirect=True
+)
 def test_a_file_comes_back_with_predictions(served: Served, tmp_path: Path, visit: Visit) -> None:
     path = tmp_path / "rows.csv"
     served.model.frame.head(20).to_csv(path, index=False)

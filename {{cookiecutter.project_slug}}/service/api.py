@@ -48,7 +48,10 @@ def predict_csv() -> Response:
         detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
         raise RequestProblem(400, "The CSV must be UTF-8", detail)
     most = serving.settings().max_csv_bytes
-    request.max_content_length = most + 1  # Werkzeug itself would only cut a chunked body off
+    if (request.content_length or 0) > most:
+        raise too_large(most)
+    # Werkzeug would cut a chunked body off at its limit, and say nothing.
+    request.max_content_length = most + 1
     return answer_csv(request.stream, keep)
 
 
@@ -78,6 +81,11 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
     return response
 
 
+def too_large(most: int) -> RequestProblem:
+    """Make the answer to a CSV of too many bytes."""
+    return RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
+
+
 def temporary_file() -> BinaryIO:
     """Return a file that is removed when it is closed."""
     try:
@@ -88,12 +96,12 @@ def temporary_file() -> BinaryIO:
 
 def receive(stream: IO[bytes], file: BinaryIO, most: int) -> None:
     """Write what is sent into a file. Raises RequestProblem."""
-    left = most
-    while piece := stream.read(1 << 16):
-        left -= len(piece)
-        if left < 0:
-            raise RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
+    received = 0
+    while received <= most and (piece := stream.read(1 << 16)):
+        received += len(piece)
         file.write(piece)
+    if received > most:
+        raise too_large(most)
     file.seek(0)
 
 
