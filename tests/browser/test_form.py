@@ -17,16 +17,15 @@ from service.golden import differences
 
 
 def fill(page: Page, row: dict[str, Any]) -> None:
-    """Type a row as a person would: into the fields, by their names."""
+    """Type a row as a person would. Nothing is evaluated in the page: it may have no script."""
     for number, (name, value) in enumerate(row.items(), start=1):
         field = page.locator(f"#f{number}")
-        kind = field.evaluate("(field) => field.type ?? field.tagName")
         text = "" if value is None else json_text(value)
-        if kind == "fieldset":
+        if field.locator("legend").count():
             field.locator("input").and_(page.locator(f"[value={json.dumps(text)}]")).check()
-        elif kind == "checkbox":
+        elif field.get_attribute("type") == "checkbox":
             field.set_checked(value)
-        elif kind == "select-one":
+        elif field.locator("option").count():
             field.select_option(text)
         else:
             expect(page.get_by_label(name, exact=True).first).to_be_visible()
@@ -74,7 +73,8 @@ def test_a_filled_form_gets_the_models_own_answer(
         assert expected["label"] in verdict.inner_text()
         share = expected["probabilities"][expected["prediction"]]
         assert f"{100 * share:.1f} %" in verdict.inner_text()
-    assert axe(page) == []
+    if javascript:  # which axe-core is
+        assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
@@ -95,7 +95,6 @@ def test_without_a_script_the_errors_link_to_fields_that_keep_what_was_typed(
     expect(page.get_by_label("loan_term")).to_have_accessible_description(
         re.compile("must be a whole number")
     )
-    assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)

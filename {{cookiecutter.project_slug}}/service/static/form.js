@@ -92,7 +92,7 @@ function mark(id, message) {
       error = document.createElement("span");
       error.id = errorId;
       error.className = "error";
-      const first = control.querySelector(".choice") ?? control.closest(".choice") ?? control;
+      const first = control.querySelector(".choice") ?? control.closest("label") ?? control;
       first.before(error);
     }
     error.textContent = message;
