@@ -3,6 +3,7 @@
 Settings: https://gunicorn.org/reference/settings/
 """
 
+import gc
 import os
 import socket
 import threading
@@ -45,6 +46,16 @@ accesslog = "-"
 
 # gunicorn 25.1 and later open a control socket in the home directory otherwise.
 control_socket_disable = True
+
+
+def when_ready(_: Any) -> None:
+    """Keep what is loaded shared: a collection in a worker would copy the pages that it looks at.
+
+    Two workers of the example hold 190 MB instead of 252 after a hundred predictions.
+    https://docs.python.org/3/library/gc.html#gc.freeze
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
