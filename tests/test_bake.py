@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import EXAMPLE, PYTHON, ROOT, TEMPLATE, bake, environment, files, git
 
 WRITTEN_BY_ADOPT = {
@@ -74,6 +75,8 @@ def test_every_data_file_parses(loan: Path) -> None:
     for name, content in files(loan).items():
         if name.endswith(".json"):
             json.loads(content)
+        elif name.endswith(".yml"):
+            assert yaml.safe_load(content)
         elif name.endswith(".toml"):
             tomllib.loads(content.decode())
         elif name.endswith(".py"):
@@ -90,6 +93,26 @@ def test_the_platform_finds_what_it_wants(loan: Path) -> None:
     assert "env" not in app
     ignored = (loan / ".slugignore").read_text().split()
     assert not any(line.startswith("!") or "test" in line or "model" in line for line in ignored)
+
+
+def test_only_what_is_the_services_own_is_bumped(loan: Path) -> None:
+    """The model loads with exactly its own libraries; `packaging` belongs to some of these."""
+    config = yaml.safe_load((loan / ".github" / "dependabot.yml").read_text())
+    table = json.loads((TEMPLATE / "workbench" / "pins.json").read_text())
+    models = {name for found in table["sets"] for pins in found.values() for name in pins}
+    own = {*table["service"]["pins"], *table["tests"]["pins"]} - models
+    by_ecosystem = {update["package-ecosystem"]: update for update in config["updates"]}
+    assert set(by_ecosystem) == {"pip", "github-actions"}
+    assert {entry["dependency-name"] for entry in by_ecosystem["pip"]["allow"]} == own
+
+
+def test_the_workflow_tests_examines_and_audits(loan: Path) -> None:
+    workflow = yaml.safe_load((loan / ".github" / "workflows" / "test.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {"make test", "make doctor"} <= {step.get("run") for step in steps}
+    (audit,) = (step for step in steps if "pip-audit" in step.get("uses", ""))
+    assert audit["with"] == {"inputs": "requirements.txt", "require-hashes": True}
 
 
 def test_it_is_a_repository_with_one_clean_commit_on_main(loan: Path) -> None:

@@ -15,7 +15,8 @@ from sklearn.linear_model import Ridge
 
 from workbench import adopt
 from workbench.answers import Answers
-from workbench.limits import DYNO, MEGABYTE, Limits, in_a_dyno
+from workbench.heroku import BASIC, MEGABYTE
+from workbench.limits import Limits, in_a_dyno
 from workbench.messages import WorkbenchError
 from workbench.verify import prove
 
@@ -109,10 +110,10 @@ def test_programs_that_the_model_starts_have_no_network_either(
 
 
 def test_memory_is_compared_with_a_dynos() -> None:
-    assert in_a_dyno(DYNO * MEGABYTE) == (
+    assert in_a_dyno(BASIC.megabytes * MEGABYTE) == (
         "Loading and predicting took 512 MB of memory at most; a Basic dyno has 512 MB."
     )
-    assert in_a_dyno(DYNO * MEGABYTE + 1) == (
+    assert in_a_dyno(BASIC.megabytes * MEGABYTE + 1) == (
         "Note: Loading and predicting took 513 MB of memory at most, which is more than the "
         "512 MB of a Basic dyno."
     )

@@ -12,7 +12,7 @@ import argparse
 import os
 from pathlib import Path
 
-from workbench import lock, retrain, smoke, verify
+from workbench import doctor, lock, retrain, smoke, verify
 from workbench.messages import WorkbenchError, bullets
 
 # The exit status of a verification that could not be tried, as opposed to one that failed.
@@ -24,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     project = Path(__file__).resolve().parent.parent
     try:
+        if options.command == "doctor":
+            report = doctor.examine(project)
+            print(report.to_json() if options.json else doctor.show(report))
+            return int(report.failed)
         print(_run(options, project))
     except verify.Unavailable as error:
         print(f"Not verified:\n{bullets(error.problems)}", file=sys.stderr)
@@ -61,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("curl", help="print a curl line with a real row")
     asked = commands.add_parser("smoke", help="compare a deployed service with the goldens")
     asked.add_argument("url", help="address of the service")
+    examined = commands.add_parser("doctor", help="what the platform would say after the push")
+    examined.add_argument("--json", action="store_true", help="print it as JSON")
     commands.add_parser("rollback", help="back to the model before")
     adopt = commands.add_parser("adopt", help="take another model file in")
     adopt.add_argument("--model", required=True, help="path of the model file")

@@ -19,15 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.heroku import BASIC, MEGABYTE
 from workbench.messages import WorkbenchError
 
 if sys.platform != "win32":
     import resource
 
-MEGABYTE = 1 << 20
 NO_NETWORK = "the proof has no network"
-# Of Heroku's Eco, Basic and Standard-1X dynos.
-DYNO = 512
 # https://man7.org/linux/man-pages/man2/unshare.2.html; os.unshare is there from Python 3.12 only.
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 # Of these, sockets within the machine (their addresses are paths) are left alone.
@@ -67,9 +65,9 @@ def out_of_memory() -> str:
 def in_a_dyno(peak: int) -> str:
     """Compare the memory that the proof took with a dyno's."""
     taken = f"Loading and predicting took {-(-peak // MEGABYTE)} MB of memory at most"
-    if peak <= DYNO * MEGABYTE:
-        return f"{taken}; a Basic dyno has {DYNO} MB."
-    return f"Note: {taken}, which is more than the {DYNO} MB of a Basic dyno."
+    if peak <= BASIC.megabytes * MEGABYTE:
+        return f"{taken}; a Basic dyno has {BASIC.megabytes} MB."
+    return f"Note: {taken}, which is more than the {BASIC.megabytes} MB of a Basic dyno."
 
 
 def peak_memory() -> int | None:

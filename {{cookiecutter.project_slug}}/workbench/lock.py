@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import project as files
@@ -110,12 +111,39 @@ def lock(project: Path) -> None:
             files.write(project / name, head + made.read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True)
+class Requirement:
+    """One entry of a requirements file; what is no exact pin has no version."""
+
+    name: str
+    version: str
+    marker: str
+    hashed: bool
+
+
+def parse_requirements(text: str) -> tuple[Requirement, ...]:
+    """Return the entries of a requirements file."""
+    lines = (line.strip() for line in text.replace("\\\n", " ").splitlines())
+    return tuple(_requirement(line) for line in lines if line and not line.startswith("#"))
+
+
+def _requirement(line: str) -> Requirement:
+    entry, *hashes = line.split("--hash=")
+    pin, _, marker = entry.partition(";")
+    name, _, version = pin.partition("==")
+    return Requirement(_name(name), version.strip(), marker.strip(), bool(hashes))
+
+
 def _direct(lock_text: str) -> list[str]:
     """Return the exact pins of a requirements file, without hashes."""
-    return re.findall(r"^[A-Za-z0-9._-]+==[^\s;\\]+(?: *;[^\\\n]*)?", lock_text, re.M)
+    return [
+        f"{entry.name}=={entry.version}" + (f" ; {entry.marker}" if entry.marker else "")
+        for entry in parse_requirements(lock_text)
+        if entry.version
+    ]
 
 
 def versions(project: Path) -> dict[str, str]:
     """Return the exact version of each library in requirements.txt, named as it is imported."""
-    pins = (pin.split(";")[0].strip().split("==") for pin in _direct(files.read(project / LOCK)))
-    return {imported_as(name): version for name, version in pins}
+    entries = parse_requirements(files.read(project / LOCK))
+    return {imported_as(entry.name): entry.version for entry in entries if entry.version}
