@@ -44,9 +44,11 @@ class Report:
         """Return the table for a terminal of so many columns."""
         head = ("verdict", "check", "found", "what to do")
         rows = [(f.verdict, f.check, f.found, f.advice) for f in self.findings]
-        verdict, check = (max(len(row[n]) for row in (head, *rows)) for n in (0, 1))
+        verdict, check, found, advice = (
+            max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)
+        )
         left = max(width - verdict - check - 6, 60)
-        found = min(max(len(row[2]) for row in (head, *rows)), left // 2)
+        found = min(found, max(left // 2, left - advice))
         widths = (verdict, check, found, left - found)
         return "\n".join(line for row in (head, *rows) for line in _lines(row, widths))
 
