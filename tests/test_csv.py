@@ -29,7 +29,7 @@ from werkzeug.test import TestResponse
 from service import create_app, csv_batch
 from service.cells import value_of
 from service.contract import Feature, Invalid, json_text, parse_contract, parse_feature
-from service.csv_output import answer_columns, neutral
+from service.csv_output import answer_columns, neutral, written
 from service.model import Model, load_model
 from service.settings import Settings
 
@@ -493,6 +493,15 @@ def test_the_files_are_closed_and_removed(
     assert len(opened) == 8
     assert all(file.closed for file in opened)
     assert not list(tmp_path.iterdir())
+
+
+@given(
+    st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.text('a,;"\r\n')), min_size=1),
+    st.sampled_from([",", ";", "\t", "|"]),
+)
+def test_what_is_written_is_what_csv_writes(records: list[tuple[str, str]], delimiter: str) -> None:
+    columns = list(zip(*records, strict=True))
+    assert written(columns, delimiter) == as_csv(records, delimiter).encode()
 
 
 @given(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 Scalar = str | int | float | bool
 Value = Scalar | None
@@ -53,6 +53,25 @@ class Problem:
     def to_json(self) -> dict[str, object]:
         line = {"line": self.line} if self.line is not None else {}
         return {"row": self.row, **line, "feature": self.feature, "message": self.message}
+
+
+class Table(Sequence[Row]):
+    """Rows that are kept by feature: many of them without an object for each."""
+
+    def __init__(self, values: Mapping[str, Sequence[Value]]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> Table: ...
+    def __getitem__(self, place: int | slice) -> Row | Table:
+        if isinstance(place, slice):
+            return Table({name: values[place] for name, values in self.values.items()})
+        return {name: values[place] for name, values in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -227,10 +246,15 @@ class Contract:
 
     def columns(self, rows: Sequence[Row]) -> list[Column]:
         """Return the model's columns in contract order."""
+        values = (
+            rows.values
+            if isinstance(rows, Table)
+            else {feature.name: [row[feature.name] for row in rows] for feature in self.features}
+        )
         return [
             column
             for feature in self.features
-            for column in feature.columns([row[feature.name] for row in rows])
+            for column in feature.columns(list(values[feature.name]))
         ]
 
     def to_json(self) -> dict[str, Any]:

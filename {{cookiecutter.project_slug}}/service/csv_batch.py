@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -62,8 +63,9 @@ class Batch:
         """
         problems: list[Problem] = []
         total = 0
-        header = [*self._file.header, *self._appended]
-        self._made.write(written([neutral_all(header)], self._file.delimiter, self._file.has_bom))
+        header = [[neutral(name)] for name in (*self._file.header, *self._appended)]
+        self._made.write(codecs.BOM_UTF8 * self._file.has_bom)
+        self._made.write(written(header, self._file.delimiter))
         until = time.monotonic() + EARLY_SECONDS
         for chunk in self._file.chunks(self._pace):
             self._rows = chunk.last
@@ -108,24 +110,23 @@ class Batch:
 
     def _answered(self, chunk: Chunk, parsed: Parsed) -> bytes:
         started = time.monotonic()
-        places = list(parsed.rows)
         try:
-            predicted = self._predict(list(parsed.rows.values()))
+            predicted = self._predict(parsed.rows)
         except RequestProblem as problem:
             found = [
-                chunk.problem(places[p.row - 1], p.feature, p.message)
+                chunk.problem(parsed.places[p.row - 1], p.feature, p.message)
                 for p in problem.errors
                 if p.row is not None
             ]
             raise RequestProblem(problem.status, problem.title, problem.detail, found) from problem
-        by_place = dict(zip(places, predicted, strict=True))
+        by_place = dict(zip(parsed.places, predicted, strict=True))
         answers = [by_place.get(place) for place in range(len(chunk.records))]
         width = len(self._file.header)
         fitting = (
             cells if len(cells) == width else [*cells, *[""] * width][:width]
             for cells in chunk.records
         )
-        columns: list[Sequence[object]] = [
+        columns = [
             *map(neutral_all, zip(*fitting, strict=True)),
             *(cells_at(answers, path) for path in self._paths),
         ]
@@ -134,7 +135,7 @@ class Batch:
                 [_reasons(parsed, place, answers[place]) for place in range(len(answers))]
             )
         self._pace.took(len(chunk.records), time.monotonic() - started)
-        return written(zip(*columns, strict=True), self._file.delimiter)
+        return written(columns, self._file.delimiter)
 
 
 def _all(parsed: Parsed) -> list[Problem]:

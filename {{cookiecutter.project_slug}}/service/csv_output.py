@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from service.contract import Output
+from service.contract import Output, json_text
 
 # What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
 # OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
@@ -53,11 +52,12 @@ def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
         yield from (("probabilities", *target, name) for name in classes or ())
 
 
-def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[object]:
-    """Return the cells of an appended column; without an answer they are empty."""
+def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
+    """Return the cells of an appended column as JSON says them; what is missing is empty."""
     values = _at(answers, path)
-    # Numbers and None csv writes as JSON does.
-    return list(map(_cell, values)) if {str, bool} & set(map(type, values)) else values
+    if set(map(type, values)) <= {float, int}:
+        return list(map(repr, values))  # as json does, but for many
+    return ["" if value is None else neutral(json_text(value)) for value in values]
 
 
 def _at(answers: Sequence[Any], path: Path) -> list[Any]:
@@ -65,12 +65,6 @@ def _at(answers: Sequence[Any], path: Path) -> list[Any]:
     for key in path:
         values = [value.get(key) if value is not None else None for value in values]
     return values
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return neutral(value) if isinstance(value, str) else value
 
 
 def neutral(text: str) -> str:
@@ -85,8 +79,14 @@ def neutral_all(texts: Sequence[str]) -> Sequence[str]:
     return list(map(neutral, texts))
 
 
-def written(records: Iterable[Sequence[object]], delimiter: str, bom: bool = False) -> bytes:
-    """Return records as the bytes of a CSV file."""
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter).writerows(records)
-    return codecs.BOM_UTF8 * bom + text.getvalue().encode()
+def written(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
+    """Return two columns or more as the bytes of a CSV file."""
+    rows = len(columns[0])
+    text = "".join(f"{delimiter.join(cells)}\r\n" for cells in zip(*columns, strict=True))
+    plain = {'"': 0, "\r": rows, "\n": rows, delimiter: rows * (len(columns) - 1)}
+    if any(text.count(mark) != count for mark, count in plain.items()):
+        # A cell is to be quoted: csv looks at each, which takes twice the time.
+        quoted = io.StringIO(newline="")
+        csv.writer(quoted, delimiter=delimiter).writerows(zip(*columns, strict=True))
+        text = quoted.getvalue()
+    return text.encode()

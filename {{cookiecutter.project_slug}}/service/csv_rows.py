@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from service.cells import value_of
@@ -14,8 +15,8 @@ from service.contract import (
     Feature,
     Invalid,
     Problem,
-    Row,
     Suggestions,
+    Table,
     nearest,
 )
 from service.csv_input import Chunk
@@ -28,9 +29,10 @@ MAX_OTHERS = 1000
 
 @dataclass(frozen=True)
 class Parsed:
-    """The good rows of a chunk, and what is wrong with the others, by place in the chunk."""
+    """The good rows of a chunk with their places in it, and what is wrong with the others."""
 
-    rows: dict[int, Row]
+    places: list[int]
+    rows: Table
     problems: dict[int, list[Problem]]
 
 
@@ -39,8 +41,8 @@ class RowReader:
 
     def __init__(self, contract: Contract, header: Sequence[str]) -> None:
         self._width = len(header)
-        self._names = [feature.name for feature in contract.features]
-        suggestions, most = Suggestions(self._names), MEMO_CELLS // len(self._names)
+        suggestions = Suggestions(feature.name for feature in contract.features)
+        most = MEMO_CELLS // len(contract.features)
         self._columns = [
             (header.index(feature.name), _Memo(feature, suggestions, most))
             for feature in contract.features
@@ -58,20 +60,20 @@ class RowReader:
                 problems[place] = [chunk.problem(place, None, message)]
         # Column by column: a feature has few different cells, and each is read once.
         texts = list(zip(*(chunk.records[place] for place in places), strict=True))
-        columns = []
-        for number, memo in self._columns if places else ():
-            columns.append(list(map(memo.__getitem__, texts[number])))
-            if Invalid in map(type, columns[-1]):
-                for place, value in zip(places, columns[-1], strict=True):
+        values: dict[str, list[Any]] = {}
+        for number, memo in self._columns:
+            column = list(map(memo.__getitem__, texts[number])) if places else []
+            values[memo.feature.name] = column
+            if Invalid in map(type, column):
+                for place, value in zip(places, column, strict=True):
                     if isinstance(value, Invalid):
                         problem = chunk.problem(place, memo.feature.name, str(value))
                         problems.setdefault(place, []).append(problem)
-        rows = {
-            place: dict(zip(self._names, values, strict=True))
-            for place, values in zip(places, zip(*columns, strict=True), strict=True)
-            if place not in problems
-        }
-        return Parsed(rows, dict(sorted(problems.items())))
+        if problems:
+            good = [place not in problems for place in places]
+            values = {name: list(compress(column, good)) for name, column in values.items()}
+            places = list(compress(places, good))
+        return Parsed(places, Table(values), dict(sorted(problems.items())))
 
 
 class _Memo(dict[str, Any]):
