@@ -316,8 +316,8 @@ LINES = [
     (
         "x,y\n1\n2,3,4\n",
         [
-            (1, 2, None, "the row has 1 cells and the header 2"),
-            (2, 3, None, "the row has 3 cells and the header 2"),
+            (1, 2, None, "the row has 1 cells and the header has 2"),
+            (2, 3, None, "the row has 3 cells and the header has 2"),
         ],
     ),
     ("x,,\n1,,\n,,\n", [(2, 3, "x", "must not be empty")]),
@@ -381,8 +381,8 @@ def test_bad_rows_are_kept_with_their_reasons(around: Callable[..., FlaskClient]
     assert rows == [
         ["1", "2", "3", good, ""],
         ["A", "B", "3", "", 'x must be a number, not "B"; =y must be a number, not "A"'],
-        ["4", "", "", "", "the row has 1 cells and the header 3"],
-        ["1", "2", "3", "", "the row has 4 cells and the header 3"],
+        ["4", "", "", "", "the row has 1 cells and the header has 3"],
+        ["1", "2", "3", "", "the row has 4 cells and the header has 3"],
         ["A", "2", "3", "", '\'=y must be a number, not "A"'],
         ["1", "2", "'-x", good, ""],
     ]
@@ -467,7 +467,7 @@ def test_limits_are_refused(around: Callable[..., FlaskClient]) -> None:
     assert send(client, "x\n" + "1" * 1000).status_code == 413
 
 
-def test_a_disk_that_is_full_of_nothing_is_not_needed(
+def test_a_disk_to_write_on_is_not_needed(
     around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))

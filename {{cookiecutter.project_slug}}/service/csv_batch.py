@@ -41,12 +41,8 @@ class Batch:
         appended = answer_columns(contract.output, example, names)
         self._paths = list(appended.values())
         self._appended = [*appended, *([free_name("error", {*names, *appended})] if keep else [])]
-        self._file, self._made, self._predict, self._keep = (
-            CsvFile(file, names),
-            made,
-            predict,
-            keep,
-        )
+        self._made, self._predict, self._keep = made, predict, keep
+        self._file = CsvFile(file, names)
         problems = list(header_problems(self._file.header, names, self._appended))
         if problems:
             line = self._file.line

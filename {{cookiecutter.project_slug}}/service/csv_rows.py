@@ -56,7 +56,7 @@ class RowReader:
             if len(cells) == self._width:
                 places.append(place)
             else:
-                message = f"the row has {len(cells)} cells and the header {self._width}"
+                message = f"the row has {len(cells)} cells and the header has {self._width}"
                 problems[place] = [chunk.problem(place, None, message)]
         # Column by column: a feature has few different cells, and each is read once.
         texts = list(zip(*(chunk.records[place] for place in places), strict=True))
@@ -108,7 +108,8 @@ def header_problems(
     for name in appended:
         if name in counts:
             yield name, "is what the answer calls a column that it appends; rename yours"
-    others = [name for name in counts if name not in set(features)][:MAX_OTHERS]
+    known = set(features)
+    others = [name for name in counts if name not in known][:MAX_OTHERS]
     missing = [name for name in features if name not in counts]
     for number, name in enumerate(missing):
         near = nearest(name, others) if number < MAX_SUGGESTIONS else None
