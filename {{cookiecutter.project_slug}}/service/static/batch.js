@@ -20,6 +20,11 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const file = document.getElementById("file").files[0];
   if (!file) return;
+  if (file.size > Number(form.dataset.most)) {
+    // The service would hang up while the file is still being sent.
+    place.replaceChildren(element("p", "The file is too large; send it in parts.", "error"));
+    return;
+  }
   const button = form.querySelector("button");
   button.disabled = true;
   const stop = new AbortController();
@@ -47,7 +52,7 @@ function working(stop) {
 
 async function predict(file, onError, progress, signal) {
   const rows = await lines(file);
-  const response = await fetch(`/predict?on_error=${onError}`, {
+  const response = await fetch(`${form.dataset.predict}?on_error=${onError}`, {
     method: "POST",
     headers: { "Content-Type": "text/csv", Accept: "text/csv, application/problem+json" },
     body: file,
