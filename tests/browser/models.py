@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import getsource
 from pathlib import Path
@@ -38,9 +38,9 @@ class Adopted:
 
     name: str
     project: Path
-    estimator: Any
-    frame: pd.DataFrame
-    native: Any
+    estimator: Any = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
+    native: Any = field(repr=False)
 
     @property
     def title(self) -> str:
