@@ -161,4 +161,4 @@ if (find) {
 
 // With defaults or an example in all fields there is an answer from the start.
 if (document.querySelector("#verdict p")) explore(form);
-else ask(false);
+else if ([...new FormData(form).values()].some(Boolean)) ask(false);
