@@ -65,7 +65,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
         f"cd {project.name}",
         *(["make verify"] if not files.read_manifest(project)["verified"] else []),
         "make run",
-        "# in another terminal:",
+        f"# then {address} in a browser, or in another terminal:",
         curl(project, address),
         f"heroku create {project.name} && git push heroku main",
     ]

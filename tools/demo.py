@@ -117,7 +117,7 @@ def ask(project: Path, port: int, address: str) -> None:
     request = urllib.request.Request(f"{address}/predict", body.encode(), headers)
     with urllib.request.urlopen(request, timeout=30) as response:
         answer = response.read().decode()
-    print(f"\nThe service is at {address}\n\n{line}\n{answer}", flush=True)
+    print(f"\nThe service is at {address}, a page for a browser\n\n{line}\n{answer}", flush=True)
 
 
 if __name__ == "__main__":
