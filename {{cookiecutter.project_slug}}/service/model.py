@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import json
+import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
@@ -32,11 +34,14 @@ from service.contract import (
     same_json,
 )
 from service.golden import Golden, GoldenError, read_golden
+from service.inputs import InputKind, model_input
+from service.plan import NotPlanned, Plan
+from service.plan import make as make_plan
 from service.profile import Profile, read_profiles
 from service.results import Results
-from service.transformers import Stage, final_input, plan
+from service.transformers import Stage, final_input, stages
 
-InputKind = Literal["frame", "array", "texts"]
+logger = logging.getLogger(__name__)
 
 
 class ModelError(RuntimeError):
@@ -70,6 +75,7 @@ class Manifest:
     outputs: int
     examples: list[Row]
     profiles: Mapping[str, Profile]
+    plan: Mapping[str, str]
     document: Mapping[str, Any]
 
     @classmethod
@@ -101,6 +107,7 @@ class Manifest:
                 outputs=document["outputs"],
                 examples=document["examples"],
                 profiles=read_profiles(document.get("profile")),
+                plan=document["plan"],
                 document=document,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -134,7 +141,10 @@ Prepare = Callable[[Any], Any]
 
 
 class Model:
-    """A loaded model and what is known about it."""
+    """A loaded model and what is known about it.
+
+    Where it has a plan, the plan answers; where the plan cannot, the model's own methods do.
+    """
 
     def __init__(
         self,
@@ -144,23 +154,57 @@ class Model:
         golden: Golden | None = None,
         prepare: Prepare | None = None,
         stages: Sequence[Stage] = (),
+        plan: Plan | None = None,
     ) -> None:
         self.contract, self.manifest, self.golden = contract, manifest, golden
         self.estimator, self.prepare, self.stages = estimator, prepare, stages
+        self.plan = plan
 
     def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Predict validated rows; one answer a row, in the shape of /predict."""
         if not rows:
             return []
+        if self.plan is not None:
+            # What a plan raises is no error of the rows: the model's own methods say if there is.
+            with suppress(Exception):
+                return self.by_plan(self.plan, rows)
+        return self.natively(rows)
+
+    def by_plan(self, plan: Plan, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Predict rows by a plan. Raises whatever it raises."""
+        with _one_thread():
+            values, probabilities = plan(self.contract.columns(rows))
+        return self._answers(values, probabilities)
+
+    def natively(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Predict rows by the model's own methods. Raises whatever they raise."""
         native = self._input(self.contract.columns(rows))
-        # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
-        with joblib.parallel_backend("sequential"):
+        with _one_thread():
             values = self.estimator.predict(native)
             probabilities = None
             if self.manifest.probabilities:
                 probabilities = self.estimator.predict_proba(native)
+        return self._answers(values, probabilities)
+
+    def _answers(self, values: Any, probabilities: Any) -> list[dict[str, Any]]:
         classes = getattr(self.estimator, "classes_", None)
         return answers(self.contract.output, values, probabilities, classes)
+
+    def make_plan(self) -> Plan:
+        """Make the plan of this model. Raises NotPlanned."""
+        manifest = self.manifest
+        if self.prepare is not None:
+            raise NotPlanned("The author's prepare() makes its columns of a frame.")
+        if manifest.categories:
+            raise NotPlanned("It takes columns as categories, which are made in a frame.")
+        return make_plan(
+            self.estimator,
+            self.stages,
+            kind=manifest.input,
+            names=manifest.columns,
+            wanted=manifest.model_columns,
+            probabilities=manifest.probabilities,
+        )
 
     def failing(self, rows: Sequence[Row], most: int = 20) -> list[int]:
         """Return which rows the model fails on, counted from 0; none if it fails on any row."""
@@ -187,9 +231,9 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
-        return Model(
-            self.estimator, contract, self.manifest, self.golden, self.prepare, self.stages
-        )
+        changed = copy.copy(self)
+        changed.contract = contract
+        return changed
 
     def _input(self, columns: Sequence[Column]) -> Any:
         kind, names, known = self.manifest.input, self.manifest.columns, self.manifest.categories
@@ -203,6 +247,12 @@ class Model:
         if self.stages:
             data = final_input(data, self.stages[-1].after, self.manifest.model_columns)
         return categories.restored(data, known)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
+    backend: AbstractContextManager[Any] = joblib.parallel_backend("sequential")
+    return backend
 
 
 def load_model(directory: Path) -> Model:
@@ -232,12 +282,18 @@ def load_model(directory: Path) -> Model:
         for entry in manifest.transformers
     }
     columns = manifest.columns or tuple(column.name for column in contract.columns([]))
-    stages = plan(((by_name[t.file], t.columns) for t in contract.transformers), columns)
+    before = stages(((by_name[t.file], t.columns) for t in contract.transformers), columns)
     model = member_of(loaded[manifest.file], manifest.member)
     estimator = boosters.estimator(model, manifest.classes)
     if (constant := manifest.document["model"]["constant"]) is not None:
         estimator = Results(estimator, constant)
-    return Model(estimator, contract, manifest, golden, prepare, stages)
+    adopted = Model(estimator, contract, manifest, golden, prepare, before)
+    if manifest.verified and manifest.plan["serves"] == "plan":
+        try:
+            adopted.plan = adopted.make_plan()
+        except NotPlanned as reason:
+            logger.warning("the plan that was proven cannot be made: %s; run make verify", reason)
+    return adopted
 
 
 def _reference(entry: Mapping[str, Any], manifest: Manifest) -> str:
@@ -363,51 +419,6 @@ def _opened(path: Path, sha256: str) -> Iterator[BinaryIO]:
             )
         file.seek(0)
         yield file
-
-
-def model_input(columns: Sequence[Column], kind: InputKind, names: tuple[str, ...] | None) -> Any:
-    """Return the columns as the model was trained on them: a frame, an array or a list of texts.
-
-    Arrays have the shape (rows, columns).
-    """
-    if kind == "texts":
-        return [value if value is not None else "" for value in columns[0].values]
-    if kind == "array":
-        by_name = {column.name: column for column in columns}
-        columns = [by_name[name] for name in names or by_name]
-        numeric = all(column.kind in ("float", "int", "bool") for column in columns)
-        arrays = [_array(column) for column in columns]
-        return np.column_stack(arrays) if numeric else _objects(arrays)
-    import pandas as pd  # noqa: PLC0415  # 60 MB that a model trained on arrays does not need
-
-    text = "str" if int(pd.__version__.split(".")[0]) >= 3 else object
-    series = {
-        column.name: pd.Series(_array(column), dtype=text if column.kind == "text" else None)
-        for column in columns
-    }
-    return pd.DataFrame({name: series[name] for name in names or series})
-
-
-def _array(column: Column) -> Any:
-    if column.kind == "float":
-        return np.array([math.nan if v is None else v for v in column.values], dtype=np.float64)
-    if column.kind == "int":
-        return np.array(column.values, dtype=np.int64)
-    if column.kind == "bool":
-        return np.array(column.values, dtype=bool)
-    if column.kind == "date":
-        days = ["NaT" if v is None else v for v in column.values]
-        return np.array(days, dtype="datetime64[ns]")
-    array = np.empty(len(column.values), dtype=object)
-    array[:] = [math.nan if v is None else v for v in column.values]
-    return array
-
-
-def _objects(arrays: Sequence[Any]) -> Any:
-    stacked = np.empty((len(arrays[0]), len(arrays)), dtype=object)
-    for number, array in enumerate(arrays):
-        stacked[:, number] = array
-    return stacked
 
 
 def answers(output: Output, values: Any, probabilities: Any, classes: Any) -> list[dict[str, Any]]:

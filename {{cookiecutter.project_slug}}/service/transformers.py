@@ -27,25 +27,33 @@ class Stage:
             return _transform(self.transformer, data, self.before)
         frame = as_frame(data, self.before)
         output = _dense(_transform(self.transformer, frame[list(self.columns)], self.columns))
-        made = self.made or _numbered(self.columns, output.shape[1])
-        new = {name: output[:, number] for number, name in enumerate(made)}
+        columns = self.arrangement(output.shape[1])
+        return type(frame)({n: frame[n] if p is None else output[:, p] for n, p in columns})
+
+    def arrangement(self, width: int) -> list[tuple[str, int | None]]:
+        """Return each column's name and its place in the output; None for one that stays.
+
+        `width` is how many columns the transformer makes of those that it is for.
+        """
+        assert self.columns is not None
+        made = self.made or _numbered(self.columns, width)
+        new = {name: number for number, name in enumerate(made)}
         places = _places(self.before, self.columns, made)
-        columns = [(name, new.get(name)) for old, names in places for name in names or (old,)]
-        return type(frame)({n: frame[n] if values is None else values for n, values in columns})
+        return [(name, new.get(name)) for old, names in places for name in names or (old,)]
 
 
-def plan(transformers: Iterable[tuple[Any, Names | None]], columns: Names) -> tuple[Stage, ...]:
+def stages(transformers: Iterable[tuple[Any, Names | None]], columns: Names) -> tuple[Stage, ...]:
     """Return the stages for transformers of which the first one meets `columns`."""
-    stages = []
+    found = []
     before = columns
     for transformer, chosen in transformers:
         made = after = output_names(transformer, chosen or before)
         if chosen is not None and made is not None:
             places = _places(before, chosen, made)
             after = tuple(name for old, names in places for name in names or (old,))
-        stages.append(Stage(transformer, chosen, before, made, after))
+        found.append(Stage(transformer, chosen, before, made, after))
         before = after or ()
-    return tuple(stages)
+    return tuple(found)
 
 
 def _places(before: Names, chosen: Names, made: Names) -> Iterable[tuple[str, Names]]:

@@ -23,6 +23,7 @@ from workbench import project as files
 from workbench.expected import disagreements as unexpected
 from workbench.expected import read_expected
 from workbench.messages import listing
+from workbench.plan_proof import examine
 from workbench.sample import whole
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
@@ -45,6 +46,7 @@ def prove(project: Path) -> str:
     Raises Disproved and ModelError. Writes features.json, manifest.json and golden.json.
     """
     model = load_model(project / files.MODEL)
+    model.plan = None  # the goldens are the model's own answers
     manifest = dict(model.manifest.document)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
@@ -71,6 +73,8 @@ def prove(project: Path) -> str:
             *promised,
             *_lost(before, model.contract),
         ]
+    manifest["plan"] = examine(model, golden.rows)
+    done.append(_served(manifest["plan"]))
     document = dataclasses.asdict(golden)
     if golden.tolerance == RELATIVE:
         del document["tolerance"]
@@ -78,6 +82,12 @@ def prove(project: Path) -> str:
     manifest["verified"] = True
     files.write(project / files.MANIFEST, files.dumps(manifest))
     return "\n".join(done)
+
+
+def _served(plan: Mapping[str, str]) -> str:
+    if plan["serves"] == "plan":
+        return "Its plan answers as the model's own methods do, and serves."
+    return f"The model's own methods serve, which are slower than a plan. {plan['reason']}"
 
 
 def _lost(before: Contract, after: Contract) -> Iterator[str]:

@@ -1,0 +1,255 @@
+"""From fitted estimators to steps: each in its own table, and here those that hold others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from service.plan import boosters, linear, preprocessing, text, trees
+from service.plan.data import (
+    Data,
+    NotPlanned,
+    Predict,
+    Prediction,
+    Step,
+    Table,
+    as_table,
+    is_frame,
+    is_sparse,
+    matrix,
+    numbers,
+    own_method,
+)
+
+# What an estimator of the user's own inherits says nothing about what it does.
+_LIBRARIES = ("sklearn", "imblearn", *boosters.LIBRARIES)
+# What a plan may meet that is not as it expects: attributes and kernels differ between versions.
+UNEXPECTED = (NotPlanned, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
+
+
+def transformer(estimator: Any) -> Step:
+    """Return the step of a fitted transformer; of one that is not known, its own method."""
+    own = own_method(estimator, "transform")
+    make = _CONTAINERS.get(_name(estimator)) or text.STEPS.get(_name(estimator))
+    try:
+        if make is not None:
+            return make(estimator)
+        dense = preprocessing.STEPS[_name(estimator)](estimator)
+    except UNEXPECTED:
+        return own
+    return lambda data: own(data) if is_sparse(data) else dense(data)
+
+
+def predictor(estimator: Any, wanted: bool) -> Predict:
+    """Return what a fitted model predicts, with probabilities where they are wanted."""
+    try:
+        return known_predictor(estimator, wanted)
+    except UNEXPECTED:
+        return _own_predictor(estimator, wanted)
+
+
+def known_predictor(estimator: Any, wanted: bool) -> Predict:
+    """Return what a fitted model predicts. Raises one of UNEXPECTED where it is not known."""
+    name = _name(estimator)
+    for table in (_PREDICTING_CONTAINERS, linear.PREDICTORS, trees.PREDICTORS, boosters.PREDICTORS):
+        if (make := table.get(name)) is not None:
+            return make(estimator, wanted)
+    raise NotPlanned(f"{type(estimator).__name__} has no faster way than its own")
+
+
+def _name(estimator: Any) -> str:
+    """Return the class that the tables know an estimator by."""
+    cls = type(estimator)
+    return cls.__name__ if cls.__module__.split(".")[0] in _LIBRARIES else ""
+
+
+def _own_predictor(estimator: Any, wanted: bool) -> Predict:
+    values = own_method(estimator, "predict")
+    if not wanted:
+        return lambda data: (values(data), None)
+    shares = own_method(estimator, "predict_proba")
+    return lambda data: (values(data), shares(data))
+
+
+def _chain(steps: Iterable[Any]) -> Step:
+    # imbalanced-learn's samplers are there for the training only.
+    found = [
+        transformer(step)
+        for step in steps
+        if step is not None and not isinstance(step, str) and not hasattr(step, "fit_resample")
+    ]
+
+    def apply(data: Data) -> Data:
+        for step in found:
+            data = step(data)
+        return data
+
+    return apply
+
+
+def _pipeline(pipeline: Any) -> Step:
+    return _chain(step for _, step in pipeline.steps)
+
+
+def _column_transformer(composed: Any) -> Step:
+    places = composed._transformer_to_input_indices
+    weights = composed.transformer_weights or {}
+    width = composed.n_features_in_
+    parts: list[tuple[Step, list[int], bool, Any]] = []
+    for name, step, chosen in composed.transformers_:
+        inner = list(places[name])
+        if not inner or (isinstance(step, str) and step == "drop"):
+            continue
+        apply = matrix if isinstance(step, str) else transformer(step)
+        alone = isinstance(chosen, (str, int, np.integer)) and not isinstance(chosen, bool)
+        parts.append((apply, inner, alone, weights.get(name)))
+    sparse = composed.sparse_output_
+
+    def apply_all(data: Data) -> Data:
+        if is_frame(data):
+            data = as_table(data, list(data.columns))
+        if _width(data) != width:
+            raise ValueError("another number of columns than in the training")
+        found = []
+        for apply, inner, alone, weight in parts:
+            if isinstance(data, Table):
+                part = apply(data.take(inner, series=alone))
+            else:
+                part = apply(data[:, inner[0]] if alone else data[:, inner])
+            found.append(part if weight is None else matrix(part) * weight)
+        return _side_by_side(found, sparse)
+
+    return apply_all
+
+
+def _width(data: Data) -> int:
+    return len(data.columns) if isinstance(data, Table) else data.shape[1]
+
+
+def _feature_union(union: Any) -> Step:
+    weights = union.transformer_weights or {}
+    parts = [
+        (matrix if isinstance(step, str) else transformer(step), weights.get(name))
+        for name, step in union.transformer_list
+        if step is not None and step != "drop"
+    ]
+
+    def apply_all(data: Data) -> Data:
+        found = [(apply(data), weight) for apply, weight in parts]
+        return _side_by_side([p if w is None else matrix(p) * w for p, w in found], True)
+
+    return apply_all
+
+
+def _side_by_side(parts: Sequence[Data], sparse: bool) -> Data:
+    """Stack matrices; sparse ones stay it only where the model's own method would keep them."""
+    found = [matrix(part) for part in parts]
+    if any(is_sparse(part) for part in found):
+        if sparse:
+            from scipy import sparse as library  # noqa: PLC0415  # needed for sparse ones only
+
+            floats = [p if is_sparse(p) else numbers(p) for p in found]
+            return library.hstack(floats).tocsr()
+        found = [part.toarray() if is_sparse(part) else part for part in found]
+    return found[0] if len(found) == 1 else np.hstack(found)
+
+
+def _hist_gradient_boosting(estimator: Any, wanted: bool) -> Predict:
+    own = getattr(estimator, "_preprocessor", None)
+    prepare = numbers if own is None else transformer(own)
+    return trees.hist_gradient_boosting(estimator, wanted, prepare)
+
+
+def _predicting_pipeline(pipeline: Any, wanted: bool) -> Predict:
+    *before, (_, last) = pipeline.steps
+    prepare, predict = _chain(step for _, step in before), predictor(last, wanted)
+    return lambda data: predict(prepare(data))
+
+
+def _best(search: Any, wanted: bool) -> Predict:
+    return known_predictor(search.best_estimator_, wanted)
+
+
+def _voting_classifier(voting: Any, wanted: bool) -> Predict:
+    if voting.voting != "soft":
+        raise NotPlanned("it counts votes")
+    members = [predictor(member, True) for member in voting.estimators_]
+    weights, classes = voting._weights_not_none, voting.classes_
+
+    def predict(data: Data) -> Prediction:
+        shares = np.average([member(data)[1] for member in members], axis=0, weights=weights)
+        return classes[shares.argmax(axis=1)], shares if wanted else None
+
+    return predict
+
+
+def _voting_regressor(voting: Any, wanted: bool) -> Predict:
+    members = [predictor(member, False) for member in voting.estimators_]
+    weights = voting._weights_not_none
+
+    def predict(data: Data) -> Prediction:
+        values = np.array([member(data)[0] for member in members]).T
+        return np.average(values, axis=1, weights=weights), None
+
+    return predict
+
+
+def _stacking(stacking: Any, wanted: bool) -> Predict:
+    methods = stacking.stack_method_
+    if stacking.passthrough or any(m not in ("predict", "predict_proba") for m in methods):
+        raise NotPlanned("it stacks more than probabilities and values")
+    members = [
+        (predictor(member, method == "predict_proba"), method)
+        for member, method in zip(stacking.estimators_, methods, strict=True)
+    ]
+    last = predictor(stacking.final_estimator_, wanted)
+    encoder = getattr(stacking, "_label_encoder", None)
+    classes = encoder.classes_ if encoder is not None else None
+
+    def predict(data: Data) -> Prediction:
+        found = []
+        for member, method in members:
+            values, shares = member(data)
+            if method == "predict":
+                found.append(values.reshape(-1, 1))
+            else:
+                # Of two classes, one share says it all.
+                found.append(shares[:, 1:] if shares.shape[1] == 2 else shares)
+        values, shares = last(np.hstack(found))
+        return values if classes is None else classes[values], shares
+
+    return predict
+
+
+def _transformed_target(estimator: Any, wanted: bool) -> Predict:
+    inner, undo = predictor(estimator.regressor_, False), estimator.transformer_.inverse_transform
+    if estimator._training_dim != 1:
+        raise NotPlanned("it has several targets")
+
+    def predict(data: Data) -> Prediction:
+        return undo(inner(data)[0].reshape(-1, 1))[:, 0], None
+
+    return predict
+
+
+_CONTAINERS: dict[str, Callable[[Any], Step]] = {
+    "Pipeline": _pipeline,
+    "ColumnTransformer": _column_transformer,
+    "FeatureUnion": _feature_union,
+}
+_PREDICTING_CONTAINERS: dict[str, Callable[[Any, bool], Predict]] = {
+    "Pipeline": _predicting_pipeline,
+    "GridSearchCV": _best,
+    "RandomizedSearchCV": _best,
+    "HalvingGridSearchCV": _best,
+    "HalvingRandomSearchCV": _best,
+    "HistGradientBoostingClassifier": _hist_gradient_boosting,
+    "HistGradientBoostingRegressor": _hist_gradient_boosting,
+    "VotingClassifier": _voting_classifier,
+    "VotingRegressor": _voting_regressor,
+    "StackingClassifier": _stacking,
+    "StackingRegressor": _stacking,
+    "TransformedTargetRegressor": _transformed_target,
+}

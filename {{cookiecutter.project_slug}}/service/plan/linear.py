@@ -1,0 +1,178 @@
+"""Linear models: the same product, without the validation around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from service.plan.data import Data, NotPlanned, Predict, check_finite, finite, is_sparse
+
+Scores = Callable[[Data], Any]
+
+
+def scores(estimator: Any) -> Scores:
+    """Return the decision function, of the shape (rows,) or (rows, classes)."""
+    coefficients, intercept = estimator.coef_, estimator.intercept_
+    if is_sparse(coefficients):
+        raise NotPlanned("its coefficients are sparse")
+    factors = coefficients.T
+
+    def score(data: Data) -> Any:
+        if is_sparse(data):
+            check_finite(data.data)
+            found = data
+        else:
+            found = finite(data)
+        return found @ factors + intercept
+
+    return score
+
+
+def _regressor(estimator: Any, wanted: bool) -> Predict:
+    score = scores(estimator)
+    return lambda data: (score(data), None)
+
+
+def classifier(estimator: Any, wanted: bool) -> Predict:
+    """Return the classes, and no probabilities."""
+    if wanted:
+        raise NotPlanned("its probabilities are its own")
+    score, classes = scores(estimator), estimator.classes_
+    if classes.ndim != 1:
+        raise NotPlanned("it has several targets")
+    return lambda data: (chosen(score(data), classes), None)
+
+
+def chosen(found: Any, classes: Any) -> Any:
+    """Return the class of each row from its scores."""
+    if found.ndim == 1 or found.shape[1] == 1:
+        return classes[(found.ravel() > 0).astype(np.intp)]
+    return classes[found.argmax(axis=1)]
+
+
+def _logistic(estimator: Any, wanted: bool) -> Predict:
+    if not wanted:
+        return classifier(estimator, wanted)
+    score, classes = scores(estimator), estimator.classes_
+    share = one_against_rest if _is_one_against_rest(estimator) else softmax
+
+    def predict(data: Data) -> Any:
+        found = score(data)
+        return chosen(found, classes), share(found)
+
+    return predict
+
+
+def _is_one_against_rest(estimator: Any) -> bool:
+    # The parameter is gone from scikit-learn 1.8 on, but stays in models that were saved before.
+    given = getattr(estimator, "multi_class", "auto")
+    two = len(estimator.classes_) <= 2
+    if given in ("auto", "deprecated"):
+        return two or estimator.solver == "liblinear"
+    return bool(given == "ovr")
+
+
+def one_against_rest(found: Any) -> Any:
+    from scipy.special import expit  # noqa: PLC0415  # as scikit-learn, which has imported it
+
+    shares = expit(found)
+    if shares.ndim == 1 or shares.shape[1] == 1:
+        shares = shares.ravel()
+        return np.array([1 - shares, shares]).T
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def softmax(found: Any) -> Any:
+    if found.ndim == 1 or found.shape[1] == 1:
+        found = found.ravel()
+        found = np.array([-found, found]).T
+    shares = np.exp(found - found.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _sgd(estimator: Any, wanted: bool) -> Predict:
+    if wanted and estimator.loss not in ("log_loss", "log"):
+        raise NotPlanned("its probabilities are its own")
+    if not wanted:
+        return classifier(estimator, wanted)
+    score, classes = scores(estimator), estimator.classes_
+
+    def predict(data: Data) -> Any:
+        found = score(data)
+        return chosen(found, classes), one_against_rest(found)
+
+    return predict
+
+
+def _naive_bayes(estimator: Any, wanted: bool) -> Predict:
+    """Multinomial: the joint log likelihood is linear, and the shares are its softmax."""
+    factors, offset = estimator.feature_log_prob_.T, estimator.class_log_prior_
+    classes = estimator.classes_
+
+    def predict(data: Data) -> Any:
+        if is_sparse(data):
+            check_finite(data.data)
+        else:
+            data = finite(data)
+        found = data @ factors + offset
+        return classes[found.argmax(axis=1)], _shares(found) if wanted else None
+
+    return predict
+
+
+def _shares(joint: Any) -> Any:
+    from scipy.special import logsumexp  # noqa: PLC0415  # as in one_against_rest
+
+    return np.exp(joint - logsumexp(joint, axis=1)[:, np.newaxis])
+
+
+def discriminant(estimator: Any, wanted: bool) -> Predict:
+    score, classes = scores(estimator), estimator.classes_
+    two = len(classes) == 2
+
+    def predict(data: Data) -> Any:
+        found = score(data)
+        shares = (one_against_rest if two else softmax)(found) if wanted else None
+        return chosen(found, classes), shares
+
+    return predict
+
+
+PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {
+    "LogisticRegression": _logistic,
+    "LogisticRegressionCV": _logistic,
+    "SGDClassifier": _sgd,
+    "MultinomialNB": _naive_bayes,
+    "LinearDiscriminantAnalysis": discriminant,
+    **dict.fromkeys(
+        ("LinearSVC", "Perceptron", "PassiveAggressiveClassifier", "RidgeClassifier"), classifier
+    ),
+    **dict.fromkeys(
+        (
+            "ARDRegression",
+            "BayesianRidge",
+            "ElasticNet",
+            "ElasticNetCV",
+            "HuberRegressor",
+            "Lars",
+            "LarsCV",
+            "Lasso",
+            "LassoCV",
+            "LassoLars",
+            "LassoLarsCV",
+            "LassoLarsIC",
+            "LinearRegression",
+            "LinearSVR",
+            "OrthogonalMatchingPursuit",
+            "OrthogonalMatchingPursuitCV",
+            "QuantileRegressor",
+            "Ridge",
+            "RidgeCV",
+            "SGDRegressor",
+            "TheilSenRegressor",
+        ),
+        _regressor,
+    ),
+}

@@ -1,0 +1,81 @@
+"""From the contract's columns to what predict and predict_proba answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.contract import Column
+from service.inputs import InputKind
+from service.plan.build import UNEXPECTED, known_predictor
+from service.plan.data import Data, NotPlanned, Predict, Prediction, Step, Table
+from service.plan.stages import final_step, step_of
+from service.transformers import Stage
+
+# What a request may hold beside what the model needs at once: a wide matrix of 200,000 rows of a
+# CSV would not fit into a dyno.
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way through the model, from columns in any order."""
+
+    names: tuple[str, ...] | None
+    kind: InputKind
+    prepare: Step
+    predict: Predict
+
+    def __call__(self, columns: Sequence[Column]) -> Prediction:
+        """Return what predict and predict_proba (or None) answer; raises whatever a step does."""
+        if self.names is not None:
+            by_name = {column.name: column for column in columns}
+            columns = [by_name[name] for name in self.names]
+        size = len(columns[0].values)
+        if size <= ROWS_AT_ONCE:
+            return self.predict(self.prepare(Table(columns, self.kind)))
+        parts = [
+            self.predict(self.prepare(Table(_slice(columns, start), self.kind)))
+            for start in range(0, size, ROWS_AT_ONCE)
+        ]
+        values, shares = zip(*parts, strict=True)
+        return np.concatenate(values), None if shares[0] is None else np.concatenate(shares)
+
+
+def _slice(columns: Sequence[Column], start: int) -> list[Column]:
+    return [Column(c.name, c.kind, c.values[start : start + ROWS_AT_ONCE]) for c in columns]
+
+
+def make(
+    estimator: Any,
+    stages: Sequence[Stage],
+    kind: InputKind,
+    names: tuple[str, ...] | None,
+    wanted: tuple[str, ...] | None,
+    probabilities: bool,
+) -> Plan:
+    """Make the plan of a loaded model. Raises NotPlanned with the reason.
+
+    `names` are the columns in their order, `wanted` those of the model where stages come before.
+    """
+    try:
+        predict = known_predictor(estimator, probabilities)
+        steps = [step_of(stage) for stage in stages]
+        if stages:
+            steps.append(final_step(stages[-1].after, wanted))
+    except NotPlanned:
+        raise
+    except UNEXPECTED as error:
+        cls = type(estimator).__name__
+        reason = f"{type(error).__name__}: {error}"
+        raise NotPlanned(f"{cls} is not as this version should be ({reason})") from error
+
+    def prepare(data: Data) -> Data:
+        for step in steps:
+            data = step(data)
+        return data
+
+    return Plan(names, kind, prepare, predict)
