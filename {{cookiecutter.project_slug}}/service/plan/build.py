@@ -196,6 +196,61 @@ def _voting_regressor(voting: Any, wanted: bool) -> Predict:
     return predict
 
 
+def _calibrated(calibrated: Any, wanted: bool) -> Predict:
+    members = [_calibrated_member(member) for member in calibrated.calibrated_classifiers_]
+    classes = calibrated.classes_
+
+    def predict(data: Data) -> Prediction:
+        total = sum(member(data) for member in members)
+        shares = total / len(members)
+        return classes[shares.argmax(axis=1)], shares if wanted else None
+
+    return predict
+
+
+def _calibrated_member(member: Any) -> Step:
+    """Return the shares of one model and its calibrators, one for each class."""
+    response, calibrators, classes = _response(member.estimator), member.calibrators, member.classes
+    if member.method not in ("sigmoid", "isotonic") or len(member.estimator.classes_) != len(
+        classes
+    ):
+        raise NotPlanned("its calibration is another")
+
+    def share(data: Data) -> Any:
+        columns = response(data)
+        found = np.array(
+            [c.predict(column) for c, column in zip(calibrators, columns.T, strict=True)]
+        ).T
+        if len(classes) == 2:
+            return np.hstack([1.0 - found, found])
+        totals = found.sum(axis=1, keepdims=True)
+        uniform = np.full_like(found, 1 / len(classes))
+        return np.divide(found, totals, out=uniform, where=totals != 0)
+
+    return share
+
+
+def _response(estimator: Any) -> Step:
+    """Return scores, or probabilities where there are none, of the shape (rows, 1 or classes)."""
+    if _name(estimator) in linear.PREDICTORS and hasattr(estimator, "decision_function"):
+        score = linear.scores(estimator)
+    elif hasattr(estimator, "decision_function"):
+        score = own_method(estimator, "decision_function")
+    else:
+        predict = predictor(estimator, True)
+        two = len(estimator.classes_) == 2
+
+        def score(data: Data) -> Any:
+            shares = predict(data)[1]
+            return shares[:, 1] if two else shares
+
+    def respond(data: Data) -> Any:
+        found = score(data)
+        return found.reshape(-1, 1) if found.ndim == 1 else found
+
+    return respond
+
+
 def _stacking(stacking: Any, wanted: bool) -> Predict:
     methods = stacking.stack_method_
     if stacking.passthrough or any(m not in ("predict", "predict_proba") for m in methods):
@@ -247,6 +302,7 @@ _PREDICTING_CONTAINERS: dict[str, Callable[[Any, bool], Predict]] = {
     "HalvingRandomSearchCV": _best,
     "HistGradientBoostingClassifier": _hist_gradient_boosting,
     "HistGradientBoostingRegressor": _hist_gradient_boosting,
+    "CalibratedClassifierCV": _calibrated,
     "VotingClassifier": _voting_classifier,
     "VotingRegressor": _voting_regressor,
     "StackingClassifier": _stacking,

@@ -18,17 +18,13 @@ def _as_it_is(estimator: Any) -> Step:
 
 
 def _simple_imputer(imputer: Any) -> Step:
-    statistics = imputer.statistics_
+    objects = imputer._fit_dtype.kind not in "fiub"
+    statistics = imputer.statistics_ if objects else imputer.statistics_.astype(np.float64)
     if imputer.missing_values is not None and imputer.missing_values == imputer.missing_values:
         raise NotPlanned("its missing values are not NaN")
     if imputer.missing_values is None:
         raise NotPlanned("its missing values are None")
-    objects = statistics.dtype.kind not in "fiub"
-    if objects:
-        kept = np.array([value == value for value in statistics])
-    else:
-        kept = ~np.isnan(statistics.astype(np.float64))
-    if not kept.all():
+    if any(value != value for value in statistics):
         raise NotPlanned("it drops empty columns")
     indicator = getattr(imputer, "indicator_", None)
     flagged = indicator.features_ if indicator is not None else None
@@ -110,12 +106,11 @@ def _one_hot_encoder(encoder: Any) -> Step:
 
     def encode(data: Data) -> Any:
         columns = _columns(data, len(look_ups))
+        found = zip(columns, look_ups, unknown, strict=True)
+        places = np.array([_found(known, values, other) for values, known, other in found])
         encoded = np.zeros((len(columns[0]), width), dtype=dtype)
-        rows = np.arange(len(columns[0]))
-        for values, known, other in zip(columns, look_ups, unknown, strict=True):
-            places = np.array(_found(known, values, other))
-            on = places >= 0
-            encoded[rows[on], places[on]] = 1
+        column, row = np.nonzero(places >= 0)
+        encoded[row, places[column, row]] = 1
         return encoded
 
     return encode
@@ -167,8 +162,9 @@ def _ordinal_encoder(encoder: Any) -> Step:
     infrequent = _infrequent(encoder)
     look_ups = []
     for values, rare in zip(encoder.categories_, infrequent, strict=True):
-        codes: dict[Any, float] = dict(_groups(values.tolist(), rare))
-        if _MISSING in codes:
+        present = [value for value in values.tolist() if _key(value) is not _MISSING]
+        codes: dict[Any, float] = dict(_groups(present, rare))
+        if len(present) < len(values):
             codes[_MISSING] = getattr(encoder, "encoded_missing_value", np.nan)
         look_ups.append(codes)
     unknown = None if encoder.handle_unknown == "error" else encoder.unknown_value
