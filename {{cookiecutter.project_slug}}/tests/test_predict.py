@@ -51,6 +51,14 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
         assert differences(alone, together, tolerance) == []
 
 
+def test_what_serves_answers_as_the_models_own_methods_do(
+    model: Model, rows: list[dict[str, Any]]
+) -> None:
+    parsed, problems = model.contract.parse_rows(rows)
+    assert problems == []
+    assert differences(model.natively(parsed), model.predict(parsed)) == []
+
+
 def test_the_order_of_the_features_does_not_matter(
     client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:

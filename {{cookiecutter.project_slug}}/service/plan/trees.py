@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from service.plan.data import Data, NotPlanned, Predict, Step, check_finite, numbers
+from service.plan.data import Data, NotPlanned, Predict, Step, bounded, finite, numbers
 
 # A copy of the nodes costs memory: 100 bytes a node, so 50 MB at most.
 MOST_NODES = 500_000
@@ -22,20 +22,22 @@ MOST_FLOATS = 1 << 21
 MOST_WALKS = 4000
 
 
-def _as_trees_compare(estimator: Any) -> Step:
-    """Return a function to float32, which raises ValueError where one is missing or too large.
-
-    Some forests take NaN: then their own methods do.
-    """
+def _as_trees_compare(estimator: Any, *, takes_missing: bool = False) -> Step:
+    """Return a function to float32, which raises ValueError where a number is too large."""
     width = estimator.n_features_in_
 
     def convert(data: Data) -> Any:
         with np.errstate(over="ignore"):
-            found = numbers(data).astype(np.float32, order="C")
-        check_finite(found)
-        return _of_width(found, width)
+            found = _of_width(numbers(data), width).astype(np.float32, order="C")
+        return bounded(found) if takes_missing else finite(found)
 
     return convert
+
+
+def _takes_missing(tree: Any) -> bool:
+    """Tell whether a fitted tree takes NaN: some do from scikit-learn 1.3 on."""
+    supports = getattr(tree, "_support_missing_values", None)
+    return supports is not None and bool(supports(np.zeros((1, tree.n_features_in_))))
 
 
 def _of_width(found: Any, width: int) -> Any:
@@ -57,7 +59,7 @@ def _tree_classifier(estimator: Any, wanted: bool) -> Predict:
     if estimator.n_outputs_ != 1:
         raise NotPlanned("it has several targets")
     tree, shares, classes = estimator.tree_, _shares_of(estimator.tree_), estimator.classes_
-    convert = _as_trees_compare(estimator)
+    convert = _as_trees_compare(estimator, takes_missing=_takes_missing(estimator))
 
     def predict(data: Data) -> Any:
         found = shares[tree.apply(convert(data))]
@@ -67,7 +69,8 @@ def _tree_classifier(estimator: Any, wanted: bool) -> Predict:
 
 
 def _tree_regressor(estimator: Any, wanted: bool) -> Predict:
-    tree, convert = estimator.tree_, _as_trees_compare(estimator)
+    tree, takes_missing = estimator.tree_, _takes_missing(estimator)
+    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
     if estimator.n_outputs_ != 1:
         raise NotPlanned("it has several targets")
     return lambda data: (tree.predict(convert(data))[:, 0], None)
@@ -77,7 +80,8 @@ def _forest_classifier(estimator: Any, wanted: bool) -> Predict:
     if estimator.n_outputs_ != 1:
         raise NotPlanned("it has several targets")
     trees, classes = [member.tree_ for member in estimator.estimators_], estimator.classes_
-    convert, leaves = _as_trees_compare(estimator), _leaves(trees)
+    takes_missing, leaves = _takes_missing(estimator.estimators_[0]), _leaves(trees)
+    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
     shares = np.concatenate([_shares_of(tree) for tree in trees])
     size = len(trees)
     at_once = max(1, MOST_FLOATS // (size * len(classes)))
@@ -102,8 +106,12 @@ def _leaves(trees: Sequence[Any]) -> Step:
     """
     starts = np.cumsum([0] + [tree.node_count for tree in trees])
     predict_stages = _kernel()
+
+    def find_one_by_one(found: Any) -> Any:
+        return np.array([tree.apply(found) for tree in trees]).T + starts[:-1]
+
     if starts[-1] > MOST_NODES or predict_stages is None:
-        return lambda found: np.array([tree.apply(found) for tree in trees]).T + starts[:-1]
+        return find_one_by_one
     numbered = np.empty((1, len(trees)), dtype=object)
     for place, (tree, start) in enumerate(zip(trees, starts[:-1], strict=True)):
         copy = type(tree)(tree.n_features, np.ones(1, dtype=np.intp), 1)
@@ -112,6 +120,8 @@ def _leaves(trees: Sequence[Any]) -> Step:
         numbered[0, place] = SimpleNamespace(tree_=copy)
 
     def find(found: Any) -> Any:
+        if np.isnan(found).any():  # the kernel does not know where a missing number goes
+            return find_one_by_one(found)
         sums = np.zeros((len(found), len(trees)))
         predict_stages(numbered, found, 1.0, sums)
         return sums.astype(np.intp)
@@ -134,12 +144,17 @@ def _forest_regressor(estimator: Any, wanted: bool) -> Predict:
     size = len(estimator.estimators_)
     members = np.empty((size, 1), dtype=object)
     members[:, 0] = estimator.estimators_
-    convert = _as_trees_compare(estimator)
+    takes_missing = _takes_missing(estimator.estimators_[0])
+    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
 
     def predict(data: Data) -> Any:
         found = convert(data)
         sums = np.zeros((len(found), 1))
-        predict_stages(members, found, 1.0, sums)
+        if np.isnan(found).any():  # the kernel does not know where a missing number goes
+            for member in estimator.estimators_:
+                sums += member.tree_.predict(found)
+        else:
+            predict_stages(members, found, 1.0, sums)
         return sums[:, 0] / size, None
 
     return predict
