@@ -107,7 +107,7 @@ class Manifest:
                 outputs=document["outputs"],
                 examples=document["examples"],
                 profiles=read_profiles(document.get("profile")),
-                plan=document["plan"],
+                plan=document.get("plan") or {"serves": "native"},
                 document=document,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
