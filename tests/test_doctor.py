@@ -240,6 +240,19 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("plan", "found"),
+    [
+        ('{"serves": "plan"}', "version 1, served by its plan"),
+        ('{"serves": "native", "reason": "It is odd."}', "served by its own methods: It is odd."),
+    ],
+)
+def test_it_is_said_what_serves_a_verified_model(plan: str, found: str, sound: Path) -> None:
+    manifest = json.loads((sound / "model" / "manifest.json").read_text())
+    write("model/manifest.json", json.dumps(manifest | {"plan": json.loads(plan)}))(sound)
+    assert found in findings(sound)["verified"].found
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_broken_changes_its_row_alone(name: str, sound: Path) -> None:
     broken, check, verdict, words = BROKEN[name]

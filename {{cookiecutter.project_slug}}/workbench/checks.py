@@ -267,9 +267,13 @@ def check_file_size(seen: Examination) -> Finding:
 
 
 def check_verified(seen: Examination) -> Finding:
-    check = "verified"
+    check, plan = "verified", seen.manifest.get("plan", {})
     if seen.manifest["verified"]:
-        return Finding(check, "ok", f"version {seen.manifest['version']}")
+        by = "its plan"
+        if plan.get("serves") != "plan":
+            # As right as a plan, and slower; there is nothing to do about it.
+            by = f"its own methods: {plan.get('reason', 'it was proven before there were plans')}"
+        return Finding(check, "ok", f"version {seen.manifest['version']}, served by {by}")
     return Finding(check, "warning", "not yet", "make verify proves that the model predicts.")
 
 
