@@ -76,11 +76,11 @@ def findings(project: Path) -> dict[str, Finding]:
 
 
 def ailing(found: dict[str, Finding]) -> dict[str, str]:
-    """Return what is not in order, without what a project with no environment cannot tell."""
+    """Return what is not in order, without what neither environment nor owner has told yet."""
     return {
         check: finding.verdict
         for check, finding in found.items()
-        if finding.verdict != "ok" and check not in MEASURED
+        if finding.verdict != "ok" and check not in MEASURED | {"API keys"}
     }
 
 
@@ -379,6 +379,27 @@ def test_a_figure_against_its_limit(
     at = dataclasses.replace(seen, **measured)
     name = {"latency": "prediction"}.get(*measured, *measured)
     (finding,) = (found for check in CHECKS if (found := check(at)).check == name)
+    assert finding.verdict == verdict
+    for word in words:
+        assert word in f"{finding.found} {finding.advice}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "verdict", "words"),
+    [
+        ("{}", "warning", ["open to everyone, unless", "make key", '"required": true']),
+        ('{"API_KEYS": {"required": true}}', "ok", ["needed"]),
+        ('{"API_KEYS": {"description": "of the callers"}}', "ok", ["needed"]),
+        ('{"API_KEYS": "5d41"}', "ok", ["needed"]),
+        ('{"API_KEYS": {"required": false}}', "ok", ["open to everyone, says app.json"]),
+        ('{"API_KEYS": ""}', "ok", ["open to everyone, says app.json"]),
+    ],
+)
+def test_whether_keys_are_needed_is_written_down(
+    declared: str, verdict: str, words: list[str], seen: Examination
+) -> None:
+    at = dataclasses.replace(seen, app=heroku.parse_app(f'{{"env": {declared}}}'))
+    (finding,) = (found for check in CHECKS if (found := check(at)).check == "API keys")
     assert finding.verdict == verdict
     for word in words:
         assert word in f"{finding.found} {finding.advice}"

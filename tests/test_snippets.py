@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -25,6 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service import create_app
 from service.model import load_model
+from service.settings import Settings
 
 NAMES = [
     *("class", "a b", 'a"b', "a'b", "a<b>", "{{x}}", "=1+1", "日本", "@a", "$HOME", "`id`", "!!"),
@@ -41,11 +43,13 @@ NAMES = [
         "\u2028",
     ),
 ]
+KEY = "a-key"
+HASH = hashlib.sha256(KEY.encode()).digest()
 SAID = ["it's", 'so "to say"', "$(id)", "true", "1"]
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+@pytest.fixture(scope="module", params=[(), (HASH,)], ids=["open", "with keys"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Flask:
     """A service whose features and categories are called as nobody would hope."""
     folder = tmp_path_factory.mktemp("hostile")
     numbers = np.random.default_rng(0).normal(size=(60, len(NAMES))).round(3)
@@ -59,7 +63,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     (folder / "features.json").write_text(json.dumps({"features": features}))
     given = {"features": str(folder / "features.json"), "sample_data": str(folder / "sample.csv")}
     project = adopted(folder, folder / "model.joblib", **given)
-    return create_app(load_model(project / "model"))
+    return create_app(load_model(project / "model"), Settings(api_keys=request.param))
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +132,19 @@ IN_EVERY_LANGUAGE: list[Callable[[str], Any]] = [
 ]
 
 
-def test_each_request_of_the_page_is_answered(app: Flask, address: str) -> None:
-    codes = Codes(of_shell(f"curl {address}/docs")).texts
+def test_each_request_of_the_page_is_answered(
+    app: Flask, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", KEY)
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    codes = Codes(of_shell(f'curl {address}/docs -H "Authorization: Bearer $API_KEY"')).texts
     assert len(codes) == 7
-    operation = app.test_client().get("/openapi.json").get_json()["paths"]["/predict"]["post"]
+    document = app.test_client().get("/openapi.json", headers=bearer).get_json()
+    operation = document["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     for name, shown in (("row", codes[:3]), ("rows", codes[3:6])):
-        expected = app.test_client().post("/predict", json=examples[name]["value"]).get_json()
+        sent = {"json": examples[name]["value"], "headers": bearer}
+        expected = app.test_client().post("/predict", **sent).get_json()
         answers = [run(code) for run, code in zip(IN_EVERY_LANGUAGE, shown, strict=True)]
         assert answers == [expected] * 3
     table = list(csv.DictReader(io.StringIO(of_shell(codes[6]), newline="")))

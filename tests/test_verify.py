@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -265,6 +266,18 @@ def test_smoke_compares_a_running_service_with_the_goldens(verified: Bake) -> No
             golden.write_text(right)
     with pytest.raises(AssertionError, match="cannot be asked"):
         make(project, "smoke", f"URL=http://localhost:{port}")
+
+
+def test_a_new_key_is_asked_for_and_smoke_sends_it(verified: Bake) -> None:
+    key, setting, added = re.findall(r"^    (\S.*)$", make(verified.project, "key"), re.M)
+    hashes = setting.removeprefix("heroku config:set API_KEYS=")
+    assert added.endswith(f'API_KEYS="$(heroku config:get API_KEYS),{hashes}"')
+    with served(verified.project, API_KEYS=hashes) as (_, port):
+        url = f"URL=http://localhost:{port}"
+        with pytest.raises(AssertionError, match=r"answers 401: .*API_KEY=… make smoke"):
+            make(verified.project, "smoke", url)
+        said = make(verified.project, "smoke", url, env=environment(API_KEY=key))
+        assert "reproduces all 29" in said
 
 
 def test_verify_again_checks_the_goldens_and_changes_nothing(verified: Bake) -> None:

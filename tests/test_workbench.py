@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from conftest import PYTHON, TEMPLATE
 
 from service.golden import differences
+from service.settings import Settings, SettingsError
 from workbench import lock
 from workbench.environment import find_python
+from workbench.key import new_key
 from workbench.messages import WorkbenchError
 from workbench.pins import UV_VERSION, pins
 from workbench.sample import read_sample
@@ -151,3 +154,14 @@ def test_a_folder_is_no_sample(tmp_path: Path) -> None:
 )
 def test_differences_are_named(expected: Any, actual: Any, found: list[str]) -> None:
     assert differences(expected, actual) == found
+
+
+def test_a_key_is_new_each_time_and_its_hash_is_what_the_service_takes() -> None:
+    shown = [re.findall(r"^    (?:.*API_KEYS=)?(\S+)$", new_key(), re.M) for _ in range(2)]
+    for key, digest, *_ in shown:
+        assert len(key) == 43  # 256 bits
+        hashes = Settings.from_environment({"API_KEYS": digest}).api_keys
+        assert hashes == (hashlib.sha256(key.encode()).digest(),)
+        with pytest.raises(SettingsError):
+            Settings.from_environment({"API_KEYS": key})
+    assert shown[0][0] != shown[1][0]

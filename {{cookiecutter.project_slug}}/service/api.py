@@ -132,7 +132,8 @@ def metadata() -> Response:
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The API as OpenAPI 3.1."""
-    return jsonify(document(serving.model().contract, serving.model().manifest))
+    model, keys = serving.model(), bool(serving.settings().api_keys)
+    return jsonify(document(model.contract, model.manifest, keys=keys))
 
 
 @bp.get("/health")

@@ -20,12 +20,13 @@ def page() -> str:
     """The page. Its addresses are those that it was asked under."""
     url = url_for("api.predict", _external=True)
     rows = [serving.model().manifest.example(number) for number in range(2)]
+    key = bool(serving.settings().api_keys)
     requests = {
-        "One row": _in_every_language(url, rows[0]),
-        "Several rows": _in_every_language(url, {"rows": rows}),
-        "A CSV file": {"curl": snippets.curl_csv(url, rows)},
+        "One row": _in_every_language(url, rows[0], key),
+        "Several rows": _in_every_language(url, {"rows": rows}, key),
+        "A CSV file": {"curl": snippets.curl_csv(url, rows, key=key)},
     }
-    return render_template("docs.html", requests=requests)
+    return render_template("docs.html", requests=requests, key=key)
 
 
 @bp.get(f"/<any({VIEWER_FILES}):name>")
@@ -34,9 +35,9 @@ def viewer(name: str) -> Response:
     return send_from_directory(VIEWER, name)
 
 
-def _in_every_language(url: str, body: object) -> dict[str, str]:
+def _in_every_language(url: str, body: object, key: bool) -> dict[str, str]:
     return {
-        "curl": snippets.curl(url, body),
-        "Python": snippets.python(url, body),
-        "JavaScript": snippets.javascript(url, body),
+        "curl": snippets.curl(url, body, key=key),
+        "Python": snippets.python(url, body, key=key),
+        "JavaScript": snippets.javascript(url, body, key=key),
     }

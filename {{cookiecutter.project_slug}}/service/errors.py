@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -20,10 +20,16 @@ class RequestProblem(Exception):
     """A request that cannot be answered as asked, and why."""
 
     def __init__(
-        self, status: int, title: str, detail: str = "", errors: Sequence[Problem] = ()
+        self,
+        status: int,
+        title: str,
+        detail: str = "",
+        errors: Sequence[Problem] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail, self.errors = status, title, detail, errors
+        self.headers = headers or {}
 
 
 def does_not_fit(problems: Sequence[Problem], total: int | None = None) -> RequestProblem:
@@ -53,7 +59,9 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(RequestProblem)
     def _request_problem(error: RequestProblem) -> Response:
-        return problem(error.status, error.title, error.detail, error.errors)
+        answer = problem(error.status, error.title, error.detail, error.errors)
+        answer.headers.update(error.headers)
+        return answer
 
     @app.errorhandler(HTTPException)
     def _http_exception(error: HTTPException) -> Response:

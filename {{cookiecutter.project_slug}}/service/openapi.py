@@ -17,9 +17,9 @@ _JSON_TYPES = {
 }
 
 
-def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
+def document(contract: Contract, manifest: Manifest, *, keys: bool = False) -> dict[str, Any]:
     """Return the document. Its request examples are rows that the model is known to take."""
-    return {
+    made = {
         "openapi": "3.1.0",
         "info": {
             "title": manifest.title,
@@ -50,6 +50,21 @@ def document(contract: Contract, manifest: Manifest) -> dict[str, Any]:
         },
         "components": {"schemas": _schemas(contract, manifest)},
     }
+    if keys:
+        _require_keys(made)
+    return made
+
+
+def _require_keys(document: dict[str, Any]) -> None:
+    scheme = {"type": "http", "scheme": "bearer", "description": "An API key"}
+    document["components"]["securitySchemes"] = {"key": scheme}
+    document["security"] = [{"key": []}]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if operation["tags"] == ["Operate"]:
+                operation["security"] = []
+            else:
+                operation["responses"]["401"] = _problem("An API key is needed")
 
 
 def _predict(manifest: Manifest) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class Settings:
     max_csv_bytes: int = 50 * 1024 * 1024
     # MAX_CSV_ROWS: a CSV of more rows is refused with 413.
     max_csv_rows: int = 200_000
+    # API_KEYS: the SHA-256 hashes of keys, of which each caller needs one; unset, all may ask.
+    api_keys: tuple[bytes, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -38,6 +41,7 @@ class Settings:
             max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
             max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
             max_csv_rows=_positive(environment, "MAX_CSV_ROWS", cls.max_csv_rows),
+            api_keys=_hashes(environment, "API_KEYS"),
         )
 
 
@@ -46,3 +50,19 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0, or unset it.")
     return int(text)
+
+
+def _hashes(environment: Mapping[str, str], name: str) -> tuple[bytes, ...]:
+    hashes = _list(environment, name)
+    for number, text in enumerate(hashes, start=1):
+        if not re.fullmatch("[0-9a-fA-F]{64}", text):  # it may be a key: do not show it
+            raise SettingsError(
+                f"{name} holds something else than SHA-256 hashes (the {number}. of "
+                f"{len(hashes)}, between commas); make key prints the line that sets it."
+            )
+    return tuple(bytes.fromhex(text) for text in hashes)
+
+
+def _list(environment: Mapping[str, str], name: str) -> list[str]:
+    text = environment.get(name)
+    return [part.strip() for part in text.split(",")] if text else []

@@ -1,7 +1,8 @@
 """Requests to paste: the same rows for a shell, for Python and for JavaScript.
 
 Standard library only: the workbench prints the curl line too. Every value is quoted for its
-language: names, texts and the address come from outside.
+language: names, texts and the address come from outside. An API key is never in them: where one is
+needed, they read it from the environment variable API_KEY.
 """
 
 from __future__ import annotations
@@ -15,47 +16,54 @@ from typing import Any
 
 from service.contract import Row, json_text
 
-# Python and JavaScript write them alike.
-_HEADERS = '{"Content-Type": "application/json"}'
+# Python and JavaScript write the headers alike.
+_CONTENT_TYPE = '{"Content-Type": "application/json"'
 
 
-def curl(url: str, body: Any) -> str:
+def curl(url: str, body: Any, *, key: bool = False) -> str:
     """Return a line for a POSIX shell that sends JSON."""
     sent = shlex.quote(_json(body))
-    return f"curl {shlex.quote(url)} -H 'Content-Type: application/json' -d {sent}"
+    return f"{_curl(url, 'application/json', key)} -d {sent}"
 
 
-def curl_csv(url: str, rows: Sequence[Row]) -> str:
+def curl_csv(url: str, rows: Sequence[Row], *, key: bool = False) -> str:
     """Return a command for a POSIX shell that sends a CSV."""
     # Not -d: it reads a file where the text begins with "@", as the name of a feature may.
     sent = shlex.quote(csv_text(rows))
-    return f"curl {shlex.quote(url)} -H 'Content-Type: text/csv' --data-raw {sent}"
+    return f"{_curl(url, 'text/csv', key)} --data-raw {sent}"
 
 
-def python(url: str, body: Any) -> str:
+def _curl(url: str, content_type: str, key: bool) -> str:
+    authorization = ' -H "Authorization: Bearer $API_KEY"' if key else ""
+    return f"curl {shlex.quote(url)}{authorization} -H 'Content-Type: {content_type}'"
+
+
+def python(url: str, body: Any, *, key: bool = False) -> str:
     """Return Python that needs nothing installed and prints the answer."""
+    more = ', "Authorization": "Bearer " + os.environ["API_KEY"]}' if key else "}"
+    modules = ["json", "os", "urllib.request"] if key else ["json", "urllib.request"]
+    imports = "".join(f"import {module}\n" for module in modules)
     return f"""\
-import json
-import urllib.request
-
+{imports}
 body = {_literal(body, _json, _python)}
 request = urllib.request.Request(
     {_json(url)},
     data=json.dumps(body).encode(),
-    headers={_HEADERS},
+    headers={_CONTENT_TYPE}{more},
 )
 with urllib.request.urlopen(request) as response:
     print(json.load(response))
 """
 
 
-def javascript(url: str, body: Any) -> str:
-    """Return a module for Node or a browser that prints the answer."""
+def javascript(url: str, body: Any, *, key: bool = False) -> str:
+    """Return a module for Node, without a key for a browser too, that prints the answer."""
+    more = ', "Authorization": "Bearer " + process.env.API_KEY}' if key else "}"
     return f"""\
 const body = {_literal(body, _javascript_name, _json)};
 const response = await fetch({_json(url)}, {{
   method: "POST",
-  headers: {_HEADERS},
+  headers: {_CONTENT_TYPE}{more},
   body: JSON.stringify(body),
 }});
 console.log(JSON.stringify(await response.json(), null, 2));

@@ -12,7 +12,7 @@ import argparse
 import os
 from pathlib import Path
 
-from workbench import doctor, lock, retrain, smoke, verify
+from workbench import doctor, key, lock, retrain, smoke, verify
 from workbench.messages import WorkbenchError, bullets
 
 # The exit status of a verification that could not be tried, as opposed to one that failed.
@@ -48,11 +48,14 @@ def _run(options: argparse.Namespace, project: Path) -> str:
     if options.command == "verify":
         return verify.verify(project)
     if options.command == "smoke":
-        return smoke.smoke(project, options.url)
+        return smoke.smoke(project, options.url, os.environ.get("API_KEY"))
+    if options.command == "key":
+        return key.new_key()
     if options.command == "rollback":
         return retrain.rollback(project)
     if options.command == "curl":
-        return smoke.curl(project, f"http://localhost:{os.environ.get('PORT') or 8000}")
+        address = f"http://localhost:{os.environ.get('PORT') or 8000}"
+        return smoke.curl(project, address, key=bool(os.environ.get("API_KEYS")))
     return retrain.adopt(project, options)
 
 
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     asked.add_argument("url", help="address of the service")
     examined = commands.add_parser("doctor", help="what the platform would say after the push")
     examined.add_argument("--json", action="store_true", help="print it as JSON")
+    commands.add_parser("key", help="a new API key, and the line that sets its hash")
     commands.add_parser("rollback", help="back to the model before")
     adopt = commands.add_parser("adopt", help="take another model file in")
     adopt.add_argument("--model", required=True, help="path of the model file")

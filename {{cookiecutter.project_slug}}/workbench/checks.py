@@ -277,6 +277,20 @@ def check_verified(seen: Examination) -> Finding:
     return Finding(check, "warning", "not yet", "make verify proves that the model predicts.")
 
 
+def check_keys(seen: Examination) -> Finding:
+    """Ask for a decision: what is set on the app itself cannot be seen from here."""
+    check, needed = "API keys", (seen.app or heroku.App()).keys
+    if needed is None:
+        return Finding(
+            check,
+            "warning",
+            "open to everyone, unless API_KEYS is set",
+            "make key says how to set it. Then write down what you want, in app.json under env: "
+            '"API_KEYS": {"required": true}, or false for a service that shall be open.',
+        )
+    return Finding(check, "ok", f"{'needed' if needed else 'open to everyone'}, says app.json")
+
+
 def check_slug(seen: Examination) -> Finding:
     check, slug = "slug", seen.slug
     if isinstance(slug, Unmeasured):
@@ -382,6 +396,7 @@ CHECKS: tuple[Callable[[Examination], Finding], ...] = (
     check_lfs,
     check_file_size,
     check_verified,
+    check_keys,
     check_slug,
     check_boot,
     check_memory,

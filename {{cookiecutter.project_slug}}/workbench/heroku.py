@@ -52,6 +52,7 @@ class App:
     stack: str | None = None
     size: str = BASIC.name
     concurrency: int | None = None
+    keys: bool | None = None  # whether API_KEYS has to be set; None where it is not mentioned
 
     @property
     def dyno(self) -> Dyno | None:
@@ -68,12 +69,17 @@ def parse_app(text: str | None) -> App | None:
     """Read app.json, which need not be there; return None for one that Heroku cannot read."""
     try:
         document = json.loads(text or "{}")
-        variable = document.get("env", {}).get("WEB_CONCURRENCY")
+        environment = document.get("env", {})
+        variable = environment.get("WEB_CONCURRENCY")
         value = variable.get("value") if isinstance(variable, dict) else variable
+        keys = environment.get("API_KEYS")
+        if isinstance(keys, dict):
+            keys = keys.get("value") or keys.get("required", True)
         return App(
             stack=document.get("stack"),
             size=str(document.get("formation", {}).get("web", {}).get("size") or BASIC.name),
             concurrency=int(value) if value else None,
+            keys=None if keys is None else bool(keys),
         )
     except (AttributeError, TypeError, ValueError):
         return None

@@ -19,8 +19,8 @@ from workbench.messages import WorkbenchError
 TIMEOUT = 35
 
 
-def smoke(project: Path, url: str) -> str:
-    """Return what was shown. Raises WorkbenchError saying what differs."""
+def smoke(project: Path, url: str, key: str | None = None) -> str:
+    """Return what was shown, asking with a key if given. Raises WorkbenchError on differences."""
     address = url.rstrip("/").removesuffix("/predict")
     if not re.match(r"https?://[^\s/]+", address):
         raise WorkbenchError(
@@ -34,14 +34,14 @@ def smoke(project: Path, url: str) -> str:
     if golden is None:
         raise WorkbenchError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
     manifest = files.read_manifest(project)
-    about = _ask(f"{address}/metadata")
+    about = _ask(f"{address}/metadata", key)
     own = {"name": manifest["name"], "version": manifest["version"]}
     served = {key: about.get(key) for key in own}
     if served != own:
         raise WorkbenchError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
-    answer = _ask(f"{address}/predict", {"rows": golden.rows})
+    answer = _ask(f"{address}/predict", key, {"rows": golden.rows})
     found = disagreements(golden, answer.get("predictions"))
     if found:
         raise WorkbenchError([f"{url} answers differently from model/golden.json:", *found[:10]])
@@ -50,14 +50,18 @@ def smoke(project: Path, url: str) -> str:
     )
 
 
-def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _ask(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    if key:
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         said = error.read(2000).decode("utf-8", "replace")
+        if error.code == http.HTTPStatus.UNAUTHORIZED:
+            said += " Give a key of the service: API_KEY=… make smoke URL=…"
         raise WorkbenchError(f"{url} answers {error.code}: {said}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise WorkbenchError(f"{url} cannot be asked: {error}") from None
@@ -66,7 +70,7 @@ def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     return answer
 
 
-def curl(project: Path, address: str) -> str:
+def curl(project: Path, address: str, *, key: bool = False) -> str:
     """Return a curl line with a real row, ready to paste."""
     row = files.read_manifest(project)["examples"][0]
-    return snippets.curl(f"{address}/predict", row)
+    return snippets.curl(f"{address}/predict", row, key=key)
