@@ -29,15 +29,15 @@ class Served:
     log: Path
 
 
-def start(model: Adopted) -> Served:
+def start(model: Adopted, **variables: str) -> Served:
     """Run gunicorn in the template folder, with the model of a project; return when it is ready."""
     port = free_port()
-    log = model.project / "gunicorn.log"
+    log = model.project / f"gunicorn-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
             cwd=TEMPLATE,
-            env=environment(MODEL_DIR=str(model.project / "model"), PORT=str(port)),
+            env=environment(MODEL_DIR=str(model.project / "model"), PORT=str(port), **variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
