@@ -20,7 +20,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     from flask import Flask  # noqa: PLC0415
     from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415
 
-    from service import api, docs, errors, keys, pages, security  # noqa: PLC0415
+    from service import api, cors, docs, errors, keys, pages, rate_limit, security  # noqa: PLC0415
     from service.model import load_model  # noqa: PLC0415
     from service.readiness import Readiness  # noqa: PLC0415
     from service.settings import Settings  # noqa: PLC0415
@@ -39,6 +39,8 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.register_blueprint(pages.bp)
     app.register_blueprint(docs.bp)
     security.register(app)
+    cors.register(app)
+    rate_limit.register(app)  # before the keys, so that guesses are counted too
     keys.register(app)
     errors.register(app)
     # One hop, Heroku's router: a caller cannot forge its own address through a second one.

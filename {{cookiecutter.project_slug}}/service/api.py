@@ -132,8 +132,9 @@ def metadata() -> Response:
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The API as OpenAPI 3.1."""
-    model, keys = serving.model(), bool(serving.settings().api_keys)
-    return jsonify(document(model.contract, model.manifest, keys=keys))
+    model, settings = serving.model(), serving.settings()
+    keys, limited = bool(settings.api_keys), settings.requests_per_minute is not None
+    return jsonify(document(model.contract, model.manifest, keys=keys, limited=limited))
 
 
 @bp.get("/health")

@@ -17,9 +17,11 @@ _JSON_TYPES = {
 }
 
 
-def document(contract: Contract, manifest: Manifest, *, keys: bool = False) -> dict[str, Any]:
+def document(
+    contract: Contract, manifest: Manifest, *, keys: bool = False, limited: bool = False
+) -> dict[str, Any]:
     """Return the document. Its request examples are rows that the model is known to take."""
-    made = {
+    made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": manifest.title,
@@ -50,21 +52,16 @@ def document(contract: Contract, manifest: Manifest, *, keys: bool = False) -> d
         },
         "components": {"schemas": _schemas(contract, manifest)},
     }
+    about = [operation for path in made["paths"].values() for operation in path.values()]
+    guarded = [operation for operation in about if operation["tags"] != ["Operate"]]
+    for operation in guarded if limited else ():
+        operation["responses"]["429"] = _problem("Too many requests; Retry-After says how long")
+    for operation in guarded if keys else ():
+        operation["security"] = [{"key": []}]
+        operation["responses"]["401"] = _problem("An API key is needed")
     if keys:
-        _require_keys(made)
+        made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     return made
-
-
-def _require_keys(document: dict[str, Any]) -> None:
-    scheme = {"type": "http", "scheme": "bearer", "description": "An API key"}
-    document["components"]["securitySchemes"] = {"key": scheme}
-    document["security"] = [{"key": []}]
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if operation["tags"] == ["Operate"]:
-                operation["security"] = []
-            else:
-                operation["responses"]["401"] = _problem("An API key is needed")
 
 
 def _predict(manifest: Manifest) -> dict[str, Any]:

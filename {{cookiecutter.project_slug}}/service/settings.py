@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MODEL_DIRECTORY = Path(__file__).resolve().parent.parent / "model"
+
+# In lower case, names of other alphabets in their xn-- form, without the scheme's own port.
+ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class SettingsError(RuntimeError):
@@ -31,6 +35,12 @@ class Settings:
     max_csv_rows: int = 200_000
     # API_KEYS: the SHA-256 hashes of keys, of which each caller needs one; unset, all may ask.
     api_keys: tuple[bytes, ...] = ()
+    # CORS_ORIGINS: the sites whose scripts may read answers of the API; unset, none.
+    cors_origins: tuple[str, ...] = ()
+    # REQUESTS_PER_MINUTE: a caller's requests over it are refused with 429; unset, none are.
+    requests_per_minute: int | None = None
+    # REDIS_URL: where they are counted for all processes; unset, each process counts by itself.
+    redis_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -42,6 +52,13 @@ class Settings:
             max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
             max_csv_rows=_positive(environment, "MAX_CSV_ROWS", cls.max_csv_rows),
             api_keys=_hashes(environment, "API_KEYS"),
+            cors_origins=_origins(environment, "CORS_ORIGINS"),
+            requests_per_minute=(
+                _positive(environment, "REQUESTS_PER_MINUTE", 1)
+                if environment.get("REQUESTS_PER_MINUTE")
+                else None
+            ),
+            redis_url=environment.get("REDIS_URL") or None,
         )
 
 
@@ -61,6 +78,18 @@ def _hashes(environment: Mapping[str, str], name: str) -> tuple[bytes, ...]:
                 f"{len(hashes)}, between commas); make key prints the line that sets it."
             )
     return tuple(bytes.fromhex(text) for text in hashes)
+
+
+def _origins(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    origins = _list(environment, name)
+    for origin in origins:
+        found = ORIGIN.fullmatch(origin)
+        if not found or found["port"] == DEFAULT_PORTS[found["scheme"]]:
+            raise SettingsError(
+                f"{name} has {origin!r}, which is no origin as browsers send it; write such as "
+                "https://app.example.org (no path, no slash at the end), several with commas."
+            )
+    return tuple(origins)
 
 
 def _list(environment: Mapping[str, str], name: str) -> list[str]:

@@ -284,9 +284,9 @@ def check_keys(seen: Examination) -> Finding:
         return Finding(
             check,
             "warning",
-            "open to everyone, unless API_KEYS is set",
-            "make key says how to set it. Then write down what you want, in app.json under env: "
-            '"API_KEYS": {"required": true}, or false for a service that shall be open.',
+            "open, unless API_KEYS is set",
+            'make key says how. Then write what is meant into env of app.json: "API_KEYS": '
+            '{"required": true}, or false.',
         )
     return Finding(check, "ok", f"{'needed' if needed else 'open to everyone'}, says app.json")
 
