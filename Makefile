@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast zoo screenshots browser lint demo stop lock clean
+.PHONY: help test fast zoo screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -19,7 +19,7 @@ stop:
 	$(PYTHON) tools/demo.py $(DEMO) --stop
 
 # make test     all tests of the template; renders projects and runs their tests too
-test: $(DEV) lint browser
+test: $(DEV) lint machine browser
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n 2
 
 # make fast     the tests that install nothing
@@ -34,6 +34,10 @@ zoo: $(DEV)
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser
 	.venv/bin/python -m pytest -n 2 tests/browser/screenshots.py --screenshots '$(SCREENSHOTS)'
+
+# Programs that the tests start, such as a Redis server: installed where they are missing.
+machine: $(DEV)
+	.venv/bin/python tools/machine.py
 
 # The tests of the pages need Chromium or Chrome: it is installed where there is none.
 browser: $(DEV)
