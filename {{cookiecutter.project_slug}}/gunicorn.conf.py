@@ -6,8 +6,11 @@ Settings: https://gunicorn.org/reference/settings/
 import gc
 import os
 import socket
+import sys
 import threading
 from typing import Any
+
+from gunicorn.glogging import Logger
 
 # Set before NumPy is imported: one request needs one core, and several workers share two.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,8 +44,28 @@ keepalive = 95
 # Only the router can reach the dyno, and ProxyFix trusts one hop of it.
 forwarded_allow_ips = "*"
 
-# Heroku's log drain reads standard output.
-accesslog = "-"
+
+class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's log of itself, without requests: the service writes a line of each.
+
+    Heroku asks for another by GUNICORN_CMD_ARGS="--access-logfile -", which outranks this file.
+    """
+
+    def access(self, *_: Any) -> None:
+        """Write nothing."""
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Say of a request that is no HTTP only why: the rest is the caller's address and text."""
+        if msg.startswith("Invalid request from"):
+            msg = f"Invalid request: {getattr(sys.exc_info()[0], '__name__', 'unknown')}"
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Leave the query out of an address."""
+        super().exception(msg, *(str(arg).partition("?")[0] for arg in args), **kwargs)
+
+
+logger_class = Log
 
 # gunicorn 25.1 and later open a control socket in the home directory otherwise.
 control_socket_disable = True

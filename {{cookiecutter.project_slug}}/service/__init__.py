@@ -20,7 +20,18 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     from flask import Flask  # noqa: PLC0415
     from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415
 
-    from service import api, cors, docs, errors, keys, pages, rate_limit, security  # noqa: PLC0415
+    from service import (  # noqa: PLC0415
+        api,
+        cors,
+        docs,
+        errors,
+        exchange,
+        keys,
+        logs,
+        pages,
+        rate_limit,
+        security,
+    )
     from service.model import load_model  # noqa: PLC0415
     from service.readiness import Readiness  # noqa: PLC0415
     from service.settings import Settings  # noqa: PLC0415
@@ -35,6 +46,8 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.extensions["settings"] = settings
     app.extensions["model"] = model
     app.extensions["readiness"] = Readiness(model)
+    logs.register(app)
+    exchange.register(app, logs.RequestLine(model.manifest.version))
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(docs.bp)

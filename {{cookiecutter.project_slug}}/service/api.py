@@ -65,7 +65,7 @@ def keeps(on_error: str) -> bool:
 def answer_csv(stream: IO[bytes], keep: bool) -> Response:
     """Stream the answer to a CSV. Raises RequestProblem."""
     model, settings = serving.model(), serving.settings()
-    (example,) = serving.predict([model.manifest.example()])
+    example = serving.example()
     predict = serving.predict_each if keep else serving.predict
     with contextlib.ExitStack() as opened:
         file, made = (opened.enter_context(temporary_file()) for _ in range(2))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from service import exchange
 from service.contract import Problem
 
 # More would help nobody, and a small request must not be answered with megabytes.
@@ -75,6 +75,6 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _exception(_: Exception) -> Response:
         # The caller learns an id and nothing else; the log has the id and the traceback.
-        error_id = uuid.uuid4().hex
+        error_id = exchange.current().request_id
         current_app.logger.exception("error %s", error_id)
         return problem(500, "Internal Server Error", f"The log has more under {error_id}.")

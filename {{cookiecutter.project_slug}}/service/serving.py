@@ -7,8 +7,10 @@ from typing import Any
 
 from flask import current_app
 
+from service import exchange
 from service.contract import Problem, Row
 from service.errors import RequestProblem, does_not_fit
+from service.logs import place_of
 from service.model import Model
 from service.readiness import Readiness
 from service.settings import Settings
@@ -42,15 +44,25 @@ def require_ready() -> None:
 
 def predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Predict validated rows; one answer a row. Raises RequestProblem."""
+    return _counted(_predict(rows))
+
+
+def example() -> dict[str, Any]:
+    """Return an answer that shows the shape of all; it is not counted. Raises RequestProblem."""
+    return _predict([model().manifest.example()])[0]
+
+
+def _predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
     require_ready()
     try:
         return model().predict(rows)
-    except Exception:
+    except Exception as error:
         # Values that the contract takes and the model does not are the caller's to change.
         failing = model().failing(rows)
         if not failing:
             raise
-        current_app.logger.exception("the model failed on rows of a request")
+        # Not what the error says: that quotes values.
+        current_app.logger.warning("the model failed on rows: %s", place_of(error))
         raise does_not_fit([Problem(n + 1, None, MODEL_FAILS) for n in failing]) from None
 
 
@@ -60,11 +72,17 @@ def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
     failing: set[int] = set()
     try:
         answers = model().predict(rows)
-    except Exception:
+    except Exception as error:
         failing = set(model().failing(rows, most=len(rows)))
         if not failing:
             raise
-        current_app.logger.exception("the model failed on rows of a request")
+        # Not what the error says: that quotes values.
+        current_app.logger.warning("the model failed on rows: %s", place_of(error))
         answers = model().predict([row for n, row in enumerate(rows) if n not in failing])
-    given = iter(answers)
+    given = iter(_counted(answers))
     return [None if n in failing else next(given) for n in range(len(rows))]
+
+
+def _counted(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    exchange.current().rows += len(answers)
+    return answers

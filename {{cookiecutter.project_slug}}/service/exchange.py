@@ -1,0 +1,80 @@
+"""What is known of a request when it ends, for its line in the log and for the metrics."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Flask, Response, g, request
+
+# What Heroku's router takes from a caller; others get an id of their own.
+# https://devcenter.heroku.com/articles/http-request-id
+_REQUEST_ID = re.compile(r"[A-Za-z0-9+/=-]{20,200}", re.ASCII)
+
+
+@dataclass
+class Exchange:
+    """A request and its answer, without anything of their bodies."""
+
+    request_id: str
+    method: str
+    path: str  # without the query, which may hold anything
+    route: str | None  # the rule that the path fits, None if there is none
+    status: int = 0
+    rows: int = 0  # that were predicted
+    seconds: float = 0.0
+
+
+Ended = Callable[[Exchange], None]
+
+
+def register(app: Flask, *ended: Ended) -> None:
+    """Give every request an id, and tell each of `ended` when an answer has ended.
+
+    To be registered before what refuses requests, so that refusals are told, too.
+    """
+
+    @app.before_request
+    def _begin() -> None:
+        rule = request.url_rule
+        g.exchange = Exchange(
+            request_id=request_id_of(request.headers.get("X-Request-ID", "")),
+            method=request.method,
+            path=request.path,
+            route=rule.rule if rule else None,
+        )
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        exchange, began = g.exchange, g.began
+        exchange.status = response.status_code
+        response.headers["X-Request-ID"] = exchange.request_id
+        tell = partial(_tell, exchange, began, ended)
+        # Of a file Werkzeug closes no response; all else is told before the caller can ask again.
+        if response.is_streamed and not response.direct_passthrough:
+            response.call_on_close(tell)
+        else:
+            tell()
+        return response
+
+
+def _tell(exchange: Exchange, began: float, ended: tuple[Ended, ...]) -> None:
+    exchange.seconds = time.perf_counter() - began
+    for listener in ended:
+        listener(exchange)
+
+
+def request_id_of(given: str) -> str:
+    """Return the id that the router gave, or a new one where it is no such id."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def current() -> Exchange:
+    """Return the exchange of this request."""
+    exchange: Exchange = g.exchange
+    return exchange
