@@ -28,6 +28,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
         exchange,
         keys,
         logs,
+        metrics,
         pages,
         rate_limit,
         security,
@@ -47,15 +48,19 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.extensions["model"] = model
     app.extensions["readiness"] = Readiness(model)
     logs.register(app)
-    exchange.register(app, logs.RequestLine(model.manifest.version))
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(docs.bp)
+    ended: list[exchange.Ended] = [logs.RequestLine(model.manifest.version)]
+    exchange.register(app, ended)  # before what refuses requests, so that these are told too
     security.register(app)
     cors.register(app)
     rate_limit.register(app)  # before the keys, so that guesses are counted too
     keys.register(app)
     errors.register(app)
+    counts = metrics.Metrics(app, model.contract, model.manifest)  # of the routes until here
+    app.extensions["metrics"] = counts
+    ended.append(counts.ended)
     # One hop, Heroku's router: a caller cannot forge its own address through a second one.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app

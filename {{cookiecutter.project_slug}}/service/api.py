@@ -15,6 +15,7 @@ from service import serving
 from service.contract import Row
 from service.csv_batch import Batch
 from service.errors import RequestProblem, does_not_fit
+from service.metrics import CONTENT_TYPE
 from service.openapi import document
 
 bp = Blueprint("api", __name__)
@@ -70,7 +71,8 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
     with contextlib.ExitStack() as opened:
         file, made = (opened.enter_context(temporary_file()) for _ in range(2))
         receive(stream, file, settings.max_csv_bytes)
-        batch = Batch(file, made, model.contract, example, predict, keep)
+        rejected = serving.metrics().rejected
+        batch = Batch(file, made, model.contract, example, predict, keep, rejected)
         batch.check(settings.max_csv_rows)
         parts = opened.enter_context(contextlib.closing(batch.answer()))
         files = opened.pop_all()
@@ -148,6 +150,14 @@ def ready() -> Response:
     """The model is loaded and reproduces its goldens."""
     serving.require_ready()
     return jsonify({"status": "ready"})
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """What all workers have counted, for Prometheus."""
+    ready = serving.readiness().reason() is None
+    gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
+    return Response(serving.metrics().text(gauges), content_type=CONTENT_TYPE)
 
 
 def parse_json(body: bytes) -> Any:

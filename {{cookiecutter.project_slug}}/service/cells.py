@@ -39,7 +39,7 @@ def _of_nothing(feature: Feature) -> str | None:
     listed = feature.categories or ()
     if feature.type == "text" or "" in listed or (feature.type == "category" and not listed):
         return ""
-    raise Invalid("must not be empty")
+    raise Invalid("must not be empty", "null")
 
 
 def _number(text: str) -> float:

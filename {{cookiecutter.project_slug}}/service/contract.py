@@ -37,8 +37,17 @@ class ContractError(ValueError):
         super().__init__("; ".join(problems))
 
 
+# Why rows are refused, in a word: for counts.
+Reason = Literal["type", "null", "range", "category", "missing", "unknown", "model", "form"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
 class Invalid(ValueError):
     """A value does not fit its feature; the message completes "<feature> …"."""
+
+    def __init__(self, message: str, reason: Reason = "type") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Problem:
     feature: str | None
     message: str
     line: int | None = None  # of a file, where the row begins
+    reason: Reason = "form"
 
     def to_json(self) -> dict[str, object]:
         line = {"line": self.line} if self.line is not None else {}
@@ -125,7 +135,7 @@ class Feature:
         if value is None:
             if self.nullable:
                 return None
-            raise Invalid("must not be null")
+            raise Invalid("must not be null", "null")
         return _PARSERS[self.type](self, value)
 
     def columns(self, values: list[Value]) -> list[Column]:
@@ -227,7 +237,7 @@ class Contract:
                     values[feature.name] = feature.parse(row[feature.name])
                 except Invalid as error:
                     message = str(error) + suggestions.for_value(row[feature.name], feature)
-                    problems.append(Problem(number, feature.name, message))
+                    problems.append(Problem(number, feature.name, message, reason=error.reason))
             if len(row) != len(self.features) or len(values) != len(self.features):
                 problems += self._misnamed(number, row, suggestions)
             if len(problems) == found:
@@ -239,10 +249,11 @@ class Contract:
     ) -> Iterable[Problem]:
         for name in row:
             if not suggestions.knows(name):
-                yield Problem(number, name, "unknown feature" + suggestions.for_name(name, row))
+                message = "unknown feature" + suggestions.for_name(name, row)
+                yield Problem(number, name, message, reason="unknown")
         for feature in self.features:
             if feature.name not in row:
-                yield Problem(number, feature.name, "is missing")
+                yield Problem(number, feature.name, "is missing", reason="missing")
 
     def columns(self, rows: Sequence[Row]) -> list[Column]:
         """Return the model's columns in contract order."""
@@ -338,13 +349,13 @@ def _parse_number(feature: Feature, value: object) -> float:
     try:
         number = float(value)
     except OverflowError:
-        raise Invalid("is too large for a number") from None
+        raise Invalid("is too large for a number", "range") from None
     if not math.isfinite(number):
-        raise Invalid("must be a finite number")
+        raise Invalid("must be a finite number", "range")
     if feature.strict and feature.minimum is not None and number < feature.minimum:
-        raise Invalid(f"must be at least {feature.minimum:.15g}")
+        raise Invalid(f"must be at least {feature.minimum:.15g}", "range")
     if feature.strict and feature.maximum is not None and number > feature.maximum:
-        raise Invalid(f"must be at most {feature.maximum:.15g}")
+        raise Invalid(f"must be at most {feature.maximum:.15g}", "range")
     return number
 
 
@@ -353,7 +364,7 @@ def _parse_integer(feature: Feature, value: object) -> int:
     if number != math.floor(number):
         raise Invalid("must be a whole number")
     if abs(number) >= 2**63:
-        raise Invalid("is too large for a whole number")
+        raise Invalid("is too large for a whole number", "range")
     return value if isinstance(value, int) else int(number)  # 2**53 + 1 is no float
 
 
@@ -382,7 +393,7 @@ def _parse_date(feature: Feature, value: object) -> str:
     if date.isoformat() != text:  # Python 3.11 and later read more than YYYY-MM-DD
         raise Invalid("must be a date as YYYY-MM-DD")
     if not EARLIEST <= date <= LATEST:
-        raise Invalid(f"must be from {EARLIEST} to {LATEST}")
+        raise Invalid(f"must be from {EARLIEST} to {LATEST}", "range")
     return text
 
 
@@ -397,7 +408,7 @@ def _parse_category(feature: Feature, value: object) -> Scalar:
         return (_parse_text if feature.category_type == "text" else _parse_number)(feature, value)
     shown = ", ".join(json_text(category) for category in feature.categories[:20])
     more = ", …" if len(feature.categories) > 20 else ""
-    raise Invalid(f"must be one of {shown}{more}")
+    raise Invalid(f"must be one of {shown}{more}", "category")
 
 
 _PARSERS: Mapping[str, Callable[[Feature, object], Value]] = {

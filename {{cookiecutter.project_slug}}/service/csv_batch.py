@@ -25,7 +25,8 @@ class Batch:
     """A file and its answer; with `keep` bad rows are answered with what is wrong.
 
     `made` is an empty file for answers that are made before they can be sent. `example` is an
-    answer of the model, which has the shape of all. Raises RequestProblem for a bad header.
+    answer of the model, which has the shape of all; `rejected` is told what is wrong with rows that
+    are kept. Raises RequestProblem for a bad header.
     """
 
     def __init__(
@@ -36,12 +37,13 @@ class Batch:
         example: Mapping[str, Any],
         predict: Predict,
         keep: bool,
+        rejected: Callable[[Sequence[Problem]], None],
     ) -> None:
         names = [feature.name for feature in contract.features]
         appended = answer_columns(contract.output, example, names)
         self._paths = list(appended.values())
         self._appended = [*appended, *([free_name("error", {*names, *appended})] if keep else [])]
-        self._made, self._predict, self._keep = made, predict, keep
+        self._made, self._predict, self._keep, self._rejected = made, predict, keep, rejected
         self._file = CsvFile(file, names)
         problems = list(header_problems(self._file.header, names, self._appended))
         if problems:
@@ -110,7 +112,7 @@ class Batch:
             predicted = self._predict(parsed.rows)
         except RequestProblem as problem:
             found = [
-                chunk.problem(parsed.places[p.row - 1], p.feature, p.message)
+                chunk.problem(parsed.places[p.row - 1], p.feature, p.message, p.reason)
                 for p in problem.errors
                 if p.row is not None
             ]
@@ -127,6 +129,7 @@ class Batch:
             *(cells_at(answers, path) for path in self._paths),
         ]
         if self._keep:
+            self._rejected(_all(parsed))
             columns.append(
                 [_reasons(parsed, place, answers[place]) for place in range(len(answers))]
             )

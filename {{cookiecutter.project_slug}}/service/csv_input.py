@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO, TextIO
 
-from service.contract import Problem
+from service.contract import Problem, Reason
 from service.errors import RequestProblem, does_not_fit
 
 DELIMITERS = ",;\t|"
@@ -34,9 +34,11 @@ class Chunk:
     def last(self) -> int:
         return self.first + len(self.records) - 1
 
-    def problem(self, place: int, feature: str | None, message: str) -> Problem:
+    def problem(
+        self, place: int, feature: str | None, message: str, reason: Reason = "form"
+    ) -> Problem:
         """Make a problem of one of the records, which count from 0 here."""
-        return Problem(self.first + place, feature, message, self.lines[place])
+        return Problem(self.first + place, feature, message, self.lines[place], reason)
 
 
 @dataclass

@@ -67,7 +67,8 @@ class RowReader:
             if Invalid in map(type, column):
                 for place, value in zip(places, column, strict=True):
                     if isinstance(value, Invalid):
-                        problem = chunk.problem(place, memo.feature.name, str(value))
+                        name, reason = memo.feature.name, value.reason
+                        problem = chunk.problem(place, name, str(value), reason)
                         problems.setdefault(place, []).append(problem)
         if problems:
             good = [place not in problems for place in places]
@@ -90,7 +91,8 @@ class _Memo(dict[str, Any]):
             value = value_of(self.feature, text)
             found = self.feature.parse(value)
         except Invalid as error:
-            found = Invalid(str(error) + self._suggestions.for_value(value, self.feature))
+            message = str(error) + self._suggestions.for_value(value, self.feature)
+            found = Invalid(message, error.reason)
         if len(self) < self._most and len(text) <= MEMO_LENGTH:
             self[text] = found
         return found

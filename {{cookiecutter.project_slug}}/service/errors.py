@@ -59,6 +59,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(RequestProblem)
     def _request_problem(error: RequestProblem) -> Response:
+        app.extensions["metrics"].rejected(error.errors)
         answer = problem(error.status, error.title, error.detail, error.errors)
         answer.headers.update(error.headers)
         return answer

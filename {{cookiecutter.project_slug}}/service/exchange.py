@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -32,11 +32,8 @@ class Exchange:
 Ended = Callable[[Exchange], None]
 
 
-def register(app: Flask, *ended: Ended) -> None:
-    """Give every request an id, and tell each of `ended` when an answer has ended.
-
-    To be registered before what refuses requests, so that refusals are told, too.
-    """
+def register(app: Flask, ended: Sequence[Ended]) -> None:
+    """Give every request an id, and tell each of `ended` when an answer has ended."""
 
     @app.before_request
     def _begin() -> None:
@@ -63,7 +60,7 @@ def register(app: Flask, *ended: Ended) -> None:
         return response
 
 
-def _tell(exchange: Exchange, began: float, ended: tuple[Ended, ...]) -> None:
+def _tell(exchange: Exchange, began: float, ended: Sequence[Ended]) -> None:
     exchange.seconds = time.perf_counter() - began
     for listener in ended:
         listener(exchange)

@@ -49,6 +49,15 @@ def document(
                     {"503": _problem("The model is not ready; the detail says why")},
                 )
             },
+            "/metrics": {
+                "get": _get(
+                    "metrics",
+                    "Operate",
+                    "Counts for Prometheus: requests, rows, predictions",
+                    {"type": "string"},
+                    kind="text/plain",
+                )
+            },
         },
         "components": {"schemas": _schemas(contract, manifest)},
     }
@@ -290,8 +299,9 @@ def _get(
     summary: str,
     answer: dict[str, Any],
     errors: dict[str, Any] | None = None,
+    kind: str = "application/json",
 ) -> dict[str, Any]:
-    content = {"application/json": {"schema": answer}}
+    content = {kind: {"schema": answer}}
     return {
         "operationId": operation,
         "tags": [tag],

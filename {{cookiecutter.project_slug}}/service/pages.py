@@ -93,6 +93,8 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
 def _answered(texts: Mapping[str, str]) -> tuple[str, int]:
     row, problems = read_texts(serving.model().contract, texts)
     if row is None:
+        if not _asked_by_script():
+            serving.metrics().rejected(problems)
         # Browsers log each 422; for a script that asks while somebody types it is no failure.
         return _page(texts, problems), 200 if _asked_by_script() else 422
     try:
@@ -100,6 +102,7 @@ def _answered(texts: Mapping[str, str]) -> tuple[str, int]:
     except RequestProblem as refused:
         if not refused.errors:
             raise
+        serving.metrics().rejected(refused.errors)
         return _page(texts, refused.errors), refused.status
     output, task = serving.model().contract.output, serving.model().manifest.task
     answer = {

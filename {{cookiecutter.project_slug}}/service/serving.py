@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import current_app
@@ -11,6 +11,7 @@ from service import exchange
 from service.contract import Problem, Row
 from service.errors import RequestProblem, does_not_fit
 from service.logs import place_of
+from service.metrics import Metrics
 from service.model import Model
 from service.readiness import Readiness
 from service.settings import Settings
@@ -34,6 +35,12 @@ def readiness() -> Readiness:
     """Return the check of the goldens."""
     check: Readiness = current_app.extensions["readiness"]
     return check
+
+
+def metrics() -> Metrics:
+    """Return what this process and its siblings count."""
+    counts: Metrics = current_app.extensions["metrics"]
+    return counts
 
 
 def require_ready() -> None:
@@ -63,7 +70,7 @@ def _predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
             raise
         # Not what the error says: that quotes values.
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
-        raise does_not_fit([Problem(n + 1, None, MODEL_FAILS) for n in failing]) from None
+        raise does_not_fit(_failed(failing)) from None
 
 
 def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
@@ -79,10 +86,16 @@ def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
         # Not what the error says: that quotes values.
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
         answers = model().predict([row for n, row in enumerate(rows) if n not in failing])
+    metrics().rejected(_failed(failing))
     given = iter(_counted(answers))
     return [None if n in failing else next(given) for n in range(len(rows))]
 
 
+def _failed(rows: Iterable[int]) -> list[Problem]:
+    return [Problem(row + 1, None, MODEL_FAILS, reason="model") for row in rows]
+
+
 def _counted(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     exchange.current().rows += len(answers)
+    metrics().predicted(answers)
     return answers

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import logging
 import re
@@ -52,13 +54,13 @@ def test_a_prediction(
 
 
 def test_a_csv_is_told_when_its_answer_has_ended(client: FlaskClient, capsys: Printed) -> None:
-    table = client.get("/example.csv").data
+    table = client.get("/example.csv").text
     capsys.readouterr()
     response = client.post("/predict", data=table, content_type="text/csv")
     assert " method=" not in capsys.readouterr().out
     response.close()
     told = line(capsys)
-    assert told["rows"] == str(len(table.splitlines()) - 1)
+    assert told["rows"] == str(len(list(csv.reader(io.StringIO(table, newline="")))) - 1)
     assert told["request_id"] == response.headers["X-Request-ID"]
 
 

@@ -1,0 +1,205 @@
+"""Counts for Prometheus, of all workers, in memory that they share.
+
+The official client keeps the counts of several processes in mapped files: a worker dies of SIGBUS
+when the disk is full, and each one that was ever there leaves its files. Here the memory is
+anonymous, laid out at boot from what is known then (routes, features, classes) and never grows.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import accumulate, product
+from typing import Any
+
+import numpy as np
+from flask import Flask
+
+from service.contract import REASONS, Contract, Problem, Scalar, json_text
+from service.exchange import Exchange
+from service.model import Manifest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# More workers than any dyno has. Two that share a slot would lose a count now and then.
+SLOTS = 64
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# Of features, and of classes: each is a time series. What is more is counted without its name.
+MAX_NAMES = 100
+OTHER = "other"
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", OTHER)  # where no route is found
+STATUSES = (*(str(status.value) for status in HTTPStatus if status >= 200), OTHER)
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Series of one name, which differ in their labels; each has some cells of the memory."""
+
+    name: str
+    type: str
+    help: str
+    labels: Labels
+    cells: Mapping[Labels, int]  # the first cell of each series
+
+    def lines(self, totals: Sequence[float]) -> Iterator[str]:
+        """Yield the series that have counted anything, as Prometheus reads them."""
+        yield f"# HELP {self.name} {self.help}"
+        yield f"# TYPE {self.name} {self.type}"
+        for values, cell in self.cells.items():
+            labels = dict(zip(self.labels, values, strict=True))
+            if self.type == "histogram":
+                yield from self._histogram(labels, totals[cell : cell + len(SECONDS) + 2])
+            elif totals[cell] or not self.labels:
+                yield sample(self.name, labels, totals[cell])
+
+    def _histogram(self, labels: dict[str, str], totals: Sequence[float]) -> Iterator[str]:
+        *buckets, seconds = totals
+        *_, count = counts = list(accumulate(buckets))
+        if not count:
+            return
+        for most, up_to in zip((*map(str, SECONDS), "+Inf"), counts, strict=True):
+            yield sample(f"{self.name}_bucket", {**labels, "le": most}, up_to)
+        yield sample(f"{self.name}_sum", labels, seconds)
+        yield sample(f"{self.name}_count", labels, count)
+
+
+class Metrics:
+    """What all processes that were forked from this one have counted."""
+
+    def __init__(self, app: Flask, contract: Contract, manifest: Manifest) -> None:
+        self._size = 0
+        # A failed request has no route where its path or its method fits none.
+        methods: dict[str, set[str]] = {"": set(METHODS)}
+        for rule in app.url_map.iter_rules():
+            methods.setdefault(rule.rule, set()).update(rule.methods or ())
+        self._requests = self._family(
+            "http_requests_total",
+            "Answers, by route, method and status.",
+            ("route", "method", "status"),
+            [
+                (route, method, status)
+                for route, known in methods.items()
+                for method, status in product(sorted(known), STATUSES)
+            ],
+        )
+        self._seconds = self._family(
+            "http_request_duration_seconds",
+            "Time from a request to the end of its answer.",
+            ("route",),
+            [(route,) for route in methods],
+            type="histogram",
+        )
+        self._rows = self._family("model_rows_total", "Rows that were predicted.", (), [()])
+        features = [feature.name for feature in contract.features[:MAX_NAMES]]
+        self._rejected = self._family(
+            "model_rejected_rows_total",
+            "Rows that were refused; one with several problems counts under each.",
+            ("reason", "feature"),
+            list(product(REASONS, ("", *features))),
+        )
+        self._targets = contract.output.targets
+        self._classes: dict[Scalar, str] = {}
+        if manifest.task == "classification":
+            self._classes = {c: json_text(c) for c in (manifest.classes or ())[:MAX_NAMES]}
+        self._predictions = self._family(
+            "model_predictions_total",
+            "Predictions, by class.",
+            ("target", "class"),
+            list(product(self._targets or ("",), (*self._classes.values(), OTHER))),
+        )
+        self._about = {
+            "name": manifest.name,
+            "version": str(manifest.version),
+            "task": manifest.task,
+            "sha256": manifest.sha256,
+        }
+        self._memory = mmap.mmap(-1, SLOTS * self._size * 8)
+        self._cells = memoryview(self._memory).cast("d")
+        self._lock = threading.Lock()
+        self._slot = 0
+
+    def _family(
+        self, name: str, help: str, labels: Labels, series: Sequence[Labels], type: str = "counter"
+    ) -> Family:
+        cells = len(SECONDS) + 2 if type == "histogram" else 1
+        first = self._size
+        places = {values: first + cells * number for number, values in enumerate(series)}
+        self._size = first + cells * len(series)
+        return Family(name, type, help, labels, places)
+
+    def use_free_slot(self, taken: Collection[int]) -> int:
+        """Let this process, and those that it forks, count in a slot that no other one uses."""
+        self._slot = min(set(range(SLOTS)).difference(taken), default=0)
+        return self._slot
+
+    def _add(self, counts: Iterable[tuple[int, float]]) -> None:
+        first = self._slot * self._size
+        with self._lock:
+            for cell, count in counts:
+                self._cells[first + cell] += count
+
+    def ended(self, exchange: Exchange) -> None:
+        """Count a request and its time."""
+        route = (
+            exchange.route if exchange.route and (exchange.route,) in self._seconds.cells else ""
+        )
+        method = exchange.method if route or exchange.method in METHODS else OTHER
+        status = str(exchange.status)
+        key = (route, method, status if status in STATUSES else OTHER)
+        seconds = self._seconds.cells[(route,)]
+        self._add(
+            (
+                (self._requests.cells[key], 1),
+                (seconds + bisect_left(SECONDS, exchange.seconds), 1),
+                (seconds + len(SECONDS) + 1, exchange.seconds),
+            )
+        )
+
+    def predicted(self, answers: Sequence[Mapping[str, Any]]) -> None:
+        """Count rows and their classes."""
+        counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
+        if self._classes:
+            predictions = [answer["prediction"] for answer in answers]
+            for target in self._targets or ("",):
+                found = Counter(p[target] for p in predictions) if target else Counter(predictions)
+                for prediction, count in found.items():
+                    name = self._classes.get(prediction, OTHER)
+                    counts.append((self._predictions.cells[target, name], count))
+        self._add(counts)
+
+    def rejected(self, problems: Iterable[Problem]) -> None:
+        """Count what was wrong with rows. A feature that is none has no name here."""
+        found = Counter((problem.reason, problem.feature or "") for problem in problems)
+        cells = self._rejected.cells
+        self._add(
+            (cells.get((reason, feature), cells[reason, ""]), count)
+            for (reason, feature), count in found.items()
+        )
+
+    def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
+        """Return all that was counted, and `gauges`: help and value of what is now, by name."""
+        totals = np.frombuffer(self._memory).reshape(SLOTS, self._size).sum(axis=0).tolist()
+        lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]
+        lines.append(sample("model_info", self._about, 1))
+        for name, (meaning, now) in gauges.items():
+            lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", sample(name, {}, now)]
+        families = [self._requests, self._seconds, self._rows, self._rejected]
+        for family in [*families, self._predictions] if self._classes else families:
+            lines += family.lines(totals)
+        return "\n".join(lines) + "\n"
+
+
+def sample(name: str, labels: Mapping[str, str], value: float) -> str:
+    """Return a line of the text format; a label that is empty is none."""
+    pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items() if text)
+    return f"{name}{{{pairs}}} {value:.15g}" if pairs else f"{name} {value:.15g}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
