@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -146,6 +147,9 @@ def test_an_answer_that_cannot_be_ended_breaks_off_and_the_log_says_why(fussy: P
         log = server.process.stdout.read()
     assert "a CSV answer breaks off: The request does not fit the model" in log
     assert "'row': 380, 'line': 381" in log
+    ids = re.findall(r"level=error .*request_id=(\w+)|status=200 .*rows=379 request_id=(\w+)", log)
+    assert len(ids) == 2
+    assert ids[0][0] == ids[1][1]
 
 
 def test_nothing_is_left_of_a_caller_who_hangs_up(fussy: Path) -> None:

@@ -16,7 +16,7 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Content-Disposition, Retry-After"
+EXPOSED = "Content-Disposition, Retry-After, X-Request-ID"
 
 
 def register(app: Flask) -> None:
