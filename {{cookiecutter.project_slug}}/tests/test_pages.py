@@ -160,6 +160,7 @@ def test_a_form_of_another_site_is_refused(client: FlaskClient, rows: list[dict[
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://example.org"},
         {"Origin": "null"},
+        {"Origin": "http://[localhost"},
     ):
         assert client.post("/", data=typed, headers=headers).status_code == 403
     for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}, {}):
