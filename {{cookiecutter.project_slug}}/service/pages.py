@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from service import serving
 from service.api import answer_csv, keeps, parse_json
 from service.card import HEIGHT, card_of
 from service.contract import Problem
+from service.csv_input import CsvFile, Pace
 from service.errors import RequestProblem
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from service.said import said_of
@@ -82,12 +82,14 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
         if not isinstance(row, dict):
             raise RequestProblem(422, "The row cannot be read", "It is no object of features.")
         return {name: text_of(value) for name, value in row.items()}
-    delimiter = "\t" if "\t" in text else ","  # what is copied out of a spreadsheet has tabs
-    records = [r for r in csv.reader(io.StringIO(text.strip()), delimiter=delimiter) if r]
-    if len(records) < 2 or len(records[0]) != len(records[1]):
-        hint = "Paste a JSON object, or a line with the names and under it one with the values."
-        raise RequestProblem(422, "The row cannot be read", hint)
-    return dict(zip(records[0], records[1], strict=True))
+    names = [feature.name for feature in serving.model().contract.features]
+    hint = "Paste a JSON object, or a line with the names and under it one with the values."
+    try:
+        file = CsvFile(io.BytesIO(text.encode("utf-8", "surrogatepass")), names)
+        (cells,) = next(file.chunks(Pace(rows=1))).records
+        return dict(zip(file.header, cells, strict=True))
+    except (RequestProblem, StopIteration, ValueError):
+        raise RequestProblem(422, "The row cannot be read", hint) from None
 
 
 def _answered(texts: Mapping[str, str]) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -118,8 +119,13 @@ def test_what_is_wrong_is_said_on_top_and_beside_the_field(
 def test_a_pasted_row_is_filled_in_and_answered(
     client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
-    row = rows[0]
-    for text in (json.dumps(row), json.dumps({"rows": [row]})):
+    row, typed = rows[0], texts_of(rows[0])
+    texts = [json.dumps(row), json.dumps({"rows": [row]})]
+    for delimiter in ",;\t":
+        pasted = io.StringIO(newline="")
+        csv.writer(pasted, delimiter=delimiter).writerows([typed, typed.values()])
+        texts.append(pasted.getvalue())
+    for text in texts:
         answered = page(client.post("/row", data={"row": text}))
         (detail,) = [e for e in Elements(answered).named("section") if e.get("id") == "detail"]
         assert json.loads(detail["data-row"] or "") == row
@@ -146,7 +152,13 @@ def test_a_file_that_does_not_fit_is_a_page_of_what_is_wrong(client: FlaskClient
     assert "Choose a CSV file" in page(client.post("/file", headers=BROWSER), 422)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "a,b", "a,b\n1", "\ud800", '"', "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "[1]", "a,b", "a,b\n1", "\ud800", '"', "\0"),
+        *("a\rb\n1\r2", f"a\n{'1' * 200_000}"),
+    ],
+)
 def test_what_is_no_row_is_said_and_kept(client: FlaskClient, text: str) -> None:
     response = client.post("/row", data={"row": text.encode("utf-8", "surrogatepass")})
     assert response.status_code in (400, 422)
