@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -50,8 +51,13 @@ def problem(status: int, title: str, detail: str = "", errors: Sequence[Problem]
     }
     # Whoever says nothing of types, as programs do, gets the first one.
     if request.accept_mimetypes.best_match([PROBLEM, "text/html"]) == "text/html":
-        return Response(render_template("error.html", problem=body), status)
+        return Response(rendered("error.html", problem=body), status)
     return Response(json.dumps(body), status, content_type=PROBLEM)
+
+
+def rendered(template: str, **values: Any) -> bytes:
+    """Return a page; half of a surrogate pair, which JSON can say and UTF-8 cannot, is a "?"."""
+    return render_template(template, **values).encode("utf-8", "replace")
 
 
 def register(app: Flask) -> None:

@@ -15,7 +15,7 @@ from service.api import answer_csv, keeps, parse_json
 from service.card import HEIGHT, card_of
 from service.contract import Problem
 from service.csv_input import CsvFile, Pace
-from service.errors import RequestProblem
+from service.errors import RequestProblem, rendered
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from service.said import said_of
 from service.snippets import csv_text
@@ -33,7 +33,7 @@ def _of_every_page() -> dict[str, object]:
 
 
 @bp.get("/")
-def form() -> str:
+def form() -> bytes:
     """The form, with the defaults or, asked for, with an example filled in."""
     model = serving.model()
     if "example" in request.args:
@@ -42,13 +42,13 @@ def form() -> str:
 
 
 @bp.post("/")
-def answer() -> tuple[str, int]:
+def answer() -> tuple[bytes, int]:
     """The form again, with the answer or with what is wrong; only these where a script asks."""
     return _answered(_last_of_each(request.form))
 
 
 @bp.post("/row")
-def pasted() -> tuple[str, int]:
+def pasted() -> tuple[bytes, int]:
     """The form filled in from a pasted row of JSON or CSV, with the answer."""
     text = request.form.get("row", "")
     try:
@@ -92,7 +92,7 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
         raise RequestProblem(422, "The row cannot be read", hint) from None
 
 
-def _answered(texts: Mapping[str, str]) -> tuple[str, int]:
+def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
     row, problems = read_texts(serving.model().contract, texts)
     if row is None:
         if not _asked_by_script():
@@ -123,13 +123,13 @@ def _page(
     texts: Mapping[str, str],
     problems: Sequence[Problem] = (),
     more: Mapping[str, Any] | None = None,
-) -> str:
+) -> bytes:
     model = serving.model()
     contract, manifest = model.contract, model.manifest
     fields = fields_of(contract, texts, problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _asked_by_script() else "form.html"
-    return render_template(
+    return rendered(
         template,
         fields=fields,
         groups=groups_of(fields) if len(fields) > MOST_FIELDS else None,

@@ -165,6 +165,16 @@ def test_what_is_no_row_is_said_and_kept(client: FlaskClient, text: str) -> None
     assert "There " in response.text
 
 
+def test_half_a_character_is_a_problem_that_a_page_can_show(
+    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
+) -> None:
+    for name in ("\ud800", model.contract.features[0].name):
+        body = json.dumps({**rows[0], name: "\ud800"})
+        assert "There " in page(client.post("/row", data={"row": body}), 422)
+        json_type = "application/json"
+        page(client.post("/predict", data=body, content_type=json_type, headers=BROWSER), 422)
+
+
 def test_a_form_of_another_site_is_refused(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
     typed = texts_of(rows[0])
     for headers in (
