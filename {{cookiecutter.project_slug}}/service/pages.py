@@ -44,7 +44,7 @@ def form() -> bytes:
 @bp.post("/")
 def answer() -> tuple[bytes, int]:
     """The form again, with the answer or with what is wrong; only these where a script asks."""
-    return _answered(_last_of_each(request.form))
+    return _answered(_texts_of_form(request.form))
 
 
 @bp.post("/row")
@@ -68,9 +68,17 @@ def uploaded() -> Response:
     return answer_csv(file.stream, keep)
 
 
-def _last_of_each(form: MultiDict[str, str]) -> dict[str, str]:
+def _texts_of_form(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the last value of each field: before a checkbox stands what it is if not checked."""
-    return {name: values[-1] for name, values in form.lists()}
+    # Browsers send the line breaks of a name as CR LF, whatever they were in the page.
+    names = {_line_feeds(f.name): f.name for f in serving.model().contract.features}
+    # A part of multipart/form-data may have no name.
+    sent = ((name or "", values[-1]) for name, values in form.lists())
+    return {names.get(_line_feeds(name), name): text for name, text in sent}
+
+
+def _line_feeds(name: str) -> str:
+    return name.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _texts_of_pasted(text: str) -> dict[str, str]:

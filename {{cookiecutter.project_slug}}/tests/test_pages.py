@@ -91,6 +91,18 @@ def test_the_form_gives_the_answer_of_predict_and_keeps_what_was_typed(
         assert "There is a problem" not in text
 
 
+def test_a_browser_may_change_the_line_breaks_of_a_name(
+    client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    typed = {re.sub("\r\n?|\n", "\r\n", name): text for name, text in texts_of(rows[0]).items()}
+    assert "data-answer" in page(client.post("/", data=typed))
+
+
+def test_a_part_of_a_form_may_have_no_name(client: FlaskClient) -> None:
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--"
+    page(client.post("/", data=body, content_type="multipart/form-data; boundary=x"), 422)
+
+
 def test_a_script_gets_only_what_changes(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
     text = page(client.post("/?part=answer", data=texts_of(rows[0])))
     assert [e.get("id") for e in Elements(text).named("section")] == [
