@@ -115,3 +115,16 @@ def test_without_a_script_the_answer_is_a_download_or_a_page_of_errors(
     watch.expect("status of 422")
     upload(page, path)
     expect(page.get_by_text("Line 1: applicant_income is missing")).to_be_visible()
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_a_page_of_the_router_is_no_answer(
+    served: Served, tmp_path: Path, visit: Visit, watch: Watch
+) -> None:
+    watch.expect("status of 503")
+    path = tmp_path / "rows.csv"
+    served.model.frame.to_csv(path, index=False)
+    page = visit(served)
+    page.route("**/predict?*", lambda route: route.fulfill(status=503, body="<h1>Sorry</h1>"))
+    upload(page, path)
+    expect(page.locator("#batch-result")).to_have_text("The service did not answer. Try again.")

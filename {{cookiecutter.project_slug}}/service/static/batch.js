@@ -31,9 +31,11 @@ form.addEventListener("submit", async (event) => {
   const progress = working(stop);
   try {
     await predict(file, new FormData(form).get("on_error"), progress, stop.signal);
-  } catch (error) {
-    const cut = `The answer broke off after ${count.format(progress.bar.value)} rows. If the model fails on some, “predict the others” says on which.`;
-    place.replaceChildren(element("p", stop.signal.aborted ? "Stopped." : error.reported ? error.message : cut, "error"));
+  } catch {
+    const cut = progress.bar.hasAttribute("max")
+      ? `The answer broke off after ${count.format(progress.bar.value)} rows. If the model fails on some, “predict the others” says on which.`
+      : "The service did not answer. Try again.";
+    place.replaceChildren(element("p", stop.signal.aborted ? "Stopped." : cut, "error"));
   } finally {
     button.disabled = false;
   }
@@ -143,8 +145,9 @@ class Summary {
       return;
     }
     const value = cells[this.column];
-    if (form.dataset.task === "regression") this.numbers.push(Number(value));
-    else this.classes.set(value, (this.classes.get(value) ?? 0) + 1);
+    if (form.dataset.task === "regression") {
+      if (value) this.numbers.push(Number(value)); // an answer may have no number
+    } else this.classes.set(value, (this.classes.get(value) ?? 0) + 1);
   }
 
   show(link) {
