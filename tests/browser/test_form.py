@@ -10,7 +10,7 @@ import pytest
 from browser.axe import axe
 from browser.conftest import Visit
 from browser.serving import Served
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from service.contract import json_text
 from service.golden import differences
@@ -201,3 +201,66 @@ def test_with_the_keyboard_alone(served: Served, visit: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".waiting")).to_have_count(0)
     expect(page.locator("#verdict p")).to_be_visible()
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+@pytest.mark.parametrize(
+    ("kind", "body", "message"),
+    [
+        ("text/html", "<h1>Application error</h1>", "The service did not answer"),
+        ("application/problem+json", '{"title": "Not ready", "detail": "It lies"}', "Not ready"),
+    ],
+)
+def test_no_answer_stays_beside_values_that_it_is_not_for(
+    served: Served, kind: str, body: str, message: str, visit: Visit, watch: Any
+) -> None:
+    watch.expect("status of 503")
+    page = visit(served)
+    expect(page.get_by_role("heading", name="What if")).to_be_visible()
+    page.route("**/?part=answer", lambda route: route.fulfill(status=503, content_type=kind, body=body))
+    income = page.get_by_label("applicant_income", exact=True)
+    income.fill("1500")
+    expect(page.get_by_role("alert")).to_contain_text(message)
+    expect(income).to_be_focused()
+    expect(page.locator("#verdict")).to_be_empty()
+    expect(page.get_by_role("heading", name="What if")).to_be_hidden()
+    page.unroute("**/?part=answer")
+    income.fill("1600")
+    answer(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_what_is_wrong_with_a_pasted_row_stays(served: Served, visit: Visit, watch: Any) -> None:
+    watch.expect("status of 422")
+    page = visit(served)
+    page.get_by_text("Paste a row").click()
+    page.get_by_label("The row").fill(json.dumps({**served.model.rows[0], "loan_term": 5.5}))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Fill in and predict").click()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("alert")).to_contain_text("loan_term must be a whole number")
+    expect(page.get_by_label("loan_term")).to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_a_sweep_waits_for_the_one_before_it(served: Served, visit: Visit) -> None:
+    page = visit(served)
+    plot = page.locator("#plot")
+    expect(plot.get_by_role("img")).to_be_visible()
+    sweeps: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        sweeps.append(route)
+        if len(sweeps) > 1:
+            route.continue_()
+
+    page.route("**/predict", hold_the_first)
+    along = page.get_by_label("How the answer changes along")
+    with page.expect_request("**/predict"):
+        along.select_option("loan_amount")
+    along.select_option("coapplicant_income")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert len(sweeps) == 1
+    sweeps[0].continue_()
+    expect(plot.get_by_role("img", name=re.compile("along coapplicant_income"))).to_be_visible()

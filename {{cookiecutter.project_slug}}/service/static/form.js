@@ -6,6 +6,7 @@ const PAUSE = 150; // ms without a key until the answer is asked for
 const form = document.getElementById("form");
 const touched = new Set(); // the ids of fields that somebody typed in
 const marked = new Set([...form.querySelectorAll("[aria-invalid], .wrong fieldset")].map((control) => control.id));
+let last = null; // the place of the feature that was changed last
 let asking = false;
 let next = null; // what to ask when the request in flight is answered
 let timer;
@@ -18,41 +19,41 @@ async function ask(explicit) {
   }
   asking = true;
   document.getElementById("verdict").classList.add("waiting");
+  let found;
   try {
-    show(await parts(), explicit);
-    if (!next) await explore(form);
+    found = await parts();
   } catch {
-    show(said("The service did not answer. Try again."), true);
-  } finally {
-    asking = false;
-    document.getElementById("verdict").classList.remove("waiting");
-    if (next) {
-      const { explicit: wanted } = next;
-      next = null;
-      ask(wanted);
-    }
+    found = said("The service did not answer. Try again.");
+  }
+  show(found, explicit);
+  if (!next) await explore(last);
+  asking = false;
+  document.getElementById("verdict").classList.remove("waiting");
+  if (next) {
+    const { explicit: wanted } = next;
+    next = null;
+    ask(wanted);
   }
 }
 
 async function parts() {
-  const address = new URL(form.action);
-  address.hash = "";
-  address.search = "?part=answer";
   const body = new URLSearchParams(new FormData(form));
-  const response = await fetch(address, { method: "POST", body });
+  const response = await fetch(document.getElementById("what-if").dataset.ask, { method: "POST", body });
   if (response.headers.get("Content-Type").includes("problem+json")) {
     const problem = await response.json();
     return said(`${problem.title}. ${problem.detail}`);
   }
   const template = document.createElement("template");
   template.innerHTML = await response.text();
+  // The router in front of the service has pages of its own.
+  if (!template.content.querySelector("#problems")) throw new Error(response.statusText);
   return template.content;
 }
 
-// A part of a page that says one thing, as the server's do.
+// What the server would send: one problem, and no answer.
 function said(text) {
   const template = document.createElement("template");
-  template.innerHTML = '<section id="problems"><div class="summary" role="alert" tabindex="-1"><h2>There is a problem</h2><p></p></div></section>';
+  template.innerHTML = '<section id="problems"><div class="summary" role="alert" tabindex="-1"><h2>There is a problem</h2><p></p></div></section><section id="verdict"></section><section id="detail"></section>';
   template.content.querySelector("p").textContent = text;
   return template.content;
 }
@@ -61,10 +62,10 @@ function show(parts, explicit) {
   const wrong = new Map([...parts.querySelectorAll("[data-field]")].map(({ dataset }) => [dataset.field, dataset.message]));
   const summary = parts.querySelector(".summary");
   // While somebody types, only the fields that were touched are called wrong.
-  if (summary && !explicit) {
+  if (wrong.size && !explicit) {
     parts.querySelector("#problems").replaceChildren();
     const verdict = parts.querySelector("#verdict");
-    if (verdict && document.querySelector("#verdict p")) {
+    if (document.querySelector("#verdict p")) {
       const waiting = document.createElement("p");
       waiting.textContent = `No answer: ${wrong.size === 1 ? "a field is" : `${wrong.size} fields are`} to mend.`;
       verdict.append(waiting);
@@ -120,7 +121,7 @@ form.addEventListener("input", (event) => {
   if (event.target.id === "find") return;
   const { id } = event.target.closest("[id^=f]");
   touched.add(id);
-  form.dataset.last = id;
+  last = Number(id.slice(1)) - 1;
   clearTimeout(timer);
   timer = setTimeout(ask, PAUSE, false);
 });
@@ -128,6 +129,11 @@ form.addEventListener("input", (event) => {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask(true);
+});
+
+document.getElementById("along").addEventListener("change", () => {
+  last = null;
+  ask(false);
 });
 
 const find = document.getElementById("find");
@@ -159,6 +165,6 @@ if (find) {
   });
 }
 
-// With defaults or an example in all fields there is an answer from the start.
-if (document.querySelector("#verdict p")) explore(form);
-else if ([...new FormData(form).values()].some(Boolean)) ask(false);
+// With defaults or an example in all fields there is an answer from the start. What is wrong with a
+// pasted row stays until somebody mends it.
+if (!document.querySelector("#problems .summary") && [...new FormData(form).values()].some(Boolean)) ask(false);

@@ -11,26 +11,39 @@ const slider = document.getElementById("slider");
 const plot = document.getElementById("plot");
 let contract; // of /features, fetched once
 let drawn = {}; // the sweep that is shown
-let form;
+const section = document.getElementById("what-if");
 
-export async function explore(ofForm) {
-  form = ofForm;
-  const section = document.getElementById("what-if");
+// Show how the answer of the page changes along a feature: the one at place `moved`, if it can.
+export async function explore(moved) {
   const { row, answer } = document.getElementById("detail").dataset;
   section.hidden = row === undefined;
   if (section.hidden) return;
-  contract ??= await (await fetch("features")).json();
-  offer(JSON.parse(row));
-  section.hidden = along.options.length === 0;
-  if (!section.hidden) await sweep(JSON.parse(row), JSON.parse(answer));
+  try {
+    contract ??= await (await asked(section.dataset.features)).json();
+    offer(JSON.parse(row), moved);
+    section.hidden = along.options.length === 0;
+    if (!section.hidden) await sweep(JSON.parse(row), JSON.parse(answer));
+  } catch {
+    section.hidden = true; // the answer stands without it
+  }
+}
+
+async function asked(address, options) {
+  const response = await fetch(address, options);
+  if (!response.ok && response.status !== 422) throw new Error(response.statusText);
+  return response;
 }
 
 // Fill the list of features to move; the one that was typed in last is chosen.
-function offer(row) {
+function offer(row, moved) {
   const able = contract.features.flatMap((feature, place) => (values(feature, row[feature.name]).length > 1 ? [place] : []));
-  if (along.options.length === 0) along.append(...able.map((place) => new Option(contract.features[place].name, place)));
-  const last = form.dataset.last ? Number(form.dataset.last.slice(1)) - 1 : null;
-  if (able.includes(last)) along.value = String(last);
+  if ([...along.options].map(({ value }) => value).join() !== able.join()) {
+    const chosen = along.value;
+    along.replaceChildren(...able.map((place) => new Option(contract.features[place].name, place)));
+    along.value = chosen;
+    if (along.selectedIndex < 0) along.selectedIndex = 0;
+  }
+  if (able.includes(moved)) along.value = String(moved);
 }
 
 // Return the values of a feature to try.
@@ -39,8 +52,8 @@ function values(feature, present, points = POINTS) {
   if (feature.categories) return feature.categories.length <= MOST_CATEGORIES ? feature.categories : [];
   if (!isNumeric(feature)) return [];
   const span = Math.max(Math.abs(present ?? 0), 1);
-  let low = feature.minimum ?? (present ?? 0) - span;
-  let high = feature.maximum ?? (present ?? 0) + span;
+  let low = feature.minimum ?? Math.min(present ?? 0, feature.maximum ?? Infinity) - span;
+  let high = feature.maximum ?? Math.max(present ?? 0, low) + span;
   if (present !== null && !feature.strict) [low, high] = [Math.min(low, present), Math.max(high, present)];
   const all = Array.from({ length: points }, (_, n) => low + ((high - low) * n) / (points - 1));
   const rounded = all.map((value) => (feature.type === "integer" ? Math.round(value) : Number(value.toPrecision(12))));
@@ -53,8 +66,8 @@ async function sweep(row, answer) {
   const points = Math.min(POINTS, Math.floor(MOST_BYTES / others.length));
   const tried = values(feature, row[feature.name], Math.max(points, 2));
   // While one feature moves within its range, the line stays and only the mark moves.
-  if (drawn.others !== others || String(drawn.tried) !== String(tried)) {
-    const response = await fetch("predict", {
+  if (drawn.feature !== feature || drawn.others !== others || String(drawn.tried) !== String(tried)) {
+    const response = await asked(section.dataset.predict, {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify({ rows: tried.map((value) => ({ ...row, [feature.name]: value })) }),
@@ -93,8 +106,9 @@ function series(target) {
   const shares = part(drawn.first, "probabilities");
   if (shares) {
     // The class that was predicted when the line was drawn, unless the contract has one in mind.
-    const chosen = String(positive ?? part(drawn.first, "prediction"));
-    const key = chosen in shares ? chosen : Object.keys(shares).at(-1);
+    const chosen = positive ?? part(drawn.first, "prediction");
+    const classes = Object.keys(shares); // as JSON texts: 1 may be "1.0"
+    const key = classes.find((text) => text === String(chosen) || Number(text) === chosen) ?? classes.at(-1);
     return { name: `${where}probability of ${labels[key] ?? key}`, of: (answer) => part(answer, "probabilities")[key], shares: true };
   }
   return { name: target ?? name, of: (answer) => part(answer, "label") ?? part(answer, "prediction"), shares: false };
@@ -112,11 +126,6 @@ function slide(feature, tried, present) {
   slider.step = feature.type === "integer" ? 1 : Number(((tried.at(-1) - tried[0]) / 200).toPrecision(1));
   if (document.activeElement !== slider) slider.value = present ?? tried[0];
 }
-
-along.addEventListener("change", () => {
-  delete form.dataset.last;
-  explore(form);
-});
 
 slider.addEventListener("input", () => {
   const field = document.getElementById(`f${Number(along.value) + 1}`);
