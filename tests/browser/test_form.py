@@ -264,3 +264,19 @@ def test_a_sweep_waits_for_the_one_before_it(served: Served, visit: Visit) -> No
     assert len(sweeps) == 1
     sweeps[0].continue_()
     expect(plot.get_by_role("img", name=re.compile("along coapplicant_income"))).to_be_visible()
+
+
+@pytest.mark.parametrize("served", ["wide-200"], indirect=True)
+def test_a_search_leaves_no_group_without_a_field(
+    served: Served, visit: Visit, watch: Any
+) -> None:
+    watch.expect("status of 422")
+    page = visit(served)
+    names = list(served.model.frame.columns)
+    page.get_by_text("Paste a row").click()
+    page.get_by_label("The row").fill(json.dumps({names[1]: 1}))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Fill in and predict").click()
+    page.get_by_label("Find a feature").fill(names[-1])
+    expect(page.get_by_text("Features 1 to 50")).to_be_hidden()
+    expect(page.get_by_label(names[-1], exact=True)).to_be_visible()

@@ -142,9 +142,9 @@ if (find) {
   // The page says as little as it can of a thousand fields.
   for (const input of form.querySelectorAll(".group > label > input")) input.inputMode = "decimal";
   const count = document.getElementById("find-hint");
-  const fields = [...form.querySelectorAll(".group [name]:not([type=hidden])")].map((control) => ({
-    element: wrapper(control),
-    name: control.name.toLowerCase(),
+  const fields = [...form.querySelectorAll(".group > :is(label, .field)")].map((element) => ({
+    element,
+    name: element.querySelector("[name]").name.toLowerCase(),
   }));
   find.addEventListener("input", () => {
     const wanted = find.value.trim().toLowerCase();
@@ -153,7 +153,7 @@ if (find) {
       return !element.hidden;
     });
     for (const group of form.querySelectorAll(".group")) {
-      const any = group.querySelector(":is(label, .field):not([hidden])") !== null;
+      const any = group.querySelector(":scope > :is(label, .field):not([hidden])") !== null;
       group.hidden = !any;
       if (wanted && any) group.open = true;
     }
