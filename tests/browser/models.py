@@ -272,7 +272,8 @@ def class_targets(folder: Path) -> Adopted:
 def hostile(folder: Path) -> Adopted:
     """Names, categories, labels and texts that mean something to HTML, Jinja, Python or Excel."""
     rng = np.random.default_rng(0)
-    numbers = ["class", "a b", 'a"b', "a<b>", "{{x}}", "=1+1", "日本", "__proto__", "two\nlines", "action", "dataset"]
+    numbers = ["class", "a b", 'a"b', "a<b>", "{{x}}", "=1+1", "日本", "__proto__", "two\nlines"]
+    numbers += ["action", "dataset"]  # members of a form too
     sample = pd.DataFrame(rng.uniform(-1, 1, (200, len(numbers))).round(3), columns=numbers)
     choices = ["<i>one</i>", "a,b", '"', "=2+3", "{% raw %}"]
     sample["select"] = rng.choice(choices, 200)

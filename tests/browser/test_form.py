@@ -217,7 +217,8 @@ def test_no_answer_stays_beside_values_that_it_is_not_for(
     watch.expect("status of 503")
     page = visit(served)
     expect(page.get_by_role("heading", name="What if")).to_be_visible()
-    page.route("**/?part=answer", lambda route: route.fulfill(status=503, content_type=kind, body=body))
+    failure = {"status": 503, "content_type": kind, "body": body}
+    page.route("**/?part=answer", lambda route: route.fulfill(**failure))
     income = page.get_by_label("applicant_income", exact=True)
     income.fill("1500")
     expect(page.get_by_role("alert")).to_contain_text(message)
@@ -267,9 +268,7 @@ def test_a_sweep_waits_for_the_one_before_it(served: Served, visit: Visit) -> No
 
 
 @pytest.mark.parametrize("served", ["wide-200"], indirect=True)
-def test_a_search_leaves_no_group_without_a_field(
-    served: Served, visit: Visit, watch: Any
-) -> None:
+def test_a_search_leaves_no_group_without_a_field(served: Served, visit: Visit, watch: Any) -> None:
     watch.expect("status of 422")
     page = visit(served)
     names = list(served.model.frame.columns)
