@@ -24,8 +24,9 @@ bp = Blueprint("api", __name__)
 @bp.post("/predict")
 def predict() -> Response:
     """Predict one row, a batch under "rows", or a CSV."""
+    keep = keeps(request.args.get("on_error", "refuse"))
     if request.mimetype == "text/csv":
-        return predict_csv()
+        return predict_csv(keep)
     if request.mimetype != "application/json":
         title = "The body must be JSON or CSV"
         detail = "Send it with Content-Type: application/json, or text/csv."
@@ -41,9 +42,8 @@ def predict() -> Response:
     return jsonify({**predictions[0], "model": about})
 
 
-def predict_csv() -> Response:
+def predict_csv(keep: bool) -> Response:
     """Answer a CSV with the same CSV and its predictions."""
-    keep = keeps(request.args.get("on_error", "refuse"))
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."

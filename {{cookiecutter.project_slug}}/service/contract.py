@@ -24,6 +24,7 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 TYPES: tuple[str, ...] = get_args(FeatureType)
 TRANSFORMS = ("exp", "expm1")
 # The years that datetime64[ns], which models are trained on, can hold in full.
+WHOLE_NUMBERS = 2**63  # what they stay below, as the 64 bits of a model hold no others
 EARLIEST, LATEST = datetime.date(1678, 1, 1), datetime.date(2261, 12, 31)
 # A hostile request may hold 100,000 unknown names; looking for their neighbours costs.
 MAX_SUGGESTIONS = 20
@@ -363,9 +364,10 @@ def _parse_integer(feature: Feature, value: object) -> int:
     number = _parse_number(feature, value)
     if number != math.floor(number):
         raise Invalid("must be a whole number")
-    if abs(number) >= 2**63:
+    exact = value if isinstance(value, int) else int(number)  # 2**53 + 1 is no float
+    if abs(exact) >= WHOLE_NUMBERS:
         raise Invalid("is too large for a whole number", "range")
-    return value if isinstance(value, int) else int(number)  # 2**53 + 1 is no float
+    return exact
 
 
 def _parse_boolean(feature: Feature, value: object) -> bool:

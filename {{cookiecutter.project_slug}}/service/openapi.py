@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.contract import TYPES, Contract, Feature, json_text
+from service.contract import TYPES, WHOLE_NUMBERS, Contract, Feature, json_text
 from service.model import Manifest
 from service.snippets import csv_text
 
@@ -215,6 +215,8 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         schema["type"] = _type(feature)
         if feature.nullable:
             schema["type"] = [schema["type"], "null"]
+    if feature.type == "integer":
+        schema |= {"exclusiveMinimum": -WHOLE_NUMBERS, "exclusiveMaximum": WHOLE_NUMBERS}
     if feature.type == "date":
         schema["format"] = "date"
     if feature.strict and feature.minimum is not None:
