@@ -198,7 +198,8 @@ class Metrics:
 def sample(name: str, labels: Mapping[str, str], value: float) -> str:
     """Return a line of the text format; a label that is empty is none."""
     pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items() if text)
-    return f"{name}{{{pairs}}} {value:.15g}" if pairs else f"{name} {value:.15g}"
+    series = name + "{" + pairs + "}" if pairs else name
+    return f"{series} {value:.15g}"
 
 
 def _escaped(text: str) -> str:

@@ -54,7 +54,7 @@ def said_of(answer: Mapping[str, Any], output: Output, task: str) -> list[Said]:
 
 def _said(name: str, answer: Mapping[str, Any], output: Output, task: str) -> Said:
     value = answer["prediction"]
-    words = answer.get("label") or _words(value, output, task)
+    words = answer["label"] if "label" in answer else _words(value, output, task)
     shares: Mapping[str, float | None] = answer.get("probabilities") or {}
     predicted = json_text(value)
     bars = [
