@@ -32,7 +32,7 @@ class Field:
     name: str
     control: Control
     hint: str
-    range: str
+    brief: str | None  # the hint in a few words, where that is possible
     integer: bool
     value: str
     options: tuple[Option, ...]
@@ -77,7 +77,7 @@ def _field(number: int, feature: Feature, text: str, error: str | None) -> Field
         name=feature.name,
         control=control,
         hint=" ".join(_hints(feature, control)),
-        range=range_of(feature),
+        brief=_brief(feature),
         integer=feature.type == "integer",
         value=text,
         options=tuple(_options(feature, text)),
@@ -121,6 +121,14 @@ def _hints(feature: Feature, control: Control) -> Iterator[str]:
         yield f"In {feature.unit}."
     if feature.nullable and control not in ("radio", "select"):
         yield "Leave it empty if unknown."
+
+
+def _brief(feature: Feature) -> str | None:
+    """Return what a number may be, short enough to stand in its empty field."""
+    usual = range_of(feature)
+    if feature.description or (feature.unit and not usual):
+        return None
+    return ", ".join(filter(None, (usual, "empty if unknown" if feature.nullable else "")))
 
 
 def range_of(feature: Feature) -> str:

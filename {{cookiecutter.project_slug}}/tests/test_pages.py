@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,6 +15,8 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 from werkzeug.test import TestResponse
 
+from service import create_app
+from service.contract import Contract, Feature
 from service.fields import texts_of
 from service.model import Model
 
@@ -89,6 +92,16 @@ def test_the_form_gives_the_answer_of_predict_and_keeps_what_was_typed(
         assert json.loads(detail["data-answer"] or "") == native
         assert json.loads(detail["data-row"] or "") == row
         assert "There is a problem" not in text
+
+
+def test_a_wide_model_keeps_its_hints(model: Model) -> None:
+    known = [Feature(f"f {n}", minimum=0, maximum=9, nullable=True) for n in range(40)]
+    described = [Feature(f"d {n}", description=f"About {n}", unit="kg") for n in range(40)]
+    manifest = replace(model.manifest, transformers=(), verified=False)
+    app = create_app(Model(None, Contract((*known, *described)), manifest))
+    text = page(app.test_client().get("/"))
+    assert text.count('placeholder="0 to 9, empty if unknown"') == 40
+    assert all(f"About {n}. In kg." in text for n in range(40))
 
 
 def test_a_browser_may_change_the_line_breaks_of_a_name(
