@@ -41,12 +41,11 @@ def test_with_the_key_everything_works_until_one_signs_out(
     expect(page.get_by_role("heading", name="This is no key of this service")).to_be_visible()
     sign_in(page)
 
-    expect(page.locator("#verdict p").first).to_be_visible()
-    assert axe(page) == []
     expect(page.locator("#plot svg")).to_be_visible()  # /features and /predict were asked
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator(".waiting")).to_have_count(0)
     expect(page.locator("#verdict")).to_be_in_viewport()
+    assert axe(page) == []
     path = tmp_path / "rows.csv"
     guarded.model.frame.head(20).to_csv(path, index=False)
     page.get_by_label("CSV file").set_input_files(path)
@@ -81,6 +80,20 @@ def test_without_a_script_the_page_that_asked_comes_next(
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#detail[data-answer]")).to_have_count(1)
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_a_page_whose_key_has_ended_says_what_to_do(
+    guarded: Served, visit: Visit, watch: Watch
+) -> None:
+    watch.expect(REFUSED)
+    page = visit(guarded)
+    sign_in(page)
+    expect(page.locator("#verdict p").first).to_be_visible()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("A page asks for it after a reload")
+    page.reload()
     expect(page.get_by_label("API key")).to_be_visible()
 
 

@@ -74,7 +74,8 @@ def _known(key: str) -> bytes | None:
 
 def no_key(title: str) -> RequestProblem:
     """Make the answer to a caller without a key; as a page, it asks for one."""
-    detail = "Programs send it with each request, as Authorization: Bearer KEY."
+    # What a page shows of it is for its script, when the cookie has come to its end.
+    detail = "Send it as Authorization: Bearer KEY. A page asks for it after a reload."
     return RequestProblem(401, title, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
