@@ -34,6 +34,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
         security,
     )
     from service.model import load_model  # noqa: PLC0415
+    from service.predictor import Predictor  # noqa: PLC0415
     from service.readiness import Readiness  # noqa: PLC0415
     from service.settings import Settings  # noqa: PLC0415
 
@@ -46,7 +47,14 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order
     app.extensions["settings"] = settings
     app.extensions["model"] = model
-    app.extensions["readiness"] = Readiness(model)
+    app.extensions["predictor"] = predictor = Predictor(
+        model.predict,
+        seconds=settings.predict_seconds,
+        most=settings.max_in_flight,
+        together=model.answers_rows_alike,
+        directly=model.plan is not None and model.plan.quick,
+    )
+    app.extensions["readiness"] = Readiness(model, predictor)
     logs.register(app)
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)

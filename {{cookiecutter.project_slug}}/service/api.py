@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from typing import IO, Any, BinaryIO
 
 from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
@@ -67,7 +68,7 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
     """Stream the answer to a CSV. Raises RequestProblem."""
     model, settings = serving.model(), serving.settings()
     example = serving.example()
-    predict = serving.predict_each if keep else serving.predict
+    predict = serving.predict_each if keep else partial(serving.predict, part=True)
     with contextlib.ExitStack() as opened:
         file, made = (opened.enter_context(temporary_file()) for _ in range(2))
         receive(stream, file, settings.max_csv_bytes)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from service.golden import disagreements
 from service.model import Model
+from service.predictor import Predictor, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ class Readiness:
     forks would hang XGBoost and LightGBM in the workers for ever.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, predictor: Predictor) -> None:
+        self._model, self._predictor = model, predictor
         self._lock = threading.Lock()
         self._checked = False
         self._reason: str | None = None
@@ -53,7 +54,9 @@ class Readiness:
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
-            predictions = self._model.predict(rows)
+            predictions = self._predictor.predict(rows)
+        except Unavailable as problem:
+            return f"{problem.title}. {problem.detail}"
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."

@@ -13,10 +13,13 @@ from service.errors import RequestProblem, does_not_fit
 from service.logs import place_of
 from service.metrics import Metrics
 from service.model import Model
+from service.predictor import Predictor
 from service.readiness import Readiness
 from service.settings import Settings
 
 MODEL_FAILS = "the model fails on these values"
+# More failing rows of a request are not looked for.
+MOST_FAILING = 20
 
 
 def model() -> Model:
@@ -43,15 +46,25 @@ def metrics() -> Metrics:
     return counts
 
 
+def predictor() -> Predictor:
+    """Return the way to the model's predictions."""
+    way: Predictor = current_app.extensions["predictor"]
+    return way
+
+
 def require_ready() -> None:
-    """Raise RequestProblem while the model must not predict."""
+    """Raise RequestProblem while the model must not predict, or cannot."""
+    predictor().require_working()
     if reason := readiness().reason():
         raise RequestProblem(503, "The model is not ready", reason)
 
 
-def predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Predict validated rows; one answer a row. Raises RequestProblem."""
-    return _counted(_predict(rows))
+def predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
+    """Predict validated rows, or a part of those of a CSV; one answer a row.
+
+    Raises RequestProblem.
+    """
+    return _counted(_predict(rows, part))
 
 
 def example() -> dict[str, Any]:
@@ -59,13 +72,16 @@ def example() -> dict[str, Any]:
     return _predict([model().manifest.example()])[0]
 
 
-def _predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
+    until = predictor().deadline()
     require_ready()
     try:
-        return model().predict(rows)
+        return predictor().predict(rows, until, part=part)
+    except RequestProblem:
+        raise
     except Exception as error:
         # Values that the contract takes and the model does not are the caller's to change.
-        failing = model().failing(rows)
+        failing = predictor().failing(rows, model().manifest.example(), MOST_FAILING, until)
         if not failing:
             raise
         # Not what the error says: that quotes values.
@@ -74,18 +90,21 @@ def _predict(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
-    """Predict validated rows; None for those that the model fails on."""
+    """Predict a part of a CSV; None for rows that the model fails on. Raises RequestProblem."""
     require_ready()
     failing: set[int] = set()
     try:
-        answers = model().predict(rows)
+        answers = predictor().predict(rows, part=True)
+    except RequestProblem:
+        raise
     except Exception as error:
-        failing = set(model().failing(rows, most=len(rows)))
+        failing = set(predictor().failing(rows, model().manifest.example(), len(rows)))
         if not failing:
             raise
         # Not what the error says: that quotes values.
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
-        answers = model().predict([row for n, row in enumerate(rows) if n not in failing])
+        good = [row for n, row in enumerate(rows) if n not in failing]
+        answers = predictor().predict(good, part=True)
     metrics().rejected(_failed(failing))
     given = iter(_counted(answers))
     return [None if n in failing else next(given) for n in range(len(rows))]

@@ -33,6 +33,10 @@ class Settings:
     max_csv_bytes: int = 50 * 1024 * 1024
     # MAX_CSV_ROWS: a CSV of more rows is refused with 413.
     max_csv_rows: int = 200_000
+    # PREDICT_SECONDS: who has waited longer for the model gets 503, before the router's 30 s.
+    predict_seconds: int = 20
+    # MAX_IN_FLIGHT: more requests at the model are refused with 503; /health needs threads, too.
+    max_in_flight: int = 48
     # API_KEYS: the SHA-256 hashes of keys, of which each caller needs one; unset, all may ask.
     api_keys: tuple[bytes, ...] = ()
     # CORS_ORIGINS: the sites whose scripts may read answers of the API; unset, none.
@@ -51,6 +55,8 @@ class Settings:
             max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
             max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
             max_csv_rows=_positive(environment, "MAX_CSV_ROWS", cls.max_csv_rows),
+            predict_seconds=_positive(environment, "PREDICT_SECONDS", cls.predict_seconds),
+            max_in_flight=_positive(environment, "MAX_IN_FLIGHT", cls.max_in_flight),
             api_keys=_hashes(environment, "API_KEYS"),
             cors_origins=_origins(environment, "CORS_ORIGINS"),
             requests_per_minute=(

@@ -16,7 +16,6 @@ from service.contract import parse_contract
 from service.golden import Golden
 from service.model import Manifest, Model
 from service.profile import read_profiles
-from service.readiness import Readiness
 
 AREA = {"type": "category", "categories": ["Rural", "Urban"]}
 FIVES = [f"c{number}" for number in range(25)]
@@ -168,7 +167,7 @@ def test_what_is_said_of_the_proof(model: Model) -> None:
 
 
 def test_the_goldens_are_reproduced_once_at_a_known_time(model: Model) -> None:
-    readiness = Readiness(model)
+    readiness = create_app(model).extensions["readiness"]
     assert readiness.reproduced is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None
