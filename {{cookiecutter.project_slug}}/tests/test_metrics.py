@@ -187,6 +187,7 @@ def test_the_model_is_named_and_ready(client: FlaskClient, model: Model) -> None
     about = {"name": manifest.name, "version": str(manifest.version), "task": manifest.task}
     assert value(found, "model_info", **about, sha256=manifest.sha256) == 1
     assert value(found, "model_ready") == 1
+    assert value(found, "model_requests_waiting") == 0
 
 
 def test_a_model_that_is_not_ready_is_counted_as_such(
