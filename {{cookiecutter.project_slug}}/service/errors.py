@@ -80,7 +80,10 @@ def register(app: Flask) -> None:
         return answer
 
     @app.errorhandler(Exception)
-    def _exception(_: Exception) -> Response:
+    def _exception(error: Exception) -> Response:
+        # Of a chunked body, which gunicorn reads when we do; it cannot be imported on Windows.
+        if type(error).__module__ == "gunicorn.http.errors":
+            return problem(400, "The body is damaged", "Its chunks are not those of HTTP.")
         # The caller learns an id and nothing else; the log has the id and the traceback.
         error_id = exchange.current().request_id
         current_app.logger.exception("error %s", error_id)

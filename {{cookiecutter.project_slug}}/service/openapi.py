@@ -120,7 +120,7 @@ def _predict(manifest: Manifest) -> dict[str, Any]:
             },
             "400": _problem("The body is neither JSON nor a CSV in UTF-8"),
             "413": _problem("The body or the number of rows is too large"),
-            "415": _problem("The body is of another type"),
+            "415": _problem("The body is of another type, or encoded"),
             "422": _problem("The rows do not fit the model; all problems are listed"),
             "503": _problem("The model is not ready"),
         },

@@ -1,4 +1,4 @@
-"""What browsers may do with our answers, and which forms we take from them."""
+"""What browsers may do with our answers, and which bodies we take."""
 
 from __future__ import annotations
 
@@ -33,12 +33,22 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/
 
 
 def register(app: Flask) -> None:
-    """Refuse forms of other sites, and set the headers of every answer."""
+    """Refuse forms of other sites and bodies that we do not read; set the headers of answers."""
 
     @app.before_request
     def _refuse_other_sites() -> None:
         if request.method == "POST" and request.mimetype in FORM_TYPES and _from_another_site():
             raise RequestProblem(403, "The form is of another site", "Use the form of this one.")
+
+    @app.before_request
+    def _refuse_bodies() -> None:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            detail = "Send it as it is, without Content-Encoding."
+            headers = {"Accept-Encoding": "identity"}
+            raise RequestProblem(415, "The body is encoded", detail, headers=headers)
+        # Werkzeug would cut a chunked form off at its limit, and say nothing; no browser sends one.
+        if request.mimetype in FORM_TYPES and request.content_length is None:
+            raise RequestProblem(411, "The form has no length", "Send it with Content-Length.")
 
     @app.after_request
     def _set_headers(response: Response) -> Response:
