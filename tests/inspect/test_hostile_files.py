@@ -245,10 +245,14 @@ PAYLOADS: dict[str, bytes] = {
 }
 
 
+# The content decides, whatever the file is called.
+SUFFIXES = " .pkl .joblib .skops .zip .gz .json .txt .ubj .cbm .bin .npy .h5 .onnx .p".split(" ")
+
+
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for suffix in (".pkl", ".joblib", ".skops", ""):
+    for suffix in SUFFIXES:
         path = tmp_path / f"model{suffix}"
         path.write_bytes(PAYLOADS[name])
         with pytest.raises(Refused):

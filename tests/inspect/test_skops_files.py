@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import pickle
 import resource
 import subprocess
 import sys
@@ -278,6 +279,14 @@ def test_what_is_broken_is_refused(name: str, saved: Callable[[bytes], Path]) ->
 
 
 DEFLATED = {"compression": zipfile.ZIP_DEFLATED}
+
+
+def test_a_pickle_that_is_called_skops_is_refused(saved: Callable[[bytes], Path]) -> None:
+    """skops once loaded such a file with joblib, and said nothing."""
+    with pytest.raises(Refused, match="not written by skops"):
+        inspect(saved(pickle.dumps({"a": 1})))
+
+
 BOMBS = {
     "a schema of 100 MB": lambda: archive(" " * (100 << 20), **DEFLATED),
     "a schema of lists": lambda: archive("[" + "[]," * 7_000_000 + "[]]", **DEFLATED),

@@ -46,6 +46,10 @@ def read_document(path: Path) -> Document:
             model, suffix = read_native(library, container.stream)
             trace.names.add(model.cls)
             root = model
+        elif path.suffix.lower() == ".skops":
+            # Who says skops expects a file that runs no code: a pickle is not what they meant.
+            what = "The file is called .skops and was not written by skops."
+            raise Refused("malformed", what, "Give the file that skops.io.dump wrote.")
         else:
             root = _unpickled(container, head, trace)
             writer = "joblib" if trace.joblib_arrays else "pickle"
