@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast zoo screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench zoo screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -31,6 +31,12 @@ zoo: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
 		PYTHONPATH='{{cookiecutter.project_slug}}' .venv/bin/python tests/zoo/keeper.py $(YEARS)
 
+# make bench    serve the same models in several ways and measure; benchmarks/README.md has the options
+bench: $(DEV) machine
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks --folder .bench \
+		--models '$(MODELS)' --peers '$(PEERS)' $(if $(ALL),--all) \
+		--rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),2)
+
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser
 	.venv/bin/python -m pytest -n 2 tests/browser/screenshots.py --screenshots '$(SCREENSHOTS)'
@@ -47,7 +53,7 @@ browser: $(DEV)
 lint: $(DEV)
 	.venv/bin/ruff format --check --no-cache .
 	.venv/bin/ruff check --no-cache .
-	.venv/bin/mypy hooks tools local_extensions.py
+	.venv/bin/mypy hooks tools benchmarks local_extensions.py
 	cd '{{cookiecutter.project_slug}}' && ../.venv/bin/mypy --cache-dir ../.mypy_cache .
 
 # make lock     lock requirements-dev.txt anew
@@ -58,7 +64,7 @@ lock: $(DEV)
 
 # make clean    remove what the other targets made
 clean: stop
-	rm -rf .venv $(DEMO) .screenshots .mypy_cache
+	rm -rf .venv .bench $(DEMO) .screenshots .mypy_cache
 
 # The interpreter behind $(PYTHON): that may be the very .venv which is made anew.
 $(DEV): requirements-dev.txt examples/loan_model/requirements.txt

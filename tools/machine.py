@@ -8,7 +8,13 @@ import subprocess
 import sys
 
 # By command; the packages are Debian's.
-PACKAGES = {"curl": "curl", "node": "nodejs", "openssl": "openssl", "redis-server": "redis-server"}
+PACKAGES = {
+    "curl": "curl",
+    "node": "nodejs",
+    "openssl": "openssl",
+    "redis-server": "redis-server",
+    "wrk": "wrk",
+}
 
 
 def missing() -> list[str]:

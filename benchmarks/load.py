@@ -1,0 +1,52 @@
+"""One run of wrk against a server: every answer is held against the one that is expected."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("load.lua")
+FOUND = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
+
+
+class WrongAnswerError(RuntimeError):
+    """A server gave an answer that is not the model's, or none."""
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What one run of wrk saw: the median latency in seconds, and answers a second."""
+
+    latency: float
+    rate: float
+
+
+def wrk() -> str:
+    """Return where wrk is. Raises SystemExit."""
+    found = shutil.which("wrk")
+    if found is None:
+        raise SystemExit("The benchmark needs wrk: apt-get install wrk, or brew install wrk.")
+    return found
+
+
+def burst(url: str, expected: Path, connections: int, seconds: int) -> Burst:
+    """Ask for so long, the rows of the file one after the other. Raises WrongAnswerError."""
+    each = (f"--threads={connections}", f"--connections={connections}", "--timeout=30s")
+    command = [wrk(), *each, f"--duration={seconds}s", f"--script={SCRIPT}", url, "--"]
+    done = subprocess.run([*command, str(expected)], capture_output=True, text=True, check=True)
+    return read(done.stdout, url)
+
+
+def read(output: str, url: str) -> Burst:
+    """Return what the script printed. Raises WrongAnswerError."""
+    found = FOUND.search(output)
+    if found is None:
+        raise WrongAnswerError(f"{url}: wrk says {output!r}")
+    median, duration, answers, wrong, failed = (int(number) for number in found.groups()[:5])
+    if wrong or failed or not answers:
+        detail = f"{wrong} wrong and {failed} without an answer, of {answers}. {found[6]}"
+        raise WrongAnswerError(f"{url}: {detail.strip()}")
+    return Burst(median / 1e6, answers / (duration / 1e6))
