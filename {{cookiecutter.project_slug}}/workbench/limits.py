@@ -121,5 +121,8 @@ if __name__ == "__main__":
     megabytes, module = sys.argv[1:]
     leave_network()
     limit_memory(int(megabytes) * MEGABYTE)
+    # As gunicorn.conf.py serves: for a few rows, threads wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
