@@ -130,7 +130,8 @@ def count(year: str, folder: Path) -> Count:
         if not projects:
             continue
         pinned = environment(python, pins, folder / f"pinned-{number}")
-        answers = json.loads(run(pinned, HERE / "ask.py", *projects))
+        # The last line: before it stands what the service logs.
+        answers = json.loads(run(pinned, HERE / "ask.py", *projects).splitlines()[-1])
         wrong += [f"{Path(p).parent.name}: {text}" for p, text in answers.items() if text]
         answered += sum(not text for text in answers.values())
         shutil.rmtree(folder / f"pinned-{number}")

@@ -95,7 +95,6 @@ def lock(project: Path) -> None:
         shutil.copyfile(project / LOCK, target)
         shutil.copyfile(project / TEST_LOCK, test_target)
         test_source = Path(folder) / "tests.in"
-        test_source.write_text("".join(f"{line}\n" for line in _direct(tests)), encoding="utf-8")
         compile_ = [
             *(str(uv), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
             *("--generate-hashes", "--only-binary", ":all:"),
@@ -104,6 +103,9 @@ def lock(project: Path) -> None:
         ]
         what = "Resolving requirements.in"
         run([*compile_, "--output-file", target, project / SOURCE], what=what)
+        settled = {entry.name for entry in parse_requirements(files.read(target))}
+        lines = (f"{line}\n" for line in _direct(tests, settled))
+        test_source.write_text("".join(lines), encoding="utf-8")
         compile_ += ["--constraint", str(target), "--output-file", str(test_target)]
         run([*compile_, test_source], what="Resolving the test requirements")
         head = _head(project)
@@ -134,10 +136,14 @@ def _requirement(line: str) -> Requirement:
     return Requirement(_name(name), version.strip(), marker.strip(), bool(hashes))
 
 
-def _direct(lock_text: str) -> list[str]:
-    """Return the exact pins of a requirements file, without hashes."""
+def _direct(lock_text: str, settled: Collection[str]) -> list[str]:
+    """Return the exact pins of a requirements file, without hashes.
+
+    What is settled, because the service has it too, goes without a version: that may be another.
+    """
     return [
-        f"{entry.name}=={entry.version}" + (f" ; {entry.marker}" if entry.marker else "")
+        (entry.name if entry.name in settled else f"{entry.name}=={entry.version}")
+        + (f" ; {entry.marker}" if entry.marker else "")
         for entry in parse_requirements(lock_text)
         if entry.version
     ]
