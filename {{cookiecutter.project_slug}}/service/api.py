@@ -21,6 +21,8 @@ from service.openapi import document
 
 bp = Blueprint("api", __name__)
 
+MAX_DEPTH = 100
+
 
 @bp.post("/predict")
 def predict() -> Response:
@@ -169,11 +171,14 @@ def metrics() -> Response:
 def parse_json(body: bytes) -> Any:
     """Read strict JSON: UTF-8, no NaN, no name twice. Raises RequestProblem."""
     try:
-        return json.loads(
+        parsed = json.loads(
             body.decode("utf-8"),
             parse_constant=_refuse_constant,
             object_pairs_hook=_refuse_repeated_names,
         )
+        if not _is_deep(parsed):
+            return parsed
+        reason = "It is nested too deeply."
     except RecursionError:
         reason = "It is nested too deeply."
     except UnicodeDecodeError:
@@ -184,6 +189,19 @@ def parse_json(body: bytes) -> Any:
         # Ours from the hooks below, or Python's about a number of more than 4,300 digits.
         reason = str(error) if str(error).startswith('"') else "A number has too many digits."
     raise RequestProblem(400, "The body is not valid JSON", reason)
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell what no row can be. How deep the parser itself goes depends on the Python."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
+        members = (
+            m for outer in level for m in (outer.values() if isinstance(outer, dict) else outer)
+        )
+        level = [member for member in members if isinstance(member, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> None:
