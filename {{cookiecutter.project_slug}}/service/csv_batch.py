@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from service.answers import Answer
 from service.contract import Contract, Problem, Row
 from service.csv_input import Chunk, CsvFile, Pace
 from service.csv_output import answer_columns, cells_at, free_name, neutral, neutral_all, written
@@ -15,7 +16,7 @@ from service.errors import MAX_ERRORS, RequestProblem, does_not_fit
 from service.serving import MODEL_FAILS
 
 # An answer for each row, None where the model fails on it; or a RequestProblem.
-Predict = Callable[[Sequence[Row]], Sequence[dict[str, Any] | None]]
+Predict = Callable[[Sequence[Row]], Sequence[Answer | None]]
 
 # How long rows are predicted while others are still to be checked, and how much they may make.
 EARLY_SECONDS, EARLY_BYTES = 5.0, 1 << 25
@@ -117,8 +118,10 @@ class Batch:
                 if p.row is not None
             ]
             raise RequestProblem(problem.status, problem.title, problem.detail, found) from problem
-        by_place = dict(zip(parsed.places, predicted, strict=True))
-        answers = [by_place.get(place) for place in range(len(chunk.records))]
+        answers = predicted
+        if parsed.problems:
+            by_place = dict(zip(parsed.places, predicted, strict=True))
+            answers = [by_place.get(place) for place in range(len(chunk.records))]
         width = len(self._file.header)
         fitting = (
             cells if len(cells) == width else [*cells, *[""] * width][:width]

@@ -18,7 +18,7 @@ DELIMITERS = ",;\t|"
 # cells ends early; a chunk has so few that its cells and their problems fit into any memory.
 MAX_RECORD = 1 << 20
 MAX_CHUNK = 1 << 18
-FIRST_ROWS, MAX_ROWS = 50, 2000
+FIRST_ROWS, MAX_ROWS = 50, 4000
 NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"
 
 
@@ -132,14 +132,9 @@ class _Lines:
         self._text = text
         self.left = MAX_RECORD
 
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(self.left + 1)
-        if not line:
-            raise StopIteration
-        self.left -= len(line)
-        if self.left < 0:
-            raise csv.Error(f"a row of more than {MAX_RECORD} characters")
-        return line
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(self.left + 1):
+            self.left -= len(line)
+            if self.left < 0:
+                raise csv.Error(f"a row of more than {MAX_RECORD} characters")
+            yield line

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from service.answers import Path, values_at
 from service.contract import Output, json_text
 
 # What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
@@ -15,9 +16,6 @@ from service.contract import Output, json_text
 _FORMULA = frozenset("=+-@\t\r\n\0")
 # As far as spreadsheets write them: with a decimal comma too.
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
-
-# The keys from an answer to one of its values.
-Path = tuple[str, ...]
 
 
 def answer_columns(
@@ -48,23 +46,16 @@ def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
         yield ("prediction", *target)
         if output.labels:
             yield ("label", *target)
-        (classes,) = _at([example], ("probabilities", *target))
+        (classes,) = values_at([example], ("probabilities", *target))
         yield from (("probabilities", *target, name) for name in classes or ())
 
 
 def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
     """Return the cells of an appended column as JSON says them; what is missing is empty."""
-    values = _at(answers, path)
+    values = values_at(answers, path)
     if set(map(type, values)) <= {float, int}:
         return list(map(repr, values))  # as json does, but for many
     return ["" if value is None else neutral(json_text(value)) for value in values]
-
-
-def _at(answers: Sequence[Any], path: Path) -> list[Any]:
-    values = list(answers)
-    for key in path:
-        values = [value.get(key) if value is not None else None for value in values]
-    return values
 
 
 def neutral(text: str) -> str:
@@ -82,7 +73,8 @@ def neutral_all(texts: Sequence[str]) -> Sequence[str]:
 def written(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
     """Return two columns or more as the bytes of a CSV file."""
     rows = len(columns[0])
-    text = "".join(f"{delimiter.join(cells)}\r\n" for cells in zip(*columns, strict=True))
+    lines = map(delimiter.join, zip(*columns, strict=True))
+    text = "\r\n".join([*lines, ""])
     plain = {'"': 0, "\r": rows, "\n": rows, delimiter: rows * (len(columns) - 1)}
     if any(text.count(mark) != count for mark, count in plain.items()):
         # A cell is to be quoted: csv looks at each, which takes twice the time.

@@ -64,7 +64,7 @@ class RowReader:
         for number, memo in self._columns:
             column = list(map(memo.__getitem__, texts[number])) if places else []
             values[memo.feature.name] = column
-            if Invalid in map(type, column):
+            if memo.refuses and Invalid in map(type, column):
                 for place, value in zip(places, column, strict=True):
                     if isinstance(value, Invalid):
                         name, reason = memo.feature.name, value.reason
@@ -83,6 +83,7 @@ class _Memo(dict[str, Any]):
     def __init__(self, feature: Feature, suggestions: Suggestions, most: int) -> None:
         super().__init__()
         self.feature, self._suggestions, self._most = feature, suggestions, most
+        self.refuses = False  # whether any cell was refused until now
 
     def __missing__(self, text: str) -> object:
         value: object = text
@@ -93,6 +94,7 @@ class _Memo(dict[str, Any]):
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)
             found = Invalid(message, error.reason)
+            self.refuses = True
         if len(self) < self._most and len(text) <= MEMO_LENGTH:
             self[text] = found
         return found

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from flask import Flask
 
+from service.answers import values_at
 from service.contract import REASONS, Contract, Problem, Scalar, json_text
 from service.exchange import Exchange
 from service.model import Manifest
@@ -165,9 +166,9 @@ class Metrics:
         """Count rows and their classes."""
         counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
         if self._classes:
-            predictions = [answer["prediction"] for answer in answers]
             for target in self._targets or ("",):
-                found = Counter(p[target] for p in predictions) if target else Counter(predictions)
+                path = ("prediction", target) if target else ("prediction",)
+                found = Counter(values_at(answers, path))
                 for prediction, count in found.items():
                     name = self._classes.get(prediction, OTHER)
                     counts.append((self._predictions.cells[target, name], count))

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import joblib
-import numpy as np
 
-from service import boosters, categories, custom_code
+from service import answers, boosters, categories, custom_code
+from service.answers import Answer
 from service.contract import (
     Column,
     Contract,
@@ -27,11 +26,10 @@ from service.contract import (
     Output,
     Row,
     Scalar,
+    Table,
     check_categories,
     check_output,
-    json_text,
     read_contract,
-    same_json,
 )
 from service.golden import RELATIVE, Golden, GoldenError, read_golden
 from service.inputs import InputKind, model_input
@@ -160,8 +158,11 @@ class Model:
         self.estimator, self.prepare, self.stages = estimator, prepare, stages
         self.plan = plan
 
-    def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """Predict validated rows; one answer a row, in the shape of /predict."""
+    def predict(self, rows: Sequence[Row]) -> Sequence[Answer]:
+        """Predict validated rows; one answer a row, in the shape of /predict.
+
+        Rows that are kept by feature get answers that are kept by what they say.
+        """
         if not rows:
             return []
         if self.plan is not None:
@@ -170,25 +171,27 @@ class Model:
                 return self.by_plan(self.plan, rows)
         return self.natively(rows)
 
-    def by_plan(self, plan: Plan, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def by_plan(self, plan: Plan, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by a plan. Raises whatever it raises."""
         with _one_thread():
             values, probabilities = plan(self.contract.columns(rows))
-        return self._answers(values, probabilities)
+        return self._answers(rows, values, probabilities)
 
-    def natively(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def natively(self, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by the model's own methods. Raises whatever they raise."""
         native = self._input(self.contract.columns(rows))
         with _one_thread():
-            values = self.estimator.predict(native)
+            last, native = _before_last(self.estimator, native)
+            values = last.predict(native)
             probabilities = None
             if self.manifest.probabilities:
-                probabilities = self.estimator.predict_proba(native)
-        return self._answers(values, probabilities)
+                probabilities = last.predict_proba(native)
+        return self._answers(rows, values, probabilities)
 
-    def _answers(self, values: Any, probabilities: Any) -> list[dict[str, Any]]:
+    def _answers(self, rows: Sequence[Row], values: Any, probabilities: Any) -> Sequence[Answer]:
         classes = getattr(self.estimator, "classes_", None)
-        return answers(self.contract.output, values, probabilities, classes)
+        found = answers.make(self.contract.output, values, probabilities, classes)
+        return found if isinstance(rows, Table) else list(found)
 
     def make_plan(self) -> Plan:
         """Make the plan of this model. Raises NotPlanned."""
@@ -230,6 +233,17 @@ class Model:
         if self.stages:
             data = final_input(data, self.stages[-1].after, self.manifest.model_columns)
         return categories.restored(data, known)
+
+
+def _before_last(estimator: Any, data: Any) -> tuple[Any, Any]:
+    """Take data through a pipeline, as its predict does and its predict_proba would do again."""
+    if type(estimator).__module__ != "sklearn.pipeline":
+        return estimator, data
+    *before, (_, last) = estimator.steps
+    for _, step in before:
+        if step is not None and step != "passthrough":
+            data = step.transform(data)
+    return last, data
 
 
 def _one_thread() -> AbstractContextManager[Any]:
@@ -402,94 +416,3 @@ def _opened(path: Path, sha256: str) -> Iterator[BinaryIO]:
             )
         file.seek(0)
         yield file
-
-
-def answers(output: Output, values: Any, probabilities: Any, classes: Any) -> list[dict[str, Any]]:
-    """Return one JSON answer a row from what predict and predict_proba returned.
-
-    `values` has the shape (rows,) or (rows, targets). For several targets `probabilities` and
-    `classes` are lists with an item a target; of labels that are there or not, `probabilities` is
-    one array of the shape (rows, targets).
-    """
-    values = np.asarray(values)
-    if output.targets is None:
-        return _of_one_target(output, values.reshape(len(values)), probabilities, classes)
-    if isinstance(probabilities, np.ndarray):
-        probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]
-        classes = [[0, 1]] * len(output.targets)
-    by_target = {
-        target: _of_one_target(
-            output,
-            values[:, number],
-            probabilities[number] if probabilities is not None else None,
-            classes[number] if probabilities is not None else None,
-        )
-        for number, target in enumerate(output.targets)
-    }
-    return [
-        {
-            key: {
-                target: found[row][key] for target, found in by_target.items() if key in found[row]
-            }
-            for key in ("prediction", "label", "probabilities")
-            if any(key in found[row] for found in by_target.values())
-        }
-        for row in range(len(values))
-    ]
-
-
-def _of_one_target(
-    output: Output, values: Any, probabilities: Any, classes: Any
-) -> list[dict[str, Any]]:
-    predictions = _scalars(values)
-    names, shared = [], []
-    if probabilities is not None:
-        names = [_scalar(value) for value in classes]
-        keys = [json_text(name) for name in names]
-        # Each class at once: NumPy is slow with one number.
-        shares = (_scalars(column) for column in np.asarray(probabilities).T)
-        shared = [dict(zip(keys, row, strict=True)) for row in zip(*shares, strict=True)]
-    if output.threshold is not None and len(names) == 2:
-        positive = next(n for n in names if same_json(n, output.positive))
-        other = next(n for n in names if not same_json(n, output.positive))
-        limit, key = output.threshold, json_text(positive)
-        predictions = [positive if (p[key] or 0) >= limit else other for p in shared]
-    if output.transform is not None:
-        predictions = [_undone(output.transform, value) for value in predictions]
-    found: list[dict[str, Any]] = [{"prediction": prediction} for prediction in predictions]
-    if output.labels:
-        for answer, prediction in zip(found, predictions, strict=True):
-            label = output.labels.get(json_text(prediction))
-            if prediction is not None and label is not None:
-                answer["label"] = label
-    if probabilities is not None:
-        for answer, given in zip(found, shared, strict=True):
-            answer["probabilities"] = given
-    return found
-
-
-def _undone(transform: str, prediction: Any) -> Any:
-    if not isinstance(prediction, (int, float)):
-        return prediction
-    # NumPy's, as in the author's notebook: math.exp differs in the last bit and overflows.
-    undo = np.exp if transform == "exp" else np.expm1
-    with np.errstate(over="ignore"):
-        return _scalar(undo(np.float64(prediction)))
-
-
-def _scalars(values: Any) -> list[Any]:
-    """Return an array of one dimension as JSON values."""
-    values = np.asarray(values)
-    if values.dtype.kind == "f" and np.isfinite(values).all():
-        listed: list[Any] = values.tolist()
-        return listed
-    return [_scalar(value) for value in values]
-
-
-def _scalar(value: Any) -> Any:
-    """Return a NumPy or Python scalar as a JSON value; what is not finite is missing."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -9,15 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
 
+from service.answers import Answer
 from service.contract import Row
 from service.errors import RequestProblem
 
 logger = logging.getLogger(__name__)
-
-Answers = list[dict[str, Any]]
 
 # Rows that are predicted together; a request of more goes alone, as a part of a CSV does.
 ROWS_TOGETHER = 256
@@ -40,7 +37,7 @@ class _Job:
     alone: bool
     gone: bool = False
     done: threading.Event = field(default_factory=threading.Event)
-    answers: Answers = field(default_factory=list)
+    answers: Sequence[Answer] = ()
     error: Exception | None = None
 
 
@@ -55,7 +52,7 @@ class Predictor:
 
     def __init__(
         self,
-        predict: Callable[[Sequence[Row]], Answers],
+        predict: Callable[[Sequence[Row]], Sequence[Answer]],
         *,
         seconds: float,
         most: int,
@@ -94,7 +91,7 @@ class Predictor:
 
     def predict(
         self, rows: Sequence[Row], until: float | None = None, *, part: bool = False
-    ) -> Answers:
+    ) -> Sequence[Answer]:
         """Predict rows; one answer a row. Raises Unavailable, and what the model raises.
 
         A `part` of a request that was let in finds room, and is predicted alone.
@@ -201,12 +198,13 @@ class Predictor:
             jobs[0].error = error
             jobs[0].done.set()
             return
-        given = iter(answers)
+        first = 0
         for job in jobs:
-            job.answers = list(islice(given, len(job.rows)))
+            job.answers = answers[first : first + len(job.rows)]
+            first += len(job.rows)
             job.done.set()
 
-    def _timed(self, rows: Sequence[Row]) -> Answers:
+    def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
         prediction = object()
         with self._changed:
             self._running[prediction] = time.monotonic()

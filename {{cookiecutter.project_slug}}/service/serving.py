@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from flask import current_app
 
 from service import exchange
+from service.answers import Answer
 from service.contract import Problem, Row
 from service.errors import RequestProblem, does_not_fit
 from service.logs import place_of
@@ -59,7 +59,7 @@ def require_ready() -> None:
         raise RequestProblem(503, "The model is not ready", reason)
 
 
-def predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
+def predict(rows: Sequence[Row], part: bool = False) -> Sequence[Answer]:
     """Predict validated rows, or a part of those of a CSV; one answer a row.
 
     Raises RequestProblem.
@@ -67,12 +67,12 @@ def predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
     return _counted(_predict(rows, part))
 
 
-def example() -> dict[str, Any]:
+def example() -> Answer:
     """Return an answer that shows the shape of all; it is not counted. Raises RequestProblem."""
     return _predict([model().manifest.example()])[0]
 
 
-def _predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
+def _predict(rows: Sequence[Row], part: bool = False) -> Sequence[Answer]:
     until = predictor().deadline()
     require_ready()
     try:
@@ -89,7 +89,7 @@ def _predict(rows: Sequence[Row], part: bool = False) -> list[dict[str, Any]]:
         raise does_not_fit(_failed(failing)) from None
 
 
-def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
+def predict_each(rows: Sequence[Row]) -> Sequence[Answer | None]:
     """Predict a part of a CSV; None for rows that the model fails on. Raises RequestProblem."""
     require_ready()
     failing: set[int] = set()
@@ -105,8 +105,11 @@ def predict_each(rows: Sequence[Row]) -> list[dict[str, Any] | None]:
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
         good = [row for n, row in enumerate(rows) if n not in failing]
         answers = predictor().predict(good, part=True)
+    _counted(answers)
+    if not failing:
+        return answers
     metrics().rejected(_failed(failing))
-    given = iter(_counted(answers))
+    given = iter(answers)
     return [None if n in failing else next(given) for n in range(len(rows))]
 
 
@@ -114,7 +117,7 @@ def _failed(rows: Iterable[int]) -> list[Problem]:
     return [Problem(row + 1, None, MODEL_FAILS, reason="model") for row in rows]
 
 
-def _counted(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _counted(answers: Sequence[Answer]) -> Sequence[Answer]:
     exchange.current().rows += len(answers)
     metrics().predicted(answers)
     return answers

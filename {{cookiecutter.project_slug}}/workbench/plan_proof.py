@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from typing import Any
 
 import numpy as np
 
+from service.answers import Answer
 from service.contract import Feature, Invalid, Row, Value
 from service.golden import RELATIVE, differences
 from service.model import Model
@@ -29,9 +29,8 @@ SEARCHED_FEATURES, PLACES, SPREAD = 16, 8, 33
 # Halving a range so often leaves two neighbours of 64 bits.
 HALVINGS = 64
 
-Answer = dict[str, Any]
 Answers = Sequence[Answer | None]
-Ask = Callable[[Sequence[Row]], list[Answer]]
+Ask = Callable[[Sequence[Row]], Sequence[Answer]]
 
 
 def examine(model: Model, goldens: Sequence[Row]) -> dict[str, str]:
@@ -47,7 +46,7 @@ def examine(model: Model, goldens: Sequence[Row]) -> dict[str, str]:
 def disproof(model: Model, plan: Plan, goldens: Sequence[Row]) -> str | None:
     """Return where the plan does not answer as the model's own methods do."""
 
-    def planned(rows: Sequence[Row]) -> list[Answer]:
+    def planned(rows: Sequence[Row]) -> Sequence[Answer]:
         return model.by_plan(plan, rows)
 
     try:

@@ -130,7 +130,7 @@ def _reproduce(model: Model, golden: Golden) -> Golden:
             f"{problems[0].feature} {problems[0].message}. Undo the edit, or adopt it again: "
             f"make adopt MODEL={files.MODEL / model.manifest.file}"
         )
-    predictions = model.predict(rows)
+    predictions = list(model.predict(rows))
     found = disagreements(golden, predictions)
     if found:
         raise Disproved(
@@ -332,7 +332,7 @@ def record(model: Model) -> Golden:
     rows = _working_rows(model)[:SAMPLE_ROWS]
     nullable = [feature.name for feature in model.contract.features if feature.nullable]
     rows += [{**rows[0], name: None} for name in nullable[:MISSING_ROWS]]
-    together = model.predict(rows)
+    together = list(model.predict(rows))
     alone = [model.predict([row])[0] for row in rows]
     # A Gaussian process solves so ill a system that a batch moves the eighth digit.
     tolerance = RELATIVE if not differences(together, alone) else ILL_CONDITIONED
