@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast bench zoo screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench bench-bulk zoo screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -36,6 +36,11 @@ bench: $(DEV) machine
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks --folder .bench \
 		--models '$(MODELS)' --peers '$(PEERS)' $(if $(ALL),--all) \
 		--rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),2)
+
+# make bench-bulk  100,000 rows at once beside pandas, into benchmarks/bulk.md
+bench-bulk: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
+		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
 
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser

@@ -222,14 +222,20 @@ class Running:
         """Return the bytes that the server's processes hold: of shared pages, their share."""
         return sum(_proportional(pid) for pid in _family(self.process.pid))
 
+    def cpu(self) -> float:
+        """Return the seconds that the server's processes have computed."""
+        return sum(_computed(pid) for pid in _family(self.process.pid))
+
 
 @contextmanager
-def running(name: str, model: str, workshop: Workshop) -> Iterator[Running]:
+def running(
+    name: str, model: str, workshop: Workshop, settings: Mapping[str, str] | None = None
+) -> Iterator[Running]:
     """Start a server of a model, and end it."""
     server = SERVERS[name]
     port = _free_port()
     words = [word.format(port=port, peers=PEERS_FOLDER) for word in server.command]
-    variables = {**clean(), "PORT": str(port)}
+    variables = {**clean(), "PORT": str(port), **(settings or {})}
     if server.requirements is None:
         folder = workshop.project(model)
         variables["WEB_CONCURRENCY"] = "1"
@@ -289,3 +295,8 @@ def _proportional(pid: int) -> int:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     found = re.search(r"^Pss: +(\d+) kB$", text, re.M)
     return 1024 * int(found[1]) if found else 0
+
+
+def _computed(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
