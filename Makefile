@@ -6,6 +6,7 @@ YEARS ?=
 SCREENSHOTS ?= .screenshots
 
 .PHONY: help test fast bench bench-bulk zoo screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench soak zoo screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -41,6 +42,10 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+# make soak     an hour of load with faults on the way, into benchmarks/soak.md; MINUTES=60 MODEL=loan
+soak: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.soak --folder .bench \
+		--minutes $(or $(MINUTES),60) --model $(or $(MODEL),loan)
 
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser

@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "{{cookiecutter.project_slug}}"
 # The newest Python that every peer takes.
 PYTHON = "3.12"
+# The model of the template's own answers.
+EXAMPLE = "loan"
 # What is in the model files, for all alike.
 LIBRARIES = (
     *(ROOT / "examples/loan_model/requirements.txt").read_text(encoding="utf-8").split("\n")[1:-1],
@@ -58,19 +60,23 @@ class Workshop:
         if not (project / "model" / "golden.json").exists():
             shutil.rmtree(project, ignore_errors=True)
             place.mkdir(parents=True, exist_ok=True)
-            folder = self.models() / model
-            contract = folder / "features.json"
-            answers = {
-                "project_name": f"Bench {model}",
-                "model_path": str(folder / "model.joblib"),
-                "sample_data": str(folder / "sample.csv"),
-                "features": str(contract) if contract.exists() else "",
-                "python_version": PYTHON,
-            }
+            answers = {"project_name": f"Bench {model}", "python_version": PYTHON}
+            if model != EXAMPLE:
+                answers |= self._answers(model)
             command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
             given = [f"{name}={value}" for name, value in answers.items()]
             _run(*command, *given, folder=place)
         return project
+
+    def _answers(self, model: str) -> dict[str, str]:
+        """Return what is answered about a model of train.py."""
+        folder = self.models() / model
+        contract = folder / "features.json"
+        return {
+            "model_path": str(folder / "model.joblib"),
+            "sample_data": str(folder / "sample.csv"),
+            "features": str(contract) if contract.exists() else "",
+        }
 
 
 def commit() -> str:

@@ -233,7 +233,7 @@ def running(
 ) -> Iterator[Running]:
     """Start a server of a model, and end it."""
     server = SERVERS[name]
-    port = _free_port()
+    port = free_port()
     words = [word.format(port=port, peers=PEERS_FOLDER) for word in server.command]
     variables = {**clean(), "PORT": str(port), **(settings or {})}
     if server.requirements is None:
@@ -246,20 +246,34 @@ def running(
         variables["MODEL"] = str(workshop.models() / model / "model.joblib")
         words[0] = str(programs / words[0])
     log = workshop.folder / "logs" / f"{model}-{name}.log"
+    with started(server, words, port, folder, variables, log) as up:
+        yield up
+
+
+@contextmanager
+def started(
+    server: Server,
+    words: Sequence[str],
+    port: int,
+    folder: Path,
+    variables: Mapping[str, str],
+    log: Path,
+) -> Iterator[Running]:
+    """Start a command in a folder, and end it."""
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        started = time.monotonic()
+        began = time.monotonic()
         process = subprocess.Popen(
             words,
             cwd=folder,
-            env=variables,
+            env=dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        yield Running(server, process, port, started, log)
+        yield Running(server, process, port, began, log)
     finally:
         _stop(process)
 
@@ -274,7 +288,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port with two free ones behind it, below those of outgoing connections."""
     while True:
         port = random.randrange(18_000, 32_000)
