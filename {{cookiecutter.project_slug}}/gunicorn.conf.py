@@ -8,7 +8,9 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -37,6 +39,20 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 # The model is loaded once and its memory shared by the workers; a wrong model file or a wrong
 # library version ends the process here, before it binds.
 preload_app = True
+
+
+def _heartbeat_folder() -> str | None:
+    """Return where empty files can be made: gunicorn sees by their times that a worker lives.
+
+    By itself it asks Python for a folder, which takes none where the disk is full or read-only.
+    """
+    for folder in ("/dev/shm", os.environ.get("TMPDIR") or "/tmp", "/tmp"):
+        with suppress(OSError), tempfile.TemporaryFile(dir=folder):
+            return folder
+    return None
+
+
+worker_tmp_dir = _heartbeat_folder()
 
 # The router gives up after 30 s and the platform kills 30 s after SIGTERM: be done before both.
 timeout = 25

@@ -26,6 +26,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
         docs,
         errors,
         exchange,
+        files,
         keys,
         logs,
         metrics,
@@ -42,6 +43,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     model = model or load_model(settings.model_directory)
 
     app = Flask(__name__)
+    app.request_class = files.RequestWithFiles
     app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import tempfile
 from collections.abc import Iterator
 from functools import partial
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
 
@@ -16,6 +14,7 @@ from service import serving
 from service.contract import Row
 from service.csv_batch import Batch
 from service.errors import RequestProblem, does_not_fit
+from service.files import TemporaryFile
 from service.metrics import CONTENT_TYPE
 from service.openapi import document
 
@@ -74,7 +73,7 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
     example = serving.example()
     predict = serving.predict_each if keep else partial(serving.predict, part=True)
     with contextlib.ExitStack() as opened:
-        file, made = (opened.enter_context(temporary_file()) for _ in range(2))
+        file, made = (opened.enter_context(TemporaryFile()) for _ in range(2))
         receive(stream, file, settings.max_csv_bytes)
         rejected = serving.metrics().rejected
         batch = Batch(file, made, model.contract, example, predict, keep, rejected)
@@ -93,15 +92,7 @@ def too_large(most: int) -> RequestProblem:
     return RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
 
 
-def temporary_file() -> BinaryIO:
-    """Return a file that is removed when it is closed."""
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:  # no place on this disk is writable
-        return io.BytesIO()
-
-
-def receive(stream: IO[bytes], file: BinaryIO, most: int) -> None:
+def receive(stream: IO[bytes], file: IO[bytes], most: int) -> None:
     """Write what is sent into a file. Raises RequestProblem."""
     received = 0
     while received <= most and (piece := stream.read(1 << 16)):

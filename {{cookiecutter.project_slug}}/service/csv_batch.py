@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from service.answers import Answer
 from service.contract import Contract, Problem, Row
@@ -32,8 +32,8 @@ class Batch:
 
     def __init__(
         self,
-        file: BinaryIO,
-        made: BinaryIO,
+        file: IO[bytes],
+        made: IO[bytes],
         contract: Contract,
         example: Mapping[str, Any],
         predict: Predict,
@@ -75,6 +75,7 @@ class Batch:
             found = self._early(chunk) if early else self._problems(chunk)
             problems += found[: MAX_ERRORS - len(problems)]
             total += len(found)
+        self._made.flush()  # a full disk is told before the answer begins
         if self._rows == 0:
             message = "the file has no rows below its header"
             raise does_not_fit([Problem(None, None, message, self._file.line)])

@@ -8,7 +8,7 @@ import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import BinaryIO, TextIO
+from typing import IO, TextIO
 
 from service.contract import Problem, Reason
 from service.errors import RequestProblem, does_not_fit
@@ -63,7 +63,7 @@ class CsvFile:
     Raises RequestProblem, here and while it is read, where the file is no CSV.
     """
 
-    def __init__(self, file: BinaryIO, names: Collection[str]) -> None:
+    def __init__(self, file: IO[bytes], names: Collection[str]) -> None:
         self._file = file
         self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         headers = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from service.contract import Problem
 # More would help nobody, and a small request must not be answered with megabytes.
 MAX_ERRORS = 1000
 PROBLEM = "application/problem+json"
+# What writing to a disk says that takes no more.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class RequestProblem(Exception):
@@ -84,6 +87,12 @@ def register(app: Flask) -> None:
         # Of a chunked body, which gunicorn reads when we do; it cannot be imported on Windows.
         if type(error).__module__ == "gunicorn.http.errors":
             return problem(400, "The body is damaged", "Its chunks are not those of HTTP.")
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            current_app.logger.error("no room for a file: %s", error.strerror)
+            detail = "The disk of the service is full; send fewer rows at once, or try again later."
+            answer = problem(503, "There is no room for the file", detail)
+            answer.headers["Retry-After"] = "60"
+            return answer
         # The caller learns an id and nothing else; the log has the id and the traceback.
         error_id = exchange.current().request_id
         current_app.logger.exception("error %s", error_id)
