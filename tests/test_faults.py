@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -32,8 +33,11 @@ from service.model import load_model
 from service.settings import Settings
 from workbench.prove import prove
 
-FINE, RAISES, SLEEPS, IS_NAN, EATS, LEAVES, IS_SLOW = 1, 13, 14, 15, 16, 17, 18
+FINE, RAISES, SLEEPS, IS_NAN, EATS, LEAVES, IS_SLOW, DEVOURS, IS_KILLED = 1, *range(13, 21)
+CLOSED = 0
 MOODY = f"""
+import os
+import signal
 import time
 import numpy as np
 
@@ -47,6 +51,12 @@ def prepare(frame):
         time.sleep(0.1)
     if {EATS} in values:
         np.ones(10**15)
+    if {DEVOURS} in values:
+        held = []
+        while len(held) < 4_000:  # not the memory of a machine that sets no limit
+            held.append(bytearray(1_000_000))
+    if {IS_KILLED} in values:
+        os.kill(os.getpid(), signal.SIGKILL)
     if {LEAVES} in values:
         raise SystemExit(1)
     large = 1e308 * (frame["x"] == {IS_NAN})
@@ -129,6 +139,10 @@ class Server:
         children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
         return {child for child in children if " (zombie)" not in self._status(child)}
 
+    def address_space(self, pid: int) -> int:
+        """Return the bytes of all that a process has mapped."""
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
     def _status(self, pid: int) -> str:
         try:
             return Path(f"/proc/{pid}/status").read_text()
@@ -149,6 +163,13 @@ class Server:
 
     def predict(self, value: int) -> tuple[int, Any]:
         return self.ask("POST", "/predict", {"x": value})
+
+    def outcome(self, value: int) -> int:
+        """Return the status of the answer, or that there is none."""
+        try:
+            return self.predict(value)[0]
+        except ConnectionError:
+            return CLOSED
 
 
 def ask(
@@ -225,6 +246,41 @@ def test_a_killed_worker_is_replaced_and_the_other_answers(moody: Path) -> None:
         assert [server.predict(FINE)[0] for _ in range(20)] == [200] * 20
         until(lambda: len(server.workers()) == 2)
         assert killed not in server.workers()
+
+
+@slow
+@on_linux
+def test_a_model_that_takes_all_memory_fails_alone(moody: Path) -> None:
+    """Each process may have 1 GB more: too little for all threads beside a row without an end."""
+    with gunicorn(moody, WEB_CONCURRENCY="2") as server, ThreadPoolExecutor(20) as pool:
+        most = max(map(server.address_space, server.workers())) + 1_000_000_000
+        for pid in (server.process.pid, *server.workers()):  # a worker that is forked has it too
+            resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
+        eaters = [pool.submit(server.outcome, DEVOURS) for _ in range(10)]
+        others = [pool.submit(server.outcome, FINE) for _ in range(30)]
+        found = {eater.result() for eater in eaters}
+        assert 422 in found
+        assert found <= {422, 503, CLOSED}
+        assert {other.result() for other in others} <= {200, 503, CLOSED}
+        # A worker that finds no memory for a thread ends, and there is another one.
+        until(lambda: len(server.workers()) == 2)
+        assert [server.predict(FINE)[0] for _ in range(10)] == [200] * 10
+
+
+@slow
+@on_linux
+def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(moody: Path) -> None:
+    with gunicorn(moody, WEB_CONCURRENCY="2") as server, ThreadPoolExecutor(20) as pool:
+        before = server.workers()
+        eater = pool.submit(server.outcome, IS_KILLED)
+        others = [pool.submit(server.outcome, FINE) for _ in range(30)]
+        assert eater.result() == CLOSED
+        found = [other.result() for other in others]
+        assert 200 in found
+        assert set(found) <= {200, CLOSED}  # those that were with it have no answer either
+        until(lambda: len(server.workers()) == 2 and server.workers() != before)
+        assert len(before & server.workers()) == 1
+        assert [server.predict(FINE)[0] for _ in range(10)] == [200] * 10
 
 
 @slow

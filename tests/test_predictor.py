@@ -123,6 +123,21 @@ def test_one_request_too_many_is_refused_at_once_and_may_come_again() -> None:
     assert model.asked == [[0], [1, 2], [3]]
 
 
+class Endless(list[Row]):
+    """Rows for which there is no memory."""
+
+    def __len__(self) -> int:
+        raise MemoryError
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_for_want_of_memory_is_replaced() -> None:
+    predictor = made(Busy())
+    with pytest.raises(Unavailable, match="takes too long"):
+        predictor.predict(Endless(), time.monotonic() + 0.1)
+    assert predictor.predict(rows(1)) == [{"prediction": 1}]
+
+
 def test_a_request_that_is_gone_is_not_computed() -> None:
     model = Busy()
     predictor = made(model)

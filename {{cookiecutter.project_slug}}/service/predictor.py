@@ -160,8 +160,9 @@ class Predictor:
             if self._stuck:
                 raise self._replaced()
             self._waiting.append(job)
-            if self._thread is None:
-                # Not before the first request: no thread outlives gunicorn's fork.
+            if self._thread is None or not self._thread.is_alive():
+                # Not before the first request: no thread outlives gunicorn's fork. Without memory
+                # one may end anywhere.
                 self._thread = threading.Thread(target=self._work, name="predictor", daemon=True)
                 self._thread.start()
             self._changed.notify()
