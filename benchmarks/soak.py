@@ -22,7 +22,7 @@ import signal
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -121,11 +121,11 @@ def main() -> int:
     return int(not all(check.reached for check in checks(soak)))
 
 
-def soaked(project: Path, log: Path, seconds: float) -> tuple[Soak, list[str]]:
+def soaked(project: Path, log: Path, seconds: float, **variables: str) -> tuple[Soak, list[str]]:
     """Serve a project and ask it for so long; return what was seen, and the first errors."""
     rows, predictions = recorded(project)
     requests = mixed(rows, predictions)
-    with serving(project, log) as server:
+    with serving(project, log, variables) as server:
         server.until_ready(rows[0])
         # The timers of select() have microseconds, those of epoll milliseconds.
         loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
@@ -134,13 +134,15 @@ def soaked(project: Path, log: Path, seconds: float) -> tuple[Soak, list[str]]:
 
 
 @contextmanager
-def serving(project: Path, log: Path) -> Iterator[Running]:
+def serving(project: Path, log: Path, more: Mapping[str, str]) -> Iterator[Running]:
     """Run the command of the project's Procfile, as the platform does."""
     (line,) = (project / "Procfile").read_text(encoding="utf-8").splitlines()
     port = free_port()
-    kept = clean()
+    # How many threads a library has is for gunicorn.conf.py to say.
+    kept = {name: value for name, value in clean().items() if not name.endswith("_NUM_THREADS")}
     variables = {
         **kept,
+        **more,
         "PATH": f"{project / '.venv' / 'bin'}:{kept['PATH']}",
         "PORT": str(port),
         "WEB_CONCURRENCY": str(WORKERS),
