@@ -7,6 +7,7 @@ SCREENSHOTS ?= .screenshots
 
 .PHONY: help test fast bench bench-bulk zoo screenshots machine browser lint demo stop lock clean
 .PHONY: help test fast bench soak zoo screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench zoo fuzz screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -46,6 +47,10 @@ bench-bulk: $(DEV)
 soak: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.soak --folder .bench \
 		--minutes $(or $(MINUTES),60) --model $(or $(MODEL),loan)
+# make fuzz     attack the readers with atheris, SECONDS=60 each; what it finds stays in .fuzz/
+fuzz: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/fuzz/fuzzer.py \
+		--folder .fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser
@@ -74,7 +79,7 @@ lock: $(DEV)
 
 # make clean    remove what the other targets made
 clean: stop
-	rm -rf .venv .bench $(DEMO) .screenshots .mypy_cache
+	rm -rf .venv .bench .fuzz $(DEMO) .screenshots .mypy_cache
 
 # The interpreter behind $(PYTHON): that may be the very .venv which is made anew.
 $(DEV): requirements-dev.txt examples/loan_model/requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -21,6 +22,7 @@ from service.contract import (
     parse_contract,
     parse_feature,
     parse_output,
+    read_contract,
     same_json,
 )
 from service.openapi import feature_schema
@@ -88,6 +90,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"features": [{"name": "a", "typ": "x"}]}, 'unknown member "typ"; did you mean type?'),
     ({"features": [{"name": "a", "type": "float"}]}, '"type" must be one of number, integer'),
     ({"features": [{"name": "a", "minimum": "1"}]}, '"minimum" must be a finite number'),
+    ({"features": [{"name": "a", "minimum": 10**400}]}, '"minimum" must be a finite number'),
+    ({"features": [{"name": "a", "default": 10**400}]}, '"default" must be text, a number'),
     ({"features": [{"name": "a", "minimum": 2, "maximum": 1}]}, "is above"),
     ({"features": [{"name": "a", "default": "x"}]}, '"default" must be a number, not text'),
     ({"features": [{"name": "a", "categories": []}]}, '"categories" must be a list of different'),
@@ -120,6 +124,13 @@ def test_a_wrong_contract_is_refused(document: Any, message: str) -> None:
     with pytest.raises(ContractError) as caught:
         parse_contract(document)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "1" * 5000, "\ud800"])
+def test_a_file_that_is_no_json_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(ContractError, match=r"features.json cannot be read"):
+        read_contract(tmp_path / "features.json")
 
 
 def test_all_that_is_wrong_with_a_contract_is_said_at_once() -> None:

@@ -9,6 +9,7 @@ import datetime
 import difflib
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -427,7 +428,7 @@ def read_contract(path: Path) -> Contract:
     """Read features.json. Raises ContractError with all that is wrong with it."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ContractError([f"{path.name} cannot be read: {error}"]) from None
     return parse_contract(document)
 
@@ -627,7 +628,9 @@ def _is_name(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= sys.float_info.max  # an integer may be longer than any float
 
 
 def _is_scalar(value: object) -> bool:

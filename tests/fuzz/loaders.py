@@ -1,0 +1,149 @@
+"""Loaders that look up stand-ins only, so that a mutated file meets no real class."""
+
+from __future__ import annotations
+
+import _compat_pickle
+import io
+import math
+import pickle
+import re
+
+from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+
+from workbench.inspect import Refused
+from workbench.inspect.budget import Budget
+from workbench.inspect.machine import Machine, Trace
+from workbench.inspect.reader import Reader
+
+Names = set[tuple[str, str]]
+
+PLAIN_DTYPE = re.compile(r"[<>=|]?([biufcSUVO])(\d{1,4})")
+
+
+def listed(data: bytes) -> Names:
+    """Return the names that the inspection lists."""
+    trace = Trace()
+    Machine(Reader(io.BytesIO(data)), trace, Budget()).run()
+    return {(name.module, name.name) for name in trace.names}
+
+
+def as_python_3(names: Names, protocol: int) -> Names:
+    """Return the names as a loader translates them below protocol 3."""
+    if protocol >= 3:
+        return names
+    renamed = {_compat_pickle.NAME_MAPPING.get(name, name) for name in names}
+    return {(_compat_pickle.IMPORT_MAPPING.get(m, m), name) for m, name in renamed}
+
+
+class Recorder:
+    """A mixin for loaders: note what they look up."""
+
+    def note(self) -> Names:
+        self.looked_up: Names = set()
+        self.load()
+        return self.looked_up
+
+    def find_class(self, module: str, name: str) -> object:
+        self.looked_up.add((module, name))
+        return super().find_class(module, name)
+
+
+class StandIn:
+    """Takes any arguments, items and state."""
+
+    def __new__(cls, *args: object, **keywords: object) -> StandIn:
+        return super().__new__(cls)
+
+    def __init__(self, *args: object, **keywords: object) -> None: ...
+    def __call__(self, *args: object, **keywords: object) -> StandIn:
+        return self
+
+    def __setstate__(self, state: object) -> None: ...
+    def __setitem__(self, key: object, value: object) -> None: ...
+    def append(self, value: object) -> None: ...
+    def extend(self, values: object) -> None: ...
+    def add(self, value: object) -> None: ...
+
+
+class StandInRecorder(Recorder):
+    def find_class(self, module: str, name: str) -> object:
+        self.looked_up.add((module, name))
+        return StandIn
+
+
+class CStandIn(StandInRecorder, pickle.Unpickler):
+    pass
+
+
+class PythonStandIn(StandInRecorder, pickle._Unpickler):
+    pass
+
+
+class DTypeStandIn(StandIn):
+    """A dtype without fields: NumPy's own do not survive any state."""
+
+    def __init__(self, *args: object, **keywords: object) -> None:
+        self.args = args
+
+    def size(self) -> int | None:
+        """Return the bytes of an item, or None for objects."""
+        found = PLAIN_DTYPE.fullmatch(str(self.args[0]))
+        if found is None:
+            raise ValueError("no plain dtype")
+        size = int(found[2]) * (4 if found[1] == "U" else 1)
+        return None if found[1] == "O" else size
+
+
+class ArrayStandIn(StandIn, NumpyArrayWrapper):
+    """joblib's wrapper, which reads where joblib's does and makes no array."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+
+    def read(self, unpickler: JoblibStandIn, ensure_native_byte_order: bool) -> StandIn:
+        file, size = unpickler.file_handle, self.dtype.size()
+        if size is None:
+            inner = pickle._Unpickler(file)
+            inner.find_class = unpickler.find_class
+            inner.load()
+            return StandIn()
+        if self.safe_get_numpy_array_alignment_bytes() is not None:
+            file.read(file.read(1)[0])
+        wanted = size * math.prod(self.shape)
+        if wanted < 0 or len(file.read(wanted)) < wanted:
+            raise ValueError("the array is truncated")
+        return StandIn()
+
+
+class JoblibStandIn(Recorder, NumpyUnpickler):
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__("", file, ensure_native_byte_order=False)
+
+    def find_class(self, module: str, name: str) -> object:
+        self.looked_up.add((module, name))
+        if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
+            return ArrayStandIn
+        return DTypeStandIn if (module, name) == ("numpy", "dtype") else StandIn
+
+
+STAND_INS = (CStandIn, PythonStandIn, JoblibStandIn)
+
+
+def compare_with_loaders(data: bytes) -> None:
+    """Check that no loader looks up more than the inspection lists, or less if it succeeds."""
+    try:
+        names = listed(data)
+    except Refused:
+        return  # whatever the loaders would do with it, nobody will load it
+    protocol = data[1] if data[:1] == b"\x80" else 0
+    of_joblib = ("joblib.numpy_pickle", "NumpyArrayWrapper") in names
+    for loader in STAND_INS:
+        if of_joblib and loader is not JoblibStandIn:
+            continue  # the others would take the data of an array for opcodes
+        unpickler = loader(io.BytesIO(data))
+        try:
+            unpickler.note()
+        except Exception:  # a loader may well fail, if it has looked up nothing else
+            assert as_python_3(unpickler.looked_up, protocol) <= names, loader
+        else:
+            assert as_python_3(unpickler.looked_up, protocol) == names, loader

@@ -1,0 +1,303 @@
+"""What the fuzzer attacks: each target takes any bytes, and raises where a promise is broken."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from conftest import EXAMPLE, adopted, in_json
+from fuzz.loaders import compare_with_loaders
+from werkzeug.test import run_wsgi_app
+
+from service import api, create_app
+from service.contract import Contract, ContractError, Problem, parse_contract, read_contract
+from service.csv_batch import Batch
+from service.errors import RequestProblem
+from service.model import Model, load_model
+from service.openapi import document
+from service.settings import Settings
+from workbench.answers import Answers, read_features
+from workbench.inspect import Facts, Refused, bundle_of, inspect, read_document
+from workbench.messages import WorkbenchError
+
+Attack = Callable[[bytes], object]
+
+# Of every type, with names and categories that are awkward somewhere.
+FEATURES: list[dict[str, Any]] = [
+    {"name": "number", "nullable": True},
+    {"name": "strict", "minimum": -1, "maximum": 10, "strict": True},
+    {"name": "whole", "type": "integer", "nullable": True},
+    {"name": "yes", "type": "boolean"},
+    {"name": "day", "categories": [1, 2, 3], "encode": {"1": 1, "2": 2, "3": 4}},
+    {"name": "=kind", "categories": ["a", "=", ""], "one_hot": {"a": "kind_a"}},
+    {"name": "open", "type": "category"},
+    {"name": "text", "type": "text"},
+    {"name": "date", "type": "date", "nullable": True},
+]
+ROW: dict[str, Any] = {
+    "number": 0.5,
+    "strict": 10,
+    "whole": 2**53 + 1,
+    "yes": True,
+    "day": 2,
+    "=kind": "a",
+    "open": " as it is ",
+    "text": 'a "b",\r\nc',
+    "date": "2024-02-29",
+}
+
+
+METHOD = re.compile(r"[A-Z]{3,20}")
+
+
+class Mirror:
+    """A model whose prediction is the row that it met."""
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        met = [
+            json.dumps({name: in_json(value) for name, value in row.items()}, default=str)
+            for row in frame.astype(object).to_dict("records")
+        ]
+        return np.array(met, dtype=object)
+
+
+def served(folder: Path) -> Model:
+    """Return a model of frames behind a contract of every type."""
+    sample = str(EXAMPLE / "sample.csv")
+    features = str(EXAMPLE / "features.json")
+    project = adopted(folder, EXAMPLE / "model.joblib", sample_data=sample, features=features)
+    manifest = dataclasses.replace(
+        load_model(project / "model").manifest,
+        columns=None,
+        categories={},
+        probabilities=False,
+        classes=None,
+        examples=[ROW],
+    )
+    return Model(Mirror(), parse_contract({"features": FEATURES}), manifest)
+
+
+def settings() -> Settings:
+    return Settings(max_json_bytes=1 << 16, max_json_rows=20, max_csv_bytes=1 << 16)
+
+
+def check_problem(problem: RequestProblem) -> None:
+    """Check that a refusal is one that callers can read."""
+    assert 400 <= problem.status < 500, problem
+    json.dumps([problem.title, problem.detail, *(error.to_json() for error in problem.errors)])
+    for error in problem.errors:
+        assert error.message
+        assert error.row is None or error.row >= 1
+        assert error.line is None or error.line >= 1
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Check that there is something to read."""
+    assert texts
+    assert all(texts)
+
+
+def strict_json(text: str | bytes) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def json_rows(folder: Path) -> Attack:
+    """A JSON body becomes rows that the model takes, or a problem."""
+    model = served(folder)
+    app = create_app(model, settings())
+
+    def attack(body: bytes) -> None:
+        with app.app_context():
+            try:
+                parsed = api.parse_json(body)
+                batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
+                rows = api.validate(parsed["rows"] if batch else [parsed])
+            except RequestProblem as problem:
+                check_problem(problem)
+                return
+            answers = model.predict(rows)
+            assert len(answers) == len(rows)
+            strict_json(json.dumps(list(answers), allow_nan=False))
+
+    return attack
+
+
+def csv_rows(folder: Path) -> Attack:
+    """A CSV comes back with its predictions, or a problem; with `keep` whatever its rows are."""
+    model = served(folder)
+    example = model.predict([ROW])[0]
+
+    def answer(body: bytes, keep: bool) -> list[list[str]] | None:
+        try:
+            batch = Batch(
+                io.BytesIO(body), io.BytesIO(), model.contract, example, model.predict, keep, count
+            )
+            batch.check(1000)
+            text = b"".join(batch.answer()).decode("utf-8-sig")
+        except RequestProblem as problem:
+            check_problem(problem)
+            return None
+        delimiters = [d for d in ",;\t|" if text.partition("prediction")[0].endswith(d)]
+        (delimiter,) = delimiters
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        records = list(reader)
+        assert len({len(record) for record in records}) == 1
+        return records
+
+    def count(problems: Sequence[Problem]) -> None:
+        assert all(problem.message for problem in problems)
+
+    def attack(body: bytes) -> None:
+        kept, refused = answer(body, True), answer(body, False)
+        if refused is not None:
+            assert kept is not None
+            assert [record[:-1] for record in kept] == refused
+            assert {record[-1] for record in kept[1:]} == {""}
+
+    return attack
+
+
+def contract(folder: Path) -> Attack:
+    """A features.json is a contract that survives being written, or has problems with names."""
+    path = folder / "features.json"
+    manifest = served(folder).manifest
+
+    def attack(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            found = read_contract(path)
+        except ContractError as error:
+            check_texts(error.problems)
+            return
+        written = json.loads(json.dumps(found.to_json()))
+        assert parse_contract(written) == found
+        strict_json(json.dumps(document(found, manifest), allow_nan=False))
+        for row in rows_for(found):
+            rows, problems = found.parse_rows([row])
+            assert rows or problems
+            found.columns(rows)
+
+    return attack
+
+
+def rows_for(contract: Contract) -> Iterator[dict[str, Any]]:
+    """Yield rows that a contract may take."""
+    for value in (0, "", None, True, "2024-02-29"):
+        yield dict.fromkeys((feature.name for feature in contract.features), value)
+    yield {
+        feature.name: (feature.categories or (feature.minimum or 0,))[0]
+        for feature in contract.features
+    }
+
+
+def features_answer(folder: Path) -> Attack:
+    """A file that is given as the features answer is one, or refused in words."""
+    given = [
+        Answers("A", "a", "A.", "model.pkl", folder, features=f"features.{suffix}")
+        for suffix in ("txt", "csv")
+    ]
+
+    def attack(content: bytes) -> None:
+        for answers in given:
+            (folder / answers.features).write_bytes(content)
+            try:
+                assert all(read_features(answers).names)
+            except WorkbenchError as error:
+                check_texts([str(error)])
+
+    return attack
+
+
+def request(folder: Path) -> Attack:
+    """A request is answered, and not by an error of ours."""
+    app = create_app(served(folder), settings())
+
+    def attack(content: bytes) -> None:
+        head, _, body = content.partition(b"\n\n")
+        environ = environ_of(head.decode("latin-1").split("\n"), body)
+        parts, status, headers = run_wsgi_app(app, environ, buffered=True)
+        answer = b"".join(parts)
+        code = int(status.split()[0])
+        assert code < 500, (status, answer)
+        assert b"Traceback" not in answer
+        kind = headers.get("Content-Type", "")
+        if kind.partition(";")[0].endswith("json"):
+            strict_json(answer)
+        for name, value in headers:
+            assert not set("\r\n\0") & set(name + value)
+
+    return attack
+
+
+def environ_of(head: Sequence[str], body: bytes) -> dict[str, Any]:
+    """Return what gunicorn makes of a request: a line with method and address, then headers.
+
+    What it refuses by itself never reaches an application: odd methods, other characters than those
+    of ASCII in the query, line ends in a header.
+    """
+    method, _, address = head[0].partition(" ")
+    path, _, query = address.partition("?")
+    query = "".join(c for c in query if c.isascii() and c.isprintable() and c != " ")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method if METHOD.fullmatch(method) else "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path if path.startswith("/") else f"/{path}",
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8000",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "localhost",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    for line in head[1:]:
+        name, _, value = line.partition(":")
+        key = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
+        if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # gunicorn refuses false ones
+            value = value.strip().replace("\r", "").replace("\0", "")
+            environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    return environ
+
+
+def model_file(folder: Path) -> Attack:
+    """A file ends in facts or a refusal; no loader looks up what the inspection did not list."""
+    path = folder / "model.pkl"
+
+    def attack(content: bytes) -> None:
+        path.write_bytes(content)
+        try:
+            bundle_of(read_document(path).root)
+            assert isinstance(inspect(path), Facts)
+        except Refused as refusal:
+            check_texts([refusal.code, refusal.what, refusal.remedy])
+        compare_with_loaders(content)
+
+    return attack
+
+
+TARGETS: dict[str, Callable[[Path], Attack]] = {
+    "json": json_rows,
+    "csv": csv_rows,
+    "contract": contract,
+    "features": features_answer,
+    "request": request,
+    "model": model_file,
+}
