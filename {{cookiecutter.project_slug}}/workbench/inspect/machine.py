@@ -29,6 +29,8 @@ DEEPEST_NESTING = 20  # pickles inside object arrays inside pickles
 LONGEST_INTEGER = 64  # bytes; the state of a random generator takes 17
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
 
+LINE_COST, FRAME_COST, NAME_COST = 2, 2, 2  # operations, besides the one that every opcode is
+
 PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
 
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
@@ -112,7 +114,7 @@ class Machine:
         self.stack.append(value)
 
     def pop(self) -> object:
-        self.top()
+        self.require(1)
         return self.stack.pop()
 
     def top(self) -> object:
@@ -134,13 +136,17 @@ class Machine:
         return values
 
     def pop_or_unmark(self) -> None:
-        if self.marks and self.marks[-1] == len(self.stack):
-            self.marks.pop()
+        stack, marks = self.stack, self.marks
+        if marks and marks[-1] == len(stack):
+            marks.pop()
+        elif stack:
+            stack.pop()
         else:
-            self.pop()
+            raise malformed("it takes a value that is not there")
 
     def memoize(self) -> None:
-        self.memo.append(self.top())
+        self.require(1)
+        self.memo.append(self.stack[-1])
 
     def store(self, index: int) -> None:
         """Memoize the top of the stack; an index may be overwritten but not left out."""
@@ -154,7 +160,7 @@ class Machine:
 
     def store_short(self) -> None:
         self.protocol = self.protocol or 1  # which has no opcode of its own to say so
-        self.store(self.number(1))
+        self.store(self.take(1)[0])
 
     def fetch(self, index: int) -> None:
         if index >= len(self.memo):
@@ -162,6 +168,15 @@ class Machine:
         self.stack.append(self.memo[index])
 
     # Numbers, text and bytes.
+
+    def line(self) -> bytes:
+        """Read a line, as protocol 0 has them; it takes as long as some other opcodes."""
+        self.budget.spend(LINE_COST)
+        return self.reader.line()
+
+    def open_frame(self) -> None:
+        self.budget.spend(FRAME_COST)
+        self.reader.open_frame(self.number(8))
 
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "little")
@@ -175,7 +190,7 @@ class Machine:
         self.push(int.from_bytes(self.take(size), "little", signed=True))
 
     def push_integer_line(self) -> None:
-        line = self.reader.line()
+        line = self.line()
         if line in (b"00", b"01"):  # how protocols 0 and 1 write False and True
             self.push(line == b"01")
         elif INTEGER_LINE.fullmatch(line):
@@ -185,7 +200,7 @@ class Machine:
 
     def push_float_line(self) -> None:
         try:
-            self.push(float(self.reader.line()))
+            self.push(float(self.line()))
         except ValueError:
             raise malformed("a number is unreadable") from None
 
@@ -202,12 +217,20 @@ class Machine:
         data = self.read_bytes(size)
         self.keep(data if isinstance(data, Blob) else _decode(data, "utf-8"))
 
+    def push_short_text(self) -> None:
+        data = self.take(self.take(1)[0])
+        self.keep(_decode(data, "utf-8"), OBJECT_COST + len(data))
+
+    def push_short_bytes(self) -> None:
+        data = self.take(self.take(1)[0])
+        self.keep(data, OBJECT_COST + len(data))
+
     def push_text_line(self) -> None:
-        line = self.reader.line()
+        line = self.line()
         self.keep(_decode(line, "raw-unicode-escape"), OBJECT_COST + len(line))
 
     def memo_line(self) -> int:
-        line = self.reader.line()
+        line = self.line()
         if not MEMO_LINE.fullmatch(line):
             raise malformed("a memo index is unreadable")
         return int(line)
@@ -219,7 +242,8 @@ class Machine:
 
     def pop_tuple(self, size: int) -> None:
         self.require(size)
-        self.stack[-size:] = [tuple(self.stack[-size:])]
+        stack = self.stack
+        stack[-size:] = (tuple(stack[-size:]),)
 
     def append(self, values: list[object]) -> None:
         target = self.top()
@@ -261,6 +285,7 @@ class Machine:
     # Names, calls and states.
 
     def push_global(self, module: object, name: object) -> None:
+        self.budget.spend(NAME_COST)
         # Exactly str: what the loader would look up must not come out of a calculation.
         if type(module) is not str or type(name) is not str:
             raise dangerous("it computes the name of something to import")
@@ -272,7 +297,7 @@ class Machine:
         self.keep(found)
 
     def push_global_lines(self) -> None:
-        module, name = self.reader.line(), self.reader.line()
+        module, name = self.line(), self.line()
         self.push_global(_decode(module, "utf-8"), _decode(name, "utf-8"))
 
     def push_stack_global(self) -> None:
@@ -280,7 +305,8 @@ class Machine:
         self.push_global(module, name)
 
     def reduce(self) -> None:
-        args, function = self.pop(), self.pop()
+        self.require(2)
+        args, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, Global):
             raise dangerous("it calls something computed instead of a named function")
         if not isinstance(args, tuple):
@@ -440,11 +466,11 @@ PROTO, STOP = CODES["PROTO"], CODES["STOP"]
 HANDLERS: Mapping[bytes, Handler] = {
     CODES[name]: handler
     for name, handler in {
-        "NONE": lambda machine: machine.push(None),
-        "NEWTRUE": lambda machine: machine.push(True),
-        "NEWFALSE": lambda machine: machine.push(False),
+        "NONE": lambda machine: machine.stack.append(None),
+        "NEWTRUE": lambda machine: machine.stack.append(True),
+        "NEWFALSE": lambda machine: machine.stack.append(False),
         "BININT": Machine.push_signed,
-        "BININT1": lambda machine: machine.push(machine.number(1)),
+        "BININT1": lambda machine: machine.stack.append(machine.take(1)[0]),
         "BININT2": lambda machine: machine.push(machine.number(2)),
         "LONG1": lambda machine: machine.push_long(machine.number(1)),
         "LONG4": lambda machine: machine.push_long(machine.number(4)),
@@ -453,17 +479,17 @@ HANDLERS: Mapping[bytes, Handler] = {
         "FLOAT": Machine.push_float_line,
         "BINFLOAT": Machine.push_float,
         "UNICODE": Machine.push_text_line,
-        "SHORT_BINUNICODE": lambda machine: machine.push_text(machine.number(1)),
+        "SHORT_BINUNICODE": Machine.push_short_text,
         "BINUNICODE": lambda machine: machine.push_text(machine.number(4)),
         "BINUNICODE8": lambda machine: machine.push_text(machine.number(8)),
-        "SHORT_BINBYTES": lambda machine: machine.push_bytes(machine.number(1)),
+        "SHORT_BINBYTES": Machine.push_short_bytes,
         "BINBYTES": lambda machine: machine.push_bytes(machine.number(4)),
         "BINBYTES8": lambda machine: machine.push_bytes(machine.number(8)),
         "BYTEARRAY8": lambda machine: machine.push_bytes(machine.number(8)),
         "MARK": Machine.mark,
         "POP": Machine.pop_or_unmark,
         "POP_MARK": Machine.pop_to_mark,
-        "EMPTY_TUPLE": lambda machine: machine.push(()),
+        "EMPTY_TUPLE": lambda machine: machine.stack.append(()),
         "TUPLE1": lambda machine: machine.pop_tuple(1),
         "TUPLE2": lambda machine: machine.pop_tuple(2),
         "TUPLE3": lambda machine: machine.pop_tuple(3),
@@ -483,10 +509,10 @@ HANDLERS: Mapping[bytes, Handler] = {
         "BINPUT": Machine.store_short,
         "LONG_BINPUT": lambda machine: machine.store(machine.number(4)),
         "PUT": lambda machine: machine.store(machine.memo_line()),
-        "BINGET": lambda machine: machine.fetch(machine.number(1)),
+        "BINGET": lambda machine: machine.fetch(machine.take(1)[0]),
         "LONG_BINGET": lambda machine: machine.fetch(machine.number(4)),
         "GET": lambda machine: machine.fetch(machine.memo_line()),
-        "FRAME": lambda machine: machine.reader.open_frame(machine.number(8)),
+        "FRAME": Machine.open_frame,
         "GLOBAL": Machine.push_global_lines,
         "STACK_GLOBAL": Machine.push_stack_global,
         "REDUCE": Machine.reduce,
