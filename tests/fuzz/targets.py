@@ -140,9 +140,8 @@ def csv_rows(folder: Path) -> Attack:
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
         try:
-            batch = Batch(
-                io.BytesIO(body), io.BytesIO(), model.contract, example, model.predict, keep, count
-            )
+            files = io.BytesIO(body), io.BytesIO()
+            batch = Batch(*files, model.contract, example, model.predict, keep, count, 2000)
             batch.check(1000)
             text = b"".join(batch.answer()).decode("utf-8-sig")
         except RequestProblem as problem:

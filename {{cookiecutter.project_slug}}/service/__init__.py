@@ -48,7 +48,8 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order
     app.extensions["settings"] = settings
-    app.extensions["model"] = model
+    texts = settings.max_text_characters
+    app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))
     app.extensions["predictor"] = predictor = Predictor(
         model.predict,
         seconds=settings.predict_seconds,

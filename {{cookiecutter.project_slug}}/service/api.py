@@ -76,7 +76,8 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
         file, made = (opened.enter_context(TemporaryFile()) for _ in range(2))
         receive(stream, file, settings.max_csv_bytes)
         rejected = serving.metrics().rejected
-        batch = Batch(file, made, model.contract, example, predict, keep, rejected)
+        longest = settings.max_csv_line_characters
+        batch = Batch(file, made, model.contract, example, predict, keep, rejected, longest)
         batch.check(settings.max_csv_rows)
         parts = opened.enter_context(contextlib.closing(batch.answer()))
         files = opened.pop_all()

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
@@ -111,6 +111,7 @@ class Feature:
     default: Value = None
     encode: Mapping[str, float] | None = None
     one_hot: Mapping[str, str] | None = None
+    longest: int | None = None  # characters of a text: a setting, and no member of features.json
 
     @property
     def closed(self) -> bool:
@@ -173,7 +174,7 @@ class Feature:
 
     def to_json(self) -> dict[str, Any]:
         """Return the feature as it stands in features.json: without what has no meaning for it."""
-        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        document = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "longest"}
         document["categories"] = list(self.categories) if self.categories is not None else None
         kept = {"name", "type", "nullable"}
         return {k: v for k, v in document.items() if k in kept or v not in (None, "")}
@@ -219,6 +220,11 @@ class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
+
+    def with_texts_up_to(self, characters: int) -> Contract:
+        """Return the contract that refuses longer texts."""
+        features = tuple(replace(feature, longest=characters) for feature in self.features)
+        return replace(self, features=features)
 
     def parse_rows(self, rows: Sequence[object]) -> tuple[list[Row], list[Problem]]:
         """Validate rows; return the valid ones and every problem of the others."""
@@ -378,6 +384,14 @@ def _parse_boolean(feature: Feature, value: object) -> bool:
 
 
 def _parse_text(feature: Feature, value: object) -> str:
+    text = _text(value)
+    if feature.longest is not None and len(text) > feature.longest:
+        limit = f"must be text of at most {feature.longest} characters, not {len(text)}"
+        raise Invalid(limit, "range")
+    return text
+
+
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Invalid(f"must be text, not {json_type(value)}")
     try:
@@ -388,7 +402,7 @@ def _parse_text(feature: Feature, value: object) -> str:
 
 
 def _parse_date(feature: Feature, value: object) -> str:
-    text = _parse_text(feature, value)
+    text = _text(value)
     try:
         date = datetime.date.fromisoformat(text)
     except ValueError:

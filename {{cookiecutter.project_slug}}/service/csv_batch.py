@@ -27,7 +27,7 @@ class Batch:
 
     `made` is an empty file for answers that are made before they can be sent. `example` is an
     answer of the model, which has the shape of all; `rejected` is told what is wrong with rows that
-    are kept. Raises RequestProblem for a bad header.
+    are kept; a record has at most `longest` characters. Raises RequestProblem for a bad header.
     """
 
     def __init__(
@@ -39,13 +39,14 @@ class Batch:
         predict: Predict,
         keep: bool,
         rejected: Callable[[Sequence[Problem]], None],
+        longest: int,
     ) -> None:
         names = [feature.name for feature in contract.features]
         appended = answer_columns(contract.output, example, names)
         self._paths = list(appended.values())
         self._appended = [*appended, *([free_name("error", {*names, *appended})] if keep else [])]
         self._made, self._predict, self._keep, self._rejected = made, predict, keep, rejected
-        self._file = CsvFile(file, names)
+        self._file = CsvFile(file, names, longest)
         problems = list(header_problems(self._file.header, names, self._appended))
         if problems:
             line = self._file.line

@@ -13,10 +13,12 @@ from typing import IO, TextIO
 from service.contract import Problem, Reason
 from service.errors import RequestProblem, does_not_fit
 
+# The limit of a record is ours, and that of a text the contract's: csv's own is that of a cell, for
+# all of the process.
+csv.field_size_limit((1 << 31) - 1)
+
 DELIMITERS = ",;\t|"
-# In characters. A record has no more than a JSON request by default, so that a line of millions of
-# cells ends early; a chunk has so few that its cells and their problems fit into any memory.
-MAX_RECORD = 1 << 20
+# In characters: so few that its cells and their problems fit into any memory.
 MAX_CHUNK = 1 << 18
 FIRST_ROWS, MAX_ROWS = 50, 4000
 NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"
@@ -60,11 +62,12 @@ class Pace:
 class CsvFile:
     """A file with a header. The delimiter is the one under which it has most of `names`.
 
+    A record has at most `longest` characters, so that a line of millions of cells ends early.
     Raises RequestProblem, here and while it is read, where the file is no CSV.
     """
 
-    def __init__(self, file: IO[bytes], names: Collection[str]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], names: Collection[str], longest: int) -> None:
+        self._file, self._longest = file, longest
         self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         headers = {}
         refused = []
@@ -99,15 +102,15 @@ class CsvFile:
         """Yield line, cells and characters of each record that is not a blank line."""
         self._file.seek(0)
         text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
-        lines = _Lines(text)
+        lines = _Lines(text, self._longest)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         line = 1
         try:
             for cells in reader:
                 if cells:
-                    yield line, cells, MAX_RECORD - lines.left
+                    yield line, cells, self._longest - lines.left
                 line = reader.line_num + 1
-                lines.left = MAX_RECORD
+                lines.left = self._longest
         except csv.Error as error:
             raise does_not_fit([Problem(None, None, f"is not CSV: {error}", line)]) from None
         except UnicodeDecodeError:
@@ -128,13 +131,13 @@ class CsvFile:
 class _Lines:
     """The lines of a text until no character is left to the record."""
 
-    def __init__(self, text: TextIO) -> None:
-        self._text = text
-        self.left = MAX_RECORD
+    def __init__(self, text: TextIO, longest: int) -> None:
+        self._text, self._longest = text, longest
+        self.left = longest
 
     def __iter__(self) -> Iterator[str]:
         while line := self._text.readline(self.left + 1):
             self.left -= len(line)
             if self.left < 0:
-                raise csv.Error(f"a row of more than {MAX_RECORD} characters")
+                raise csv.Error(f"a row of more than {self._longest} characters")
             yield line

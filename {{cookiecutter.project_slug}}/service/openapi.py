@@ -219,6 +219,8 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         schema |= {"exclusiveMinimum": -WHOLE_NUMBERS, "exclusiveMaximum": WHOLE_NUMBERS}
     if feature.type == "date":
         schema["format"] = "date"
+    elif feature.longest is not None and not feature.closed and _type(feature) == "string":
+        schema["maxLength"] = feature.longest
     if feature.strict and feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.strict and feature.maximum is not None:

@@ -93,7 +93,11 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
     names = [feature.name for feature in serving.model().contract.features]
     hint = "Paste a JSON object, or a line with the names and under it one with the values."
     try:
-        file = CsvFile(io.BytesIO(text.encode("utf-8", "surrogatepass")), names)
+        file = CsvFile(
+            io.BytesIO(text.encode("utf-8", "surrogatepass")),
+            names,
+            serving.settings().max_csv_line_characters,
+        )
         (cells,) = next(file.chunks(Pace(rows=1))).records
         return dict(zip(file.header, cells, strict=True))
     except (RequestProblem, StopIteration, ValueError):

@@ -33,6 +33,10 @@ class Settings:
     max_csv_bytes: int = 50 * 1024 * 1024
     # MAX_CSV_ROWS: a CSV of more rows is refused with 413.
     max_csv_rows: int = 200_000
+    # MAX_CSV_LINE_CHARACTERS: a CSV with a longer row or header is refused with 422.
+    max_csv_line_characters: int = 1024 * 1024
+    # MAX_TEXT_CHARACTERS: a longer text is refused with 422, in JSON, CSV and form alike.
+    max_text_characters: int = 128 * 1024
     # PREDICT_SECONDS: who has waited longer for the model gets 503, before the router's 30 s.
     predict_seconds: int = 20
     # MAX_IN_FLIGHT: more requests at the model are refused with 503; /health needs threads, too.
@@ -55,6 +59,12 @@ class Settings:
             max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
             max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
             max_csv_rows=_positive(environment, "MAX_CSV_ROWS", cls.max_csv_rows),
+            max_csv_line_characters=_positive(
+                environment, "MAX_CSV_LINE_CHARACTERS", cls.max_csv_line_characters
+            ),
+            max_text_characters=_positive(
+                environment, "MAX_TEXT_CHARACTERS", cls.max_text_characters
+            ),
             predict_seconds=_positive(environment, "PREDICT_SECONDS", cls.predict_seconds),
             max_in_flight=_positive(environment, "MAX_IN_FLIGHT", cls.max_in_flight),
             api_keys=_hashes(environment, "API_KEYS"),

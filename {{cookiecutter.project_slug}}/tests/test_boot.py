@@ -103,10 +103,31 @@ def test_goldens_that_cannot_be_read_are_refused_in_one_line(text: str, edited: 
         load_model(directory)
 
 
+LIMITS = {
+    "MAX_JSON_BYTES": 1024 * 1024,
+    "MAX_JSON_ROWS": 1000,
+    "MAX_CSV_BYTES": 50 * 1024 * 1024,
+    "MAX_CSV_ROWS": 200_000,
+    "MAX_CSV_LINE_CHARACTERS": 1024 * 1024,
+    "MAX_TEXT_CHARACTERS": 128 * 1024,
+    "PREDICT_SECONDS": 20,
+    "MAX_IN_FLIGHT": 48,
+    "REQUESTS_PER_MINUTE": None,
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_has_a_default_and_is_set_by_its_name(name: str) -> None:
+    assert getattr(Settings.from_environment({}), name.lower()) == LIMITS[name]
+    assert getattr(Settings.from_environment({name: ""}), name.lower()) == LIMITS[name]
+    assert getattr(Settings.from_environment({name: "7"}), name.lower()) == 7
+
+
+@pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", "٣"])
-def test_a_limit_that_is_no_number_is_refused_by_name(value: str) -> None:
-    with pytest.raises(SettingsError, match="MAX_JSON_ROWS"):
-        Settings.from_environment({"MAX_JSON_ROWS": value})
+def test_a_limit_that_is_no_number_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is .*above 0, or unset it.$"):
+        Settings.from_environment({name: value})
 
 
 def test_only_one_module_can_unpickle() -> None:
