@@ -339,9 +339,13 @@ MEASURES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"boot": 31.0}, "warning", ["slower than this machine"]),
     ({"boot": 61.0}, "error", ["61.0 of 60 s"]),
     ({"boot": NOT_MEASURED}, "error", ["no module", "make verify"]),
-    ({"latency": Latency(0.0123, 100)}, "ok", ["p95 12 ms of 30 s (100 requests)"]),
-    ({"latency": Latency(16, 2)}, "warning", ["p95 16.0 s of 30 s", "slower"]),
-    ({"latency": Latency(31, 1)}, "error", ["31.0 s", "gives up"]),
+    ({"latency": Latency(0.0123, 100)}, "ok", ["p95 12 ms of 20 s (100 requests)"]),
+    (
+        {"latency": Latency(16, 2)},
+        "warning",
+        ["p95 16.0 s of 20 s", "slower", "PREDICT_SECONDS=20"],
+    ),
+    ({"latency": Latency(20.1, 1)}, "error", ["20.1 s of 20 s", "503"]),
     ({"latency": NOT_MEASURED}, "error", ["no module"]),
     ({"memory": Memory(190 * MB, 50 * MB, 2, True)}, "ok", ["190 of 512 MB (2 workers in basic)"]),
     ({"memory": Memory(190 * MB, 50 * MB, 2, False)}, "ok", ["at most 190"]),
@@ -400,6 +404,28 @@ def test_whether_keys_are_needed_is_written_down(
 ) -> None:
     at = dataclasses.replace(seen, app=heroku.parse_app(f'{{"env": {declared}}}'))
     (finding,) = (found for check in CHECKS if (found := check(at)).check == "API keys")
+    assert finding.verdict == verdict
+    for word in words:
+        assert word in f"{finding.found} {finding.advice}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "seconds", "verdict", "words"),
+    [
+        ("{}", 9.9, "ok", ["of 20 s"]),
+        ('{"PREDICT_SECONDS": "5"}', 2.4, "ok", ["of 5 s"]),
+        ('{"PREDICT_SECONDS": "5"}', 2.6, "warning", ["of 5 s", "PREDICT_SECONDS=5"]),
+        ('{"PREDICT_SECONDS": {"value": "5"}}', 5.1, "error", ["of 5 s", "get 503 after 5 s"]),
+        ('{"PREDICT_SECONDS": "60"}', 29, "warning", ["of 30 s", "router gives up after 30 s"]),
+        ('{"PREDICT_SECONDS": "60"}', 31, "error", ["of 30 s", "router gives up after 30 s"]),
+    ],
+)
+def test_a_prediction_is_compared_with_what_gives_up_first(
+    declared: str, seconds: float, verdict: str, words: list[str], seen: Examination
+) -> None:
+    app = heroku.parse_app(f'{{"env": {declared}}}')
+    at = dataclasses.replace(seen, app=app, latency=Latency(seconds, 10))
+    (finding,) = (found for check in CHECKS if (found := check(at)).check == "prediction")
     assert finding.verdict == verdict
     for word in words:
         assert word in f"{finding.found} {finding.advice}"

@@ -322,9 +322,15 @@ def check_prediction(seen: Examination) -> Finding:
     check, latency = "prediction", seen.latency
     if isinstance(latency, Unmeasured):
         return Finding(check, latency.verdict, latency.found, latency.advice)
-    limit = heroku.REQUEST_SECONDS
+    given_up = (seen.app or heroku.App()).predict_seconds
+    limit = min(given_up, heroku.REQUEST_SECONDS)
     found = f"p95 {_time(latency.seconds)} of {limit} s ({latency.requests} requests)"
     advice = f"The router gives up after {limit} s: make the model smaller."
+    if given_up == limit:  # the service does, before the router
+        advice = (
+            f"With PREDICT_SECONDS={limit} callers get 503 after {limit} s: make the model smaller"
+        )
+        advice += f", or give it up to {heroku.REQUEST_SECONDS - 1}, when the router gives up."
     return Finding(*_timed(check, found, latency.seconds, limit, advice))
 
 

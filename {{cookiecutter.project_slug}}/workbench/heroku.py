@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from service.settings import Settings
+
 # MB as the platform counts them: 2**20 bytes.
 MEGABYTE = 1 << 20
 SLUG_MEGABYTES = 500
@@ -52,6 +54,7 @@ class App:
     stack: str | None = None
     size: str = BASIC.name
     concurrency: int | None = None
+    predict_seconds: int = Settings.predict_seconds
     keys: bool | None = None  # whether API_KEYS has to be set; None where it is not mentioned
 
     @property
@@ -70,15 +73,18 @@ def parse_app(text: str | None) -> App | None:
     try:
         document = json.loads(text or "{}")
         environment = document.get("env", {})
-        variable = environment.get("WEB_CONCURRENCY")
-        value = variable.get("value") if isinstance(variable, dict) else variable
+        workers, seconds = (
+            variable.get("value") if isinstance(variable, dict) else variable
+            for variable in map(environment.get, ("WEB_CONCURRENCY", "PREDICT_SECONDS"))
+        )
         keys = environment.get("API_KEYS")
         if isinstance(keys, dict):
             keys = keys.get("value") or keys.get("required", True)
         return App(
             stack=document.get("stack"),
             size=str(document.get("formation", {}).get("web", {}).get("size") or BASIC.name),
-            concurrency=int(value) if value else None,
+            concurrency=int(workers) if workers else None,
+            predict_seconds=int(seconds or Settings.predict_seconds),
             keys=None if keys is None else bool(keys),
         )
     except (AttributeError, TypeError, ValueError):
