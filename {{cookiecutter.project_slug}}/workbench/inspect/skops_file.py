@@ -6,6 +6,7 @@ and it takes note of every name that skops would import or call while it reads t
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import struct
@@ -92,6 +93,10 @@ def _broken_zip() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
+        raise broken("the zip is damaged") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a place before the file, where a member is said to be
+            raise
         raise broken("the zip is damaged") from error
 
 
