@@ -101,13 +101,6 @@ def when_ready(_: Any) -> None:
     gc.freeze()
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker a place of its own to count requests in; that of a dead one is used again."""
-    if server.cfg.preload_app:
-        taken = [other.slot for other in server.WORKERS.values()]
-        worker.slot = server.app.wsgi().extensions["metrics"].use_free_slot(taken)
-
-
 def post_worker_init(worker: Any) -> None:
     """Check the goldens after the fork, in a thread as a request has one."""
     extensions = worker.wsgi.extensions

@@ -8,13 +8,18 @@ anonymous, laid out at boot from what is known then (routes, features, classes) 
 from __future__ import annotations
 
 import mmap
+import os
+import sys
+import tempfile
 import threading
+import weakref
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import accumulate, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +29,9 @@ from service.answers import values_at
 from service.contract import REASONS, Contract, Problem, Scalar, json_text
 from service.exchange import Exchange
 from service.model import Manifest
+
+if sys.platform != "win32":
+    import fcntl
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # More workers than any dyno has. Two that share a slot would lose a count now and then.
@@ -68,6 +76,35 @@ class Family:
             yield sample(f"{self.name}_bucket", {**labels, "le": most}, up_to)
         yield sample(f"{self.name}_sum", labels, seconds)
         yield sample(f"{self.name}_count", labels, count)
+
+
+class _Places:
+    """The slots that are taken: a process locks a byte of a file that has no name and no bytes.
+
+    The system gives the lock to one process only, and takes it back however that ends.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform == "linux":
+            self._file = os.memfd_create("places")  # needs no folder, which may be read-only
+        elif sys.platform != "win32":
+            self._file, name = tempfile.mkstemp()
+            Path(name).unlink()
+        if sys.platform != "win32":
+            # An open file would warn if nobody closes it, and nobody closes an application.
+            weakref.finalize(self, os.close, self._file)
+
+    def take(self) -> int:
+        """Return the first slot that no other process has; that of one that died is used again."""
+        if sys.platform == "win32":
+            return 0  # nothing forks there
+        for slot in range(SLOTS):
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
+            except OSError:
+                continue
+            return slot
+        return 0
 
 
 class Metrics:
@@ -123,7 +160,8 @@ class Metrics:
         self._memory = mmap.mmap(-1, SLOTS * self._size * 8)
         self._cells = memoryview(self._memory).cast("d")
         self._lock = threading.Lock()
-        self._slot = 0
+        self._places = _Places()
+        self._process = self._slot = 0
 
     def _family(
         self, name: str, help: str, labels: Labels, series: Sequence[Labels], type: str = "counter"
@@ -134,14 +172,15 @@ class Metrics:
         self._size = first + cells * len(series)
         return Family(name, type, help, labels, places)
 
-    def use_free_slot(self, taken: Collection[int]) -> int:
-        """Let this process, and those that it forks, count in a slot that no other one uses."""
-        self._slot = min(set(range(SLOTS)).difference(taken), default=0)
+    def slot(self) -> int:
+        """Return where this process counts; it takes a slot the first time after its fork."""
+        if self._process != os.getpid():
+            self._process, self._slot = os.getpid(), self._places.take()
         return self._slot
 
     def _add(self, counts: Iterable[tuple[int, float]]) -> None:
-        first = self._slot * self._size
         with self._lock:
+            first = self.slot() * self._size
             for cell, count in counts:
                 self._cells[first + cell] += count
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+import signal
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -198,16 +202,39 @@ def test_a_model_that_is_not_ready_is_counted_as_such(
     assert value(samples(app.test_client()), "model_ready") == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child only counts
 def test_workers_have_slots_of_their_own_and_one_sum(client: FlaskClient) -> None:
     counts = client.application.extensions["metrics"]
-    taken: list[int] = []
-    for _ in range(3):
-        taken.append(counts.use_free_slot(taken))
-        client.get("/health")
-    assert taken == [0, 1, 2]
-    taken.remove(1)  # a worker died: the one that replaces it goes on from its counts
-    assert counts.use_free_slot(taken) == 1
-    client.get("/health")
+    with forked(client) as first, forked(client) as second:
+        assert (first, second) == (0, 1)
+        with forked(client) as third:
+            assert third == 2
+        # It died: the one that replaces it goes on from its counts.
+        with forked(client) as fourth:
+            assert fourth == 2
+    assert counts.slot() == 0
     labels = {"route": "/health", "method": "GET", "status": "200"}
     assert value(samples(client), "http_requests_total", **labels) == 4
-    assert counts.use_free_slot(range(1000)) == 0
+
+
+@contextmanager
+def forked(client: FlaskClient) -> Iterator[int]:
+    """Ask in a process that is forked, as a worker is; return its slot, and kill it in the end."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            client.get("/health")
+            os.write(write, bytes([client.application.extensions["metrics"].slot()]))
+            signal.pause()
+        finally:
+            os._exit(1)
+    try:
+        os.close(write)
+        (slot,) = os.read(read, 1)
+        yield slot
+    finally:
+        os.close(read)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
