@@ -8,6 +8,7 @@ SCREENSHOTS ?= .screenshots
 .PHONY: help test fast bench bench-bulk zoo screenshots machine browser lint demo stop lock clean
 .PHONY: help test fast bench soak zoo screenshots machine browser lint demo stop lock clean
 .PHONY: help test fast bench zoo fuzz screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench bench-wsgi zoo screenshots machine browser lint demo stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -51,6 +52,10 @@ soak: $(DEV)
 fuzz: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/fuzz/fuzzer.py \
 		--folder .fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
+# make bench-wsgi  one service under gunicorn and granian, into benchmarks/wsgi.md
+bench-wsgi: $(DEV) machine
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.wsgi --folder .bench \
+		--rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),2)
 
 # make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
 screenshots: $(DEV) browser

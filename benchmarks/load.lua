@@ -60,7 +60,7 @@ function done(summary, latency)
     seen = thread:get("wrong") > 0 and thread:get("example") or seen
   end
   local errors = summary.errors
-  io.write(string.format("\nfound %d %d %d %d %d %s\n", latency:percentile(50), summary.duration,
-                         summary.requests, count,
+  io.write(string.format("\nfound %d %d %d %d %d %d %s\n", latency:percentile(50),
+                         latency:percentile(99), summary.duration, summary.requests, count,
                          errors.connect + errors.read + errors.write + errors.timeout, seen))
 end

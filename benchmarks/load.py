@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("load.lua")
-FOUND = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
+FOUND = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
 
 
 class WrongAnswerError(RuntimeError):
@@ -18,10 +18,11 @@ class WrongAnswerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Burst:
-    """What one run of wrk saw: the median latency in seconds, and answers a second."""
+    """What one run of wrk saw: the median latency in seconds, answers a second, the slow tail."""
 
     latency: float
     rate: float
+    tail: float = 0.0  # the latency that one answer of a hundred exceeds
 
 
 def wrk() -> str:
@@ -45,8 +46,8 @@ def read(output: str, url: str) -> Burst:
     found = FOUND.search(output)
     if found is None:
         raise WrongAnswerError(f"{url}: wrk says {output!r}")
-    median, duration, answers, wrong, failed = (int(number) for number in found.groups()[:5])
+    median, tail, duration, answers, wrong, failed = map(int, found.groups()[:6])
     if wrong or failed or not answers:
-        detail = f"{wrong} wrong and {failed} without an answer, of {answers}. {found[6]}"
+        detail = f"{wrong} wrong and {failed} without an answer, of {answers}. {found[7]}"
         raise WrongAnswerError(f"{url}: {detail.strip()}")
-    return Burst(median / 1e6, answers / (duration / 1e6))
+    return Burst(median / 1e6, answers / (duration / 1e6), tail / 1e6)

@@ -110,9 +110,9 @@ def test_an_answer_is_held_against_the_model(name: str) -> None:
 @pytest.mark.parametrize(
     ("printed", "message"),
     [
-        ("found 500 1000000 90 1 0 200 {}", r"1 wrong and 0 without an answer, of 90\. 200 {}"),
-        ("found 500 1000000 90 0 2 ", "0 wrong and 2 without"),
-        ("found 0 1000000 0 0 0 ", "of 0"),
+        ("found 500 900 1000000 90 1 0 200 {}", r"1 wrong and 0 without an answer, of 90\. 200 {}"),
+        ("found 500 900 1000000 90 0 2 ", "0 wrong and 2 without"),
+        ("found 0 0 1000000 0 0 0 ", "of 0"),
         ("unable to connect", "unable to connect"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_wrong_answer_ends_the_run(printed: str, message: str) -> None:
 
 
 def test_a_burst_is_seconds_and_answers_a_second() -> None:
-    assert read("Running\n\nfound 500 2000000 90 0 0 \n", "") == Burst(0.0005, 45)
+    assert read("Running\n\nfound 500 900 2000000 90 0 0 \n", "") == Burst(0.0005, 45, 0.0009)
 
 
 class Handler(BaseHTTPRequestHandler):
