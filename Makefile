@@ -5,10 +5,8 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast bench bench-bulk zoo screenshots machine browser lint demo stop lock clean
-.PHONY: help test fast bench soak zoo screenshots machine browser lint demo stop lock clean
-.PHONY: help test fast bench zoo fuzz screenshots machine browser lint demo stop lock clean
-.PHONY: help test fast bench bench-wsgi zoo screenshots machine browser lint demo stop lock clean
+.PHONY: help test fast bench bench-bulk bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+	stop lock clean
 
 help:
 	@grep -E '^# make' Makefile | cut -c3-
@@ -44,14 +42,17 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+
 # make soak     an hour of load with faults on the way, into benchmarks/soak.md; MINUTES=60 MODEL=loan
 soak: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.soak --folder .bench \
 		--minutes $(or $(MINUTES),60) --model $(or $(MODEL),loan)
+
 # make fuzz     attack the readers with atheris, SECONDS=60 each; what it finds stays in .fuzz/
 fuzz: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/fuzz/fuzzer.py \
 		--folder .fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
+
 # make bench-wsgi  one service under gunicorn and granian, into benchmarks/wsgi.md
 bench-wsgi: $(DEV) machine
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.wsgi --folder .bench \
