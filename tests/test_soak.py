@@ -7,6 +7,7 @@ import dataclasses
 import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -165,7 +166,7 @@ def outcomes(port: int, *said: bytes) -> list[Outcome]:
         client.close()
         await asyncio.sleep(0)  # the connections close in the next round of the loop
 
-    asyncio.run(ask())
+    apart(lambda: asyncio.run(ask()))
     return told
 
 
@@ -218,7 +219,7 @@ def test_an_answer_may_have_more_than_was_recorded(expected: Any, found: Any, ri
 @pytest.mark.slow
 def test_some_seconds_of_the_soak(verified: Bake, tmp_path: Path) -> None:
     """Nothing is wrong or lost. What memory and time do in seconds says nothing."""
-    soak, said = soaked(verified.project, tmp_path / "log", 8)
+    soak, said = apart(lambda: soaked(verified.project, tmp_path / "log", 8))
     assert sum(interval.requests for interval in soak.intervals) > 100
     allowed = ("memory, ", "p99, ", "requests that were not sent as planned")
     assert [figure for figure in missed(soak) if not figure.startswith(allowed)] == [], said
@@ -236,6 +237,12 @@ def test_an_answer_that_is_not_the_models_is_found(verified: Bake) -> None:
         requests = {request.kind: request for request in mixed(rows, expected)}
         assert requests.keys() == PARTS.keys()
         assert {kind for kind, asked in requests.items() if not is_right(client, asked)} == wrong
+
+
+def apart(call: Callable[[], Any]) -> Any:
+    """Call in a thread of its own: the browser's tests leave a running event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
 
 
 def is_right(client: FlaskClient, request: Request) -> bool:
