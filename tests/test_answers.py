@@ -36,6 +36,13 @@ TARGETS = ("a", "b")
             ],
         ),
         (
+            Output(labels={"1": ""}),
+            np.array([1, 2]),
+            None,
+            None,
+            [{"prediction": 1, "label": ""}, {"prediction": 2}],
+        ),
+        (
             Output(labels={"0": "no"}, positive=1, threshold=0.6),
             np.array([0, 1]),
             SHARES,
@@ -63,7 +70,7 @@ TARGETS = ("a", "b")
             ],
         ),
     ],
-    ids=["a number", "labels", "a threshold", "two targets"],
+    ids=["a number", "labels", "an empty label", "a threshold", "two targets"],
 )
 def test_answers_are_the_same_in_whatever_way_they_are_taken(
     output: Output, values: Any, probabilities: Any, classes: Any, expected: list[Any]

@@ -60,7 +60,7 @@ def _labelled(answer: Answer) -> Answer:
     """Leave out labels that are not there."""
     if isinstance(found := answer.get("label"), dict):
         answer["label"] = {target: text for target, text in found.items() if text is not None}
-    if not answer.get("label", True):
+    if answer.get("label", "") in (None, {}):
         del answer["label"]
     return answer
 
