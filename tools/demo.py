@@ -30,6 +30,8 @@ def main(folder: Path) -> None:
         print(f"{project} is rendered and verified already; make clean starts over.")
     else:
         render(folder)
+        if not (project / "model" / "golden.json").exists():
+            sys.exit("The example is not verified; above is why, and what to do.")
     port = free_port()
     server = serve(folder, project, port)
     address = f"http://localhost:{port}"
