@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import signal
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.environments import LIBRARIES, PYTHON, Workshop, commit
-from benchmarks.load import Burst, burst, wrk
+from benchmarks.environments import LIBRARIES, Workshop, where
+from benchmarks.load import Burst, in_turn, wrk
 from benchmarks.plot import plot
 from benchmarks.report import CONNECTIONS, MODELS, STARTED, Measured, Start, report
 from benchmarks.servers import ALL_PEERS, DEFAULT_PEERS, ECHO, OURS, SERVERS, Asked, running
 
 HERE = Path(__file__).resolve().parent
 MARK = "<!-- What follows is written by make bench. -->\n"
-WARM_UP_SECONDS = 1
 
 
 def main() -> None:
@@ -106,16 +103,7 @@ def load(
         up = {name: opened.enter_context(running(name, model, workshop)) for name in servers}
         for server in up.values():
             server.until_ready(asked.rows[0])
-            lines = [line for pair in server.answers(asked) for line in pair]
-            expected = server.log.with_suffix(".expected")
-            expected.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            burst(server.url, expected, max(CONNECTIONS), WARM_UP_SECONDS)
-        for number in range(rounds):
-            print(f"{MODELS[model]}: round {number + 1} of {rounds}", flush=True)
-            for name, server in up.items():
-                for connections in CONNECTIONS:
-                    expected = server.log.with_suffix(".expected")
-                    yield name, connections, burst(server.url, expected, connections, seconds)
+        yield from in_turn(MODELS[model], up, asked, CONNECTIONS, rounds, seconds)
 
 
 def start(workshop: Workshop, servers: Sequence[str], rounds: int) -> dict[str, list[Start]]:
@@ -135,17 +123,12 @@ def start(workshop: Workshop, servers: Sequence[str], rounds: int) -> dict[str, 
 
 def machine(peers: Sequence[str], rounds: int, seconds: int) -> str:
     """Say where, when and with what this is measured."""
-    information = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    cpu = next((line.split(": ")[1] for line in information if line.startswith("model name")), "?")
     version = subprocess.run([wrk(), "-v"], capture_output=True, text=True, check=False).stdout
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     packages = [package for peer in peers for package in SERVERS[peer].requirements or ()]
     return "\n".join(
         (
             "## Measured\n",
-            f"- {day}, the template at commit {commit()}, Python {PYTHON};",
-            f"- {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load average "
-            f"{os.getloadavg()[0]:.1f} just before;",
+            *where(),
             f"- {rounds} rounds of {seconds} s for each server and number of connections; "
             f"{' '.join(version.split()[:2])};",
             f"- {', '.join(packages)};",

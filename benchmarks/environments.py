@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,6 +79,18 @@ class Workshop:
             "sample_data": str(folder / "sample.csv"),
             "features": str(contract) if contract.exists() else "",
         }
+
+
+def where() -> list[str]:
+    """Return the lines that say when, with which template and on which machine it is measured."""
+    information = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    cpu = next((line.split(": ")[1] for line in information if line.startswith("model name")), "?")
+    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return [
+        f"- {day}, the template at commit {commit()}, Python {PYTHON};",
+        f"- {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load average "
+        f"{os.getloadavg()[0]:.1f} just before;",
+    ]
 
 
 def commit() -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.servers import Asked, Running
+
+WARM_UP_SECONDS = 1
 SCRIPT = Path(__file__).with_name("load.lua")
 FOUND = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
 
@@ -23,6 +27,27 @@ class Burst:
     latency: float
     rate: float
     tail: float = 0.0  # the latency that one answer of a hundred exceeds
+
+
+def in_turn(
+    title: str,
+    up: Mapping[str, Running],
+    asked: Asked,
+    connections: Sequence[int],
+    rounds: int,
+    seconds: int,
+) -> Iterator[tuple[str, int, Burst]]:
+    """Warm up servers that are ready, then ask each in turn, and again in the next round."""
+    expected = {name: server.log.with_suffix(".expected") for name, server in up.items()}
+    for name, server in up.items():
+        lines = [line for pair in server.answers(asked) for line in pair]
+        expected[name].write_text("\n".join(lines) + "\n", encoding="utf-8")
+        burst(server.url, expected[name], max(connections), WARM_UP_SECONDS)
+    for turn in range(rounds):
+        print(f"{title}: round {turn + 1} of {rounds}", flush=True)
+        for name, server in up.items():
+            for number in connections:
+                yield name, number, burst(server.url, expected[name], number, seconds)
 
 
 def wrk() -> str:

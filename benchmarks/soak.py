@@ -31,6 +31,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from benchmarks.client import Client, Outcome, Request, Sent
+from benchmarks.endings import workers
 from benchmarks.environments import EXAMPLE, PYTHON, Workshop, clean, commit
 from benchmarks.mix import PARTS, mixed, recorded
 from benchmarks.report import MODELS
@@ -286,19 +287,6 @@ async def _stop(server: Running, client: Client, watch: Watch, load: asyncio.Tas
         refused=refused,
         wrong=ended[Outcome.WRONG],
     )
-
-
-def workers(server: Running) -> list[int]:
-    """Return the processes that gunicorn runs and that have not ended."""
-    pid = server.process.pid
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(child) for child in listed.split() if _lives(child)]
-
-
-def _lives(pid: str) -> bool:
-    with suppress(FileNotFoundError):
-        return " (zombie)" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return False
 
 
 def head(model: str, soak: Soak) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import subprocess
 import time
@@ -19,14 +18,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 
 from benchmarks import endings
-from benchmarks.environments import LIBRARIES, PYTHON, Workshop, clean, commit
-from benchmarks.load import burst, wrk
+from benchmarks.environments import LIBRARIES, Workshop, clean, where
+from benchmarks.load import in_turn, wrk
 from benchmarks.report import number, table
 from benchmarks.servers import (
     BOOT_SECONDS,
@@ -44,7 +42,7 @@ MARK = "<!-- What follows is written by make bench-wsgi. -->\n"
 MODEL = "logistic"
 GRANIAN = "granian==2.8.7"
 CONNECTIONS, WORKERS = (1, 32), (1, 2)
-WARM_UP_SECONDS, LOADED_SECONDS = 1, 0.7
+LOADED_SECONDS = 0.7
 PREDICTIONS, ROWS_UNDER_LOAD = 100, 100
 MEMORY_SECONDS, REPLACED_SECONDS, HEALTH_SECONDS = 15, 10, 5
 # When the signal comes, as a part of the time from exec to the first answer.
@@ -314,37 +312,24 @@ class Bench:
         """Ask all ways in turn, and again in the next round; every answer is checked."""
         with ExitStack() as opened:
             up = {name: opened.enter_context(self.ready(name, workers)) for name in WAYS}
-            for server in up.values():
-                lines = [line for pair in server.answers(self.asked) for line in pair]
-                expected = server.log.with_suffix(".expected")
-                expected.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                burst(server.url, expected, max(CONNECTIONS), WARM_UP_SECONDS)
-            for turn in range(rounds):
-                print(f"load, {workers} of a kind: round {turn + 1} of {rounds}", flush=True)
-                for name, server in up.items():
-                    for connections in CONNECTIONS:
-                        expected = server.log.with_suffix(".expected")
-                        seen = burst(server.url, expected, connections, seconds)
-                        key = f"{connections}/{workers}"
-                        self.found.add(f"rate {key}", name, seen.rate)
-                        self.found.add(f"p50 {key}", name, seen.latency)
-                        self.found.add(f"p99 {key}", name, seen.tail)
+            title = f"load, {workers} of a kind"
+            bursts = in_turn(title, up, self.asked, CONNECTIONS, rounds, seconds)
+            for name, connections, seen in bursts:
+                key = f"{connections}/{workers}"
+                self.found.add(f"rate {key}", name, seen.rate)
+                self.found.add(f"p50 {key}", name, seen.latency)
+                self.found.add(f"p99 {key}", name, seen.tail)
 
 
 def machine(bench: Bench, rounds: int, seconds: int) -> str:
     """Say where, when and with what this is measured."""
-    information = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    cpu = next((line.split(": ")[1] for line in information if line.startswith("model name")), "?")
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     python = bench.project / ".venv" / "bin" / "python"
     asked = (str(python), "-c", "import gunicorn; print(gunicorn.__version__)")
     gunicorn = subprocess.check_output(asked, text=True).strip()
     return "\n".join(
         (
             "## Measured\n",
-            f"- {day}, the template at commit {commit()}, Python {PYTHON};",
-            f"- {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load average "
-            f"{os.getloadavg()[0]:.1f} just before;",
+            *where(),
             f"- gunicorn {gunicorn}, {GRANIAN.replace('==', ' ')}, "
             f"{next(name for name in LIBRARIES if name.startswith('scikit-learn'))};",
             f"- {rounds} rounds, of load {seconds} s for each way and number of connections.",
