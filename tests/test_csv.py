@@ -6,7 +6,6 @@ import codecs
 import csv
 import dataclasses
 import io
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXAMPLE, adopted, in_json
+from conftest import EXAMPLE, adopted
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
+from stand_ins import Mirror, model_around
 from werkzeug.test import TestResponse
 
 from service import create_app, csv_batch, files
@@ -34,17 +34,6 @@ from service.model import Model, load_model
 from service.settings import Settings
 
 Row = dict[str, Any]
-
-
-class Mirror:
-    """A model whose prediction is the row that it met."""
-
-    def predict(self, frame: pd.DataFrame) -> Any:
-        met = [
-            json.dumps({name: in_json(value) for name, value in row.items()}, default=str)
-            for row in frame.astype(object).to_dict("records")
-        ]
-        return np.array(met, dtype=object)
 
 
 class Fussy:
@@ -66,16 +55,7 @@ def around(loan_model: Model) -> Callable[..., FlaskClient]:
     """Serve an estimator of frames behind a contract."""
 
     def serve(estimator: Any, features: list[Row], example: Row, **settings: int) -> FlaskClient:
-        contract = parse_contract({"features": features})
-        manifest = dataclasses.replace(
-            loan_model.manifest,
-            columns=None,
-            categories={},
-            probabilities=False,
-            classes=None,
-            examples=[example],
-        )
-        model = Model(estimator, contract, manifest)
+        model = model_around(estimator, loan_model, features, example)
         return create_app(model, Settings(**settings)).test_client()
 
     return serve

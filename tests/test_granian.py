@@ -14,6 +14,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+from benchmarks.wsgi import GRANIAN
 from conftest import EXAMPLE, PYTHON, bake
 from prometheus_client.parser import text_string_to_metric_families
 from test_faults import FINE, IS_SLOW, SLEEPS, Server, ask, moody, until
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks for the workers"),
 ]
-GRANIAN = "granian==2.8.7"
 
 
 @pytest.fixture(scope="module")

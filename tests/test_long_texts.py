@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -14,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from flask.testing import FlaskClient
+from stand_ins import model_around
 from werkzeug.test import TestResponse
 
 from service import create_app
-from service.contract import parse_contract
-from service.model import Model, load_model
+from service.model import load_model
 from service.settings import Settings
 
 TEXTS = 12
@@ -49,15 +48,7 @@ class First:
 
 @pytest.fixture(scope="module")
 def serve(loan: Path) -> Callable[..., FlaskClient]:
-    manifest = dataclasses.replace(
-        load_model(loan / "model").manifest,
-        columns=None,
-        categories={},
-        probabilities=False,
-        classes=None,
-        examples=[ROW],
-    )
-    model = Model(First(), parse_contract({"features": FEATURES}), manifest)
+    model = model_around(First(), load_model(loan / "model"), FEATURES, ROW)
 
     def client(**limits: int) -> FlaskClient:
         return create_app(model, Settings(**limits)).test_client()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import re
@@ -11,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from conftest import EXAMPLE, adopted, in_json
+from conftest import EXAMPLE, adopted
 from fuzz.loaders import compare_with_loaders
+from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
 from service import api, create_app
@@ -58,31 +56,12 @@ ROW: dict[str, Any] = {
 METHOD = re.compile(r"[A-Z]{3,20}")
 
 
-class Mirror:
-    """A model whose prediction is the row that it met."""
-
-    def predict(self, frame: pd.DataFrame) -> Any:
-        met = [
-            json.dumps({name: in_json(value) for name, value in row.items()}, default=str)
-            for row in frame.astype(object).to_dict("records")
-        ]
-        return np.array(met, dtype=object)
-
-
 def served(folder: Path) -> Model:
     """Return a model of frames behind a contract of every type."""
     sample = str(EXAMPLE / "sample.csv")
     features = str(EXAMPLE / "features.json")
     project = adopted(folder, EXAMPLE / "model.joblib", sample_data=sample, features=features)
-    manifest = dataclasses.replace(
-        load_model(project / "model").manifest,
-        columns=None,
-        categories={},
-        probabilities=False,
-        classes=None,
-        examples=[ROW],
-    )
-    return Model(Mirror(), parse_contract({"features": FEATURES}), manifest)
+    return model_around(Mirror(), load_model(project / "model"), FEATURES, ROW)
 
 
 def settings() -> Settings:
