@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from contextlib import suppress
 from typing import Any
 
@@ -102,13 +101,12 @@ def when_ready(_: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Check the goldens after the fork, in a thread as a request has one."""
+    """Check the goldens after the fork."""
     extensions = worker.wsgi.extensions
     # `timeout` is for the main thread: a worker whose model is stuck must leave by itself, as if
     # it were told to. It takes no more connections then, and another worker is forked.
     extensions["predictor"].when_stuck = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    readiness = extensions["readiness"]
-    threading.Thread(target=readiness.reason, name="goldens", daemon=True).start()
+    extensions["readiness"].begin()
 
 
 def worker_exit(_: Any, worker: Any) -> None:

@@ -61,8 +61,7 @@ def begun(app: Flask) -> Any:
     # Until granian has its own: the parent's handler, which is inherited, would only set a flag.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     app.extensions["predictor"].when_stuck = leave
-    readiness = app.extensions["readiness"]
-    threading.Thread(target=readiness.reason, name="goldens", daemon=True).start()
+    app.extensions["readiness"].begin()
     return app
 
 

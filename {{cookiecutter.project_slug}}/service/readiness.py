@@ -27,6 +27,10 @@ class Readiness:
         self._reason: str | None = None
         self._reproduced: datetime | None = None
 
+    def begin(self) -> None:
+        """Check in a thread, as a request has one."""
+        threading.Thread(target=self.reason, name="goldens", daemon=True).start()
+
     def reason(self) -> str | None:
         """Return why the service must not predict, or None when it may."""
         if not self._checked:
