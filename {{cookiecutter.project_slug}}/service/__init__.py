@@ -17,7 +17,6 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     Raises ModelError and SettingsError, each with one line that says what to do.
     """
     # Imported here: the workbench reads service.contract where no Flask is installed.
-    from flask import Flask  # noqa: PLC0415
     from werkzeug.middleware.proxy_fix import ProxyFix  # noqa: PLC0415
 
     from service import (  # noqa: PLC0415
@@ -26,7 +25,6 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
         docs,
         errors,
         exchange,
-        files,
         keys,
         logs,
         metrics,
@@ -34,6 +32,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
         rate_limit,
         security,
     )
+    from service.application import Application  # noqa: PLC0415
     from service.model import load_model  # noqa: PLC0415
     from service.predictor import Predictor  # noqa: PLC0415
     from service.readiness import Readiness  # noqa: PLC0415
@@ -42,8 +41,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     settings = settings or Settings.from_environment()
     model = model or load_model(settings.model_directory)
 
-    app = Flask(__name__)
-    app.request_class = files.RequestWithFiles
+    app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ class Exchange:
     method: str
     path: str  # without the query, which may hold anything
     route: str | None  # the rule that the path fits, None if there is none
+    began: float  # on the clock of time.perf_counter
     status: int = 0
     rows: int = 0  # that were predicted
     seconds: float = 0.0
@@ -37,38 +38,37 @@ def register(app: Flask, ended: Sequence[Ended]) -> None:
 
     @app.before_request
     def _begin() -> None:
-        rule = request.url_rule
+        began, rule = time.perf_counter(), request.url_rule
         g.exchange = Exchange(
-            request_id=request_id_of(request.headers.get("X-Request-ID", "")),
+            request_id=request_id_of(request.environ.get("HTTP_X_REQUEST_ID")),
             method=request.method,
             path=request.path,
             route=rule.rule if rule else None,
+            began=began,
         )
-        g.began = time.perf_counter()
 
     @app.after_request
     def _end(response: Response) -> Response:
-        exchange, began = g.exchange, g.began
+        exchange = current()
         exchange.status = response.status_code
         response.headers["X-Request-ID"] = exchange.request_id
-        tell = partial(_tell, exchange, began, ended)
         # Of a file Werkzeug closes no response; all else is told before the caller can ask again.
         if response.is_streamed and not response.direct_passthrough:
-            response.call_on_close(tell)
+            response.call_on_close(partial(_tell, exchange, ended))
         else:
-            tell()
+            _tell(exchange, ended)
         return response
 
 
-def _tell(exchange: Exchange, began: float, ended: Sequence[Ended]) -> None:
-    exchange.seconds = time.perf_counter() - began
+def _tell(exchange: Exchange, ended: Sequence[Ended]) -> None:
+    exchange.seconds = time.perf_counter() - exchange.began
     for listener in ended:
         listener(exchange)
 
 
-def request_id_of(given: str) -> str:
+def request_id_of(given: str | None) -> str:
     """Return the id that the router gave, or a new one where it is no such id."""
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def current() -> Exchange:

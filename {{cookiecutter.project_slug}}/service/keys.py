@@ -43,7 +43,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def _keep_out_of_caches(response: Response) -> Response:
-        if _is_guarded():
+        if _is_guarded() and request.method != "POST":  # to which all answers have it
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from service.contract import Feature
 from service.model import Model
+from service.security import HEADERS, NO_STORE, STRICT_TRANSPORT_SECURITY
 
 NOT_JSON = [
     (b"", "Expecting value"),
@@ -24,6 +25,7 @@ NOT_JSON = [
     ('{"a": 1}'.encode("utf-16"), "UTF-8"),
     ('{"a": 1}'.encode("utf-16-le"), "Expecting"),
     (b'{"a": {"b": 1, "b": 1}}', '"b" is there twice'),
+    (b"{%s}" % b",".join(b'"%d": 1' % (n % 9_999) for n in range(10_000)), '"0" is there twice'),
     (b"[" * 9_000 + b"]" * 9_000, "nested too deeply"),
     (b"[" * 100_000, "nested too deeply"),
     (b"9" * 5000, "too many digits"),
@@ -52,6 +54,30 @@ def problem(response: TestResponse, status: int) -> dict[str, Any]:
 def test_a_body_that_is_not_json(client: FlaskClient, body: bytes, detail: str) -> None:
     response = client.post("/predict", data=body, content_type="application/json")
     assert detail in problem(response, 400)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/static/style.css", 200),
+        ("GET", "/nothing", 404),
+        ("OPTIONS", "/predict", 200),
+        ("POST", "/predict", 415),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_each_answer_says_once_what_browsers_may_do(
+    client: FlaskClient, method: str, path: str, status: int, scheme: str
+) -> None:
+    response = client.open(path, method=method, headers={"X-Forwarded-Proto": scheme})
+    assert response.status_code == status
+    once = {name: [value] for name, value in HEADERS}
+    tls, stored = STRICT_TRANSPORT_SECURITY[0], "no-store" in response.headers.getlist(NO_STORE[0])
+    assert {name: response.headers.getlist(name) for name in once} == once
+    assert (tls in response.headers) == (scheme == "https")
+    assert stored == (method == "POST")
+    response.close()
 
 
 @pytest.mark.parametrize("kind", ["application/x-pickle", "text/plain", "multipart/form-data"])
