@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -19,8 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from stand_ins import model_around
 
 from service.contract import Row
+from service.model import load_model
 from service.plan.build import is_quick
 from service.predictor import ROWS_TOGETHER, Predictor, Unavailable
 
@@ -239,3 +243,16 @@ def test_failing_rows_are_found(bad: Sequence[int], most: int, found: list[int])
     some = rows(*(POISON if n in bad else n + 1 for n in range(8)))
     assert predictor.failing(some, {"x": 1}, most) == found
     assert predictor.failing(some, {"x": POISON}, most) == []
+
+
+def test_a_model_starts_no_threads_of_joblib_in_whichever_thread_it_is_asked(loan: Path) -> None:
+    class Backend:
+        def predict(self, frame: Any) -> Any:
+            backend, _ = joblib.parallel.get_active_backend()
+            return [type(backend).__name__] * len(frame)
+
+    model = model_around(Backend(), load_model(loan / "model"), [{"name": "x"}], {"x": 1.0})
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as pool:
+            (answer,) = pool.submit(model.predict, [{"x": 1.0}]).result()
+        assert answer == {"prediction": "SequentialBackend"}

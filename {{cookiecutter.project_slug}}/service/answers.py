@@ -37,6 +37,8 @@ class Answers(Sequence[Answer]):
         return Answers(chosen) if isinstance(place, slice) else _labelled(chosen)
 
     def __iter__(self) -> Iterator[Answer]:
+        if len(self) == 1:
+            return iter((self[0],))
         answers = _rows(self.columns)
         return map(_labelled, answers) if "label" in self.columns else answers
 
@@ -110,7 +112,7 @@ def _of_one_target(output: Output, values: Any, probabilities: Any, classes: Any
     names: list[Any] = []
     shares: dict[str, list[Any]] = {}
     if probabilities is not None:
-        names = [_scalar(value) for value in classes]
+        names = _scalars(classes)
         by_class = zip(names, np.asarray(probabilities).T, strict=True)
         shares = {json_text(name): _scalars(column) for name, column in by_class}
     if output.threshold is not None and len(names) == 2:
@@ -149,7 +151,7 @@ def _scalars(values: Any) -> list[Any]:
     values = np.asarray(values)
     listed: list[Any] = values.tolist()
     if values.dtype.kind == "f":
-        plain = bool(np.isfinite(values).all())
+        plain = all(map(math.isfinite, listed))
     else:
         plain = set(map(type, listed)) <= {str, int, bool}
     return listed if plain else [_scalar(value) for value in values]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import IO, Any
 
-from flask import Blueprint, Response, current_app, jsonify, request, stream_with_context
+from flask import Blueprint, Response, current_app, request, stream_with_context
 
 from service import serving
 from service.contract import Row
@@ -39,11 +40,10 @@ def predict() -> Response:
     batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     rows = validate(body["rows"] if batch else [body])
     predictions = serving.predict(rows)
-    manifest = serving.model().manifest
-    about = {"name": manifest.name, "version": manifest.version}
+    about = serving.model().manifest.about
     if batch:
-        return jsonify({"predictions": predictions, "model": about})
-    return jsonify({**predictions[0], "model": about})
+        return answer({"predictions": predictions, "model": about})
+    return answer({**predictions[0], "model": about})
 
 
 def predict_csv(keep: bool) -> Response:
@@ -119,13 +119,13 @@ def streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[by
 @bp.get("/features")
 def features() -> Response:
     """The contract."""
-    return jsonify(serving.model().contract.to_json())
+    return answer(serving.model().contract.to_json())
 
 
 @bp.get("/metadata")
 def metadata() -> Response:
     """The public part of the manifest."""
-    return jsonify(serving.model().manifest.public())
+    return answer(serving.model().manifest.public())
 
 
 @bp.get("/openapi.json")
@@ -133,20 +133,20 @@ def openapi() -> Response:
     """The API as OpenAPI 3.1."""
     model, settings = serving.model(), serving.settings()
     keys, limited = bool(settings.api_keys), settings.requests_per_minute is not None
-    return jsonify(document(model.contract, model.manifest, keys=keys, limited=limited))
+    return answer(document(model.contract, model.manifest, keys=keys, limited=limited))
 
 
 @bp.get("/health")
 def health() -> Response:
     """The process lives."""
-    return jsonify({"status": "ok"})
+    return answer({"status": "ok"})
 
 
 @bp.get("/ready")
 def ready() -> Response:
     """The model is loaded and reproduces its goldens."""
     serving.require_ready()
-    return jsonify({"status": "ready"})
+    return answer({"status": "ready"})
 
 
 @bp.get("/metrics")
@@ -163,11 +163,7 @@ def metrics() -> Response:
 def parse_json(body: bytes) -> Any:
     """Read strict JSON: UTF-8, no NaN, no name twice. Raises RequestProblem."""
     try:
-        parsed = json.loads(
-            body.decode("utf-8"),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_repeated_names,
-        )
+        parsed = _DECODER.decode(body.decode("utf-8"))
         if not _is_deep(parsed):
             return parsed
         reason = "It is nested too deeply."
@@ -201,12 +197,24 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise ValueError(f'"{name}" is there twice.')
-        members[name] = value
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise ValueError(f'"{repeated}" is there twice.')
     return members
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
+)
+# What is in an answer is JSON already; Flask would ask each time how to write what is not.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+def answer(content: object) -> Response:
+    """Return an answer of JSON."""
+    return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
 def validate(rows: list[Any]) -> list[Row]:

@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
@@ -86,7 +87,7 @@ class Table(Sequence[Row]):
         return {name: values[place] for name, values in self.values.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Column:
     """One column as the model wants it; None is a missing value."""
 
@@ -113,7 +114,7 @@ class Feature:
     one_hot: Mapping[str, str] | None = None
     longest: int | None = None  # characters of a text: a setting, and no member of features.json
 
-    @property
+    @cached_property
     def closed(self) -> bool:
         """Whether only the listed categories are taken."""
         if self.categories is None:
@@ -121,17 +122,22 @@ class Feature:
         # A category is encoded by looking it up, and of mixed ones no type is left to demand.
         return self.encoded or self.strict is not False or self.category_type is None
 
-    @property
+    @cached_property
     def encoded(self) -> bool:
         return self.encode is not None or self.one_hot is not None
 
-    @property
+    @cached_property
     def category_type(self) -> Literal["text", "number"] | None:
         """What all categories are; without any they are text."""
         kinds = {type(category) for category in self.categories or ()}
         if kinds <= {str}:
             return "text"
         return "number" if kinds <= {int, float} else None
+
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        """The categories that are text, which most values are one of."""
+        return frozenset(value for value in self.categories or () if isinstance(value, str))
 
     def parse(self, value: object) -> Value:
         """Return the value as the model meets it, or raise Invalid."""
@@ -141,20 +147,20 @@ class Feature:
             raise Invalid("must not be null", "null")
         return _PARSERS[self.type](self, value)
 
-    def columns(self, values: list[Value]) -> list[Column]:
-        """Return the model's columns for one value a row."""
+    def encode_values(self, values: list[Value]) -> list[Column]:
+        """Return the model's columns for one value a row of a feature that is encoded."""
         if self.one_hot is not None:
             return [
                 Column(column, "float", [float(json_text(v) == category) for v in values])
                 for category, column in self.one_hot.items()
             ]
-        if self.encode is not None:
-            codes = self.encode
-            encoded: list[Value] = [None if v is None else codes[json_text(v)] for v in values]
-            return [Column(self.name, "float", encoded)]
-        return [Column(self.name, self._kind(), values)]
+        codes = self.encode or {}
+        encoded: list[Value] = [None if v is None else codes[json_text(v)] for v in values]
+        return [Column(self.name, "float", encoded)]
 
-    def _kind(self) -> ColumnKind:
+    @cached_property
+    def kind(self) -> ColumnKind:
+        """What the column of a feature that is not encoded is."""
         # Decided by the contract, never by the values of one request: a row must get the same
         # prediction alone and among others.
         if self.type == "number":
@@ -226,11 +232,16 @@ class Contract:
         features = tuple(replace(feature, longest=characters) for feature in self.features)
         return replace(self, features=features)
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Feature]:
+        """The features, by their names."""
+        return {feature.name: feature for feature in self.features}
+
     def parse_rows(self, rows: Sequence[object]) -> tuple[list[Row], list[Problem]]:
         """Validate rows; return the valid ones and every problem of the others."""
         parsed: list[Row] = []
         problems: list[Problem] = []
-        suggestions = Suggestions(feature.name for feature in self.features)
+        suggestions = Suggestions(self.by_name)
         for number, row in enumerate(rows, start=1):
             found = len(problems)
             values: Row = {}
@@ -265,16 +276,17 @@ class Contract:
 
     def columns(self, rows: Sequence[Row]) -> list[Column]:
         """Return the model's columns in contract order."""
-        values = (
-            rows.values
-            if isinstance(rows, Table)
-            else {feature.name: [row[feature.name] for row in rows] for feature in self.features}
-        )
-        return [
-            column
-            for feature in self.features
-            for column in feature.columns(list(values[feature.name]))
-        ]
+        if isinstance(rows, Table):
+            values = [list(rows.values[feature.name]) for feature in self.features]
+        else:
+            values = [[row[feature.name] for row in rows] for feature in self.features]
+        columns: list[Column] = []
+        for feature, kept in zip(self.features, values, strict=True):
+            if feature.encoded:
+                columns += feature.encode_values(kept)
+            else:
+                columns.append(Column(feature.name, feature.kind, kept))
+        return columns
 
     def to_json(self) -> dict[str, Any]:
         transformers = [transformer.to_json() for transformer in self.transformers]
@@ -288,8 +300,8 @@ class Contract:
 class Suggestions:
     """Nearest names and categories for misspelt ones, a bounded number a request."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._known = dict.fromkeys(names)
+    def __init__(self, known: Mapping[str, object]) -> None:
+        self._known = known
         self._left = MAX_SUGGESTIONS
 
     def knows(self, name: str) -> bool:
@@ -417,6 +429,8 @@ def _parse_date(feature: Feature, value: object) -> str:
 def _parse_category(feature: Feature, value: object) -> Scalar:
     if feature.categories is None:
         return _parse_text(feature, value)
+    if isinstance(value, str) and value in feature._texts:
+        return value
     for category in feature.categories:
         if same_json(category, value):
             return category

@@ -41,7 +41,7 @@ class RowReader:
 
     def __init__(self, contract: Contract, header: Sequence[str]) -> None:
         self._width = len(header)
-        suggestions = Suggestions(feature.name for feature in contract.features)
+        suggestions = Suggestions(contract.by_name)
         most = MEMO_CELLS // len(contract.features)
         self._columns = [
             (header.index(feature.name), _Memo(feature, suggestions, most))

@@ -154,7 +154,7 @@ def texts_of(row: Mapping[str, Value]) -> dict[str, str]:
 
 def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None, list[Problem]]:
     """Return the row that was typed, or all that is wrong with it in contract order."""
-    features = {feature.name: feature for feature in contract.features}
+    features = contract.by_name
     row: dict[str, object] = {}
     unread: dict[str, Problem] = {}
     for name, typed in texts.items():

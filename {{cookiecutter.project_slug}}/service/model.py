@@ -8,9 +8,11 @@ import hashlib
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -112,6 +114,11 @@ class Manifest:
             reason = f"{type(error).__name__}: {error}"
             raise ModelError(f"{path} is not a manifest ({reason}); run make adopt.") from None
 
+    @cached_property
+    def about(self) -> Mapping[str, str | int]:
+        """The model in an answer of /predict."""
+        return {"name": self.name, "version": self.version}
+
     def as_asked(self, output: Output) -> Manifest:
         """Return what the model does for this output: a raw booster may be asked for classes."""
         if self.binary is None or not output.asks_for_classes:
@@ -157,6 +164,7 @@ class Model:
         self.contract, self.manifest, self.golden = contract, manifest, golden
         self.estimator, self.prepare, self.stages = estimator, prepare, stages
         self.plan = plan
+        self._threads = threading.local()
 
     def predict(self, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict validated rows; one answer a row, in the shape of /predict.
@@ -173,25 +181,33 @@ class Model:
 
     def by_plan(self, plan: Plan, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by a plan. Raises whatever it raises."""
-        with _one_thread():
-            values, probabilities = plan(self.contract.columns(rows))
+        self._start_no_threads()
+        values, probabilities = plan(self.contract.columns(rows))
         return self._answers(rows, values, probabilities)
 
     def natively(self, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by the model's own methods. Raises whatever they raise."""
         native = self._input(self.contract.columns(rows))
-        with _one_thread():
-            last, native = _before_last(self.estimator, native)
-            values = last.predict(native)
-            probabilities = None
-            if self.manifest.probabilities:
-                probabilities = last.predict_proba(native)
+        self._start_no_threads()
+        last, native = _before_last(self.estimator, native)
+        values = last.predict(native)
+        probabilities = last.predict_proba(native) if self.manifest.probabilities else None
         return self._answers(rows, values, probabilities)
 
     def _answers(self, rows: Sequence[Row], values: Any, probabilities: Any) -> Sequence[Answer]:
-        classes = getattr(self.estimator, "classes_", None)
-        found = answers.make(self.contract.output, values, probabilities, classes)
+        found = answers.make(self.contract.output, values, probabilities, self._classes)
         return found if isinstance(rows, Table) else list(found)
+
+    def _start_no_threads(self) -> None:
+        """Let joblib start no threads for this one, from the first prediction on."""
+        # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order. To
+        # say so for each prediction anew would cost a tenth of one.
+        if not hasattr(self._threads, "backend"):
+            self._threads.backend = joblib.parallel_backend("sequential")
+
+    @cached_property
+    def _classes(self) -> Any:
+        return getattr(self.estimator, "classes_", None)
 
     def make_plan(self) -> Plan:
         """Make the plan of this model. Raises NotPlanned."""
@@ -244,12 +260,6 @@ def _before_last(estimator: Any, data: Any) -> tuple[Any, Any]:
         if step is not None and step != "passthrough":
             data = step.transform(data)
     return last, data
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    # A saved n_jobs=-1 would start threads for one row and sum a forest in changing order.
-    backend: AbstractContextManager[Any] = joblib.parallel_backend("sequential")
-    return backend
 
 
 def load_model(directory: Path) -> Model:

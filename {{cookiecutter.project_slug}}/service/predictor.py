@@ -6,8 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from service.answers import Answer
@@ -62,7 +61,8 @@ class Predictor:
         self._predict, self._seconds, self._most = predict, seconds, most
         self._together, self._directly = together, directly
         self.when_stuck: Callable[[], None] = lambda: None
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Job] = deque()
         self._running: dict[object, float] = {}  # since when, the oldest first
         self._in_flight = 0
@@ -85,7 +85,8 @@ class Predictor:
 
     def require_working(self) -> None:
         """Raise Unavailable where this process predicts no more."""
-        self._stop_if_stuck(self._seconds)
+        if self._running:
+            self._stop_if_stuck(self._seconds)
         if self._stuck:
             raise self._replaced()
 
@@ -96,7 +97,8 @@ class Predictor:
 
         A `part` of a request that was let in finds room, and is predicted alone.
         """
-        with self._let_in(part):
+        self._let_in(part)
+        try:
             if self._directly:
                 return self._timed(rows)
             job = _Job(rows, part or not self._together)
@@ -109,6 +111,9 @@ class Predictor:
                     "The prediction takes too long",
                     f"It was given up after {self._seconds:g} s; send fewer rows, or try later.",
                 )
+        finally:
+            with self._lock:
+                self._in_flight -= 1
         if job.error is not None:
             raise job.error
         return job.answers
@@ -139,21 +144,15 @@ class Predictor:
                     halves += [(middle, end), (start, middle)]
         return found
 
-    @contextmanager
-    def _let_in(self, part: bool) -> Iterator[None]:
+    def _let_in(self, part: bool) -> None:
         self.require_working()
-        with self._changed:
+        with self._lock:
             if not part and self._in_flight >= self._most:
                 raise Unavailable(
                     "Too many requests at once",
                     f"At most {self._most} may wait for the model; try again.",
                 )
             self._in_flight += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._in_flight -= 1
 
     def _put(self, job: _Job) -> None:
         with self._changed:
@@ -207,7 +206,7 @@ class Predictor:
 
     def _timed(self, rows: Sequence[Row]) -> Sequence[Answer]:
         prediction = object()
-        with self._changed:
+        with self._lock:
             self._running[prediction] = time.monotonic()
         try:
             return self._predict(rows)
@@ -217,11 +216,11 @@ class Predictor:
             # sys.exit() in the author's own code, or a panic in Rust, must end no thread of ours.
             raise RuntimeError(f"the model raises {type(error).__name__}") from error
         finally:
-            with self._changed:
+            with self._lock:
                 del self._running[prediction]
 
     def _stop_if_stuck(self, seconds: float) -> None:
-        with self._changed:
+        with self._lock:
             began = next(iter(self._running.values()), None)
             if self._stuck or began is None or time.monotonic() - began < seconds:
                 return

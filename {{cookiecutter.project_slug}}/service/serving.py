@@ -73,15 +73,16 @@ def example() -> Answer:
 
 
 def _predict(rows: Sequence[Row], part: bool = False) -> Sequence[Answer]:
-    until = predictor().deadline()
+    way = predictor()
+    until = way.deadline()
     require_ready()
     try:
-        return predictor().predict(rows, until, part=part)
+        return way.predict(rows, until, part=part)
     except RequestProblem:
         raise
     except Exception as error:
         # Values that the contract takes and the model does not are the caller's to change.
-        failing = predictor().failing(rows, model().manifest.example(), MOST_FAILING, until)
+        failing = way.failing(rows, model().manifest.example(), MOST_FAILING, until)
         if not failing:
             raise
         # Not what the error says: that quotes values.

@@ -77,7 +77,7 @@ def completed(known: Known, contract: Contract, previous: Mapping[str, Any] | No
     A contract that was edited may list them in another order than that of their codes, which
     the manifest of the model before still has.
     """
-    features = {feature.name: feature for feature in contract.features}
+    features = contract.by_name
     before = previous["categories"] if previous else {}
     return {
         name: replace(column, values=_listed(features[name], before.get(name)))

@@ -164,7 +164,7 @@ def _side_by_side(parts: Sequence[Data], sparse: bool) -> Data:
             floats = [p if is_sparse(p) else numbers(p) for p in found]
             return library.hstack(floats).tocsr()
         found = [part.toarray() if is_sparse(part) else part for part in found]
-    return found[0] if len(found) == 1 else np.hstack(found)
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 def _hist_gradient_boosting(estimator: Any, wanted: bool) -> Predict:

@@ -44,6 +44,14 @@ class Table:
             return data
         return data.iloc[:, 0] if self.kind == "frame" else data[:, 0]
 
+    def filled(self, values: Sequence[Any]) -> Table:
+        """Return the columns with a value of each where one is missing, as an array has them."""
+        columns = [
+            Column(c.name, c.kind, [value if v is None or v != v else v for v in c.values])
+            for c, value in zip(self.columns, values, strict=True)
+        ]
+        return Table(columns, "array")
+
     def matrix(self) -> Any:
         """Return floats where all columns are numbers, else objects; both have NaN for missing."""
         if all(column.kind in NUMERIC for column in self.columns):
@@ -54,6 +62,10 @@ class Table:
         return np.array(values, dtype=object).T
 
 
+# Nearly all that goes from step to step: it is faster to know these than to look for an attribute.
+_PLAIN = (np.ndarray, Table)
+
+
 def matrix(data: Data) -> Any:
     if isinstance(data, Table):
         return data.matrix()
@@ -61,7 +73,7 @@ def matrix(data: Data) -> Any:
 
 
 def is_frame(data: Data) -> bool:
-    return hasattr(data, "iloc")
+    return not isinstance(data, _PLAIN) and hasattr(data, "iloc")
 
 
 def as_table(data: Data, names: Sequence[str]) -> Table:
@@ -84,7 +96,7 @@ def column_of(name: str, values: Any) -> Column:
 
 
 def is_sparse(data: Data) -> bool:
-    return hasattr(data, "tocsr")
+    return not isinstance(data, _PLAIN) and hasattr(data, "tocsr")
 
 
 def numbers(data: Data) -> Any:
@@ -98,15 +110,18 @@ def numbers(data: Data) -> Any:
         columns = np.array([column.values for column in data.columns], dtype=np.float64)
         return columns.T if data.kind == "frame" else np.ascontiguousarray(columns.T)
     data = data.toarray() if is_sparse(data) else matrix(data)
-    kept = data.dtype == np.float64 or data.dtype == np.float32
-    return data if kept else data.astype(np.float64)
+    return data if data.dtype.char in "df" else data.astype(np.float64)
+
+
+def has_finite_total(found: Any) -> bool:
+    """Tell whether no number is missing or infinite; a large sum may say so wrongly."""
+    return math.isfinite(np.add.reduce(found, axis=None))
 
 
 def bounded(data: Data) -> Any:
     """Return numbers. Raises ValueError where one is infinite, as scikit-learn does."""
     found = numbers(data)
-    total = float(np.add.reduce(found, axis=None))
-    if not math.isfinite(total) and np.isinf(found).any():
+    if not has_finite_total(found) and np.isinf(found).any():
         raise ValueError("an infinite number")
     return found
 
@@ -120,8 +135,7 @@ def finite(data: Data) -> Any:
 
 def check_finite(found: Any) -> None:
     # The sum of finite numbers may overflow: then they are looked at one by one.
-    total = float(np.add.reduce(found, axis=None))
-    if not math.isfinite(total) and not np.isfinite(found).all():
+    if not has_finite_total(found) and not np.isfinite(found).all():
         raise ValueError("a missing or infinite number")
 
 
