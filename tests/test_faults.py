@@ -250,6 +250,23 @@ def test_a_killed_worker_is_replaced_and_the_other_answers(moody: Path) -> None:
 
 @slow
 @on_linux
+def test_a_pinned_worker_has_a_core_of_its_own_and_so_has_who_replaces_it(moody: Path) -> None:
+    cores = os.sched_getaffinity(0)
+    with gunicorn(moody, WEB_CONCURRENCY="2", PIN_WORKERS="1") as server:
+        for number in range(3):
+            until(lambda: all(len(os.sched_getaffinity(p)) == 1 for p in server.workers()))
+            workers = server.workers()
+            has = [os.sched_getaffinity(pid) for pid in sorted(workers)]
+            assert [len(each) for each in has] == [1, 1]
+            assert len(set.union(*has)) == min(2, len(cores))
+            killed = sorted(workers)[number % 2]
+            os.kill(killed, signal.SIGKILL)
+            until(lambda before=workers: len(server.workers() - before) == 1)
+            assert server.predict(FINE)[0] == 200
+
+
+@slow
+@on_linux
 def test_a_model_that_takes_all_memory_fails_alone(moody: Path) -> None:
     """Each process may have 1 GB more: too little for all threads beside a row without an end."""
     with gunicorn(moody, WEB_CONCURRENCY="2") as server, ThreadPoolExecutor(20) as pool:

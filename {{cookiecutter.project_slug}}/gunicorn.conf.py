@@ -100,9 +100,23 @@ def when_ready(_: Any) -> None:
     gc.freeze()
 
 
+def _keep_to_one_core(number: int) -> None:
+    """Keep the threads of this process, which take turns, on a core: turns between cores are dear.
+
+    A worker of the example answered 32 connections 1.7 times as fast, and one a fifth faster. Where
+    others have the same cores, as on a shared dyno, it may have to wait for one while others idle.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    if len(cores) > 1:
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
 def post_worker_init(worker: Any) -> None:
     """Check the goldens after the fork."""
     extensions = worker.wsgi.extensions
+    if os.environ.get("PIN_WORKERS") == "1":
+        # Before its threads start. A worker that replaces another has the number of that one.
+        _keep_to_one_core(extensions["metrics"].slot())
     # `timeout` is for the main thread: a worker whose model is stuck must leave by itself, as if
     # it were told to. It takes no more connections then, and another worker is forked.
     extensions["predictor"].when_stuck = lambda: os.kill(os.getpid(), signal.SIGTERM)
