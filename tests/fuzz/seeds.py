@@ -49,6 +49,7 @@ def of_csv() -> Iterator[bytes]:
     for delimiter in ";\t|":
         plain = csv_text([{**ROW, "text": "x"}]).replace(",", delimiter)
         yield plain.encode()
+    yield csv_text([{**ROW, "my prediction": 1}]).encode()
     yield text.replace("0.5", "0,5").encode()
     yield text.replace("0.5", "1e999").encode()
     yield text.replace("True", "maybe").encode()

@@ -18,6 +18,7 @@ from werkzeug.test import run_wsgi_app
 from service import api, create_app
 from service.contract import Contract, ContractError, Problem, parse_contract, read_contract
 from service.csv_batch import Batch
+from service.csv_input import CsvFile
 from service.errors import RequestProblem
 from service.model import Model, load_model
 from service.openapi import document
@@ -116,6 +117,7 @@ def csv_rows(folder: Path) -> Attack:
     """A CSV comes back with its predictions, or a problem; with `keep` whatever its rows are."""
     model = served(folder)
     example = model.predict([ROW])[0]
+    names = [feature.name for feature in model.contract.features]
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
         try:
@@ -126,11 +128,11 @@ def csv_rows(folder: Path) -> Attack:
         except RequestProblem as problem:
             check_problem(problem)
             return None
-        delimiters = [d for d in ",;\t|" if text.partition("prediction")[0].endswith(d)]
-        (delimiter,) = delimiters
+        delimiter = CsvFile(io.BytesIO(body), names, 2000).delimiter
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         records = list(reader)
         assert len({len(record) for record in records}) == 1
+        assert "prediction" in records[0]
         return records
 
     def count(problems: Sequence[Problem]) -> None:
