@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 # A connection is closed after so many requests, as a router does: those of a worker that dies
 # would all be with the other one for ever.
@@ -23,12 +24,14 @@ MOST_CONNECTIONS = 200
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.I)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.I)
 CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.I)
+RETRY_AFTER = re.compile(rb"\r\nretry-after: *\d+\r\n", re.I)
 
 
 class Outcome(StrEnum):
     """How a request ended."""
 
     RIGHT = "right"
+    BUSY = "busy"  # 503 with Retry-After: the service refuses what it has no room for
     WRONG = "wrong"  # the status or the content is not what it should be
     LOST = "lost"  # the connection ended, or there was no answer for too long
     REFUSED = "refused"  # there was no connection
@@ -60,6 +63,7 @@ class Answer:
     status: int
     body: bytes
     closes: bool
+    retry_after: bool
     size: int
 
 
@@ -70,9 +74,12 @@ def answer_in(received: bytes) -> Answer | None:
         return None
     head, start = received[: end + 2], end + 4
     status, closes = int(head[9:12]), CLOSES.search(head) is not None
+    again = RETRY_AFTER.search(head) is not None
     if length := LENGTH.search(head):
         size = start + int(length[1])
-        return Answer(status, received[start:size], closes, size) if len(received) >= size else None
+        if len(received) < size:
+            return None
+        return Answer(status, received[start:size], closes, again, size)
     if not CHUNKED.search(head):
         raise ValueError("an answer without a length")
     pieces: list[bytes] = []
@@ -82,7 +89,7 @@ def answer_in(received: bytes) -> Answer | None:
         if len(received) < start:
             return None
         if not length_of_chunk:
-            return Answer(status, b"".join(pieces), closes, start)
+            return Answer(status, b"".join(pieces), closes, again, start)
         pieces.append(received[line + 2 : start - 2])
     return None
 
@@ -100,20 +107,33 @@ class Client:
 
     @property
     def in_flight(self) -> int:
-        """How many requests have no answer yet."""
-        return len(self._opening) + len(self._waiting) + sum(c.sent is not None for c in self._open)
+        """How many requests were sent and have no answer yet."""
+        return sum(connection.sent is not None for connection in self._open)
+
+    @property
+    def pending(self) -> int:
+        """How many requests have not ended; some may wait for a connection."""
+        return len(self._opening) + len(self._waiting) + self.in_flight
 
     def send(self, request: Request, due: float | None = None) -> None:
         """Send a request now, on the connection that has been idle for longest."""
-        sent = Sent(request, self._loop.time() if due is None else due)
-        if self._idle:
-            self._idle.popleft().send(sent)
-        elif len(self._open) + len(self._opening) < MOST_CONNECTIONS:
-            task = self._loop.create_task(self._connect(sent))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
-        else:
-            self._waiting.append(sent)
+        self._waiting.append(Sent(request, self._loop.time() if due is None else due))
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            if self._idle:
+                self._idle.popleft().send(self._waiting.popleft())
+            elif len(self._open) + len(self._opening) < MOST_CONNECTIONS:
+                task = self._loop.create_task(self._connect(self._waiting.popleft()))
+                self._opening.add(task)
+                task.add_done_callback(self._opened)
+            else:
+                return
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._send_waiting()
 
     async def _connect(self, sent: Sent) -> None:
         try:
@@ -132,16 +152,16 @@ class Client:
         if answer.closes or connection.requests >= REQUESTS_A_CONNECTION:
             self._open.discard(connection)
             connection.close()
-        elif self._waiting:
-            connection.send(self._waiting.popleft())
         else:
             self._idle.append(connection)
+        self._send_waiting()
         request = sent.request
         if answer.status == request.status and request.is_right(answer.body):
             self._ended(sent, Outcome.RIGHT, "")
         else:
             said = f"{request.kind}: {answer.status} {answer.body[:300].decode(errors='replace')}"
-            self._ended(sent, Outcome.WRONG, said)
+            busy = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after
+            self._ended(sent, Outcome.BUSY if busy else Outcome.WRONG, said)
 
     def broken(self, connection: _Connection, sent: Sent | None, why: str) -> None:
         """Forget a connection that has ended; what waited for an answer on it is lost."""
@@ -150,15 +170,18 @@ class Client:
             self._idle.remove(connection)
         if sent is not None:
             self._ended(sent, Outcome.LOST, f"{sent.request.kind}: {why}")
+        self._send_waiting()
 
     def give_up(self, seconds: float) -> None:
         """Give up what has waited for so long; no answer that comes later counts."""
-        before = self._loop.time() - seconds
+        now = self._loop.time()
+        while self._waiting and self._waiting[0].due < now - seconds:
+            sent = self._waiting.popleft()
+            sent.at = now
+            self._ended(sent, Outcome.LOST, f"{sent.request.kind}: no connection was free")
         for connection in list(self._open):
-            if connection.sent is not None and connection.sent.due < before:
+            if connection.sent is not None and connection.sent.due < now - seconds:
                 connection.give_up(f"no answer for {seconds:g} s")
-        while self._waiting and self._waiting[0].due < before:
-            self._ended(self._waiting.popleft(), Outcome.LOST, "no connection was free")
 
     def close(self) -> None:
         """Close all connections."""

@@ -40,12 +40,16 @@ from benchmarks.verdict import ROWS, Interval, Killed, Soak, Stopped, checks, re
 
 HERE = Path(__file__).resolve().parent
 MINUTES, WORKERS = 60.0, 2
+# Of the capacity: how much is asked.
+PART = 1 / 2
 # Requests at once while the capacity is found, and for how long.
 AT_ONCE, MOST_BURST_SECONDS = 16, 10.0
 # Who has waited so long has no answer; the service gives up after 20 s.
 HANG_SECONDS = 30.0
 # Part of the time after which a worker is killed: the second quarter begins with both of them warm.
 KILL_AFTER = 1 / 8
+# No worker lives longer after SIGKILL; a client hears by then of the requests that were with it.
+HEARD_SECONDS = 1.0
 # Load behind the measured time, before SIGTERM is sent.
 LEAD_SECONDS = 0.5
 SHOWN = 10
@@ -77,7 +81,7 @@ class Watch:
         self.ended[outcome] += 1
         if outcome in (Outcome.LOST, Outcome.REFUSED):
             self.unanswered.append((sent.at, now, outcome))
-        else:
+        elif outcome is not Outcome.BUSY:  # which is quick, and no answer
             self.tally.milliseconds.append(1e3 * (now - sent.due))
         if text and len(self.said) < SHOWN:
             self.said.append(f"{outcome}: {text}")
@@ -93,6 +97,7 @@ class Watch:
             seconds=seconds,
             requests=found.total(),
             wrong=found[Outcome.WRONG],
+            busy=found[Outcome.BUSY],
             lost=found[Outcome.LOST] + found[Outcome.REFUSED],
             p50=hundredths[49],
             p99=hundredths[98],
@@ -122,8 +127,13 @@ def main() -> int:
     return int(not all(check.reached for check in checks(soak)))
 
 
-def soaked(project: Path, log: Path, seconds: float, **variables: str) -> tuple[Soak, list[str]]:
-    """Serve a project and ask it for so long; return what was seen, and the first errors."""
+def soaked(
+    project: Path, log: Path, seconds: float, part: float = PART, **variables: str
+) -> tuple[Soak, list[str]]:
+    """Serve a project and ask it for so long; return what was seen, and the first errors.
+
+    A `part` of the capacity is asked.
+    """
     rows, predictions = recorded(project)
     requests = mixed(rows, predictions)
     with serving(project, log, variables) as server:
@@ -131,7 +141,7 @@ def soaked(project: Path, log: Path, seconds: float, **variables: str) -> tuple[
         # The timers of select() have microseconds, those of epoll milliseconds.
         loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            return runner.run(_soak(server, requests, seconds))
+            return runner.run(_soak(server, requests, seconds, part))
 
 
 @contextmanager
@@ -154,12 +164,12 @@ def serving(project: Path, log: Path, more: Mapping[str, str]) -> Iterator[Runni
 
 
 async def _soak(
-    server: Running, requests: Sequence[Request], seconds: float
+    server: Running, requests: Sequence[Request], seconds: float, part: float
 ) -> tuple[Soak, list[str]]:
     loop = asyncio.get_running_loop()
     await _until_all_work(server)
     capacity = await _capacity(server, requests, min(MOST_BURST_SECONDS, seconds / 4))
-    rate = capacity / 2
+    rate = part * capacity
     print(f"It answers {capacity:,.0f} requests a second; asking {rate:,.0f}.", flush=True)
 
     watch = Watch(loop)
@@ -186,8 +196,8 @@ async def _soak(
 def _line(interval: Interval) -> str:
     return (
         f"{interval.seconds:5.0f} s: {interval.requests} requests, {interval.wrong} wrong, "
-        f"{interval.lost} lost, p50 {interval.p50:.2f} ms, p99 {interval.p99:.2f} ms, "
-        f"{interval.memory / 1e6:.1f} MB"
+        f"{interval.busy} busy, {interval.lost} lost, "
+        f"p50 {interval.p50:.2f} ms, p99 {interval.p99:.2f} ms, {interval.memory / 1e6:.1f} MB"
     )
 
 
@@ -216,7 +226,7 @@ async def _capacity(server: Running, requests: Sequence[Request], seconds: float
         until = began + part * seconds
         for _ in range(AT_ONCE):
             client.send(next(following))
-        while client.in_flight:
+        while client.pending:
             await asyncio.sleep(0.01)
             client.give_up(HANG_SECONDS)
     rate = answered / (loop.time() - began)
@@ -250,8 +260,10 @@ async def _kill(server: Running, client: Client, watch: Watch, after: float) -> 
         await asyncio.sleep(0.05)
         if pid not in (now := workers(server)) and len(now) == WORKERS:
             replaced = loop.time() - before
-    # What was with the worker broke at once, before the other one could have taken it.
-    lost = sum(before <= known < before + 1 for _, known, _ in watch.unanswered)
+    # What was with the worker breaks when that ends, and is heard of when the client has a core.
+    await asyncio.sleep(HEARD_SECONDS)
+    until = before + HEARD_SECONDS
+    lost = sum(at < until and known >= before for at, known, _ in watch.unanswered)
     return Killed(after, in_flight, lost, replaced)
 
 
@@ -270,7 +282,7 @@ async def _stop(server: Running, client: Client, watch: Watch, load: asyncio.Tas
     load.cancel()
     with suppress(asyncio.CancelledError):
         await load
-    while client.in_flight and seconds is not None:
+    while client.pending and seconds is not None:
         await asyncio.sleep(0.01)
     client.close()
     unanswered = watch.unanswered[first:]
@@ -282,10 +294,11 @@ async def _stop(server: Running, client: Client, watch: Watch, load: asyncio.Tas
         status=server.process.returncode,
         in_flight=in_flight,
         lost=lost,
-        answered=ended[Outcome.RIGHT] + ended[Outcome.WRONG] - (in_flight - lost),
+        answered=ended.total() - len(unanswered) - (in_flight - lost),
         closed=len(unanswered) - lost - refused,
         refused=refused,
         wrong=ended[Outcome.WRONG],
+        busy=ended[Outcome.BUSY],
     )
 
 
@@ -302,7 +315,7 @@ def head(model: str, soak: Soak) -> str:
             f"commit {commit()}, Python {PYTHON};",
             f"- {os.cpu_count()} cores, Linux {platform.release()}, {WORKERS} workers; the client "
             "shares the cores with the service;",
-            f"- {2 * soak.planned:,.0f} requests a second are what both can do, "
+            f"- {soak.planned / PART:,.0f} requests a second are what both can do, "
             f"{soak.planned:,.0f} a second are sent, at fixed times;",
             f"- {mix};",
             "- times are from when a request is due to the end of its answer; every answer is held "

@@ -11,6 +11,7 @@ from benchmarks.report import table
 # The rows of the table; of an hour each is five minutes.
 ROWS = 12
 STOP_SECONDS = REPLACE_SECONDS = 10
+BUSY = "answers 503 with Retry-After: the service was busy"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Interval:
     seconds: float  # from the start of the load to the end of this
     requests: int
     wrong: int
+    busy: int  # refused, and told to come again
     lost: int
     p50: float
     p99: float
@@ -48,6 +50,7 @@ class Stopped:
     closed: int  # later, on a connection that was kept: closed without a byte
     refused: int  # later, without a connection
     wrong: int
+    busy: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def checks(soak: Soak) -> list[Check]:
     seconds = soak.intervals[-1].seconds if soak.intervals else 0
     return [
         Check("answers with a wrong status or content", 0, total(soak, lambda i: i.wrong)),
+        Check(BUSY, 0, total(soak, lambda i: i.busy) + stopped.busy),
         Check(
             "requests without an answer, but for the killed worker's",
             0,
@@ -121,12 +125,18 @@ def total(soak: Soak, figure: Callable[[Interval], int]) -> int:
 def last_to_second(
     intervals: Sequence[Interval], figure: Callable[[Interval], float]
 ) -> float | None:
-    """Divide the median of the last quarter by that of the second; the first is to warm up."""
+    """Divide the median of the last quarter by that of the second; the first is to warm up.
+
+    None where one of them has nothing.
+    """
     quarter = len(intervals) // 4
     if not quarter:
         return None
-    second, last = intervals[quarter : 2 * quarter], intervals[-quarter:]
-    return median(map(figure, last)) / median(map(figure, second))
+    second, last = (
+        median(map(figure, part))
+        for part in (intervals[quarter : 2 * quarter], intervals[-quarter:])
+    )
+    return last / second if last and second else None
 
 
 def growth(intervals: Sequence[Interval]) -> float | None:
@@ -168,8 +178,8 @@ def report(soak: Soak) -> str:
             f"connection while it was closed. {ended}, with exit status {stopped.status}.",
             "### Over time",
             table(
-                ["until, s", "requests", "wrong", "lost", "p50, ms", "p99, ms", "worst p99, ms",
-                 "memory (PSS), MB"],
+                ["until, s", "requests", "wrong", "busy", "lost", "p50, ms", "p99, ms",
+                 "worst p99, ms", "memory (PSS), MB"],
                 [_row(part) for part in parts(soak.intervals)],
             ),
         )
@@ -181,6 +191,7 @@ def _row(part: Sequence[Interval]) -> list[str]:
         f"{part[-1].seconds:.0f}",
         f"{sum(interval.requests for interval in part):,}",
         str(sum(interval.wrong for interval in part)),
+        str(sum(interval.busy for interval in part)),
         str(sum(interval.lost for interval in part)),
         f"{median(interval.p50 for interval in part):.2f}",
         f"{median(interval.p99 for interval in part):.2f}",
