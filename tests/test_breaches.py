@@ -16,6 +16,7 @@ from conftest import ROOT, TEMPLATE
 from test_csv_served import gunicorn
 
 PYTHON = [*TEMPLATE.rglob("*.py"), *(ROOT / "hooks").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+SHELLS = {"sh", "bash", "/bin/sh", "/bin/bash", "cmd", "powershell"}
 GARBAGE = {
     "no http": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     "a version of tomorrow": b"GET / HTTP/9.9\r\n\r\n",
@@ -34,6 +35,8 @@ def test_no_shell_is_started_and_no_archive_extracted(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword):
             assert node.arg != "shell", f"line {node.value.lineno}"
+        if isinstance(node, ast.Constant):
+            assert node.value not in SHELLS, f"line {node.lineno}"
         if isinstance(node, ast.Attribute):
             forbidden = (
                 "os.system",
