@@ -13,9 +13,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pytest
 import yaml
 from conftest import EXAMPLE, PYTHON, ROOT, TEMPLATE, bake, environment, files, git
+from sklearn.tree import DecisionTreeClassifier
 
 WRITTEN_BY_ADOPT = {
     "model/features.json",
@@ -189,6 +192,22 @@ def test_hostile_text_is_literal_in_every_file(text: str, tmp_path: Path) -> Non
     plain = bake(tmp_path / "plain", project_slug="hostile", python_version=PYTHON).project
     changed = {n for n, content in files(project).items() if files(plain)[n] != content}
     assert changed == {"README.md", "app.json", "model/manifest.json"}
+
+
+def test_hostile_names_of_features_are_literal_in_every_file(tmp_path: Path) -> None:
+    model = DecisionTreeClassifier().fit(np.eye(len(HOSTILE)), np.arange(len(HOSTILE)) % 2)
+    joblib.dump(model, tmp_path / "model.joblib")
+    names = ",".join('"{}"'.format(text.replace('"', '""')) for text in HOSTILE)
+    asked = {"project_slug": "hostile", "model_path": tmp_path / "model.joblib"}
+    result = bake(tmp_path / "out", features=names, python_version=PYTHON, **asked)
+    assert result.status == 0, result.errors
+    assert not list(tmp_path.rglob("pwned"))
+    contract = json.loads((result.project / "model" / "features.json").read_text(encoding="utf-8"))
+    assert [feature["name"] for feature in contract["features"]] == HOSTILE
+    names = ",".join(f"x{n}" for n in range(len(HOSTILE)))
+    plain = bake(tmp_path / "plain", features=names, python_version=PYTHON, **asked).project
+    changed = {n for n, content in files(result.project).items() if files(plain)[n] != content}
+    assert changed == {"model/features.json", "model/manifest.json"}
 
 
 def test_cruft_makes_the_same_project(loan: Path, tmp_path: Path) -> None:
