@@ -80,6 +80,23 @@ def test_each_answer_says_once_what_browsers_may_do(
     response.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "),
+        ("Content-Security-Policy", "; frame-ancestors 'none'"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Strict-Transport-Security", "max-age=31536000"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+    ],
+)
+def test_what_browsers_may_do_is_little(client: FlaskClient, name: str, said: str) -> None:
+    """In words of its own, so that nobody takes a header away and no test says so."""
+    response = client.get("/health", headers={"X-Forwarded-Proto": "https"})
+    assert said in response.headers[name]
+
+
 @pytest.mark.parametrize("kind", ["application/x-pickle", "text/plain", "multipart/form-data"])
 def test_a_body_of_another_type(client: FlaskClient, kind: str) -> None:
     problem(client.post("/predict", data=b"\x80\x04.", content_type=kind), 415)
