@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 from conftest import TEMPLATE, adopted, environment
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 from sklearn.linear_model import LinearRegression
 from test_verify import free_port
 
@@ -182,6 +183,15 @@ def ask(
     return response.status, json.load(response), response.will_close
 
 
+def counted(server: Server, family: str = "model_rows") -> float:
+    """Return the sum of a metric."""
+    with closing(server.connect()) as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    (found,) = (one for one in text_string_to_metric_families(text) if one.name == family)
+    return sum(sample.value for sample in found.samples)
+
+
 @contextmanager
 def gunicorn(model: Path, **env: str) -> Iterator[Server]:
     """Run the service of the template folder around a model."""
@@ -263,6 +273,36 @@ def test_a_pinned_worker_has_a_core_of_its_own_and_so_has_who_replaces_it(moody:
             os.kill(killed, signal.SIGKILL)
             until(lambda before=workers: len(server.workers() - before) == 1)
             assert server.predict(FINE)[0] == 200
+
+
+@slow
+@on_linux
+def test_all_who_wait_are_counted_until_their_worker_is_killed(moody: Path) -> None:
+    with (
+        gunicorn(moody, WEB_CONCURRENCY="2", PREDICT_SECONDS="60") as server,
+        ThreadPoolExecutor(40) as pool,
+    ):
+
+        def waiting() -> set[float]:
+            # The system shares connections out: twenty of them do not all come to one worker.
+            return {counted(server, "model_requests_waiting") for _ in range(20)}
+
+        def so_many_wait() -> bool:
+            pool.submit(server.outcome, SLEEPS)
+            return max(waiting()) >= 20
+
+        until(so_many_wait)
+        # As many of both workers, and more than each of them has by itself.
+        until(lambda: len(waiting()) == 1)
+        (both,) = waiting()
+        first, second = server.workers()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(server.workers() - {first}) == 2)
+        (one,) = waiting()
+        assert 0 < one < both
+        os.kill(second, signal.SIGKILL)
+        until(lambda: len(server.workers() - {first, second}) == 2)
+        assert waiting() == {0}
 
 
 @slow

@@ -16,8 +16,7 @@ import joblib
 import pytest
 from benchmarks.wsgi import GRANIAN
 from conftest import EXAMPLE, PYTHON, bake
-from prometheus_client.parser import text_string_to_metric_families
-from test_faults import FINE, IS_SLOW, SLEEPS, Server, ask, moody, until
+from test_faults import FINE, IS_SLOW, SLEEPS, Server, ask, counted, moody, until
 from test_verify import make, sample_rows, served
 
 __all__ = ["moody"]  # a fixture
@@ -80,14 +79,6 @@ def test_two_workers_count_together_and_a_killed_one_is_replaced(project: Path) 
         until(server.ready)
         assert {server.ask("POST", "/predict", row)[0] for row in rows[:10]} == {200}
         assert {counted(server) for _ in range(20)} == {50}
-
-
-def counted(server: Server, family: str = "model_rows") -> float:
-    with closing(server.connect()) as connection:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-    (found,) = (one for one in text_string_to_metric_families(text) if one.name == family)
-    return sum(sample.value for sample in found.samples)
 
 
 def test_no_request_in_flight_is_lost_on_sigterm_under_load(moody: Path, project: Path) -> None:

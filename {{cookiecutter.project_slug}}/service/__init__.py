@@ -69,6 +69,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     errors.register(app)
     counts = metrics.Metrics(app, model.contract, model.manifest)  # of the routes until here
     app.extensions["metrics"] = counts
+    predictor.when_waiting = counts.waits
     ended.append(counts.ended)
     # One hop, Heroku's router: a caller cannot forge its own address through a second one.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

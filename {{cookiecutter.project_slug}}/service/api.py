@@ -153,10 +153,7 @@ def ready() -> Response:
 def metrics() -> Response:
     """What all workers have counted, for Prometheus."""
     ready = serving.readiness().reason() is None
-    gauges = {
-        "model_ready": ("Whether the model may predict.", float(ready)),
-        "model_requests_waiting": ("Requests that wait for it.", serving.predictor().waiting),
-    }
+    gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
     return Response(serving.metrics().text(gauges), content_type=CONTENT_TYPE)
 
 

@@ -16,6 +16,7 @@ import weakref
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import accumulate, product
@@ -106,6 +107,22 @@ class _Places:
             return slot
         return 0
 
+    @contextmanager
+    def of_the_dead(self, slot: int) -> Iterator[bool]:
+        """Tell whether no other process has a slot; none can take it meanwhile.
+
+        Not for the slot of this process, which would lose it.
+        """
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
+        except OSError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
+
 
 class Metrics:
     """What all processes that were forked from this one have counted."""
@@ -132,6 +149,9 @@ class Metrics:
             ("route",),
             [(route,) for route in methods],
             type="histogram",
+        )
+        self._waiting = self._family(
+            "model_requests_waiting", "Requests that wait for it.", (), [()], type="gauge"
         )
         self._rows = self._family("model_rows_total", "Rows that were predicted.", (), [()])
         features = [feature.name for feature in contract.features[:MAX_NAMES]]
@@ -176,13 +196,33 @@ class Metrics:
         """Return where this process counts; it takes a slot the first time after its fork."""
         if self._process != os.getpid():
             self._process, self._slot = os.getpid(), self._places.take()
+            self._cells[self._waiting_of(self._slot)] = 0  # of one that died, nobody waits
         return self._slot
+
+    def _waiting_of(self, slot: int) -> int:
+        return slot * self._size + self._waiting.cells[()]
 
     def _add(self, counts: Iterable[tuple[int, float]]) -> None:
         with self._lock:
             first = self.slot() * self._size
             for cell, count in counts:
                 self._cells[first + cell] += count
+
+    def waits(self, requests: int) -> None:
+        """Note how many requests wait for the model of this process."""
+        with self._lock:
+            self._cells[self._waiting_of(self.slot())] = requests
+
+    def _forget_the_dead(self) -> None:
+        """Count what a process has counted after its death too, but for those that waited in it."""
+        with self._lock:
+            own = self.slot()
+            for slot in range(SLOTS):
+                cell = self._waiting_of(slot)
+                if slot != own and self._cells[cell]:
+                    with self._places.of_the_dead(slot) as dead:
+                        if dead:
+                            self._cells[cell] = 0
 
     def ended(self, exchange: Exchange) -> None:
         """Count a request and its time."""
@@ -224,12 +264,13 @@ class Metrics:
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Return all that was counted, and `gauges`: help and value of what is now, by name."""
+        self._forget_the_dead()
         totals = np.frombuffer(self._memory).reshape(SLOTS, self._size).sum(axis=0).tolist()
         lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]
         lines.append(sample("model_info", self._about, 1))
         for name, (meaning, now) in gauges.items():
             lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", sample(name, {}, now)]
-        families = [self._requests, self._seconds, self._rows, self._rejected]
+        families = [self._waiting, self._requests, self._seconds, self._rows, self._rejected]
         for family in [*families, self._predictions] if self._classes else families:
             lines += family.lines(totals)
         return "\n".join(lines) + "\n"

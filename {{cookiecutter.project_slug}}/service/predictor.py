@@ -61,6 +61,7 @@ class Predictor:
         self._predict, self._seconds, self._most = predict, seconds, most
         self._together, self._directly = together, directly
         self.when_stuck: Callable[[], None] = lambda: None
+        self.when_waiting: Callable[[int], None] = lambda waiting: None  # how many do, now
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Job] = deque()
@@ -159,6 +160,7 @@ class Predictor:
             if self._stuck:
                 raise self._replaced()
             self._waiting.append(job)
+            self.when_waiting(self.waiting)
             if self._thread is None or not self._thread.is_alive():
                 # Not before the first request: no thread outlives gunicorn's fork. Without memory
                 # one may end anywhere.
@@ -181,6 +183,7 @@ class Predictor:
                 if rows > ROWS_TOGETHER:
                     break
                 jobs.append(self._waiting.popleft())
+            self.when_waiting(self.waiting)
             return jobs
 
     def _answer(self, jobs: Sequence[_Job]) -> None:
@@ -229,6 +232,7 @@ class Predictor:
                 job = self._waiting.popleft()
                 job.error = self._replaced()
                 job.done.set()
+            self.when_waiting(self.waiting)
         logger.critical("the model is stuck: this process predicts no more")
         self.when_stuck()
 

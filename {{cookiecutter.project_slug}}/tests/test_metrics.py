@@ -218,14 +218,35 @@ def test_workers_have_slots_of_their_own_and_one_sum(client: FlaskClient) -> Non
     assert value(samples(client), "http_requests_total", **labels) == 4
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child only counts
+@pytest.mark.parametrize("replaced", [False, True])
+def test_those_who_wait_are_of_the_workers_that_live(client: FlaskClient, replaced: bool) -> None:
+    def waiting() -> float:
+        return value(samples(client), "model_requests_waiting")
+
+    client.application.extensions["metrics"].waits(1)
+    with forked(client, waiting=10):
+        assert waiting() == 11
+        with forked(client, waiting=100):
+            assert waiting() == 111
+        if replaced:  # before anybody looked
+            with forked(client):
+                assert waiting() == 11
+        assert waiting() == 11
+    assert waiting() == 1
+
+
 @contextmanager
-def forked(client: FlaskClient) -> Iterator[int]:
+def forked(client: FlaskClient, waiting: int | None = None) -> Iterator[int]:
     """Ask in a process that is forked, as a worker is; return its slot, and kill it in the end."""
     read, write = os.pipe()
     pid = os.fork()
     if not pid:
         try:
             client.get("/health")
+            if waiting is not None:
+                client.application.extensions["metrics"].waits(waiting)
             os.write(write, bytes([client.application.extensions["metrics"].slot()]))
             signal.pause()
         finally:
