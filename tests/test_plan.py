@@ -399,6 +399,7 @@ class Doubler(sklearn.base.TransformerMixin, sklearn.base.BaseEstimator):  # typ
 
     def fit(self, frame: pd.DataFrame, y: Any = None) -> Doubler:
         self.names_ = list(frame.columns)
+        self.feature_names_in_ = np.array(self.names_, dtype=object)  # as scikit-learn's own
         return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -460,6 +461,24 @@ COMPOSED: dict[str, Any] = {
     "frames between the steps": make_pipeline(
         ColumnTransformer([("numbers", filled(StandardScaler()), NUMERIC)]), PCA(2)
     ).set_output(transform="pandas"),
+    "frames of filled texts": ColumnTransformer(
+        [
+            (
+                "numbers",
+                filled(StandardScaler()),
+                NUMERIC,
+            ),  # so that no neighbours are equally near
+            (
+                "texts",
+                make_pipeline(
+                    SimpleImputer(strategy="most_frequent").set_output(transform="pandas"),
+                    Doubler(),
+                    ONE_HOT,
+                ),
+                TEXTUAL,
+            ),
+        ]
+    ),
     "a union": make_pipeline(
         ColumnTransformer([("numbers", SimpleImputer(), NUMERIC)]),
         FeatureUnion([("scaled", StandardScaler()), ("pca", PCA(1)), ("as is", "passthrough")]),

@@ -147,7 +147,7 @@ def own_method(estimator: Any, method: str) -> Callable[[Data], Any]:
     def apply(data: Data) -> Any:
         if isinstance(data, Table):
             data = data.native()
-        elif names is not None and not is_sparse(data) and not is_frame(data):
+        if names is not None and isinstance(data, np.ndarray):
             import pandas as pd  # noqa: PLC0415  # only for what was fitted on a frame
 
             data = pd.DataFrame(data, columns=names)
