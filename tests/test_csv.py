@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import dataclasses
+import html
 import io
+import json
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +32,7 @@ from werkzeug.test import TestResponse
 from service import create_app, csv_batch, files
 from service.cells import value_of
 from service.contract import Feature, Invalid, json_text, parse_contract, parse_feature
-from service.csv_output import answer_columns, neutral, written
+from service.csv_output import answer_columns, meant, neutral, written
 from service.model import Model, load_model
 from service.settings import Settings
 
@@ -129,7 +132,10 @@ CELLS = [
     ("boolean", "TRUE", True),
     ("boolean", "0", False),
     ("text", "", ""),
-    ("text", "'=1+1", "'=1+1"),
+    ("text", "'=1+1", "=1+1"),
+    ("text", "''=1", "''=1"),
+    ("text", "'-1.5", "'-1.5"),
+    ("open", "'@a", "@a"),
     ("date", " 2024-02-29", "2024-02-29"),
     ("date", "", None),
 ]
@@ -282,6 +288,60 @@ def test_texts_of_several_lines_come_back_as_they_were(tmp_path: Path) -> None:
 )
 def test_what_a_spreadsheet_would_execute_gets_an_apostrophe(text: str, safe: bool) -> None:
     assert neutral(text) == (text if safe else f"'{text}")
+    # Of a text that has one by itself nobody can tell whose it is: the sign behind it decides.
+    assert meant(neutral(text)) == (text.removeprefix("'"))
+
+
+# Where a spreadsheet executes a cell, and where it only looks so.
+FORMULAS = st.one_of(
+    st.builds(
+        str.__add__, st.sampled_from("=+-@\t\r\n"), st.text("=+-@\t\r\n'1.,eA;\"", max_size=6)
+    ),
+    st.sampled_from(["-1.5", "+5", "'-1.5", "'quoted'", "it's", "a=1", ""]),
+)
+SPOKEN: list[Row] = [
+    {"name": "=number"},
+    {"name": "-listed", "categories": ["=a", "'=b", "@c", "-1.5"]},
+    {"name": "@open", "type": "category"},
+    {"name": "+text", "type": "text"},
+]
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    number=st.floats(allow_nan=False, allow_infinity=False),
+    listed=st.sampled_from(SPOKEN[1]["categories"]),
+    opened=FORMULAS,
+    text=FORMULAS,
+)
+def test_the_example_file_holds_no_formula_and_comes_back_as_its_rows(
+    around: Callable[..., FlaskClient], number: float, listed: str, opened: str, text: str
+) -> None:
+    row = dict(
+        zip([feature["name"] for feature in SPOKEN], (number, listed, opened, text), strict=True)
+    )
+    client = around(Mirror(), SPOKEN, row)
+    file = client.get("/example.csv").data
+    header, cells = csv.reader(io.StringIO(file.decode(), newline=""), strict=True)
+    assert header == ["'=number", "'-listed", "'@open", "'+text"]
+    assert float(cells[0]) == number  # a negative one stays a number
+    for cell in cells[1:]:
+        assert cell[:1] not in tuple("=+-@\t\r\n") or cell in ("-1.5", "+5"), cell
+    asked = client.post("/predict", json=row).get_json()["prediction"]
+    header, answer = table(send(client, file))
+    assert header[:4] == ["'=number", "'-listed", "'@open", "'+text"]
+    assert answer[:4] == cells
+    assert answer[4] == asked
+    page = client.post("/row", data={"row": file.decode()})
+    assert page.status_code == 200
+    (found,) = re.findall(r'data-row="([^"]*)"', page.text)
+    assert json.loads(html.unescape(found)) == row
+
+
+def test_a_listed_category_with_an_apostrophe_is_itself(around: Callable[..., FlaskClient]) -> None:
+    client = around(Mirror(), [{"name": "x", "categories": ["=a", "'=a"]}], {"x": "=a"})
+    _, *rows = table(send(client, as_csv([["x"], ["=a"], ["'=a"]])))
+    assert [json.loads(row[1]) for row in rows] == [{"x": "=a"}, {"x": "'=a"}]
 
 
 NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import IO, TextIO
 
 from service.contract import Problem, Reason
+from service.csv_output import meant
 from service.errors import RequestProblem, does_not_fit
 
 # The limit of a record is ours, and that of a text the contract's: csv's own is that of a cell, for
@@ -82,7 +83,10 @@ class CsvFile:
             raise refused[0]
         # Of equals max takes the first, the comma.
         self.delimiter = max(headers, key=lambda d: len(set(headers[d][1]) & set(names)))
-        self.line, self.header, _ = headers[self.delimiter]
+        self.line, header, _ = headers[self.delimiter]
+        # Names behind an apostrophe, as our own files have them.
+        others = set(names) - set(header)
+        self.header = [meant(name) if meant(name) in others else name for name in header]
 
     def chunks(self, pace: Pace, skip: int = 0) -> Iterator[Chunk]:
         """Yield the records after the first `skip`, at most as many at once as the pace says."""

@@ -63,6 +63,11 @@ def neutral(text: str) -> str:
     return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
 
 
+def meant(text: str) -> str:
+    """Return the text without the apostrophe that `neutral` put in front."""
+    return text[1:] if text[:1] == "'" and neutral(text[1:]) == text else text
+
+
 def neutral_all(texts: Sequence[str]) -> Sequence[str]:
     """Return texts, those that a spreadsheet would execute behind an apostrophe."""
     if _FORMULA.isdisjoint({text[:1] for text in texts}):

@@ -20,6 +20,7 @@ from service.contract import (
     nearest,
 )
 from service.csv_input import Chunk
+from service.csv_output import meant
 
 # How many cells are remembered with what they stand for, and how long they are at most.
 MEMO_CELLS, MEMO_LENGTH = 100_000, 40
@@ -86,10 +87,11 @@ class _Memo(dict[str, Any]):
         self.refuses = False  # whether any cell was refused until now
 
     def __missing__(self, text: str) -> object:
-        value: object = text
+        cell = cell_of(self.feature, text) if text[:1] == "'" else text  # a call costs more
+        value: object = cell
         found: object
         try:
-            value = value_of(self.feature, text)
+            value = value_of(self.feature, cell)
             found = self.feature.parse(value)
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)
@@ -98,6 +100,12 @@ class _Memo(dict[str, Any]):
         if len(self) < self._most and len(text) <= MEMO_LENGTH:
             self[text] = found
         return found
+
+
+def cell_of(feature: Feature | None, text: str) -> str:
+    """Return what a cell says, if it may come from a file of ours; a listed category is itself."""
+    listed = feature.categories if feature is not None else None
+    return text if listed and text in listed else meant(text)
 
 
 def header_problems(

@@ -15,6 +15,8 @@ from service.api import answer_csv, keeps, parse_json
 from service.card import HEIGHT, card_of
 from service.contract import Problem
 from service.csv_input import CsvFile, Pace
+from service.csv_output import neutral
+from service.csv_rows import cell_of
 from service.errors import RequestProblem, rendered
 from service.fields import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from service.said import said_of
@@ -99,7 +101,11 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
             serving.settings().max_csv_line_characters,
         )
         (cells,) = next(file.chunks(Pace(rows=1))).records
-        return dict(zip(file.header, cells, strict=True))
+        features = serving.model().contract.by_name
+        return {
+            name: cell_of(features.get(name), cell)
+            for name, cell in zip(file.header, cells, strict=True)
+        }
     except (RequestProblem, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
 
@@ -158,7 +164,8 @@ def example() -> Response:
     """A CSV of example rows to start from."""
     manifest = serving.model().manifest
     count = min(5, len(manifest.examples))
-    text = csv_text([manifest.example(number) for number in range(count)])
+    # It is opened in a spreadsheet; what our own reader takes for the same rows.
+    text = csv_text([manifest.example(number) for number in range(count)], neutral)
     name = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
     return Response(text, mimetype="text/csv", headers=name)
 

@@ -70,13 +70,17 @@ console.log(JSON.stringify(await response.json(), null, 2));
 """
 
 
-def csv_text(rows: Sequence[Row]) -> str:
-    """Return rows as a CSV; a cell that is missing is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows(["" if v is None else json_text(v) for v in row.values()] for row in rows)
-    return text.getvalue()
+def csv_text(rows: Sequence[Row], shown: Callable[[str], str] = str) -> str:
+    """Return rows as a CSV; a cell that is missing is empty, each other is as it is `shown`."""
+    cells = [["" if v is None else shown(json_text(v)) for v in row.values()] for row in rows]
+    return "".join(map(_line, [list(map(shown, rows[0])), *cells]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    # Only a writer whose lines end with CR LF quotes a cell with a CR, before Python 3.13.
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _literal(
