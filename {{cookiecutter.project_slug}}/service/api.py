@@ -160,7 +160,10 @@ def metrics() -> Response:
 def parse_json(body: bytes) -> Any:
     """Read strict JSON: UTF-8, no NaN, no name twice. Raises RequestProblem."""
     try:
-        parsed = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        if text.startswith("\ufeff"):  # of which the decoder only says that it expects a value
+            raise json.JSONDecodeError("There is a byte order mark", text, 0)
+        parsed = _DECODER.decode(text)
         if not _is_deep(parsed):
             return parsed
         reason = "It is nested too deeply."

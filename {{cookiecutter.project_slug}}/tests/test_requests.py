@@ -18,6 +18,7 @@ from service.security import HEADERS, NO_STORE, STRICT_TRANSPORT_SECURITY
 NOT_JSON = [
     (b"", "Expecting value"),
     (b"{", "Expecting property name"),
+    (b'\xef\xbb\xbf{"a": 1}', "a byte order mark"),
     (b'{"a": NaN}', "NaN"),
     (b'{"a": -Infinity}', "-Infinity"),
     (b'{"a": 1, "a": 2}', '"a" is there twice'),
