@@ -108,7 +108,8 @@ def _keep_to_one_core(number: int) -> None:
     """
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
     if len(cores) > 1:
-        os.sched_setaffinity(0, {cores[number % len(cores)]})
+        with suppress(OSError):  # where that is not allowed, it serves all the same
+            os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 def post_worker_init(worker: Any) -> None:

@@ -44,7 +44,6 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # features stay in contract order
     app.extensions["settings"] = settings
     texts = settings.max_text_characters
     app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))

@@ -112,7 +112,7 @@ def _of_one_target(output: Output, values: Any, probabilities: Any, classes: Any
     names: list[Any] = []
     shares: dict[str, list[Any]] = {}
     if probabilities is not None:
-        names = _scalars(classes)
+        names = [_scalar(value) for value in classes]  # a list of an author's own may be mixed
         by_class = zip(names, np.asarray(probabilities).T, strict=True)
         shares = {json_text(name): _scalars(column) for name, column in by_class}
     if output.threshold is not None and len(names) == 2:

@@ -82,9 +82,10 @@ class CsvFile:
         if not headers:
             raise refused[0]
         # Of equals max takes the first, the comma.
-        self.delimiter = max(headers, key=lambda d: len(set(headers[d][1]) & set(names)))
+        # Names may be behind an apostrophe, as our own files have them.
+        said = {d: {*header, *map(meant, header)} for d, (_, header, _) in headers.items()}
+        self.delimiter = max(headers, key=lambda d: len(said[d] & set(names)))
         self.line, header, _ = headers[self.delimiter]
-        # Names behind an apostrophe, as our own files have them.
         others = set(names) - set(header)
         self.header = [meant(name) if meant(name) in others else name for name in header]
 

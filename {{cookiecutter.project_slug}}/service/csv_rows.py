@@ -103,7 +103,7 @@ class _Memo(dict[str, Any]):
 
 
 def cell_of(feature: Feature | None, text: str) -> str:
-    """Return what a cell says, if it may come from a file of ours; a listed category is itself."""
+    """Return a cell without our apostrophe, unless it is a listed category as it stands."""
     listed = feature.categories if feature is not None else None
     return text if listed and text in listed else meant(text)
 

@@ -10,7 +10,6 @@ import json
 import logging
 import re
 import sys
-import threading
 import traceback
 from contextlib import suppress
 
@@ -25,15 +24,11 @@ MAX_VALUE = 3000
 MAX_TRACEBACK = 100  # lines
 _PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
 
-_writing = threading.Lock()
-
 
 def register(app: Flask) -> None:
     """Send what the service logs to standard output."""
     logger = logging.getLogger(app.name)
-    # A process has one such logger, however many applications.
-    if not any(isinstance(handler, Handler) for handler in logger.handlers):
-        logger.addHandler(Handler())
+    logger.addHandler(OUTPUT)  # once, however many applications a process has
     logger.setLevel(logging.INFO)
 
 
@@ -45,19 +40,11 @@ class RequestLine:
 
     def __call__(self, ended: Exchange) -> None:
         # Not by a logger: its record would take three times as long as the line.
-        write(
+        OUTPUT.write(
             f"level=info method={value(ended.method)} path={value(ended.path)} "
             f"status={ended.status} ms={ended.seconds * 1000:.1f} rows={ended.rows} "
             f"request_id={value(ended.request_id)} model_version={self._version}"
         )
-
-
-def write(line: str) -> None:
-    """Write to what is standard output at the time, in one piece."""
-    # No request fails because nobody reads the log.
-    with _writing, suppress(OSError, ValueError):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
 
 def value(text: str) -> str:
@@ -96,7 +83,7 @@ class Formatter(logging.Formatter):
 
 
 class Handler(logging.Handler):
-    """Writes to standard output."""
+    """Writes to what is standard output at the time, each line in one piece."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +92,21 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the lines of a record."""
         try:
-            for line in self.format(record).split("\n"):
-                write(line)
+            self.write(*self.format(record).split("\n"))
         except Exception:  # as in logging's own handlers: no request fails because of the log
             self.handleError(record)
+
+    def write(self, *lines: str) -> None:
+        """Write lines that belong together."""
+        self.acquire()  # a lock that logging makes anew in a process that is forked
+        try:
+            # No request fails because nobody reads the log, or there is none.
+            with suppress(OSError, ValueError, AttributeError):
+                for line in lines:
+                    sys.stdout.write(line + "\n")
+                    sys.stdout.flush()
+        finally:
+            self.release()
+
+
+OUTPUT = Handler()

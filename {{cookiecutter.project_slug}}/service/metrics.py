@@ -151,7 +151,7 @@ class Metrics:
             type="histogram",
         )
         self._waiting = self._family(
-            "model_requests_waiting", "Requests that wait for it.", (), [()], type="gauge"
+            "model_requests_waiting", "Requests that wait for the model.", (), [()], type="gauge"
         )
         self._rows = self._family("model_rows_total", "Rows that were predicted.", (), [()])
         features = [feature.name for feature in contract.features[:MAX_NAMES]]

@@ -187,8 +187,8 @@ class Model:
 
     def natively(self, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by the model's own methods. Raises whatever they raise."""
-        native = self._input(self.contract.columns(rows))
         self._start_no_threads()
+        native = self._input(self.contract.columns(rows))
         last, native = _before_last(self.estimator, native)
         values = last.predict(native)
         probabilities = last.predict_proba(native) if self.manifest.probabilities else None

@@ -61,7 +61,8 @@ class Predictor:
         self._predict, self._seconds, self._most = predict, seconds, most
         self._together, self._directly = together, directly
         self.when_stuck: Callable[[], None] = lambda: None
-        self.when_waiting: Callable[[int], None] = lambda waiting: None  # how many do, now
+        # How many do, now. Called under the lock: it must neither raise nor wait.
+        self.when_waiting: Callable[[int], None] = lambda waiting: None
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Job] = deque()

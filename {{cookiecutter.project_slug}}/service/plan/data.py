@@ -46,6 +46,7 @@ class Table:
 
     def filled(self, values: Sequence[Any]) -> Table:
         """Return the columns with a value of each where one is missing, as an array has them."""
+        self._refuse_dates()
         columns = [
             Column(c.name, c.kind, [value if v is None or v != v else v for v in c.values])
             for c, value in zip(self.columns, values, strict=True)
@@ -56,10 +57,13 @@ class Table:
         """Return floats where all columns are numbers, else objects; both have NaN for missing."""
         if all(column.kind in NUMERIC for column in self.columns):
             return numbers(self)
-        if any(column.kind == "date" for column in self.columns):
-            raise TypeError("dates are for the model's own methods")
+        self._refuse_dates()
         values = [[math.nan if v is None else v for v in c.values] for c in self.columns]
         return np.array(values, dtype=object).T
+
+    def _refuse_dates(self) -> None:
+        if any(column.kind == "date" for column in self.columns):
+            raise TypeError("dates are for the model's own methods")
 
 
 # Nearly all that goes from step to step: it is faster to know these than to look for an attribute.
