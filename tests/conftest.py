@@ -1,5 +1,6 @@
 """Baking: every project in these tests is rendered by the real cookiecutter in a child process."""
 
+# ruff: noqa: E402  # what must be set before others are imported
 from __future__ import annotations
 
 import os
@@ -14,6 +15,8 @@ from typing import Any
 # Before NumPy is imported: where tests run side by side, threads of tiny models wait for each other
 # and cost a hundred times what they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before anything of the template folder is: cookiecutter copies what lies there into each project.
+sys.dont_write_bytecode = True
 
 import numpy as np
 import pandas as pd
@@ -21,9 +24,6 @@ import pytest
 
 from workbench import adopt
 from workbench.answers import Answers
-
-# cookiecutter copies whatever lies in the template folder into the user's project.
-sys.dont_write_bytecode = True
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"

@@ -348,7 +348,11 @@ def test_the_example_file_holds_no_formula_and_comes_back_as_its_rows(
     page = client.post("/row", data={"row": file.decode()})
     assert page.status_code == 200
     (found,) = re.findall(r'data-row="([^"]*)"', page.text)
-    assert json.loads(html.unescape(found)) == row
+    # A form says CR LF for each line break, and so does a text in it that has them.
+    assert json.loads(html.unescape(found)) == {
+        name: value.replace("\r\n", "\n") if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 def test_a_listed_category_with_an_apostrophe_is_itself(around: Callable[..., FlaskClient]) -> None:

@@ -26,7 +26,10 @@ NOT_JSON = [
     ('{"a": 1}'.encode("utf-16"), "UTF-8"),
     ('{"a": 1}'.encode("utf-16-le"), "Expecting"),
     (b'{"a": {"b": 1, "b": 1}}', '"b" is there twice'),
-    (b"{%s}" % b",".join(b'"%d": 1' % (n % 9_999) for n in range(10_000)), '"0" is there twice'),
+    (
+        json.dumps({str(n): 1 for n in range(9_999)})[:-1].encode() + b', "7": 1}',
+        '"7" is there twice',
+    ),
     (b"[" * 9_000 + b"]" * 9_000, "nested too deeply"),
     (b"[" * 100_000, "nested too deeply"),
     (b"9" * 5000, "too many digits"),
