@@ -81,9 +81,9 @@ class CsvFile:
                 raise does_not_fit([Problem(None, None, "the file is empty", 1)]) from None
         if not headers:
             raise refused[0]
-        # Of equals max takes the first, the comma.
         # Names may be behind an apostrophe, as our own files have them.
         said = {d: {*header, *map(meant, header)} for d, (_, header, _) in headers.items()}
+        # Of equals max takes the first, the comma.
         self.delimiter = max(headers, key=lambda d: len(said[d] & set(names)))
         self.line, header, _ = headers[self.delimiter]
         others = set(names) - set(header)

@@ -170,8 +170,7 @@ def changes(
     before: Contract, after: Contract, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[bool, str]]:
     """Yield what differs for callers, each with whether it breaks them."""
-    was = {feature.name: feature for feature in before.features}
-    now = {feature.name: feature for feature in after.features}
+    was, now = before.by_name, after.by_name
     for name in was:
         if name not in now:
             yield True, f"feature {name} is gone"
