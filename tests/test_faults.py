@@ -260,23 +260,6 @@ def test_a_killed_worker_is_replaced_and_the_other_answers(moody: Path) -> None:
 
 @slow
 @on_linux
-def test_a_pinned_worker_has_a_core_of_its_own_and_so_has_who_replaces_it(moody: Path) -> None:
-    cores = os.sched_getaffinity(0)
-    with gunicorn(moody, WEB_CONCURRENCY="2", PIN_WORKERS="1") as server:
-        for number in range(3):
-            until(lambda: all(len(os.sched_getaffinity(p)) == 1 for p in server.workers()))
-            workers = server.workers()
-            has = [os.sched_getaffinity(pid) for pid in sorted(workers)]
-            assert [len(each) for each in has] == [1, 1]
-            assert len(set.union(*has)) == min(2, len(cores))
-            killed = sorted(workers)[number % 2]
-            os.kill(killed, signal.SIGKILL)
-            until(lambda before=workers: len(server.workers() - before) == 1)
-            assert server.predict(FINE)[0] == 200
-
-
-@slow
-@on_linux
 def test_all_who_wait_are_counted_until_their_worker_is_killed(moody: Path) -> None:
     with (
         gunicorn(moody, WEB_CONCURRENCY="2", PREDICT_SECONDS="60") as server,
@@ -374,12 +357,17 @@ BEGUN = (b"", b"POST /pre", HEAD, HEAD + b"\r\nContent-Length: 99\r\n\r\n{")
 
 @slow
 @pytest.mark.parametrize(
-    ("arguments", "answers"), [("", True), (f"--threads {DAWDLERS // 2}", False)]
+    ("threads", "route", "answers"),
+    [(64, "/ready", True), (DAWDLERS // 2, "/ready", False), (DAWDLERS // 2, "/health", True)],
 )
 def test_clients_that_dawdle_keep_nobody_else_waiting(
-    moody: Path, arguments: str, answers: bool
+    moody: Path, threads: int, route: str, answers: bool
 ) -> None:
-    """The machine may be busy for a second, but not each time; a server without a thread is."""
+    """The machine may be busy for a second, but not each time; a server without a thread is.
+
+    /health needs none.
+    """
+    arguments = f"--threads {threads}"
     with gunicorn(moody, GUNICORN_CMD_ARGS=arguments) as server, ExitStack() as opened:
         dawdlers = []
         for begun in BEGUN * (DAWDLERS // len(BEGUN)):
@@ -392,7 +380,7 @@ def test_clients_that_dawdle_keep_nobody_else_waiting(
                 client.sendall(b"x" * bool(begun))  # those that have begun go on
             began = time.monotonic()
             with suppress(TimeoutError), closing(server.connect(timeout=1)) as connection:
-                assert ask(connection, "GET", "/health")[0] == 200
+                assert ask(connection, "GET", route)[0] == 200
             in_time = time.monotonic() - began < 1
             for client, _ in dawdlers:  # they are all there still
                 with pytest.raises(BlockingIOError):
@@ -400,4 +388,4 @@ def test_clients_that_dawdle_keep_nobody_else_waiting(
             return in_time
 
         assert any(in_a_second() for _ in range(TRIES)) is answers
-        assert not answers or server.predict(FINE)[0] == 200
+        assert threads < DAWDLERS or server.predict(FINE)[0] == 200

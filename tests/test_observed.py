@@ -78,6 +78,7 @@ class Server:
         others = [pid for pid in self.workers() if pid != worker]
         for pid in others:
             os.kill(pid, signal.SIGSTOP)
+            until_stopped(pid)
         try:
             yield
         finally:
@@ -90,6 +91,14 @@ class Server:
         assert self.process.wait(timeout=30) == 0
         assert self.process.stderr is not None
         return self.log.result(), self.process.stderr.read()
+
+
+def until_stopped(pid: int) -> None:
+    """Wait until the last thread stands still: each stops when it is next on a core."""
+    states = {""}
+    while states != {"T"}:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+        states = {task.read_text().rpartition(")")[2].split()[0] for task in tasks}
 
 
 @pytest.fixture

@@ -12,12 +12,16 @@ from typing import Any
 
 import joblib
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestRegressor,
     VotingClassifier,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -219,13 +223,35 @@ def test_directly_there_is_no_other_thread() -> None:
     assert threads[1].daemon
 
 
+SOME = [[0.0, 1.0], [1.0, 0.0]] * 5, [0, 1] * 5
+
+
+def behind(step: Any) -> Pipeline:
+    """Return a fitted model behind a ColumnTransformer of a step."""
+    columns = ColumnTransformer([("one", step, [0]), ("rest", "passthrough", [1])])
+    return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(*SOME)
+
+
+def booster(module: str, name: str, trees: int | None) -> Any:
+    """Return what goes for a model of a library that may not be there."""
+    return type(name, (), {"__module__": module, "n_estimators": trees})()
+
+
 @pytest.mark.parametrize(
     ("estimator", "quick"),
     [
         (LogisticRegression(), True),
         (Pipeline([("scale", StandardScaler()), ("model", RandomForestRegressor())]), True),
-        (HistGradientBoostingClassifier(), False),
+        (HistGradientBoostingClassifier(max_iter=3).fit(*SOME), True),
+        (RandomForestRegressor(n_estimators=1001), False),
+        (booster("xgboost.sklearn", "XGBClassifier", None), True),
+        (booster("lightgbm.sklearn", "LGBMClassifier", 1001), False),
+        (booster("catboost.core", "CatBoostClassifier", 100), False),
         (KNeighborsClassifier(), False),
+        (Pipeline([("project", PCA()), ("model", LogisticRegression())]), False),
+        (behind(StandardScaler()), True),
+        (behind(Pipeline([("fill", SimpleImputer()), ("project", PCA())])), False),
+        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}).fit(*SOME), True),
         (VotingClassifier([("a", LogisticRegression())]), False),
         (Busy(), False),
     ],

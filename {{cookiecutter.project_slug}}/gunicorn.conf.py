@@ -26,10 +26,11 @@ bind = f"[::]:{_port}" if socket.has_dualstack_ipv6() else f"0.0.0.0:{_port}"
 
 # Threads, not sync workers: XGBoost and LightGBM hang for ever in a sync worker when the model
 # was loaded before the fork, and two half-open connections are enough to stop two sync workers.
-worker_class = "gthread"
+# This is gunicorn's "gthread", which would do in its place, with short requests answered at once.
+worker_class = "service.worker.Worker"
 # A request that waits for the model keeps a thread, and what waits is predicted together: with 64
-# threads a random forest answered 32 connections six times as fast as with 4, for 2 MB more. Those
-# that MAX_IN_FLIGHT leaves answer /health, and stand 40 clients that send slowly or nothing.
+# threads a random forest without a plan answered 32 connections six times as fast as with 4, for
+# 2 MB more. Those that MAX_IN_FLIGHT leaves stand 40 clients that send long bodies slowly.
 threads = 64
 
 # Heroku sets WEB_CONCURRENCY from the dyno's memory; elsewhere one worker is the safe start.
@@ -100,26 +101,12 @@ def when_ready(_: Any) -> None:
     gc.freeze()
 
 
-def _keep_to_one_core(number: int) -> None:
-    """Keep the threads of this process, which take turns, on a core: turns between cores are dear.
-
-    A worker of the example answered 32 connections 1.7 times as fast, and one a fifth faster. Where
-    others have the same cores, as on a shared dyno, it may have to wait for one while others idle.
-    """
-    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
-    if len(cores) > 1:
-        with suppress(OSError):  # where that is not allowed, it serves all the same
-            os.sched_setaffinity(0, {cores[number % len(cores)]})
-
-
 def post_worker_init(worker: Any) -> None:
     """Check the goldens after the fork."""
     extensions = worker.wsgi.extensions
-    if os.environ.get("PIN_WORKERS") == "1":
-        # Before its threads start. A worker that replaces another has the number of that one.
-        _keep_to_one_core(extensions["metrics"].slot())
-    # `timeout` is for the main thread: a worker whose model is stuck must leave by itself, as if
-    # it were told to. It takes no more connections then, and another worker is forked.
+    # `timeout` is for the thread that waits for requests: a worker whose model is stuck in another
+    # must leave by itself, as if it were told to. It takes no more connections then, and another
+    # is forked.
     extensions["predictor"].when_stuck = lambda: os.kill(os.getpid(), signal.SIGTERM)
     extensions["readiness"].begin()
 

@@ -46,13 +46,14 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.extensions["settings"] = settings
     texts = settings.max_text_characters
+    directly = model.plan is not None and model.plan.quick
     app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))
     app.extensions["predictor"] = predictor = Predictor(
         model.predict,
         seconds=settings.predict_seconds,
         most=settings.max_in_flight,
         together=model.answers_rows_alike,
-        directly=model.plan is not None and model.plan.quick,
+        directly=directly,
     )
     app.extensions["readiness"] = Readiness(model, predictor)
     logs.register(app)
@@ -70,6 +71,8 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.extensions["metrics"] = counts
     predictor.when_waiting = counts.waits
     ended.append(counts.ended)
+    # Redis is asked over a network: that waits in a thread.
+    app.predicts_at_once = directly and not rate_limit.asks_redis(settings)
     # One hop, Heroku's router: a caller cannot forge its own address through a second one.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app

@@ -14,6 +14,8 @@ class Application(Flask):
     """Flask without what every request would pay for and none needs."""
 
     request_class = RequestWithFiles
+    # Whether a short request is predicted sooner than it is handed to another thread and back.
+    predicts_at_once = False
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: none is async, and to ask that costs as much as to parse a row."""

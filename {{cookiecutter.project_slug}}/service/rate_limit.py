@@ -13,7 +13,7 @@ from flask import Flask, request
 
 from service import keys, serving
 from service.errors import RequestProblem
-from service.settings import SettingsError
+from service.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +87,11 @@ def register(app: Flask) -> None:
             raise RequestProblem(
                 429, "Too many requests", detail, headers={"Retry-After": str(wait)}
             )
+
+
+def asks_redis(settings: Settings) -> bool:
+    """Tell whether requests may be counted in Redis."""
+    return settings.requests_per_minute is not None and settings.redis_url is not None
 
 
 def _counter(url: str | None, service: str) -> Counter:

@@ -39,7 +39,7 @@ class Settings:
     max_text_characters: int = 128 * 1024
     # PREDICT_SECONDS: who has waited longer for the model gets 503, before the router's 30 s.
     predict_seconds: int = 20
-    # MAX_IN_FLIGHT: more requests at the model are refused with 503; /health needs threads, too.
+    # MAX_IN_FLIGHT: more requests at the model are refused with 503; others need threads, too.
     max_in_flight: int = 48
     # API_KEYS: the SHA-256 hashes of keys, of which each caller needs one; unset, all may ask.
     api_keys: tuple[bytes, ...] = ()

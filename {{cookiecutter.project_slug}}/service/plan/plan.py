@@ -10,7 +10,7 @@ import numpy as np
 
 from service.contract import Column
 from service.inputs import InputKind
-from service.plan.build import UNEXPECTED, is_quick, known_predictor
+from service.plan.build import UNEXPECTED, is_known, is_quick, known_predictor
 from service.plan.data import Data, NotPlanned, Predict, Prediction, Step, Table
 from service.plan.stages import final_step, step_of
 from service.transformers import Stage
@@ -28,7 +28,7 @@ class Plan:
     kind: InputKind
     prepare: Step
     predict: Predict
-    quick: bool  # a row costs no more than to hand it to another thread and back
+    quick: bool  # a row costs less than to hand it to another thread and back
 
     def __call__(self, columns: Sequence[Column]) -> Prediction:
         """Return what predict and predict_proba (or None) answer; raises whatever a step does."""
@@ -79,4 +79,5 @@ def make(
             data = step(data)
         return data
 
-    return Plan(names, kind, prepare, predict, is_quick(estimator))
+    quick = is_quick(estimator) and all(is_known(stage.transformer) for stage in stages)
+    return Plan(names, kind, prepare, predict, quick)
