@@ -27,7 +27,7 @@ MAX_DEPTH = 100
 @bp.post("/predict")
 def predict() -> Response:
     """Predict one row, a batch under "rows", or a CSV."""
-    keep = keeps(request.args.get("on_error", "refuse"))
+    keep = bool(request.query_string) and keeps(request.args.get("on_error", "refuse"))
     if request.mimetype == "text/csv":
         return predict_csv(keep)
     if request.mimetype != "application/json":
@@ -35,7 +35,8 @@ def predict() -> Response:
         detail = "Send it with Content-Type: application/json, or text/csv."
         raise RequestProblem(415, title, detail)
     content = request.get_data(cache=False)
-    request.stream.read(1)  # of a chunked body that goes on beyond the limit Werkzeug says so now
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        request.stream.read(1)  # of a body that goes on beyond the limit Werkzeug says so now
     body = parse_json(content)
     batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     rows = validate(body["rows"] if batch else [body])

@@ -247,7 +247,8 @@ class Metrics:
         if self._classes:
             for target in self._targets or ("",):
                 path = ("prediction", target) if target else ("prediction",)
-                found = Counter(values_at(answers, path))
+                values = values_at(answers, path)
+                found = Counter(values) if len(values) > 1 else dict.fromkeys(values, 1)
                 for prediction, count in found.items():
                     name = self._classes.get(prediction, OTHER)
                     counts.append((self._predictions.cells[target, name], count))

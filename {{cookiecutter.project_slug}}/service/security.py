@@ -46,8 +46,8 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def _refuse() -> None:
-        if "Content-Encoding" in request.headers:
-            _refuse_encoded(request.headers["Content-Encoding"])
+        if encoding := request.environ.get("HTTP_CONTENT_ENCODING"):
+            _refuse_encoded(encoding)
         if request.method == "POST" and request.mimetype in FORM_TYPES:
             _refuse_form()
 
