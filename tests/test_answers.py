@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,15 @@ TARGETS = ("a", "b")
 def test_answers_are_the_same_in_whatever_way_they_are_taken(
     output: Output, values: Any, probabilities: Any, classes: Any, expected: list[Any]
 ) -> None:
-    made = answers.make(output, values, probabilities, classes)
+    form = answers.Form(output, classes)
+    made = form.answers(values, probabilities)
     assert len(made) == len(expected)
     assert list(made) == expected
     assert [made[place] for place in range(len(made))] == expected
     assert list(made[1:]) == expected[1:]
     for path in [("prediction",), ("label",)] if output.labels and not output.targets else []:
         assert answers.values_at(made, path) == answers.values_at(expected, path)
+    if output.targets is None:
+        shares = [None] * len(values) if probabilities is None else probabilities.tolist()
+        alone = [form.answer(*row) for row in zip(values.tolist(), shares, strict=True)]
+        assert [json.dumps(answer) for answer in alone] == [json.dumps(a) for a in expected]

@@ -217,6 +217,7 @@ def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:
     assert problems == []
     columns = {column.name: column.values for column in contract.columns(rows)}
     assert columns == {"Employed": [1, 0], "Area_S": [0, 0], "Area_U": [1, 0]}
+    assert contract.values(rows[0]) == {"Employed": 1, "Area_S": 0, "Area_U": 1}
 
 
 @pytest.mark.parametrize(

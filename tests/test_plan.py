@@ -5,6 +5,8 @@ test_plan_proof.py runs this file under other versions of scikit-learn, too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -62,7 +64,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from service.contract import Column
 from service.inputs import model_input
 from service.plan import build, make, preprocessing, text, trees
-from service.plan.data import Table, matrix
+from service.plan import row as single
+from service.plan.data import NotPlanned, Table, matrix
 
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 FEW = settings(
@@ -137,6 +140,26 @@ def target(found: list[Column], classes: int) -> Any:
     return np.array(["no", "yes", "perhaps"])[pd.qcut(score, classes, labels=False)]
 
 
+def one_by_one(found: list[Column]) -> Iterator[list[Column]]:
+    for place in range(min(len(found[0].values), 15)):
+        yield [Column(c.name, c.kind, c.values[place : place + 1]) for c in found]
+
+
+def check_step(fitted: Any, found: list[Column]) -> None:
+    """Hold a step for single rows against that for matrices, bit for bit."""
+    try:
+        apply = single.step(fitted)
+    except (NotPlanned, KeyError):
+        return
+    for row in one_by_one(found):
+        expected = matrix(preprocessing.STEPS[type(fitted).__name__](fitted)(Table(row, "frame")))
+        actual = apply([column.values[0] for column in row])
+        if expected.dtype == object:
+            assert actual == expected[0].tolist()
+        else:
+            assert np.array([actual], dtype=np.float64).tobytes() == expected.tobytes()
+
+
 NUMBERS: dict[str, Any] = {
     "imputer": SimpleImputer(),
     "imputer, flags": SimpleImputer(strategy="median", add_indicator=True),
@@ -207,6 +230,7 @@ def test_a_step_makes_what_scikit_learn_makes(kinds: str, step: Any, data: st.Da
         assert_same(apply(Table(rows, "frame")), expected)
         alone = [Column(c.name, c.kind, c.values[:1]) for c in rows]
         assert_same(apply(Table(alone, "frame")), dense(expected)[:1])
+        check_step(fitted, rows)
 
 
 @pytest.mark.skipif(VERSION < (1, 3), reason="it came with scikit-learn 1.3")
@@ -221,6 +245,7 @@ def test_a_target_encoder_makes_what_scikit_learn_makes(found: list[Column], cla
     apply = preprocessing.STEPS["TargetEncoder"](fitted)
     for rows in (found, with_unseen(found)):
         assert_same(apply(Table(rows, "frame")), fitted.transform(frame_of(rows)))
+        check_step(fitted, rows)
 
 
 CLASSIFIERS: dict[str, Any] = {
@@ -280,6 +305,20 @@ def check_model(model: Any, found: list[Column], *, probabilities: bool, kind: A
             assert values.tolist() == expected.tolist()
         if probabilities:
             assert_same(shares, model.predict_proba(native))
+    check_alone(model, predict, found, kind)
+
+
+def check_alone(model: Any, predict: Any, found: list[Column], kind: Any) -> None:
+    """Hold the way of single rows, where there is one, against that of matrices, bit for bit."""
+    try:
+        way = single.way(model, predict)
+    except build.UNEXPECTED:
+        return
+    for row in one_by_one(found):
+        values, shares = predict(Table(row, kind))
+        actual = way([column.values[0] for column in row])
+        expected = np.ravel(values).tolist()[0], None if shares is None else shares[0].tolist()
+        assert repr(actual) == repr(expected)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -512,6 +551,98 @@ def test_a_pipeline_answers_as_scikit_learn_does(
     probabilities = hasattr(fitted, "predict_proba")
     for rows in (found, [*with_unseen(found[:3]), *found[3:]]):
         check_model(fitted, rows, probabilities=probabilities, kind="frame")
+
+
+OWN_WAY = {
+    "by name",
+    "by position",
+    "by slice and mask",
+    "by selector",
+    "the rest as it is",
+    "the rest scaled",
+    "sparse",
+}
+# What the matrices of a single row hold may be of another kind, or is the author's.
+NO_OWN_STEP = {
+    "logarithm",
+    "polynomial",
+    "interactions",
+    "one-hot, at most",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_single_rows_go_a_way_of_their_own_where_all_steps_are_known() -> None:
+    random = np.random.RandomState(0)
+    found = [
+        *(Column(f"n{n}", "float", random.standard_normal(30).tolist()) for n in range(2)),
+        Column("i2", "int", random.randint(0, 9, 30).tolist()),
+        *(Column(f"t{n}", "text", random.choice(WORDS[:3], 30).tolist()) for n in (3, 4)),
+    ]
+    frame, names = frame_of(found), tuple(c.name for c in found)
+    having = set()
+    for name, composed in COMPOSED.items():
+        model = make_pipeline(sklearn.base.clone(composed), LogisticRegression())
+        plan = make(model.fit(frame, target(found, 2)), (), "frame", names, None, True)
+        if plan.row is not None:
+            having.add(name)
+    assert having == OWN_WAY
+    having = set()
+    for kinds, name, step in STEPS:
+        fitted = sklearn.base.clone(step).fit(frame.iloc[:, :3] if kinds != "tt" else frame[["t3"]])
+        with suppress(NotPlanned, KeyError):
+            single.step(fitted)
+            having.add(name)
+    assert having == {name for _, name, _ in STEPS} - NO_OWN_STEP
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("before", [(), (MinMaxScaler(),)], ids=["no step", "a step"])
+@pytest.mark.parametrize(
+    ("last", "gains"),
+    [
+        (LogisticRegression(), "always"),
+        (RandomForestClassifier(3), "always"),
+        (VotingClassifier([("a", GaussianNB())], voting="soft"), "after a step"),
+        (SVC(), "never"),
+    ],
+)
+def test_single_rows_go_a_way_of_their_own_to_models_that_are_known(
+    last: Any, gains: str, before: tuple[Any, ...]
+) -> None:
+    values = np.random.RandomState(0).standard_normal((30, 2))
+    found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
+    model = make_pipeline(*before, last).fit(frame_of(found), target(found, 2))
+    probabilities = hasattr(model, "predict_proba")
+    plan = make(model, (), "frame", ("n0", "n1"), None, probabilities)
+    assert (plan.row is not None) == (
+        gains == "always" or (gains == "after a step" and before != ())
+    )
+    assert make(model, (), "frame", ("n0", "n1"), None, probabilities, alone=False).row is None
+    check_model(model, found, probabilities=probabilities, kind="frame")
+
+
+@pytest.mark.parametrize(
+    "scaler", [StandardScaler(), RobustScaler(), MinMaxScaler(), SimpleImputer()]
+)
+def test_a_row_alone_is_refused_as_rows_are(scaler: Any) -> None:
+    found = [Column(f"n{n}", "float", [1.0, 2.0, 3.0, 5.0 - n]) for n in range(2)]
+    steps = make_pipeline(scaler, StandardScaler(), LogisticRegression())
+    fitted = steps.fit(frame_of(found), [0, 1, 0, 1])
+    predict = build.known_predictor(fitted, True)
+    way = single.way(fitted, predict)
+    for value in (np.inf, -np.inf, 1.7e308, "1", "text", np.nan, None):
+        row = [Column("n0", "float", [value]), Column("n1", "float", [-1.7e308])]
+        try:
+            values, shares = predict(Table(row, "frame"))
+        except ValueError:
+            with pytest.raises((TypeError, ValueError)):
+                way([value, -1.7e308])
+            continue
+        with suppress(TypeError):  # a text that NumPy reads as a number
+            assert repr(way([value, -1.7e308])) == repr((values.tolist()[0], shares[0].tolist()))
+    with pytest.raises(ValueError, match="zip"):
+        way([1.0])
 
 
 def test_rows_beyond_what_is_taken_at_once_are_the_same() -> None:

@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeRegressor
 from service.contract import Column
 from service.model import Model, load_model
 from service.plan import NotPlanned, Plan
+from service.plan import row as single
 from workbench import plan_proof, prove
 
 
@@ -43,12 +44,15 @@ def model(proven: Path) -> Model:
 
 
 def changed(plan: Plan, change: Callable[[list[Column], Any, Any], Any]) -> Plan:
-    """Return a plan whose answers are changed; the table that it is asked is passed along."""
+    """Return a plan whose answers are changed; the table that it is asked is passed along.
+
+    A row has no other way there.
+    """
 
     def predict(data: Any) -> Any:
         return change(data.columns, *plan.predict(data))
 
-    return dataclasses.replace(plan, predict=predict)
+    return dataclasses.replace(plan, predict=predict, row=None)
 
 
 def lie(shares: Any, where: Any) -> Any:
@@ -88,6 +92,73 @@ def test_the_proof_notices_a_plan_that_lies(
     reason = plan_proof.disproof(model, changed(model.plan, change), model.golden.rows)
     assert reason is not None
     assert reason.startswith("It answers otherwise than the model")
+
+
+ROW_LIES: dict[str, Callable[[list[Any], Any, Any], Any]] = {
+    "one class for another": lambda row, value, shares: ("N" if value == "Y" else "Y", shares),
+    "the ninth digit": lambda row, value, shares: (value, [shares[0] + 1e-9, shares[1] - 1e-9]),
+    "rows with nothing missing": lambda row, value, shares: (
+        value,
+        shares if None in row else shares[::-1],
+    ),
+    "one category where another is missing": lambda row, value, shares: (
+        value,
+        shares[::-1] if row[2] == "3+" and row[7] is None else shares,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ROW_LIES.values(), ids=ROW_LIES)
+def test_the_proof_notices_a_row_alone_that_is_answered_otherwise(
+    model: Model, change: Callable[[list[Any], Any, Any], Any]
+) -> None:
+    assert model.golden is not None
+    assert model.plan is not None
+    way = model.plan.row
+    assert way is not None
+    lying = dataclasses.replace(model.plan, row=lambda row: change(list(row), *way(row)))
+    reason = plan_proof.disproof(model, lying, model.golden.rows)
+    assert reason is not None
+    assert reason.startswith("It answers otherwise than the model")
+
+
+def test_a_scaler_that_forgets_its_shift_serves_no_row(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert model.golden is not None
+    assert plan_proof.examine(model, model.golden.rows) == {"serves": "plan"}
+
+    def forgetful(scaler: Any) -> Any:
+        return lambda values: [v / s for v, s in zip(values, scaler.scale_, strict=True)]
+
+    monkeypatch.setitem(single.STEPS, "StandardScaler", forgetful)
+    found = plan_proof.examine(model, model.golden.rows)
+    assert found["serves"] == "native"
+    assert found["reason"].startswith("It answers otherwise than the model")
+
+
+def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert model.golden is not None
+    rows, _ = model.contract.parse_rows(model.golden.rows)
+    alone = [model.predict([row]) for row in rows]
+    monkeypatch.delitem(single.STEPS, "StandardScaler")
+    model.plan = model.make_plan()
+    assert model.plan.row is None
+    assert [model.predict([row]) for row in rows] == alone
+
+
+def test_what_a_row_alone_fails_on_the_plan_answers(model: Model) -> None:
+    assert model.golden is not None
+    assert model.plan is not None
+    expected = model.predict(model.golden.rows[:1])
+
+    def fail(row: Any) -> Any:
+        raise ZeroDivisionError
+
+    failing = dataclasses.replace(model.plan, row=fail)
+    assert model.by_plan(failing, model.golden.rows[:1]) == expected
 
 
 def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(

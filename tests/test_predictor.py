@@ -29,7 +29,7 @@ from stand_ins import model_around
 
 from service.contract import Row
 from service.model import load_model
-from service.plan.build import is_quick
+from service.plan.quick import is_quick
 from service.predictor import ROWS_TOGETHER, Predictor, Unavailable
 
 POISON = -1

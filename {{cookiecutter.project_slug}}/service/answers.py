@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -80,52 +81,95 @@ def values_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[A
     return values
 
 
-def make(output: Output, values: Any, probabilities: Any, classes: Any) -> Answers:
-    """Return the answers to rows from what predict and predict_proba returned.
+class Form:
+    """How the predictions of a model are said: what its classes decide is worked out once."""
 
-    `values` has the shape (rows,) or (rows, targets). For several targets `probabilities` and
-    `classes` are lists with an item a target; of labels that are there or not, `probabilities` is
-    one array of the shape (rows, targets).
-    """
-    values = np.asarray(values)
-    if output.targets is None:
-        columns = _of_one_target(output, values.reshape(len(values)), probabilities, classes)
-        return Answers(columns)
-    if isinstance(probabilities, np.ndarray):
-        probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]
-        classes = [[0, 1]] * len(output.targets)
-    by_target = {
-        target: _of_one_target(
-            output,
-            values[:, number],
-            probabilities[number] if probabilities is not None else None,
-            classes[number] if probabilities is not None else None,
-        )
-        for number, target in enumerate(output.targets)
-    }
-    keys = dict.fromkeys(key for found in by_target.values() for key in found)
-    return Answers({key: {t: found[key] for t, found in by_target.items()} for key in keys})
+    def __init__(self, output: Output, classes: Any) -> None:
+        self._output, self._given = output, classes
+
+    def answers(self, values: Any, probabilities: Any) -> Answers:
+        """Return the answers to rows from what predict and predict_proba returned.
+
+        `values` has the shape (rows,) or (rows, targets). For several targets `probabilities` and
+        the classes are lists with an item a target; of labels that are there or not,
+        `probabilities` is one array of the shape (rows, targets).
+        """
+        values, output, given = np.asarray(values), self._output, self._given
+        if output.targets is None:
+            classes = self._classes if probabilities is not None else None
+            values = values.reshape(len(values))
+            return Answers(_of_one_target(output, values, probabilities, classes))
+        if isinstance(probabilities, np.ndarray):
+            probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]
+            given = [[0, 1]] * len(output.targets)
+        by_target = {
+            target: _of_one_target(
+                output,
+                values[:, number],
+                probabilities[number] if probabilities is not None else None,
+                _Classes(output, given[number]) if probabilities is not None else None,
+            )
+            for number, target in enumerate(output.targets)
+        }
+        keys = dict.fromkeys(key for found in by_target.values() for key in found)
+        return Answers({key: {t: found[key] for t, found in by_target.items()} for key in keys})
+
+    def answer(self, value: Any, probabilities: Sequence[Any] | None) -> Answer:
+        """Return the answer to one row and of one target, from values as Python has them."""
+        output, prediction = self._output, _scalar(value)
+        shares: dict[str, Any] = {}
+        if probabilities is not None:
+            shares = dict(zip(self._classes.texts, map(_scalar, probabilities), strict=True))
+            if self._classes.likely is not None:
+                prediction = self._classes.decided(shares[self._classes.likely])
+        if output.transform is not None:
+            prediction = _undone(output.transform, prediction)
+        answer: Answer = {"prediction": prediction}
+        if output.labels:
+            answer["label"] = _labels(output.labels, [prediction])[0]
+        if probabilities is not None:
+            answer["probabilities"] = shares
+        return _labelled(answer)
+
+    @cached_property
+    def _classes(self) -> _Classes:
+        return _Classes(self._output, self._given)
 
 
-def _of_one_target(output: Output, values: Any, probabilities: Any, classes: Any) -> dict[str, Any]:
+class _Classes:
+    """The classes of a target as JSON says them, and which of two a threshold decides for."""
+
+    def __init__(self, output: Output, given: Any) -> None:
+        names = [_scalar(value) for value in given]  # a list of an author's own may be mixed
+        self.texts = [json_text(name) for name in names]
+        self.likely: str | None = None  # of a threshold, the class whose share it is held against
+        if output.threshold is not None and len(names) == 2:
+            self._limit = output.threshold
+            self._positive = next(n for n in names if same_json(n, output.positive))
+            self._other = next(n for n in names if not same_json(n, output.positive))
+            self.likely = json_text(self._positive)
+
+    def decided(self, share: float | None) -> Any:
+        """Return the class that the threshold decides for."""
+        return self._positive if (share or 0) >= self._limit else self._other
+
+
+def _of_one_target(
+    output: Output, values: Any, probabilities: Any, classes: _Classes | None
+) -> dict[str, Any]:
     predictions = _scalars(values)
-    names: list[Any] = []
     shares: dict[str, list[Any]] = {}
-    if probabilities is not None:
-        names = [_scalar(value) for value in classes]  # a list of an author's own may be mixed
-        by_class = zip(names, np.asarray(probabilities).T, strict=True)
-        shares = {json_text(name): _scalars(column) for name, column in by_class}
-    if output.threshold is not None and len(names) == 2:
-        positive = next(n for n in names if same_json(n, output.positive))
-        other = next(n for n in names if not same_json(n, output.positive))
-        limit, likely = output.threshold, shares[json_text(positive)]
-        predictions = [positive if (share or 0) >= limit else other for share in likely]
+    if classes is not None:
+        by_class = zip(classes.texts, np.asarray(probabilities).T, strict=True)
+        shares = {text: _scalars(column) for text, column in by_class}
+        if classes.likely is not None:
+            predictions = [classes.decided(share) for share in shares[classes.likely]]
     if output.transform is not None:
         predictions = [_undone(output.transform, value) for value in predictions]
     columns: dict[str, Any] = {"prediction": predictions}
     if output.labels:
         columns["label"] = _labels(output.labels, predictions)
-    if probabilities is not None:
+    if classes is not None:
         columns["probabilities"] = shares
     return columns
 

@@ -288,6 +288,16 @@ class Contract:
                 columns.append(Column(feature.name, feature.kind, kept))
         return columns
 
+    @cached_property
+    def _encodes(self) -> bool:
+        return any(feature.encoded for feature in self.features)
+
+    def values(self, row: Row) -> Row:
+        """Return one row as the model's columns have it, by their names."""
+        if not self._encodes:
+            return row
+        return {column.name: column.values[0] for column in self.columns([row])}
+
     def to_json(self) -> dict[str, Any]:
         transformers = [transformer.to_json() for transformer in self.transformers]
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import hashlib
 import json
@@ -182,6 +181,12 @@ class Model:
     def by_plan(self, plan: Plan, rows: Sequence[Row]) -> Sequence[Answer]:
         """Predict rows by a plan. Raises whatever it raises."""
         self._start_no_threads()
+        if plan.row is not None and len(rows) == 1 and isinstance(rows, list):
+            # Whatever is raised: the way of many rows says whether there is an error.
+            with suppress(Exception):
+                row = self.contract.values(rows[0])
+                found = plan.row([row[name] for name in self._names])
+                return [self._form.answer(*found)]
         values, probabilities = plan(self.contract.columns(rows))
         return self._answers(rows, values, probabilities)
 
@@ -195,7 +200,7 @@ class Model:
         return self._answers(rows, values, probabilities)
 
     def _answers(self, rows: Sequence[Row], values: Any, probabilities: Any) -> Sequence[Answer]:
-        found = answers.make(self.contract.output, values, probabilities, self._classes)
+        found = self._form.answers(values, probabilities)
         return found if isinstance(rows, Table) else list(found)
 
     def _start_no_threads(self) -> None:
@@ -206,8 +211,14 @@ class Model:
             self._threads.backend = joblib.parallel_backend("sequential")
 
     @cached_property
-    def _classes(self) -> Any:
-        return getattr(self.estimator, "classes_", None)
+    def _form(self) -> answers.Form:
+        return answers.Form(self.contract.output, getattr(self.estimator, "classes_", None))
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        """The columns in the order of the model's."""
+        named = self.manifest.columns
+        return named or tuple(column.name for column in self.contract.columns([]))
 
     def make_plan(self) -> Plan:
         """Make the plan of this model. Raises NotPlanned."""
@@ -223,6 +234,9 @@ class Model:
             names=manifest.columns,
             wanted=manifest.model_columns,
             probabilities=manifest.probabilities,
+            # Some steps refuse dates, and answers to several targets are made of arrays.
+            alone=self.contract.output.targets is None
+            and all(feature.kind != "date" for feature in self.contract.features),
         )
 
     @property
@@ -233,9 +247,8 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
-        changed = copy.copy(self)
-        changed.contract = contract
-        return changed
+        inner = (self.golden, self.prepare, self.stages, self.plan)
+        return Model(self.estimator, contract, self.manifest, *inner)
 
     def _input(self, columns: Sequence[Column]) -> Any:
         kind, names, known = self.manifest.input, self.manifest.columns, self.manifest.categories

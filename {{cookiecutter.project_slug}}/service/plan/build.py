@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,7 @@ from service.plan.data import (
 
 # What an estimator of the user's own inherits says nothing about what it does.
 _LIBRARIES = ("sklearn", "imblearn", *boosters.LIBRARIES)
-# How many trees take no longer than to hand a row to another thread; XGBoost's own number of them.
-MOST_TREES, DEFAULT_TREES = 1000, 100
+SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
 # What a plan may meet that is not as it expects: attributes and kernels differ between versions.
 UNEXPECTED = (NotPlanned, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
 
@@ -34,11 +34,11 @@ UNEXPECTED = (NotPlanned, AttributeError, ImportError, IndexError, KeyError, Typ
 def transformer(estimator: Any) -> Step:
     """Return the step of a fitted transformer; of one that is not known, its own method."""
     own = own_method(estimator, "transform")
-    make = _CONTAINERS.get(_name(estimator)) or text.STEPS.get(_name(estimator))
+    make = CONTAINERS.get(name_of(estimator)) or text.STEPS.get(name_of(estimator))
     try:
         if make is not None:
             return make(estimator)
-        dense = preprocessing.STEPS[_name(estimator)](estimator)
+        dense = preprocessing.STEPS[name_of(estimator)](estimator)
     except UNEXPECTED:
         return own
     return lambda data: own(data) if is_sparse(data) else dense(data)
@@ -54,47 +54,12 @@ def predictor(estimator: Any, wanted: bool) -> Predict:
 
 def known_predictor(estimator: Any, wanted: bool) -> Predict:
     """Return what a fitted model predicts. Raises one of UNEXPECTED where it is not known."""
-    name = _name(estimator)
-    for table in (_PREDICTING_CONTAINERS, linear.PREDICTORS, trees.PREDICTORS, boosters.PREDICTORS):
-        if (make := table.get(name)) is not None:
-            return make(estimator, wanted)
-    raise NotPlanned(f"{type(estimator).__name__} has no faster way than its own")
+    if (make := PREDICTORS.get(name_of(estimator))) is None:
+        raise NotPlanned(f"{type(estimator).__name__} has no faster way than its own")
+    return make(estimator, wanted)
 
 
-def is_quick(estimator: Any) -> bool:
-    """Tell whether a row is predicted sooner than it is handed to another thread and back.
-
-    Behind a ColumnTransformer a linear model took 0.05 ms, 100 trees 0.1 to 0.2; what asks an
-    estimator's own methods takes 1 to 20, and is quicker for those rows that wait together.
-    """
-    if (steps := getattr(estimator, "steps", None)) is not None:
-        return all(is_known(step) for _, step in steps[:-1]) and is_quick(steps[-1][1])
-    if (found := getattr(estimator, "best_estimator_", None)) is not None:
-        return is_quick(found)
-    return _name(estimator) in _QUICK and _trees(estimator) <= MOST_TREES
-
-
-def is_known(step: Any) -> bool:
-    """Tell whether a step goes without the transformer's own method, unless it is an odd one."""
-    if step is None or isinstance(step, str):
-        return True
-    for inner in ("steps", "transformers_", "transformer_list"):
-        if (held := getattr(step, inner, None)) is not None:
-            return all(is_known(one) for _, one, *_ in held)
-    return _name(step) in {**preprocessing.STEPS, **text.STEPS} or hasattr(step, "fit_resample")
-
-
-def _trees(estimator: Any) -> int:
-    """Return how many trees a row goes through, for each class; 0 for what is no ensemble."""
-    rounds: int | None = getattr(estimator, "n_iter_" if _is_hist(estimator) else "n_estimators", 0)
-    return DEFAULT_TREES if rounds is None else rounds
-
-
-def _is_hist(estimator: Any) -> bool:
-    return _name(estimator).startswith("HistGradientBoosting")
-
-
-def _name(estimator: Any) -> str:
+def name_of(estimator: Any) -> str:
     """Return the class that the tables know an estimator by."""
     cls = type(estimator)
     return cls.__name__ if cls.__module__.split(".")[0] in _LIBRARIES else ""
@@ -108,13 +73,18 @@ def _own_predictor(estimator: Any, wanted: bool) -> Predict:
     return lambda data: (values(data), shares(data))
 
 
-def _chain(steps: Iterable[Any]) -> Step:
+def at_work(steps: Iterable[Any]) -> list[Any]:
+    """Return the steps of a pipeline that change a row."""
     # imbalanced-learn's samplers are there for the training only.
-    found = [
-        transformer(step)
-        for step in steps
+    return [
+        step
+        for _, step in steps
         if step is not None and not isinstance(step, str) and not hasattr(step, "fit_resample")
     ]
+
+
+def _chain(steps: Iterable[Any]) -> Step:
+    found = [transformer(step) for step in at_work(steps)]
 
     def apply(data: Data) -> Data:
         for step in found:
@@ -125,22 +95,26 @@ def _chain(steps: Iterable[Any]) -> Step:
 
 
 def _pipeline(pipeline: Any) -> Step:
-    return _chain(step for _, step in pipeline.steps)
+    return _chain(pipeline.steps)
+
+
+def column_parts(composed: Any) -> Iterator[tuple[Any, list[int], bool, Any]]:
+    """Yield the transformers, the places of their columns, if one is alone, and the weights."""
+    places = composed._transformer_to_input_indices
+    weights = composed.transformer_weights or {}
+    for name, step, chosen in composed.transformers_:
+        inner = list(places[name])
+        if inner and not (isinstance(step, str) and step == "drop"):
+            alone = isinstance(chosen, (str, int, np.integer)) and not isinstance(chosen, bool)
+            yield step, inner, alone, weights.get(name)
 
 
 def _column_transformer(composed: Any) -> Step:
-    places = composed._transformer_to_input_indices
-    weights = composed.transformer_weights or {}
-    width = composed.n_features_in_
-    parts: list[tuple[Step, list[int], bool, Any]] = []
-    for name, step, chosen in composed.transformers_:
-        inner = list(places[name])
-        if not inner or (isinstance(step, str) and step == "drop"):
-            continue
-        apply = matrix if isinstance(step, str) else transformer(step)
-        alone = isinstance(chosen, (str, int, np.integer)) and not isinstance(chosen, bool)
-        parts.append((apply, inner, alone, weights.get(name)))
-    sparse = composed.sparse_output_
+    parts = [
+        (matrix if isinstance(step, str) else transformer(step), *rest)
+        for step, *rest in column_parts(composed)
+    ]
+    sparse, width = composed.sparse_output_, composed.n_features_in_
 
     def apply_all(data: Data) -> Data:
         if is_frame(data):
@@ -197,10 +171,20 @@ def _hist_gradient_boosting(estimator: Any, wanted: bool) -> Predict:
     return trees.hist_gradient_boosting(estimator, wanted, prepare)
 
 
+@dataclass(frozen=True)
+class Chain:
+    """The steps of a pipeline, and what its last one predicts: single rows come to it, too."""
+
+    prepare: Step
+    last: Predict
+
+    def __call__(self, data: Data) -> Prediction:
+        return self.last(self.prepare(data))
+
+
 def _predicting_pipeline(pipeline: Any, wanted: bool) -> Predict:
     *before, (_, last) = pipeline.steps
-    prepare, predict = _chain(step for _, step in before), predictor(last, wanted)
-    return lambda data: predict(prepare(data))
+    return Chain(_chain(before), predictor(last, wanted))
 
 
 def _best(search: Any, wanted: bool) -> Predict:
@@ -267,7 +251,7 @@ def _calibrated_member(member: Any) -> Step:
 
 def _response(estimator: Any) -> Step:
     """Return scores, or probabilities where there are none, of the shape (rows, 1 or classes)."""
-    if _name(estimator) in linear.PREDICTORS and hasattr(estimator, "decision_function"):
+    if name_of(estimator) in linear.PREDICTORS and hasattr(estimator, "decision_function"):
         score = linear.scores(estimator)
     elif hasattr(estimator, "decision_function"):
         score = own_method(estimator, "decision_function")
@@ -324,17 +308,17 @@ def _transformed_target(estimator: Any, wanted: bool) -> Predict:
     return predict
 
 
-_CONTAINERS: dict[str, Callable[[Any], Step]] = {
+CONTAINERS: dict[str, Callable[[Any], Step]] = {
     "Pipeline": _pipeline,
     "ColumnTransformer": _column_transformer,
     "FeatureUnion": _feature_union,
 }
-_PREDICTING_CONTAINERS: dict[str, Callable[[Any, bool], Predict]] = {
+PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {
+    **linear.PREDICTORS,
+    **trees.PREDICTORS,
+    **boosters.PREDICTORS,
     "Pipeline": _predicting_pipeline,
-    "GridSearchCV": _best,
-    "RandomizedSearchCV": _best,
-    "HalvingGridSearchCV": _best,
-    "HalvingRandomSearchCV": _best,
+    **dict.fromkeys(SEARCHES, _best),
     "HistGradientBoostingClassifier": _hist_gradient_boosting,
     "HistGradientBoostingRegressor": _hist_gradient_boosting,
     "CalibratedClassifierCV": _calibrated,
@@ -344,13 +328,3 @@ _PREDICTING_CONTAINERS: dict[str, Callable[[Any, bool], Predict]] = {
     "StackingRegressor": _stacking,
     "TransformedTargetRegressor": _transformed_target,
 }
-# CatBoost answers predict and predict_proba one after the other.
-_QUICK = frozenset(
-    (
-        *linear.PREDICTORS,
-        *trees.PREDICTORS,
-        "HistGradientBoostingClassifier",
-        "HistGradientBoostingRegressor",
-        *(name for name in boosters.PREDICTORS if not name.startswith("CatBoost")),
-    )
-)

@@ -19,6 +19,8 @@ Step = Callable[[Data], Data]
 # What predict answers, and what predict_proba answers or None.
 Prediction = tuple[Any, Any]
 Predict = Callable[[Data], Prediction]
+# The same of a single row, as Python has it.
+Single = tuple[Any, list[Any] | None]
 
 
 class NotPlanned(Exception):

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from service.plan.data import Data, NotPlanned, Predict, check_finite, finite, is_sparse
+from service.plan.data import (
+    Data,
+    NotPlanned,
+    Predict,
+    Prediction,
+    Single,
+    check_finite,
+    finite,
+    is_sparse,
+)
 
 Scores = Callable[[Data], Any]
 
@@ -30,9 +41,54 @@ def scores(estimator: Any) -> Scores:
     return score
 
 
+@dataclass(frozen=True)
+class OneScore:
+    """A model that says of a row what one score says: of a single row without NumPy's arrays."""
+
+    predict: Predict
+    factors: Any
+    intercept: float
+    say: Callable[[float], Single]
+
+    def __call__(self, data: Data) -> Prediction:
+        return self.predict(data)
+
+    def alone(self, values: Sequence[float]) -> Single:
+        """Predict one row of numbers. Raises ValueError where one is missing or infinite."""
+        score = float(self.factors.dot(values)) + self.intercept
+        if not math.isfinite(score):  # as it is where any of the numbers is not
+            raise ValueError("a missing or infinite number, or a score that is too large")
+        return self.say(score)
+
+
 def _regressor(estimator: Any, wanted: bool) -> Predict:
     score = scores(estimator)
-    return lambda data: (score(data), None)
+
+    def predict(data: Data) -> Prediction:
+        return score(data), None
+
+    if estimator.coef_.ndim != 1:
+        return predict
+    intercept = float(np.reshape(estimator.intercept_, ()))
+    return OneScore(predict, estimator.coef_, intercept, lambda score: (score, None))
+
+
+def _of_two(estimator: Any, predict: Predict, wanted: bool) -> Predict:
+    """Return what a classifier predicts, if of two classes by the sign of one score."""
+    labels = estimator.classes_.tolist()
+    if len(labels) != 2 or len(estimator.coef_) != 1:
+        return predict
+    from scipy.special import expit  # noqa: PLC0415  # math has other last bits
+
+    def say(score: float) -> Single:
+        label = labels[score > 0]
+        if not wanted:
+            return label, None
+        share = float(expit(score))
+        return label, [1 - share, share]
+
+    intercept = np.broadcast_to(estimator.intercept_, 1)[0]
+    return OneScore(predict, estimator.coef_[0], float(intercept), say)
 
 
 def classifier(estimator: Any, wanted: bool) -> Predict:
@@ -42,7 +98,7 @@ def classifier(estimator: Any, wanted: bool) -> Predict:
     score, classes = scores(estimator), estimator.classes_
     if classes.ndim != 1:
         raise NotPlanned("it has several targets")
-    return lambda data: (chosen(score(data), classes), None)
+    return _of_two(estimator, lambda data: (chosen(score(data), classes), None), wanted)
 
 
 def chosen(found: Any, classes: Any) -> Any:
@@ -56,13 +112,14 @@ def _logistic(estimator: Any, wanted: bool) -> Predict:
     if not wanted:
         return classifier(estimator, wanted)
     score, classes = scores(estimator), estimator.classes_
-    share = one_against_rest if _is_one_against_rest(estimator) else softmax
+    alone = _is_one_against_rest(estimator)
+    share = one_against_rest if alone else softmax
 
     def predict(data: Data) -> Any:
         found = score(data)
         return chosen(found, classes), share(found)
 
-    return predict
+    return _of_two(estimator, predict, wanted) if alone else predict
 
 
 def _is_one_against_rest(estimator: Any) -> bool:
@@ -106,7 +163,7 @@ def _sgd(estimator: Any, wanted: bool) -> Predict:
         found = score(data)
         return chosen(found, classes), one_against_rest(found)
 
-    return predict
+    return _of_two(estimator, predict, wanted)
 
 
 def _naive_bayes(estimator: Any, wanted: bool) -> Predict:
@@ -140,7 +197,7 @@ def discriminant(estimator: Any, wanted: bool) -> Predict:
         shares = (one_against_rest if two else softmax)(found) if wanted else None
         return chosen(found, classes), shares
 
-    return predict
+    return _of_two(estimator, predict, wanted)
 
 
 PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from service.contract import Column
 from service.inputs import InputKind
-from service.plan.build import UNEXPECTED, is_known, is_quick, known_predictor
+from service.plan import row as single
+from service.plan.build import UNEXPECTED, known_predictor
 from service.plan.data import Data, NotPlanned, Predict, Prediction, Step, Table
+from service.plan.quick import is_known, is_quick
 from service.plan.stages import final_step, step_of
 from service.transformers import Stage
 
@@ -29,6 +32,7 @@ class Plan:
     prepare: Step
     predict: Predict
     quick: bool  # a row costs less than to hand it to another thread and back
+    row: single.Way | None = None  # what is quicker for one alone
 
     def __call__(self, columns: Sequence[Column]) -> Prediction:
         """Return what predict and predict_proba (or None) answer; raises whatever a step does."""
@@ -57,10 +61,12 @@ def make(
     names: tuple[str, ...] | None,
     wanted: tuple[str, ...] | None,
     probabilities: bool,
+    alone: bool = True,
 ) -> Plan:
     """Make the plan of a loaded model. Raises NotPlanned with the reason.
 
     `names` are the columns in their order, `wanted` those of the model where stages come before.
+    `alone` says whether a single row may go a way of its own.
     """
     try:
         predict = known_predictor(estimator, probabilities)
@@ -80,4 +86,8 @@ def make(
         return data
 
     quick = is_quick(estimator) and all(is_known(stage.transformer) for stage in stages)
-    return Plan(names, kind, prepare, predict, quick)
+    row: single.Way | None = None
+    if alone and not steps and kind != "texts":
+        with suppress(*UNEXPECTED):
+            row = single.way(estimator, predict)
+    return Plan(names, kind, prepare, predict, quick, row)

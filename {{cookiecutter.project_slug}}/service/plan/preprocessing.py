@@ -27,7 +27,8 @@ def _as_it_is(estimator: Any) -> Step:
     return lambda data: data
 
 
-def _simple_imputer(imputer: Any) -> Step:
+def imputation(imputer: Any) -> tuple[bool, Any, Any]:
+    """Return whether it fills objects, with which values, and the columns that it flags."""
     objects = imputer._fit_dtype.kind not in "fiub"
     statistics = imputer.statistics_ if objects else imputer.statistics_.astype(np.float64)
     if imputer.missing_values is not None and imputer.missing_values == imputer.missing_values:
@@ -37,7 +38,11 @@ def _simple_imputer(imputer: Any) -> Step:
     if any(value != value for value in statistics):
         raise NotPlanned("it drops empty columns")
     indicator = getattr(imputer, "indicator_", None)
-    flagged = indicator.features_ if indicator is not None else None
+    return objects, statistics, indicator.features_ if indicator is not None else None
+
+
+def _simple_imputer(imputer: Any) -> Step:
+    objects, statistics, flagged = imputation(imputer)
 
     def fill(data: Data) -> Any:
         if objects and flagged is None and isinstance(data, Table):
@@ -97,12 +102,15 @@ def _max_abs_scaler(scaler: Any) -> Step:
     return scale
 
 
-def _one_hot_encoder(encoder: Any) -> Step:
+def one_hot(encoder: Any) -> tuple[list[Mapping[Any, int]], list[int | None], int]:
+    """Return the place of each value of each column, that of unknown ones, and the width.
+
+    The place of an unknown value is -1 where it has no column, and None where it is an error.
+    """
     infrequent = _infrequent(encoder)
     dropped = encoder.drop_idx_ if encoder.drop_idx_ is not None else [None] * len(infrequent)
     grouped = encoder.handle_unknown in ("infrequent_if_exist", "warn")
     look_ups: list[Mapping[Any, int]] = []
-    # Where a value has no column of its own: -1 for all zeros, None for an error.
     unknown: list[int | None] = []
     edges = [0]
     for values, rare, drop in zip(encoder.categories_, infrequent, dropped, strict=True):
@@ -118,9 +126,13 @@ def _one_hot_encoder(encoder: Any) -> Step:
             unknown.append(look_ups[-1][_key(rare[0])])
         else:
             unknown.append(-1)
-    width, dtype = edges[-1], encoder.dtype
-    if width > WIDEST:
+    if edges[-1] > WIDEST:
         raise NotPlanned("it makes too many columns")
+    return look_ups, unknown, edges[-1]
+
+
+def _one_hot_encoder(encoder: Any) -> Step:
+    (look_ups, unknown, width), dtype = one_hot(encoder), encoder.dtype
 
     def encode(data: Data) -> Any:
         columns = _columns(data, len(look_ups))
@@ -140,17 +152,17 @@ def _one_hot_encoder(encoder: Any) -> Step:
     return encode
 
 
-_MISSING = object()
+MISSING = object()
 
 
 def _key(value: Any) -> Any:
     """Return what a value is looked up by: NaN is not equal to itself, and None is missing too."""
-    return value if value == value and value is not None else _MISSING
+    return value if value == value and value is not None else MISSING
 
 
 def _found(known: Mapping[Any, Any], values: Sequence[Any], other: Any) -> list[Any]:
     """Look each value up. Raises ValueError where it is unknown and `other` is None."""
-    codes = [known.get(v if v == v and v is not None else _MISSING, other) for v in values]
+    codes = [known.get(v if v == v and v is not None else MISSING, other) for v in values]
     if other is None and None in codes:
         raise ValueError("an unknown category")
     return codes
@@ -182,17 +194,21 @@ def _groups(values: Sequence[Any], rare: Any) -> dict[Any, int]:
     return {_key(value): numbered.get(_key(value), len(frequent)) for value in values}
 
 
-def _ordinal_encoder(encoder: Any) -> Step:
+def ordinal(encoder: Any) -> tuple[list[Mapping[Any, float]], float | None]:
+    """Return the code of each value of each column, and that of unknown ones or None."""
     infrequent = _infrequent(encoder)
-    look_ups = []
+    look_ups: list[Mapping[Any, float]] = []
     for values, rare in zip(encoder.categories_, infrequent, strict=True):
-        present = [value for value in values.tolist() if _key(value) is not _MISSING]
+        present = [value for value in values.tolist() if _key(value) is not MISSING]
         codes: dict[Any, float] = dict(_groups(present, rare))
         if len(present) < len(values):
-            codes[_MISSING] = getattr(encoder, "encoded_missing_value", np.nan)
+            codes[MISSING] = getattr(encoder, "encoded_missing_value", np.nan)
         look_ups.append(codes)
-    unknown = None if encoder.handle_unknown == "error" else encoder.unknown_value
-    dtype = encoder.dtype
+    return look_ups, None if encoder.handle_unknown == "error" else encoder.unknown_value
+
+
+def _ordinal_encoder(encoder: Any) -> Step:
+    (look_ups, unknown), dtype = ordinal(encoder), encoder.dtype
 
     def encode(data: Data) -> Any:
         columns = _columns(data, len(look_ups))
@@ -202,14 +218,19 @@ def _ordinal_encoder(encoder: Any) -> Step:
     return encode
 
 
-def _target_encoder(encoder: Any) -> Step:
+def target(encoder: Any) -> tuple[list[Mapping[Any, float]], float]:
+    """Return the code of each value of each column, and that of unknown ones."""
     if encoder.target_type_ == "multiclass":
         raise NotPlanned("its target has several classes")
-    mean = float(encoder.target_mean_)
-    look_ups = [
+    look_ups: list[Mapping[Any, float]] = [
         dict(zip(map(_key, values.tolist()), encodings.tolist(), strict=True))
         for values, encodings in zip(encoder.categories_, encoder.encodings_, strict=True)
     ]
+    return look_ups, float(encoder.target_mean_)
+
+
+def _target_encoder(encoder: Any) -> Step:
+    look_ups, mean = target(encoder)
 
     def encode(data: Data) -> Any:
         columns = _columns(data, len(look_ups))
