@@ -3,7 +3,8 @@
     python -m benchmarks.wsgi --folder .bench [--rounds 3] [--seconds 2]
 
 The loan pipeline's rendered and verified project, served by its own gunicorn.conf.py, by its own
-serve_granian.py, and by granian's command. Writes wsgi.md beside this file.
+serve_granian.py, by granian's command, and by gunicorn's own threaded worker. Writes wsgi.md beside
+this file.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.load import in_turn, wrk
 from benchmarks.report import number, table
 from benchmarks.servers import (
     BOOT_SECONDS,
+    GUNICORN,
     OURS,
     SERVERS,
     Asked,
@@ -60,8 +62,11 @@ class Way:
 
 WAYS = {
     "gunicorn": Way(
-        "gunicorn, gthread (gunicorn.conf.py)",
-        (".venv/bin/python", "-m", "gunicorn", "--config", "gunicorn.conf.py"),
+        "gunicorn (gunicorn.conf.py)", (*GUNICORN, "gunicorn.conf.py"), "Booting worker"
+    ),
+    "gthread": Way(
+        "the same, --worker-class gthread",
+        (*GUNICORN, "gunicorn.conf.py", "--worker-class", "gthread"),
         "Booting worker",
     ),
     "granian": Way(
@@ -77,7 +82,8 @@ WAYS = {
         ),
     ),
 }
-GUNICORN, *OTHERS = WAYS
+# The service's own, and what it is compared with.
+OWN, OTHER = "gunicorn", "granian"
 
 Samples = dict[str, list[float | None]]
 
@@ -207,7 +213,7 @@ class Bench:
             subprocess.run([*install, "--target", str(self.granian), GRANIAN], check=True)
             (self.granian / ".complete").touch()
         for way in WAYS:  # Python compiles what is imported
-            if way != GUNICORN:  # the proof has imported the service
+            if way != OWN:  # the proof has imported the service
                 with self.serving(way, 1) as server:
                     server.until_ready(self.asked.rows[0])
 
@@ -222,7 +228,7 @@ class Bench:
         port = free_port()
         words = [word.format(port=port, workers=workers) for word in WAYS[name].command]
         variables = {**clean(), "PORT": str(port), "WEB_CONCURRENCY": str(workers)}
-        if name != GUNICORN:
+        if name != OWN:
             variables["PYTHONPATH"] = str(self.granian)
         log = self.folder / "logs" / f"wsgi-{name}.log"
         with started(SERVERS[OURS], words, port, self.project, variables, log) as server:
@@ -354,8 +360,7 @@ def ratio(key: str, samples: Mapping[str, Sequence[float | None]]) -> str:
         return ""
     with suppress(KeyError, ValueError, ZeroDivisionError):
         one, other = (
-            median(value for value in samples[name] if value is not None)
-            for name in (OTHERS[0], GUNICORN)
+            median(value for value in samples[name] if value is not None) for name in (OTHER, OWN)
         )
         return f"{one / other:.2f}"
     return "-"
