@@ -33,11 +33,12 @@ def main() -> None:
     """Load the model once, and serve it with forked workers, which share its memory."""
     # A wrong model ends the process here, before it binds; so does SIGTERM, which granian's own
     # workers lose while they load an application.
+    gc.disable()  # as in gunicorn.conf.py
     app = create_app()
     if "--check-config" in sys.argv:  # as the doctor asks gunicorn
         return
-    gc.collect()
     gc.freeze()
+    gc.enable()
     # Python 3.14 would start each worker anew, and granian would load the model in it.
     multiprocessing.set_start_method("fork")
     Granian(

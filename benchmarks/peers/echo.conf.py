@@ -3,6 +3,7 @@
 gunicorn writes the line for each request, which the service writes itself.
 """
 
+import gc
 import runpy
 from types import FunctionType
 
@@ -13,3 +14,4 @@ globals().update(
 )
 logger_class = "gunicorn.glogging.Logger"
 accesslog = "-"
+gc.enable()  # as a hook does in the service
