@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -95,10 +95,14 @@ class Server:
 
 def until_stopped(pid: int) -> None:
     """Wait until the last thread stands still: each stops when it is next on a core."""
+    deadline = time.monotonic() + 60
     states = {""}
-    while states != {"T"}:
-        tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
-        states = {task.read_text().rpartition(")")[2].split()[0] for task in tasks}
+    while not states <= {"T"}:
+        assert time.monotonic() < deadline
+        states = set()
+        for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+            with suppress(FileNotFoundError):  # it has just ended
+                states.add(task.read_text().rpartition(")")[2].split()[0])
 
 
 @pytest.fixture

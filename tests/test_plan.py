@@ -645,6 +645,22 @@ def test_a_row_alone_is_refused_as_rows_are(scaler: Any) -> None:
         way([1.0])
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_texts_that_look_like_numbers_stay_texts() -> None:
+    """NumPy would make numbers of them, which the encoder within the model does not know."""
+    inner = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    voting = VotingClassifier([("a", inner)], voting="soft")
+    model = make_pipeline(SimpleImputer(strategy="most_frequent"), voting)
+    found = [Column("t0", "text", ["1", "2", "3"] * 5)]
+    fitted = model.fit(frame_of(found), [0, 1, 1] * 5)
+    plan = make(fitted, (), "frame", ("t0",), None, True)
+    expected = plan([Column("t0", "text", ["1"])])[1].tolist()[0]
+    assert expected == fitted.predict_proba(frame_of(found))[0].tolist()
+    assert plan.row is not None
+    with pytest.raises(TypeError, match="a text"):
+        plan.row(["1"])
+
+
 def test_rows_beyond_what_is_taken_at_once_are_the_same() -> None:
     values = np.random.RandomState(0).standard_normal((3000, 2))
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]

@@ -11,25 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestRegressor,
     VotingClassifier,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
 from stand_ins import model_around
 
 from service.contract import Row
 from service.model import load_model
-from service.plan.quick import is_quick
+from service.plan.build import predictor
+from service.plan.quick import is_quick, trees_of
 from service.predictor import ROWS_TOGETHER, Predictor, Unavailable
 
 POISON = -1
@@ -223,41 +229,71 @@ def test_directly_there_is_no_other_thread() -> None:
     assert threads[1].daemon
 
 
-SOME = [[0.0, 1.0], [1.0, 0.0]] * 5, [0, 1] * 5
+NUMBERS = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]] * 5)
+TWO, THREE = [0, 1, 1] * 5, [0, 1, 2] * 5
+TEXTS = ["good day", "bad day", "night"] * 5
 
 
 def behind(step: Any) -> Pipeline:
-    """Return a fitted model behind a ColumnTransformer of a step."""
+    """Return a model behind a ColumnTransformer of a step."""
     columns = ColumnTransformer([("one", step, [0]), ("rest", "passthrough", [1])])
-    return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(*SOME)
+    return make_pipeline(columns, LogisticRegression())
 
 
-def booster(module: str, name: str, trees: int | None) -> Any:
-    """Return what goes for a model of a library that may not be there."""
-    return type(name, (), {"__module__": module, "n_estimators": trees})()
+def split(text: str) -> list[str]:
+    return text.split()
 
 
 @pytest.mark.parametrize(
     ("estimator", "quick"),
     [
         (LogisticRegression(), True),
-        (Pipeline([("scale", StandardScaler()), ("model", RandomForestRegressor())]), True),
-        (HistGradientBoostingClassifier(max_iter=3).fit(*SOME), True),
-        (RandomForestRegressor(n_estimators=1001), False),
-        (booster("xgboost.sklearn", "XGBClassifier", None), True),
-        (booster("lightgbm.sklearn", "LGBMClassifier", 1001), False),
-        (booster("catboost.core", "CatBoostClassifier", 100), False),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(3)), True),
+        (RandomForestRegressor(501), False),
+        (HistGradientBoostingClassifier(max_iter=3), True),
+        (GradientBoostingClassifier(n_estimators=166), True),
+        (GradientBoostingClassifier(n_estimators=167), False),
+        (GradientBoostingClassifier(n_estimators=3, init=LogisticRegression()), False),
+        (
+            make_pipeline(GradientBoostingClassifier(n_estimators=3, init=LogisticRegression())),
+            False,
+        ),
         (KNeighborsClassifier(), False),
-        (Pipeline([("project", PCA()), ("model", LogisticRegression())]), False),
-        (behind(StandardScaler()), True),
-        (behind(Pipeline([("fill", SimpleImputer()), ("project", PCA())])), False),
-        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}).fit(*SOME), True),
         (VotingClassifier([("a", LogisticRegression())]), False),
-        (Busy(), False),
+        (make_pipeline(PCA(), LogisticRegression()), False),
+        (make_pipeline(FunctionTransformer(np.abs), LogisticRegression()), True),
+        (make_pipeline(FunctionTransformer(abs), LogisticRegression()), False),
+        (behind(StandardScaler()), True),
+        (behind(make_pipeline(SimpleImputer(), PCA(1))), False),
+        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2), True),
+        (GridSearchCV(SVC(), {"C": [1, 2]}, cv=2), False),
     ],
 )
 def test_which_models_are_quicker_than_another_thread(estimator: Any, quick: bool) -> None:
-    assert is_quick(estimator) is quick
+    fitted = clone(estimator).fit(NUMBERS, THREE)
+    assert is_quick(fitted, predictor(fitted, False)) is quick
+
+
+@pytest.mark.parametrize(("tokenizer", "quick"), [(None, True), (split, False)])
+def test_the_authors_own_tokenizer_may_take_long(tokenizer: Any, quick: bool) -> None:
+    vectorizer = TfidfVectorizer(tokenizer=tokenizer, token_pattern=None if tokenizer else r"\w+")
+    fitted = make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS, THREE)
+    assert is_quick(fitted, predictor(fitted, True)) is quick
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "found"),
+    [
+        ("XGBClassifier", {"n_estimators": None}, 100),
+        ("XGBClassifier", {"n_estimators": 10, "classes_": [0, 1, 2]}, 30),
+        ("XGBClassifier", {"n_estimators": 10, "num_parallel_tree": 7}, 70),
+        ("LGBMClassifier", {"n_estimators": 10, "classes_": [0, 1]}, 10),
+        ("CatBoostClassifier", {}, 0),
+    ],
+)
+def test_the_trees_of_boosters(name: str, parameters: dict[str, Any], found: int) -> None:
+    members = {"__module__": "xgboost.sklearn", **parameters}
+    assert trees_of(type(name, (), members)()) == found
 
 
 @pytest.mark.parametrize(

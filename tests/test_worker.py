@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -24,6 +23,7 @@ from service.settings import Settings
 from service.worker import LONGEST, Worker, arrival
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+READY = HEALTH.replace(b"/health", b"/ready")
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 ROW = HEAD + b'Content-Length: 7\r\n\r\n{"x":1}'
 
@@ -79,6 +79,7 @@ AT_ONCE, IN_A_THREAD = "requests", "ThreadPoolExecutor"
         (ROW.replace(b"Length: 7", b"Length: +7"), True, "other"),
         (ROW.replace(b"Length: 7", b"Length: 7 7"), True, "other"),
         (HEAD + b"\r\n", True, "other"),
+        (HEAD + b'Content-Length: 18\r\n\r\n{"rows": [{"x":1}]}', True, "other"),
         (b"\x16\x03\x01\x02\x00\x01", True, "other"),
     ],
 )
@@ -93,41 +94,29 @@ def test_what_comes_in_pieces_is_waited_for(request_: bytes) -> None:
 
 
 @contextmanager
-def served(folder: Path, *, at_once: bool = True) -> Iterator[int]:
+def served(folder: Path, *options: str, at_once: bool = True) -> Iterator[int]:
     """Serve the application above, with few threads. Returns the port."""
     text = APPLICATION.replace("AT_ONCE", str(at_once)).replace("LARGE", str(LARGE))
     (folder / "named.py").write_text(text)
     port = free_port()
-    words = ["--threads=4", "--keep-alive=60", "--no-control-socket", f"--pythonpath={folder}"]
+    words = f"-k {WHERE} -b 127.0.0.1:{port} --threads=4 --keep-alive=60 --no-control-socket"
     server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-k",
-            WHERE,
-            "-b",
-            f"127.0.0.1:{port}",
-            *words,
-            "named:app",
-        ],
-        cwd=TEMPLATE,
-        env=environment(GUNICORN_CMD_ARGS="--config python:gunicorn.glogging"),
+        [sys.executable, "-m", "gunicorn", *words.split(), *options, "named:app"],
+        cwd=folder,  # and not where gunicorn would find the service's configuration
+        env=environment(PYTHONPATH=str(TEMPLATE)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     assert server.stdout is not None
-    drained = threading.Thread(target=server.stdout.read)
-    try:
-        until_listening(server, port)
-        drained.start()
-        yield port
-    finally:
-        server.terminate()
-        assert server.wait(60) == 0
-        drained.join()
-        server.stdout.close()
+    with server.stdout, ThreadPoolExecutor(1) as reader:
+        try:
+            until_listening(server, port)
+            reader.submit(server.stdout.read)
+            yield port
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -216,23 +205,53 @@ def test_who_does_not_read_keeps_nobody_waiting(port: int) -> None:
             assert set(pool.map(answer, clients)) == {(200, AT_ONCE, 5)}
 
 
-def test_who_does_not_close_keeps_nobody_waiting(port: int) -> None:
+@pytest.mark.parametrize(
+    ("request_", "other", "clients"),
+    [(ROW, HEALTH, 8), (HEALTH.replace(b"health", b"ready"), HEALTH, 8), (ROW, READY, 8)],
+)
+def test_who_does_not_close_keeps_nobody_waiting(
+    port: int, request_: bytes, other: bytes, clients: int
+) -> None:
     """gunicorn waits two seconds for each. The machine may be busy for one, but not each time."""
-    leaving = ROW.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    leaving = request_.replace(b"Host: x", b"Host: x\r\nConnection: close")
 
     def in_a_second() -> bool:
         with ExitStack() as opened, suppress(TimeoutError):
-            for _ in range(3):
-                client = opened.enter_context(connected(port))
-                client.sendall(leaving)
-                assert answer(client) == (200, AT_ONCE, 7)
-            other = opened.enter_context(connected(port))
-            other.settimeout(1)
-            other.sendall(HEALTH)
-            return answer(other) == (200, AT_ONCE, 0)
+            for _ in range(clients):
+                opened.enter_context(connected(port)).sendall(leaving)
+            asks = opened.enter_context(connected(port))
+            asks.settimeout(1)
+            asks.sendall(other)
+            return answer(asks)[0] == 200
         return False
 
     assert any(in_a_second() for _ in range(5))
+
+
+def test_connections_that_end_leave_room_for_others(tmp_path: Path) -> None:
+    """However they end; what is counted wrongly would be missing, or be there for ever."""
+    leaving = ROW.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    with served(tmp_path, "--worker-connections=10") as port:
+        for request_ in (ROW, leaving, READY, ROW[:-1], b"", b"no HTTP\r\n\r\n") * 4:
+            with connected(port) as client:
+                client.sendall(request_)
+                if request_ in (ROW, leaving, READY):
+                    assert answer(client)[0] == 200
+        with ExitStack() as opened:
+            kept = [opened.enter_context(connected(port)) for _ in range(5)]
+            for client in kept * 2:
+                client.sendall(HEALTH)
+                assert answer(client) == (200, AT_ONCE, 0)
+
+
+def test_without_keepalive_a_request_is_answered_and_closed(tmp_path: Path) -> None:
+    with served(tmp_path, "--keep-alive=0") as port:
+        for place in (0, 10, len(ROW)):
+            with connected(port) as client:
+                client.sendall(ROW[:place])
+                client.sendall(ROW[place:])
+                assert answer(client) == (200, IN_A_THREAD, 7)
+                assert client.recv(1) == b""
 
 
 def test_who_dawdles_takes_no_thread(port: int) -> None:

@@ -103,6 +103,9 @@ def when_ready(_: Any) -> None:
     gc.enable()
 
 
+on_reload = when_ready  # SIGHUP reads this file again
+
+
 def post_worker_init(worker: Any) -> None:
     """Check the goldens after the fork."""
     extensions = worker.wsgi.extensions

@@ -165,7 +165,7 @@ def parse_json(body: bytes) -> Any:
         if text.startswith("\ufeff"):  # of which the decoder only says that it expects a value
             raise json.JSONDecodeError("There is a byte order mark", text, 0)
         parsed = _DECODER.decode(text)
-        if not _is_deep(parsed):
+        if text.count("{") + text.count("[") <= MAX_DEPTH or not _is_deep(parsed):
             return parsed
         reason = "It is nested too deeply."
     except RecursionError:

@@ -245,6 +245,11 @@ class Model:
         # It notes a wider tolerance where more than the last bits of a sum move.
         return self.golden is not None and self.golden.tolerance <= RELATIVE
 
+    @property
+    def predicts_rows_alone(self) -> bool:
+        """Whether a row goes another way alone than among others."""
+        return self.plan is not None and self.plan.row is not None
+
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""
         inner = (self.golden, self.prepare, self.stages, self.plan)

@@ -59,12 +59,15 @@ class Readiness:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
             predictions = self._predictor.predict(rows)
+            alone = predictions
+            if self._model.predicts_rows_alone:
+                alone = [answer for row in rows for answer in self._predictor.predict([row])]
         except Unavailable as problem:
             return f"{problem.title}. {problem.detail}"
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."
-        if disagreements(golden, predictions):
+        if disagreements(golden, predictions) or disagreements(golden, alone):
             return "The model does not reproduce its recorded predictions; run make verify."
         self._reproduced = datetime.now(timezone.utc)
         return None

@@ -13,15 +13,18 @@ import re
 import select
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Literal
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # Of a request, head and body: a row of a hundred features and more.
 LONGEST = 8192
+# How long a signal may wait that comes just before select.
+WAIT_SECONDS = 1.0
 # How many connections are taken before those that have sent something have their turn.
 ACCEPTED = 4
-# What is answered at once: this, and JSON for a prediction.
+# What is answered at once: this, and a row as JSON.
 _HEALTH, _PREDICT = b"GET /health HTTP/1.1\r\n", b"POST /predict HTTP/1.1\r\n"
 _JSON = re.compile(rb"\r\ncontent-type: *application/json", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,4})(?=\r\n|$)", re.IGNORECASE)
@@ -44,6 +47,8 @@ def arrival(received: bytes, predicts: bool) -> Arrival:
         return "whole" if frames == 0 and not body else "other"
     length = _LENGTH.search(head)
     if length is None or frames != 1 or _JSON.search(head) is None:
+        return "other"
+    if b"[" in body:  # several rows, which may take long
         return "other"
     missing = int(length[1]) - len(body)
     if missing > 0 and len(received) + missing <= LONGEST:
@@ -71,7 +76,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         threading.Thread(target=wait, name="requests", daemon=True).start()
         # Signals are handled in this thread. They wake it from select; join() would go on waiting.
-        select.select([ended], [], [])
+        while not select.select([ended], [], [], WAIT_SECONDS)[0]:
+            pass
         os.close(ended)
         if raised:
             raise raised[0]
@@ -86,7 +92,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def enqueue_req(self, conn: TConn) -> None:
         """Answer what is short, wait for what is to come of it, leave the rest to the threads."""
-        if self.cfg.is_ssl or (conn.initialized and conn.parser.unreader.buf.getvalue()):
+        ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
+        if ahead or self.cfg.is_ssl or not self.cfg.keepalive:
             super().enqueue_req(conn)
             return
         begun = getattr(conn, "begun", b"")
@@ -103,7 +110,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.begun = begun + received
         predicts = getattr(self.wsgi, "predicts_at_once", False)
         found = arrival(conn.begun, predicts) if received else "other"
-        if found == "begun":
+        if found == "begun" and self.alive:
             self.finish_request(conn, _ANSWERED[True])
             return
         conn.parser.unreader.unread(conn.begun)
@@ -113,18 +120,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         else:
             super().enqueue_req(conn)
 
+    def handle(self, conn: TConn) -> Any:
+        """Answer a request in a thread, and close there: that waits until the caller closes."""
+        keep = super().handle(conn)
+        if not keep:
+            with suppress(OSError):
+                conn.close(graceful=True)
+        return keep
+
     def finish_request(self, conn: TConn, done: Future[bool]) -> None:
-        """Keep a connection, or close it in a thread, for that waits until the caller closes it."""
+        """Keep a connection or close it, without waiting."""
         if done.cancelled() or done.exception() is not None or done.result():
             super().finish_request(conn, done)
             return
         self.nr_conns -= 1
-        self.tpool.submit(conn.close, graceful=True)
+        conn.close()  # of a short request nothing is left unread that would reset it
 
     def _answer(self, conn: TConn) -> None:
+        self.notify()  # gunicorn does it before those that have come together
         held = conn.sock = _Held(conn.sock)
         try:
-            keep = self.handle(conn)
+            keep = super().handle(conn)
         finally:
             conn.sock = held.socket
         try:
@@ -152,6 +168,10 @@ class _Held:
 
     def setblocking(self, _: bool) -> None:
         """Leave it as it is."""
+
+    def shutdown(self, _: int) -> None:
+        """Refuse: after a failure gunicorn would wait for the caller then. Raises OSError."""
+        raise OSError("nothing was sent")
 
     def sendall(self, data: bytes) -> None:
         """Keep it until all is there: one packet, and one turn of who reads it."""

@@ -61,6 +61,16 @@ def ask(connection: HTTPConnection, method: str, path: str, body: str | None = N
     return response.status, json.loads(response.read())
 
 
+def test_the_worker_changes_what_gunicorn_has() -> None:
+    from gunicorn.workers.gthread import ThreadWorker  # noqa: PLC0415  # not on Windows
+
+    from service.worker import Worker  # noqa: PLC0415
+
+    own = {name for name in vars(Worker) if not name.startswith("_")}
+    assert own == {"run", "accept", "enqueue_req", "handle", "finish_request"}
+    assert own <= set(vars(ThreadWorker))
+
+
 def test_rows_and_batches_are_answered_as_by_the_application(
     connection: HTTPConnection, client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:

@@ -49,7 +49,7 @@ def predictor(estimator: Any, wanted: bool) -> Predict:
     try:
         return known_predictor(estimator, wanted)
     except UNEXPECTED:
-        return _own_predictor(estimator, wanted)
+        return OwnMethods(estimator, wanted)
 
 
 def known_predictor(estimator: Any, wanted: bool) -> Predict:
@@ -65,12 +65,15 @@ def name_of(estimator: Any) -> str:
     return cls.__name__ if cls.__module__.split(".")[0] in _LIBRARIES else ""
 
 
-def _own_predictor(estimator: Any, wanted: bool) -> Predict:
-    values = own_method(estimator, "predict")
-    if not wanted:
-        return lambda data: (values(data), None)
-    shares = own_method(estimator, "predict_proba")
-    return lambda data: (values(data), shares(data))
+class OwnMethods:
+    """What an estimator's own methods predict."""
+
+    def __init__(self, estimator: Any, wanted: bool) -> None:
+        self._values = own_method(estimator, "predict")
+        self._shares = own_method(estimator, "predict_proba") if wanted else None
+
+    def __call__(self, data: Data) -> Prediction:
+        return self._values(data), self._shares(data) if self._shares is not None else None
 
 
 def at_work(steps: Iterable[Any]) -> list[Any]:

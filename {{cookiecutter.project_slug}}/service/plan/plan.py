@@ -85,7 +85,7 @@ def make(
             data = step(data)
         return data
 
-    quick = is_quick(estimator) and all(is_known(stage.transformer) for stage in stages)
+    quick = is_quick(estimator, predict) and all(is_known(stage.transformer) for stage in stages)
     row: single.Way | None = None
     if alone and not steps and kind != "texts":
         with suppress(*UNEXPECTED):

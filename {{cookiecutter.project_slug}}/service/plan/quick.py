@@ -10,42 +10,60 @@ from __future__ import annotations
 from typing import Any
 
 from service.plan import boosters, linear, preprocessing, text, trees
-from service.plan.build import SEARCHES, name_of
+from service.plan.build import SEARCHES, UNEXPECTED, Chain, OwnMethods, name_of
+from service.plan.data import Predict
 
 # How many trees take no longer than to hand a row over; and how many XGBoost has unless it is told.
-MOST_TREES, DEFAULT_TREES = 1000, 100
+MOST_TREES, DEFAULT_TREES = 500, 100
 _HIST = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
-_QUICK = frozenset((*linear.PREDICTORS, *trees.PREDICTORS, *_HIST, *boosters.PREDICTORS)) - {
+# They have a tree of each round for each class.
+_BOOSTING = frozenset(
+    (*_HIST, "GradientBoostingClassifier", "GradientBoostingRegressor", *boosters.PREDICTORS)
+)
+_QUICK = frozenset((*linear.PREDICTORS, *trees.PREDICTORS, *_BOOSTING)) - {
     # They answer predict and predict_proba one after the other.
     "CatBoostClassifier",
     "CatBoostRegressor",
 }
-_STEPS = frozenset((*preprocessing.STEPS, *text.STEPS))
+# Where the author's functions may stand in a vectorizer.
+_OF_TEXTS = ("analyzer", "preprocessor", "tokenizer")
+_STEPS = {**preprocessing.STEPS, **text.STEPS}
 
 
-def is_quick(estimator: Any) -> bool:
-    """Tell whether a fitted model is."""
+def is_quick(estimator: Any, predict: Predict) -> bool:
+    """Tell whether a fitted model is, for which `predict` was made."""
     name = name_of(estimator)
     if name in SEARCHES:
-        return is_quick(estimator.best_estimator_)
-    if name == "Pipeline":
+        return is_quick(estimator.best_estimator_, predict)
+    if isinstance(predict, Chain):
         *before, (_, last) = estimator.steps
-        return all(is_known(step) for _, step in before) and is_quick(last)
-    return name in _QUICK and _trees(estimator) <= MOST_TREES
+        return all(is_known(step) for _, step in before) and is_quick(last, predict.last)
+    known = name in _QUICK and not isinstance(predict, OwnMethods)
+    return known and trees_of(estimator) <= MOST_TREES
 
 
 def is_known(step: Any) -> bool:
-    """Tell whether a fitted step goes without its own method, but for odd parameters."""
+    """Tell whether a fitted step goes without its own method and the author's functions."""
     if step is None or isinstance(step, str) or hasattr(step, "fit_resample"):
         return True
     for members in ("steps", "transformers_", "transformer_list"):
         if (found := getattr(step, members, None)) is not None:
             return all(is_known(inner) for _, inner, *_ in found)
-    return name_of(step) in _STEPS
+    if any(callable(getattr(step, name, None)) for name in _OF_TEXTS):
+        return False
+    try:
+        _STEPS[name_of(step)](step)
+    except UNEXPECTED:
+        return False
+    return True
 
 
-def _trees(estimator: Any) -> int:
-    """Return how many trees a row goes through, for each class; 0 for what has none."""
-    rounds = "n_iter_" if name_of(estimator) in _HIST else "n_estimators"
-    found: int | None = getattr(estimator, rounds, 0)
-    return DEFAULT_TREES if found is None else found
+def trees_of(estimator: Any) -> int:
+    """Return how many trees a row goes through; 0 for what has none."""
+    name = name_of(estimator)
+    found: int | None = getattr(estimator, "n_iter_" if name in _HIST else "n_estimators", 0)
+    rounds = (DEFAULT_TREES if found is None else found) * (
+        getattr(estimator, "num_parallel_tree", None) or 1
+    )
+    classes = len(getattr(estimator, "classes_", ()))
+    return rounds * classes if name in _BOOSTING and classes > 2 else rounds

@@ -54,7 +54,7 @@ def _last(predict: Predict) -> Way:
         return predict.alone
 
     def answer(values: Values) -> Single:
-        found, shares = predict(np.array([values], dtype=np.float64))
+        found, shares = predict(np.array([_numbers(values)]))  # which refuses texts
         return np.asarray(found).item(), None if shares is None else np.asarray(shares)[0].tolist()
 
     return answer
