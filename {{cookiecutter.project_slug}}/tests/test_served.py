@@ -30,7 +30,8 @@ def connection(directory: Path) -> Iterator[HTTPConnection]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
+        # -B: where the project's folder is a template, nothing is to be left in it.
+        [sys.executable, "-B", "-m", "gunicorn", "--config", "gunicorn.conf.py"],
         cwd=PROJECT,
         env={"PATH": os.environ["PATH"], "MODEL_DIR": str(directory), "PORT": str(port)},
         stdout=subprocess.DEVNULL,
