@@ -165,7 +165,8 @@ def parse_json(body: bytes) -> Any:
         if text.startswith("\ufeff"):  # of which the decoder only says that it expects a value
             raise json.JSONDecodeError("There is a byte order mark", text, 0)
         parsed = _DECODER.decode(text)
-        if text.count("{") + text.count("[") <= MAX_DEPTH or not _is_deep(parsed):
+        brackets = text.count("{") + text.count("[")  # a row has too few of them to be deep
+        if brackets <= MAX_DEPTH or not _is_deep(parsed):
             return parsed
         reason = "It is nested too deeply."
     except RecursionError:

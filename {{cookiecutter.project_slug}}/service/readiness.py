@@ -58,16 +58,15 @@ class Readiness:
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
-            predictions = self._predictor.predict(rows)
-            alone = predictions
+            found = [self._predictor.predict(rows)]
             if self._model.predicts_rows_alone:
-                alone = [answer for row in rows for answer in self._predictor.predict([row])]
+                found.append([self._predictor.predict([row])[0] for row in rows])
         except Unavailable as problem:
             return f"{problem.title}. {problem.detail}"
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."
-        if disagreements(golden, predictions) or disagreements(golden, alone):
+        if any(disagreements(golden, predictions) for predictions in found):
             return "The model does not reproduce its recorded predictions; run make verify."
         self._reproduced = datetime.now(timezone.utc)
         return None

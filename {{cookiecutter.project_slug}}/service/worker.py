@@ -96,10 +96,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if ahead or self.cfg.is_ssl or not self.cfg.keepalive:
             super().enqueue_req(conn)
             return
-        begun = getattr(conn, "begun", b"")
         try:
-            conn.init()
-            conn.sock.setblocking(False)
+            if not conn.initialized:
+                conn.init()
+                conn.sock.setblocking(False)  # as it is again whenever gunicorn has kept it
+                conn.begun = b""
             received = conn.sock.recv(LONGEST)
         except BlockingIOError:
             self.finish_request(conn, _ANSWERED[True])  # it waits as if it had been kept
@@ -107,7 +108,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             self.finish_request(conn, _ANSWERED[False])
             return
-        conn.begun = begun + received
+        conn.begun += received
         predicts = getattr(self.wsgi, "predicts_at_once", False)
         found = arrival(conn.begun, predicts) if received else "other"
         if found == "begun" and self.alive:

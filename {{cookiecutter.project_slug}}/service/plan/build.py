@@ -17,6 +17,7 @@ from service.plan.data import (
     Step,
     Table,
     as_table,
+    in_turn,
     is_frame,
     is_sparse,
     matrix,
@@ -34,7 +35,7 @@ UNEXPECTED = (NotPlanned, AttributeError, ImportError, IndexError, KeyError, Typ
 def transformer(estimator: Any) -> Step:
     """Return the step of a fitted transformer; of one that is not known, its own method."""
     own = own_method(estimator, "transform")
-    make = CONTAINERS.get(name_of(estimator)) or text.STEPS.get(name_of(estimator))
+    make = _CONTAINERS.get(name_of(estimator)) or text.STEPS.get(name_of(estimator))
     try:
         if make is not None:
             return make(estimator)
@@ -76,25 +77,19 @@ class OwnMethods:
         return self._values(data), self._shares(data) if self._shares is not None else None
 
 
-def at_work(steps: Iterable[Any]) -> list[Any]:
-    """Return the steps of a pipeline that change a row."""
+def is_at_work(step: Any) -> bool:
+    """Tell whether a step may change a row."""
     # imbalanced-learn's samplers are there for the training only.
-    return [
-        step
-        for _, step in steps
-        if step is not None and not isinstance(step, str) and not hasattr(step, "fit_resample")
-    ]
+    return not (step is None or isinstance(step, str) or hasattr(step, "fit_resample"))
+
+
+def at_work(steps: Iterable[Any]) -> list[Any]:
+    """Return the steps of a pipeline that may change a row."""
+    return [step for _, step in steps if is_at_work(step)]
 
 
 def _chain(steps: Iterable[Any]) -> Step:
-    found = [transformer(step) for step in at_work(steps)]
-
-    def apply(data: Data) -> Data:
-        for step in found:
-            data = step(data)
-        return data
-
-    return apply
+    return in_turn([transformer(step) for step in at_work(steps)])
 
 
 def _pipeline(pipeline: Any) -> Step:
@@ -311,7 +306,7 @@ def _transformed_target(estimator: Any, wanted: bool) -> Predict:
     return predict
 
 
-CONTAINERS: dict[str, Callable[[Any], Step]] = {
+_CONTAINERS: dict[str, Callable[[Any], Step]] = {
     "Pipeline": _pipeline,
     "ColumnTransformer": _column_transformer,
     "FeatureUnion": _feature_union,

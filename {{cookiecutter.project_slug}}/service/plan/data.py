@@ -23,6 +23,17 @@ Predict = Callable[[Data], Prediction]
 Single = tuple[Any, list[Any] | None]
 
 
+def in_turn(steps: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """Return the function that takes what it is given through the steps, one after the other."""
+
+    def apply(data: Any) -> Any:
+        for step in steps:
+            data = step(data)
+        return data
+
+    return apply
+
+
 class NotPlanned(Exception):
     """There is no plan for an estimator; the message says why in a clause."""
 

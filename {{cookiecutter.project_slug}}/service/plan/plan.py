@@ -13,7 +13,7 @@ from service.contract import Column
 from service.inputs import InputKind
 from service.plan import row as single
 from service.plan.build import UNEXPECTED, known_predictor
-from service.plan.data import Data, NotPlanned, Predict, Prediction, Step, Table
+from service.plan.data import NotPlanned, Predict, Prediction, Step, Table, in_turn
 from service.plan.quick import is_known, is_quick
 from service.plan.stages import final_step, step_of
 from service.transformers import Stage
@@ -80,14 +80,9 @@ def make(
         reason = f"{type(error).__name__}: {error}"
         raise NotPlanned(f"{cls} is not as this version should be ({reason})") from error
 
-    def prepare(data: Data) -> Data:
-        for step in steps:
-            data = step(data)
-        return data
-
     quick = is_quick(estimator, predict) and all(is_known(stage.transformer) for stage in stages)
     row: single.Way | None = None
     if alone and not steps and kind != "texts":
         with suppress(*UNEXPECTED):
             row = single.way(estimator, predict)
-    return Plan(names, kind, prepare, predict, quick, row)
+    return Plan(names, kind, in_turn(steps), predict, quick, row)

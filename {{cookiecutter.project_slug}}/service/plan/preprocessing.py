@@ -61,14 +61,24 @@ def _simple_imputer(imputer: Any) -> Step:
     return fill
 
 
-def _standard_scaler(scaler: Any) -> Step:
+def standard(scaler: Any) -> tuple[Any, Any]:
+    """Return what is taken away from each column and what it is divided by; None for neither."""
     mean = scaler.mean_ if scaler.with_mean else None
-    return _shift_and_divide(mean, scaler.scale_ if scaler.with_std else None)
+    return mean, scaler.scale_ if scaler.with_std else None
+
+
+def _standard_scaler(scaler: Any) -> Step:
+    return _shift_and_divide(*standard(scaler))
+
+
+def robust(scaler: Any) -> tuple[Any, Any]:
+    """Return the same of a scaler by quantiles."""
+    center = scaler.center_ if scaler.with_centering else None
+    return center, scaler.scale_ if scaler.with_scaling else None
 
 
 def _robust_scaler(scaler: Any) -> Step:
-    center = scaler.center_ if scaler.with_centering else None
-    return _shift_and_divide(center, scaler.scale_ if scaler.with_scaling else None)
+    return _shift_and_divide(*robust(scaler))
 
 
 def _shift_and_divide(shift: Any, divisor: Any) -> Step:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.plan import boosters, linear, preprocessing, text, trees
-from service.plan.build import SEARCHES, UNEXPECTED, Chain, OwnMethods, name_of
+from service.plan.build import SEARCHES, UNEXPECTED, Chain, OwnMethods, is_at_work, name_of
 from service.plan.data import Predict
 
 # How many trees take no longer than to hand a row over; and how many XGBoost has unless it is told.
@@ -44,7 +44,7 @@ def is_quick(estimator: Any, predict: Predict) -> bool:
 
 def is_known(step: Any) -> bool:
     """Tell whether a fitted step goes without its own method and the author's functions."""
-    if step is None or isinstance(step, str) or hasattr(step, "fit_resample"):
+    if not is_at_work(step):
         return True
     for members in ("steps", "transformers_", "transformer_list"):
         if (found := getattr(step, members, None)) is not None:

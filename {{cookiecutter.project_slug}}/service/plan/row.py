@@ -22,7 +22,7 @@ from service.plan.build import (
     column_parts,
     name_of,
 )
-from service.plan.data import NotPlanned, Predict, Single
+from service.plan.data import NotPlanned, Predict, Single, in_turn
 
 # The values of a row: None and NaN are missing.
 Values = list[Any]
@@ -87,14 +87,7 @@ def step(estimator: Any) -> Step:
 
 
 def _chain(steps: Iterable[Any]) -> Step:
-    found = [step(inner) for inner in at_work(steps)]
-
-    def apply(values: Values) -> Values:
-        for apply_one in found:
-            values = apply_one(values)
-        return values
-
-    return apply
+    return in_turn([step(inner) for inner in at_work(steps)])
 
 
 def _column_transformer(composed: Any) -> Step:
@@ -134,13 +127,11 @@ def _simple_imputer(imputer: Any) -> Step:
 
 
 def _standard_scaler(scaler: Any) -> Step:
-    mean = scaler.mean_ if scaler.with_mean else None
-    return _shift_and_divide(mean, scaler.scale_ if scaler.with_std else None, scaler)
+    return _shift_and_divide(*preprocessing.standard(scaler), scaler)
 
 
 def _robust_scaler(scaler: Any) -> Step:
-    center = scaler.center_ if scaler.with_centering else None
-    return _shift_and_divide(center, scaler.scale_ if scaler.with_scaling else None, scaler)
+    return _shift_and_divide(*preprocessing.robust(scaler), scaler)
 
 
 def _shift_and_divide(shift: Any, divisor: Any, scaler: Any) -> Step:
