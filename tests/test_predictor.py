@@ -144,12 +144,33 @@ class Endless(list[Row]):
         raise MemoryError
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_ended_for_want_of_memory_is_replaced() -> None:
-    predictor = made(Busy())
-    with pytest.raises(Unavailable, match="takes too long"):
-        predictor.predict(Endless(), time.monotonic() + 0.1)
-    assert predictor.predict(rows(1)) == [{"prediction": 1}]
+def test_a_thread_that_ends_for_want_of_memory_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the old one is gone, which takes a while, and for what waits as well."""
+    ending, gone, model = threading.Event(), threading.Event(), Busy()
+    monkeypatch.setattr(threading, "excepthook", lambda _: ending.set() or gone.wait(60))
+    predictor = made(model)
+
+    def without_memory() -> None:
+        with pytest.raises(Unavailable, match="takes too long"):
+            predictor.predict(Endless(), time.monotonic())
+
+    try:
+        without_memory()
+        assert ending.wait(60)
+        assert predictor.predict(rows(1)) == [{"prediction": 1}]
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(predictor.predict, rows(0))
+            assert model.busy.wait(60)
+            without_memory()
+            second = pool.submit(predictor.predict, rows(2))
+            until(lambda: predictor.waiting == 2)
+            model.free.set()
+            assert first.result() == [{"prediction": 0}]
+            assert second.result() == [{"prediction": 2}]
+    finally:
+        gone.set()
 
 
 def test_a_request_that_is_gone_is_not_computed() -> None:

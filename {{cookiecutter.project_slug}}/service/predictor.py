@@ -68,7 +68,7 @@ class Predictor:
         self._waiting: deque[_Job] = deque()
         self._running: dict[object, float] = {}  # since when, the oldest first
         self._in_flight = 0
-        self._thread: threading.Thread | None = None
+        self._works = False  # the thread
         self._stuck = False
 
     @property
@@ -160,18 +160,25 @@ class Predictor:
         with self._changed:
             if self._stuck:
                 raise self._replaced()
+            if not self._works:  # not before the first request: no thread outlives gunicorn's fork
+                self._start()
             self._waiting.append(job)
             self.when_waiting(self.waiting)
-            if self._thread is None or not self._thread.is_alive():
-                # Not before the first request: no thread outlives gunicorn's fork. Without memory
-                # one may end anywhere.
-                self._thread = threading.Thread(target=self._work, name="predictor", daemon=True)
-                self._thread.start()
             self._changed.notify()
 
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name="predictor", daemon=True).start()
+        self._works = True
+
     def _work(self) -> None:
-        while not self._stuck:
-            self._answer(self._next())
+        try:
+            while not self._stuck:
+                self._answer(self._next())
+        finally:  # without memory it may end anywhere, with requests that wait
+            with self._lock:
+                self._works = False
+                if self._waiting:
+                    self._start()
 
     def _next(self) -> list[_Job]:
         """Wait for jobs, and take those that are predicted together."""
