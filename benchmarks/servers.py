@@ -301,14 +301,20 @@ def free_port() -> int:
 def _family(pid: int) -> Iterator[int]:
     yield pid
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in listed.read_text(encoding="ascii").split():
+        for child in _told(listed).split():
             yield from _family(int(child))
 
 
 def _proportional(pid: int) -> int:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    found = re.search(r"^Pss: +(\d+) kB$", text, re.M)
+    found = re.search(r"^Pss: +(\d+) kB$", _told(Path(f"/proc/{pid}/smaps_rollup")), re.M)
     return 1024 * int(found[1]) if found else 0
+
+
+def _told(file: Path) -> str:
+    """Return what the system tells of a process: nothing where it has just ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return file.read_text(encoding="ascii")
+    return ""
 
 
 def _computed(pid: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ import pytest
 from benchmarks.load import Burst, WrongAnswerError, burst, read
 from benchmarks.plot import plot
 from benchmarks.report import CONNECTIONS, Goal, Measured, Start, goals, report, table
-from benchmarks.servers import SERVERS, is_right
+from benchmarks.servers import OURS, SERVERS, Running, is_right
 
 # Milliseconds and answers a second of three rounds; the medians are 1 and 1,000 for ours.
 ROUNDS = {
@@ -119,6 +121,17 @@ def test_an_answer_is_held_against_the_model(name: str) -> None:
 def test_a_wrong_answer_ends_the_run(printed: str, message: str) -> None:
     with pytest.raises(WrongAnswerError, match=message):
         read(printed, "http://localhost")
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="asks Linux")
+def test_a_process_that_has_ended_holds_no_memory(tmp_path: Path) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        running = Running(SERVERS[OURS], process, 0, 0, tmp_path)
+        assert running.memory() > 0
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert running.memory() == 0  # nobody has asked how it ended
+    assert running.memory() == 0
 
 
 def test_a_burst_is_seconds_and_answers_a_second() -> None:
