@@ -30,7 +30,7 @@ fast: $(DEV)
 # make zoo      models of several years, adopted and asked in their own environments, and counted
 zoo: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
-		PYTHONPATH='{{cookiecutter.project_slug}}' .venv/bin/python tests/zoo/keeper.py $(YEARS)
+		PYTHONPATH=src .venv/bin/python tests/zoo/keeper.py $(YEARS)
 
 # make bench    serve the same models in several ways and measure; benchmarks/README.md has the options
 bench: $(DEV) machine
@@ -75,7 +75,7 @@ lint: $(DEV)
 	.venv/bin/ruff format --check --no-cache .
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy hooks tools benchmarks local_extensions.py
-	cd '{{cookiecutter.project_slug}}' && ../.venv/bin/mypy --cache-dir ../.mypy_cache .
+	.venv/bin/mypy --python-version 3.10 src
 
 # make lock     lock requirements-dev.txt anew
 lock: $(DEV)

@@ -9,12 +9,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from workbench import adopt, verify
-from workbench import project as files
-from workbench.answers import Answers, problems, with_example
-from workbench.environment import run
-from workbench.messages import WorkbenchError, bullets
+from workbench import files
+from workbench.adopt import decide
+from workbench.adopt.answers import Answers, problems, with_example
+from workbench.errors import UserError, bullets
+from workbench.lock.environment import run
 from workbench.smoke import curl
+from workbench.verify import verify
 
 
 def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> Answers:
@@ -52,8 +53,8 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     cruft = _by_cruft(context)
     if cruft and not answers.model.path.exists():
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
-    decided = adopt.decide(answers)
-    adopt.write(decided, project)
+    decided = decide.decide(answers)
+    decide.write(decided, project)
     lines = [f"Note: {notice}" for notice in decided.notices]
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
@@ -84,7 +85,7 @@ def _verified(project: Path) -> list[str]:
     print("Installing the pinned libraries and proving the model …", flush=True)
     try:
         return [verify.verify(project)]
-    except verify.Unavailable as error:
+    except verify.CannotVerify as error:
         return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
 
 
@@ -98,11 +99,11 @@ def _commit(project: Path, message: str) -> list[str]:
         git("init", "--quiet")
         git("symbolic-ref", "HEAD", "refs/heads/main")
         git("add", "--all")
-    except (OSError, WorkbenchError) as error:
+    except (OSError, UserError) as error:
         return [f"No repository was made ({error}). Run: git init && git add --all && git commit"]
     try:
         git("commit", "--quiet", "--message", message)
-    except WorkbenchError as error:
+    except UserError as error:
         return [
             f"All files are staged, but not committed: {error}",
             f"When that is mended, run: git -C {project.name} commit --message '{message}'",

@@ -11,11 +11,11 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(Path(ANSWERS["__example"]).parent.parent / "hooks"), str(Path.cwd())]
 
 from generate import generate  # noqa: E402
-from workbench.messages import WorkbenchError, bullets  # noqa: E402
+from workbench.errors import UserError, bullets  # noqa: E402
 
 try:
     print(generate(ANSWERS, Path.cwd()))
-except WorkbenchError as error:
+except UserError as error:
     sys.exit(
         "\nThe model was not adopted, and nothing was left behind:\n" + bullets(error.problems)
     )

@@ -22,10 +22,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench import adopt
-from workbench.answers import Answers
+from workbench.adopt import decide
+from workbench.adopt.answers import Answers
 
 ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
+SRC = ROOT / "src"
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLE = ROOT / "examples" / "loan_model"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -113,7 +115,7 @@ def adopted(folder: Path, model: Path, **answers: str) -> Path:
         **answers,
     }
     project = folder / "project"
-    adopt.write(adopt.decide(Answers(model_path=str(model), folder=folder, **given)), project)
+    decide.write(decide.decide(Answers(model_path=str(model), folder=folder, **given)), project)
     return project
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from conftest import in_json
 
-from service.contract import parse_contract
-from service.model import Model
+from model_service.contract.contract import parse_contract
+from model_service.model.model import Model
 
 
 class Mirror:

@@ -1,4 +1,4 @@
-"""Make `workbench/inspect/known_names.json` from the libraries' own releases.
+"""Make `src/workbench/inspect/pickle/known_names.json` from the libraries' own releases.
 
     python tools/make_known_names.py PYTHON [PYTHON ...]     # the newest release last
 
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "{{cookiecutter.project_slug}}" / "workbench" / "inspect" / "known_names.json"
+DATA = ROOT / "src" / "workbench" / "inspect" / "pickle" / "known_names.json"
 HARVEST = "--harvest"  # how this script calls itself inside each environment
 
 Names = dict[str, set[str]]

@@ -1,4 +1,4 @@
-"""Remake `workbench/pins.json` from the package index.
+"""Remake `src/workbench/lock/pins.json` from the package index.
 
     python tools/make_pins.py            # write the table
     python tools/make_pins.py --check    # only say whether the table is what the index gives
@@ -32,12 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TABLE = (
-    Path(__file__).resolve().parents[1]
-    / "{{cookiecutter.project_slug}}"
-    / "workbench"
-    / "pins.json"
-)
+TABLE = Path(__file__).resolve().parents[1] / "src" / "workbench" / "lock" / "pins.json"
 
 # https://devcenter.heroku.com/articles/python-support; 3.10 leaves on 2027-01-06.
 HEROKU_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")

@@ -29,7 +29,7 @@ bind = f"[::]:{_port}" if socket.has_dualstack_ipv6() else f"0.0.0.0:{_port}"
 # Threads, not sync workers: XGBoost and LightGBM hang for ever in a sync worker when the model
 # was loaded before the fork, and two half-open connections are enough to stop two sync workers.
 # This is gunicorn's "gthread", which would do in its place, with short requests answered at once.
-worker_class = "service.worker.Worker"
+worker_class = "model_service.server.worker.Worker"
 # A request that waits for the model keeps a thread, and what waits is predicted together: with 64
 # threads a random forest without a plan answered 32 connections six times as fast as with 4, for
 # 2 MB more. Those that MAX_IN_FLIGHT leaves stand 40 clients that send long bodies slowly.

@@ -20,8 +20,7 @@ from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
-
-from service import create_app
+from model_service.web.app import create_app
 
 # As gunicorn.conf.py has it: be done before the platform kills, 30 s after SIGTERM.
 STOP_SECONDS = 20

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from workbench.prove import prove
+from workbench.verify.prove import prove
 
 Features = Sequence[Mapping[str, Any]]
 

@@ -12,8 +12,8 @@ from browser.conftest import Visit
 from browser.serving import Served
 from playwright.sync_api import Page, Request, Route, expect
 
-from service.contract import json_text
-from service.golden import differences
+from model_service.contract.contract import json_text
+from model_service.contract.golden import differences
 
 
 def fill(page: Page, row: dict[str, Any]) -> None:

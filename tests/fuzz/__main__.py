@@ -9,7 +9,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["service", "workbench"]):
+with atheris.instrument_imports(include=["model_service", "workbench"]):
     from fuzz.targets import TARGETS
 
 

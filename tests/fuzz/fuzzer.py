@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+SRC = ROOT / "src"
 ATHERIS = "atheris>=3.0,<4"
 NAMES = ("json", "csv", "contract", "features", "request", "model")
 
@@ -39,7 +39,7 @@ class Fuzzer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         atheris = self._folder / "atheris"
-        paths = (ROOT / "tests", TEMPLATE, atheris)
+        paths = (ROOT / "tests", SRC, atheris)
         self._environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",

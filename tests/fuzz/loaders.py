@@ -11,9 +11,9 @@ import re
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
 from workbench.inspect import Refused
-from workbench.inspect.budget import Budget
-from workbench.inspect.machine import Machine, Trace
-from workbench.inspect.reader import Reader
+from workbench.inspect.pickle.budget import Budget
+from workbench.inspect.pickle.interpreter import PickleInterpreter, Trace
+from workbench.inspect.pickle.reader import Reader
 
 Names = set[tuple[str, str]]
 
@@ -23,7 +23,7 @@ PLAIN_DTYPE = re.compile(r"[<>=|]?([biufcSUVO])(\d{1,4})")
 def listed(data: bytes) -> Names:
     """Return the names that the inspection lists."""
     trace = Trace()
-    Machine(Reader(io.BytesIO(data)), trace, Budget()).run()
+    PickleInterpreter(Reader(io.BytesIO(data)), trace, Budget()).run()
     return {(name.module, name.name) for name in trace.names}
 
 

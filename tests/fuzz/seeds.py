@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from service.snippets import csv_text
+from model_service.contract.snippets import csv_text
 
 
 def of_json() -> Iterator[bytes]:

@@ -15,17 +15,24 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from service import api, create_app
-from service.contract import Contract, ContractError, Problem, parse_contract, read_contract
-from service.csv_batch import Batch
-from service.csv_input import CsvFile
-from service.errors import RequestProblem
-from service.model import Model, load_model
-from service.openapi import document
-from service.settings import Settings
-from workbench.answers import Answers, read_features
-from workbench.inspect import Facts, Refused, bundle_of, inspect, read_document
-from workbench.messages import WorkbenchError
+from model_service.contract.contract import (
+    Contract,
+    ContractError,
+    Problem,
+    parse_contract,
+    read_contract,
+)
+from model_service.csv.reader import CsvFile
+from model_service.csv.stream import CsvJob
+from model_service.model.model import Model, load_model
+from model_service.web import api
+from model_service.web.app import create_app
+from model_service.web.errors import RequestProblem
+from model_service.web.openapi import document
+from model_service.web.settings import Settings
+from workbench.adopt.answers import Answers, read_features
+from workbench.errors import UserError
+from workbench.inspect import ModelFacts, Refused, bundle_of, inspect, read_document
 
 Attack = Callable[[bytes], object]
 
@@ -122,7 +129,7 @@ def csv_rows(folder: Path) -> Attack:
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
         try:
             files = io.BytesIO(body), io.BytesIO()
-            batch = Batch(*files, model.contract, example, model.predict, keep, count, 2000)
+            batch = CsvJob(*files, model.contract, example, model.predict, keep, count, 2000)
             batch.check(1000)
             text = b"".join(batch.answer()).decode("utf-8-sig")
         except RequestProblem as problem:
@@ -193,7 +200,7 @@ def features_answer(folder: Path) -> Attack:
             (folder / answers.features).write_bytes(content)
             try:
                 assert all(read_features(answers).names)
-            except WorkbenchError as error:
+            except UserError as error:
                 check_texts([str(error)])
 
     return attack
@@ -265,7 +272,7 @@ def model_file(folder: Path) -> Attack:
         path.write_bytes(content)
         try:
             bundle_of(read_document(path).root)
-            assert isinstance(inspect(path), Facts)
+            assert isinstance(inspect(path), ModelFacts)
         except Refused as refusal:
             check_texts([refusal.code, refusal.what, refusal.remedy])
         compare_with_loaders(content)

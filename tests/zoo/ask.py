@@ -1,6 +1,6 @@
 """Prove and ask adopted animals inside of their pinned environment.
 
-    PYTHONPATH=TEMPLATE python ask.py PROJECT [PROJECT ...]
+    PYTHONPATH=src python ask.py PROJECT [PROJECT ...]
 
 Prints a JSON object: what is wrong with each project, an empty text where nothing is.
 """
@@ -14,9 +14,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from service import create_app
-from service.model import load_model
-from workbench.prove import prove
+from model_service.model.model import load_model
+from model_service.web.app import create_app
+from workbench.verify.prove import prove
 
 CLOSE = 1e-9
 

@@ -20,13 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import adopt
-from workbench.answers import Answers
-from workbench.environment import find_python
-from workbench.messages import WorkbenchError
+from workbench.adopt import decide
+from workbench.adopt.answers import Answers
+from workbench.errors import UserError
+from workbench.lock.environment import find_python
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+SRC = ROOT / "src"
 HERE = Path(__file__).resolve().parent
 # The Python of a year where this one has no wheels for it.
 PYTHONS = {"1.0": "3.10"}
@@ -116,7 +116,7 @@ def count(year: str, folder: Path) -> Count:
     for place, case in cases.items():
         try:
             adopted[adopt_into(place, case["answers"], version)].append(place / "project")
-        except WorkbenchError as error:
+        except UserError as error:
             if case.get("refused", "\0") in str(error):
                 refused += 1
             else:
@@ -148,8 +148,8 @@ def adopt_into(place: Path, given: Mapping[str, str], version: str) -> tuple[str
         python_version=version,
         **given,  # type: ignore[arg-type]
     )
-    decided = adopt.decide(answers)
-    adopt.write(decided, place / "project")
+    decided = decide.decide(answers)
+    decide.write(decided, place / "project")
     return decided.pins.exact
 
 
@@ -170,7 +170,7 @@ def run(python: Path, *arguments: str | Path) -> str:
         **os.environ,
         "OMP_NUM_THREADS": "1",  # a sum that several threads make has another last bit
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(TEMPLATE),
+        "PYTHONPATH": str(SRC),
     }
     result = subprocess.run(
         [python, *arguments], env=env, capture_output=True, text=True, check=False

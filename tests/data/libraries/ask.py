@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from service import create_app
-from service.model import load_model
+from model_service.model.model import load_model
+from model_service.web.app import create_app
 
 for project, rows in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
     client = create_app(load_model(Path(project, "model"))).test_client()

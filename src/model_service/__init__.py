@@ -1,0 +1,1 @@
+"""The engine: serves one fitted model over HTTP. app.py in the project is built from it."""

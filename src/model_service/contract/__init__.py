@@ -1,0 +1,1 @@
+"""features.json: the features of a request and how they are validated. Standard library only."""

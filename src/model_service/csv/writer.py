@@ -1,0 +1,89 @@
+"""Answers as CSV: the columns of the caller, then those of the prediction."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from model_service.contract.contract import Output, json_text
+from model_service.model.predictions import Path, values_at
+
+# What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
+# OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
+_FORMULA = frozenset("=+-@\t\r\n\0")
+# As far as spreadsheets write them: with a decimal comma too.
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def answer_columns(
+    output: Output, example: Mapping[str, Any], features: Collection[str]
+) -> dict[str, Path]:
+    """Return where the value of each appended column is in an answer like the example.
+
+    A name that a feature or a column before it has gets underscores until it is free.
+    """
+    columns: dict[str, Path] = {}
+    for path in _paths(output, example):
+        kind, *of = path
+        name = "_".join(("probability" if kind == "probabilities" else kind, *of))
+        columns[free_name(name, {*features, *columns})] = path
+    return columns
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name with as many underscores as make it another one."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
+    of_target: Iterable[Path] = [()] if output.targets is None else [(t,) for t in output.targets]
+    for target in of_target:
+        yield ("prediction", *target)
+        if output.labels:
+            yield ("label", *target)
+        (classes,) = values_at([example], ("probabilities", *target))
+        yield from (("probabilities", *target, name) for name in classes or ())
+
+
+def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
+    """Return the cells of an appended column as JSON says them; what is missing is empty."""
+    values = values_at(answers, path)
+    if set(map(type, values)) <= {float, int}:
+        return list(map(repr, values))  # as json does, but for many
+    return ["" if value is None else neutral(json_text(value)) for value in values]
+
+
+def neutral(text: str) -> str:
+    """Return the text, behind an apostrophe if a spreadsheet would execute it."""
+    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
+
+
+def meant(text: str) -> str:
+    """Return the text without the apostrophe that `neutral` put in front."""
+    return text[1:] if text[:1] == "'" and neutral(text[1:]) == text else text
+
+
+def neutral_all(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts, those that a spreadsheet would execute behind an apostrophe."""
+    if _FORMULA.isdisjoint({text[:1] for text in texts}):
+        return texts
+    return list(map(neutral, texts))
+
+
+def written(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
+    """Return two columns or more as the bytes of a CSV file."""
+    rows = len(columns[0])
+    lines = map(delimiter.join, zip(*columns, strict=True))
+    text = "\r\n".join([*lines, ""])
+    plain = {'"': 0, "\r": rows, "\n": rows, delimiter: rows * (len(columns) - 1)}
+    if any(text.count(mark) != count for mark, count in plain.items()):
+        # A cell is to be quoted: csv looks at each, which takes twice the time.
+        quoted = io.StringIO(newline="")
+        csv.writer(quoted, delimiter=delimiter).writerows(zip(*columns, strict=True))
+        text = quoted.getvalue()
+    return text.encode()

@@ -1,0 +1,1 @@
+"""One module for each kind of fitted step that the fast path compiles."""

@@ -1,0 +1,1 @@
+"""The Flask application: routes, pages, authentication, limits, logs and metrics."""

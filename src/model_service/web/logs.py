@@ -1,0 +1,112 @@
+"""The log: one line a request and one a warning, as logfmt on standard output.
+
+What callers send is not in it: no bodies, no queries, no keys, no addresses. A line is ASCII and
+shorter than what a pipe takes in one piece, so that the lines of several workers stay whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from contextlib import suppress
+
+from flask import Flask, has_request_context
+
+from model_service.web import request_log
+from model_service.web.request_log import RequestRecord
+
+# Linux writes 4,096 bytes to a pipe in one piece; Heroku splits lines of 10,000.
+MAX_LINE = 4000
+MAX_VALUE = 3000
+MAX_TRACEBACK = 100  # lines
+_PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
+
+
+def register(app: Flask) -> None:
+    """Send what the service logs to standard output."""
+    logger = logging.getLogger(app.name)
+    logger.addHandler(OUTPUT)  # once, however many applications a process has
+    logger.setLevel(logging.INFO)
+
+
+class RequestLine:
+    """Writes the line of a request that has ended."""
+
+    def __init__(self, model_version: int) -> None:
+        self._version = model_version
+
+    def __call__(self, ended: RequestRecord) -> None:
+        # Not by a logger: its record would take three times as long as the line.
+        OUTPUT.write(
+            f"level=info method={value(ended.method)} path={value(ended.path)} "
+            f"status={ended.status} ms={ended.seconds * 1000:.1f} rows={ended.rows} "
+            f"request_id={value(ended.request_id)} model_version={self._version}"
+        )
+
+
+def value(text: str) -> str:
+    """Return a text as the value of a logfmt pair: in quotes, and ASCII, where it must be."""
+    if len(text) <= MAX_VALUE and _PLAIN.fullmatch(text):
+        return text
+    quoted = json.dumps(text[: MAX_VALUE + 1])
+    if len(quoted) > MAX_VALUE:  # a character is twelve bytes of JSON at most
+        quoted = json.dumps(text[: MAX_VALUE // 12] + "…")
+    return quoted
+
+
+def place_of(error: BaseException) -> str:
+    """Say what was raised and where, without its message: that may quote what a caller sent."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, line {frame.lineno} of {frame.filename}"
+
+
+class Formatter(logging.Formatter):
+    """Lines of logfmt; those of a traceback follow, indented, so that none can be forged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record, each short enough."""
+        asked = request_log.current() if has_request_context() else None
+        line = (
+            f"level={record.levelname.lower()} logger={value(record.name)} "
+            + (f"request_id={value(asked.request_id)} " if asked else "")
+            + f"message={value(record.getMessage())}"
+        )
+        if not record.exc_info:
+            return line
+        raised = self.formatException(record.exc_info).splitlines()[-MAX_TRACEBACK:]
+        return "\n".join(
+            [line, *(f"  {ascii(text[:MAX_LINE])[1:-1]}"[:MAX_LINE] for text in raised)]
+        )
+
+
+class Handler(logging.Handler):
+    """Writes to what is standard output at the time, each line in one piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(Formatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the lines of a record."""
+        try:
+            self.write(*self.format(record).split("\n"))
+        except Exception:  # as in logging's own handlers: no request fails because of the log
+            self.handleError(record)
+
+    def write(self, *lines: str) -> None:
+        """Write lines that belong together."""
+        self.acquire()  # a lock that logging makes anew in a process that is forked
+        try:
+            # No request fails because nobody reads the log, or there is none.
+            with suppress(OSError, ValueError, AttributeError):
+                for line in lines:
+                    sys.stdout.write(line + "\n")
+                    sys.stdout.flush()
+        finally:
+            self.release()
+
+
+OUTPUT = Handler()

@@ -1,0 +1,1 @@
+"""Adopt a model file: read the answers, decide contract and pins, write the project's files."""

@@ -1,0 +1,153 @@
+"""What the model card says of the sample: the share missing and the spread of each feature."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model_service.contract.contract import Contract, Feature, Invalid, Value
+from model_service.contract.profile import Profile, read_profiles
+from workbench.adopt.features import column_of, rows_of
+from workbench.adopt.sample import Sample, whole
+
+# Of fewer values than these a spread would tell about people.
+FEWEST_VALUES = 10
+MOST_BARS = 20
+# Whole numbers up to here are exact as floats.
+EXACT = 2**53
+# So far below a limit, in steps, is on it: 0.3 / 0.1 is 2.9999999999999996.
+ROUNDING = 1e-9
+
+
+def profiles(
+    contract: Contract, sample: Sample | None, previous: Mapping[str, Any] | None
+) -> list[dict[str, Any]] | None:
+    """Return `profile` of the manifest, of the sample or what still holds of the model before's."""
+    if sample is not None:
+        found = _of_sample(contract, sample)
+    else:
+        former = read_profiles((previous or {}).get("profile"))
+        pairs = ((former.get(feature.name), feature) for feature in contract.features)
+        found = [profile for profile, feature in pairs if profile and profile.fits(feature)]
+    return [profile.to_json() for profile in found] or None
+
+
+def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:
+    rows = rows_of(contract, sample, sample.rows)
+    found = []
+    for feature in contract.features:
+        column = column_of(feature.to_json(), sample)
+        if column is None:  # a text model takes any sample
+            continue
+        values = [row[feature.name] for row in rows]
+        present = [value for value in values if value is not None]
+        # Of dummy columns alone there are no facts.
+        missing = column.missing / column.rows if column.rows else 1 - len(present) / len(values)
+        taken = [parsed for value in present if (parsed := _parsed(feature, value)) is not None]
+        spread = _spread(feature, taken) if len(taken) >= FEWEST_VALUES else {}
+        found.append(Profile(feature.name, feature.type, whole(float(f"{missing:.3g}")), **spread))
+    return found
+
+
+def _parsed(feature: Feature, value: Value) -> Value:
+    try:
+        return feature.parse(value)
+    except Invalid:
+        return None
+
+
+def _spread(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
+    if feature.type in ("number", "integer"):
+        return of_numbers(values)
+    if feature.type == "date":
+        return of_dates([datetime.date.fromisoformat(value) for value in values])
+    if feature.type == "boolean":
+        return _of_values([False, True], values)
+    return _of_categories(feature, values) if feature.categories else {}
+
+
+def _of_categories(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
+    """Count the contract's own categories, the most frequent if they are many."""
+    counts = Counter((type(value), value) for value in values)  # 1 is not true
+    known = [(type(category), category) for category in feature.categories or ()]
+    frequent = set(sorted(known, key=lambda category: -counts[category])[:MOST_BARS])
+    shown = [category for category in known if category in frequent]
+    return {
+        "values": tuple(value for _, value in shown),
+        "shares": _shares([counts[category] for category in shown], len(values)),
+    }
+
+
+def _of_values(shown: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
+    counts = Counter(values)
+    return {"values": tuple(shown), "shares": _shares([counts[v] for v in shown], len(values))}
+
+
+def of_numbers(values: Sequence[float]) -> dict[str, Any]:
+    """Return the shares of few whole numbers one by one, those of others in bins of a round width.
+
+    Nothing is returned where floats are too fine or too large for bins.
+    """
+    low, high = min(values), max(values)
+    largest = max(abs(low), abs(high))
+    if low == high:
+        return _of_values([whole(low) if largest < EXACT else low], values)
+    if high - low < MOST_BARS and largest < EXACT and all(v == math.floor(v) for v in values):
+        return _of_values(range(int(low), int(high) + 1), values)
+    low, high = _without_outliers(values)
+    width = high / MOST_BARS - low / MOST_BARS  # high - low may be infinite
+    if width < sys.float_info.min:
+        return {}
+    exponent = math.floor(math.log10(width))
+    digit = next(d for d in (1, 2, 5, 10, 20) if _decimal(d, exponent) >= width)
+    step = _decimal(digit, exponent)
+    first = math.floor(low / step + ROUNDING)
+    bins = max(1, math.ceil(high / step - ROUNDING) - first)
+    start, end = _decimal(first * digit, exponent), _decimal((first + bins) * digit, exponent)
+    if not math.isfinite(start) or not math.isfinite(end):
+        return {}
+    counts = Counter(
+        min(math.floor(v / step + ROUNDING) - first, bins - 1) for v in values if low <= v <= high
+    )
+    return {
+        "shares": _shares([counts[number] for number in range(bins)], len(values)),
+        "start": whole(start),
+        "step": whole(step),
+    }
+
+
+def _without_outliers(values: Sequence[float]) -> tuple[float, float]:
+    """Return the limits of all but the outer hundredth, which would be the width of one bar."""
+    outer = len(values) // 200
+    inner = sorted(values)[outer : len(values) - outer]
+    return (inner[0], inner[-1]) if inner[0] < inner[-1] else (min(values), max(values))
+
+
+def _decimal(digits: int, exponent: int) -> float:
+    """Return the float that people mean by 3 * 0.1."""
+    return float(f"{digits}e{exponent}")
+
+
+def of_dates(dates: Sequence[datetime.date]) -> dict[str, Any]:
+    """Return the shares of days, of months or of years, whichever are few enough."""
+    first, last = min(dates), max(dates)
+    if (last - first).days < MOST_BARS:
+        days = [first + datetime.timedelta(n) for n in range((last - first).days + 1)]
+        return _of_values([str(day) for day in days], [str(date) for date in dates])
+    months = range(_month(first), _month(last) + 1)
+    if len(months) <= MOST_BARS:
+        named = [f"{month // 12:04}-{month % 12 + 1:02}" for month in months]
+        return _of_values(named, [str(date)[:7] for date in dates])
+    return of_numbers([date.year for date in dates])
+
+
+def _month(date: datetime.date) -> int:
+    return date.year * 12 + date.month - 1
+
+
+def _shares(counts: Sequence[int], total: int) -> tuple[float, ...]:
+    return tuple(whole(round(count / total, 2)) for count in counts)

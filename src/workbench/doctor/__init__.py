@@ -1,0 +1,1 @@
+"""Report before the push what the platform would report after it."""

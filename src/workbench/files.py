@@ -1,0 +1,84 @@
+"""The files of the project that the workbench reads and writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import UserError
+
+MODEL = Path("model")
+FEATURES = MODEL / "features.json"
+MANIFEST = MODEL / "manifest.json"
+GOLDEN = MODEL / "golden.json"
+EXPECTED = MODEL / "expected.json"
+PROPOSED = MODEL / "features.proposed.json"
+CODE = MODEL / "custom_code.py"
+PYTHON_VERSION = Path(".python-version")
+# What the workbench reads of the manifest again.
+MANIFEST_MEMBERS = frozenset(
+    """
+    classes code derived description estimator examples libraries model name probabilities python
+    task title verified version
+    """.split()
+)
+
+
+def dumps(document: Mapping[str, Any]) -> str:
+    """Return JSON with a feature or a row a line: people read and edit it, and read its diffs."""
+    members = (f" {_dump(name)}: {_member(value)}" for name, value in document.items())
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _member(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return "[\n" + ",\n".join(f"  {_dump(item)}" for item in value) + "\n ]"
+    return _dump(value)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of the project. Raises WorkbenchError."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run make adopt, or restore it from git.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); restore it from git.") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} is not a JSON object; restore it from git.")
+    return document
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.new")
+    staged.write_bytes(content.encode() if isinstance(content, str) else content)
+    staged.replace(path)
+
+
+def read_manifest(project: Path) -> dict[str, Any]:
+    """Read the manifest as this workbench writes it. Raises WorkbenchError."""
+    manifest = read_json(project / MANIFEST)
+    if absent := sorted(MANIFEST_MEMBERS - set(manifest)):
+        raise UserError(f"{MANIFEST} lacks {', '.join(absent)}; restore it from git.")
+    return manifest
+
+
+def read(path: Path) -> str:
+    """Read a text file of the project. Raises WorkbenchError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); restore it from git.") from None
+
+
+def python_version(project: Path) -> str:
+    """Return the Python that the project is for, such as "3.13". Raises WorkbenchError."""
+    return read(project / PYTHON_VERSION).strip()

@@ -1,0 +1,1 @@
+"""Facts about fitted estimators and transformers, read from their pickled state."""

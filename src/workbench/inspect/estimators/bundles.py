@@ -1,0 +1,150 @@
+"""Bundles: a dict, tuple or list in one file that holds a model and what belongs to it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+
+from workbench.inspect.errors import Refused
+from workbench.inspect.estimators.fitted import Kind, kind_of
+from workbench.inspect.pickle.arrays import plain, values_of
+from workbench.inspect.pickle.values import Array, Dict, Instance, Set, walk
+
+DEEPEST = 5
+FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # what people call such a list
+MOST_NAMED = 12  # members that a message lists
+# Where feature names are looked for, so that a file that shares a long list costs little.
+MOST_MEMBERS, MOST_TEXTS, MOST_PARTS = 200, 20_000, 100
+
+
+@dataclass(frozen=True)
+class Member:
+    """A part of a bundle; `name` is what stands after the # of an answer."""
+
+    name: str
+    value: object
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The members of a file, sorted out; nested ones are named `outer.inner`."""
+
+    models: tuple[Member, ...]
+    transformers: tuple[Member, ...]
+    lists: Mapping[str, tuple[str, ...]]  # of texts, by member: one of them may name the features
+    numbers: Mapping[str, float]
+
+    def names(self, count: int | None) -> tuple[str, ...] | None:
+        """Return the names of so many features, if it is clear which list has them."""
+        fitting = {key: names for key, names in self.lists.items() if len(names) == count}
+        called = {key: names for key, names in fitting.items() if FEATURES.search(key)}
+        found = set((called or fitting).values())
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which the author's own code decides, if it lies beside the model."""
+        found = {n for key, n in self.numbers.items() if "thresh" in key.lower() and 0 < n < 1}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def fitted(self) -> tuple[Member, ...]:
+        return (*self.models, *self.transformers)
+
+
+def members_of(root: object, kinds: tuple[type, ...] = (object,)) -> list[Member]:
+    """Return the direct members of a dict, tuple or list; none of anything else.
+
+    `kinds` leaves out the others at little cost: a list may hold millions of numbers.
+    """
+    if isinstance(root, Instance):  # sklearn.utils.Bunch, collections.OrderedDict
+        root = root.entries
+    if isinstance(root, Dict):
+        pairs = ((k, v) for k, v in root.pairs() if type(k) in (str, int))
+        return [Member(str(key), value) for key, value in pairs if isinstance(value, kinds)]
+    if isinstance(root, tuple | list) and not isinstance(root, Set):
+        return [Member(str(n), value) for n, value in enumerate(root) if isinstance(value, kinds)]
+    return []
+
+
+def bundle_of(root: object) -> Bundle:
+    """Sort out the members of a file."""
+    found = _fitted(root, "", DEEPEST, set())
+    # A class of the author's own may be anything; where nothing else predicts, it does.
+    models = [m for kind, m in found if kind == "model"] or [
+        m for kind, m in found if kind == "unknown"
+    ]
+    # What is a step of the model is applied by it.
+    steps = {id(part) for part in walk([model.value for model in models])}
+    plain_members = members_of(root)[:MOST_MEMBERS] if found else []
+    return Bundle(
+        models=tuple(models),
+        transformers=tuple(
+            member
+            for kind, member in found
+            if kind == "transformer" and id(member.value) not in steps
+        ),
+        lists={m.name: texts for m in plain_members if (texts := texts_in(m.value)) is not None},
+        numbers={m.name: number for m in plain_members if type(number := plain(m.value)) is float},
+    )
+
+
+def _fitted(root: object, prefix: str, depth: int, seen: set[int]) -> list[tuple[Kind, Member]]:
+    """Return the estimators in a bundle, each with its kind, those of inner bundles too.
+
+    An inner bundle is read once, for a hostile file can share it as often as it likes.
+    """
+    found: list[tuple[Kind, Member]] = []
+    if not depth or id(root) in seen:
+        return found
+    seen.add(id(root))
+    for member in members_of(root, (Instance, tuple, list)):
+        name = f"{prefix}{member.name}"
+        if (kind := kind_of(member.value)) is not None:
+            found.append((kind, Member(name, member.value)))
+        else:
+            found += _fitted(member.value, f"{name}.", depth - 1, seen)
+    return found
+
+
+def texts_in(value: object) -> tuple[str, ...] | None:
+    """Return a list, array or pandas Index of texts, None for anything else."""
+    if isinstance(value, Instance):
+        parts = islice(walk(value), MOST_PARTS)
+        value = next((part for part in parts if isinstance(part, Array)), None)
+    if isinstance(value, Array):
+        value = values_of(value) if prod(value.shape) <= MOST_TEXTS else None
+    items = value
+    if not isinstance(items, tuple | list) or isinstance(items, Dict | Set):
+        return None
+    if len(items) > MOST_TEXTS:
+        return None
+    texts = tuple(item for item in items if isinstance(item, str))
+    return texts if texts and len(texts) == len(items) else None
+
+
+def find_member(root: object, name: str) -> object:
+    """Return a member by its name. Raises Refused with the names that there are."""
+    members = {member.name: member.value for member in members_of(root)}
+    if name in members:
+        return members[name]
+    outer, dot, inner = name.partition(".")
+    if dot and outer in members:
+        return find_member(members[outer], inner)
+    if not members:
+        raise Refused(
+            "no_member",
+            f"The file holds no dict or tuple, so it has no member {name!r}.",
+            "Leave out the # and what follows it.",
+        )
+    near = difflib.get_close_matches(name, members, n=1)
+    shown = ", ".join(list(members)[:MOST_NAMED])
+    raise Refused(
+        "no_member",
+        f"The file has no member {name!r}; its members are {shown}.",
+        f"Did you mean #{near[0]}?" if near else "Name one of them after the #.",
+    )

@@ -1,0 +1,154 @@
+"""What LightGBM's text format says about a booster. It does not say who wrote it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from workbench.inspect.errors import Refused
+from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
+from workbench.inspect.pickle.values import Blob
+
+HEADER = 1 << 20  # the names of ten thousand features
+# One of them stands near the end of every whole model; R does not write the last.
+ENDINGS = ("\nend of trees\n", "\nend of parameters\n", "\npandas_categorical:")
+INVENTED = re.compile(r"Column_\d+")
+NUMBER = re.compile(r"\d{1,9}")
+LONGEST_LIST = 1 << 22  # of categories
+MARKED = re.compile(r"^\[categorical_feature: ([\d,]{1,100000})\]$", re.MULTILINE)
+RANGE = re.compile(r"\[(-?\d{1,9}):(-?\d{1,9})\]")
+CODE = re.compile(r"-?\d{1,9}")
+MOST_PAIRS = 1_000_000  # of columns and lists that are tried
+
+
+def format_of(model: str | Blob) -> str | None:
+    """Return the version of the format: "v3" of LightGBM 3, "v4" of LightGBM 4."""
+    text = model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER]
+    match = re.match(r"tree\nversion=(v\d{1,3})\n", text)
+    return match[1] if match else None
+
+
+def read(model: str | Blob) -> BoosterFacts | None:
+    """Return the facts of a booster, or None where it cannot be read."""
+    text = model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER]
+    if not text.startswith("tree\n"):
+        return None
+    lines = text.partition("\n\n")[0].split("\n")  # the header ends with an empty line
+    if "\n\n" not in text:
+        lines.pop()  # it may be cut off
+    header = dict(line.partition("=")[::2] for line in lines)
+    names = tuple(header.get("feature_names", "").split(" "))
+    last, per_row = header.get("max_feature_idx", ""), header.get("num_tree_per_iteration", "")
+    return BoosterFacts(
+        feature_names=None if all(INVENTED.fullmatch(n) or not n for n in names) else names,
+        n_features=int(last) + 1 if NUMBER.fullmatch(last) else None,
+        # "binary sigmoid:1", and nothing where the user brought a function.
+        objective=header.get("objective", "").partition(" ")[0] or None,
+        n_classes=int(per_row) if NUMBER.fullmatch(per_row) else 1,
+        categories=_categories(model, header) if isinstance(model, str) else {},
+    )
+
+
+def is_whole(model: str | Blob) -> bool:
+    """Say whether a model ends as LightGBM ends them."""
+    text = model.tail.decode("utf-8", "replace") if isinstance(model, Blob) else model
+    return any(ending in text for ending in ENDINGS)
+
+
+@lru_cache(maxsize=8)  # each question about a model asks again
+def _pandas_categories(text: str) -> tuple[tuple[ClassLabel, ...], ...]:
+    """Return the lists of the last line: one for each column that was a pandas category."""
+    line = text[text.rfind("\npandas_categorical:") + 1 :].partition("\n")[0]
+    try:
+        lists = json.loads(line.partition(":")[2]) if len(line) < LONGEST_LIST else None
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(lists, list) or not all(isinstance(values, list) for values in lists):
+        return ()
+    if not all(isinstance(v, str | int | float) for values in lists for v in values):
+        return ()
+    return tuple(map(tuple, lists))
+
+
+def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
+    """Return the columns that were pandas categories. Raises Refused if that cannot be told.
+
+    The lists have neither names nor numbers. Mostly they are those of the columns that the
+    parameters call categorical; but an ordered category is a number to LightGBM, and other columns
+    may be called categorical, so that the range of each column must tell.
+    """
+    lists = _pandas_categories(text)
+    if not lists:
+        return {}
+    ranges = header.get("feature_infos", "").split(" ")
+    marked = MARKED.search(text, max(text.rfind("\nparameters:\n"), 0))
+    called = frozenset(int(n) for n in marked[1].split(",") if n) if marked else frozenset()
+    everything, none = frozenset(range(len(ranges))), frozenset[int]()
+    # The columns that may have a list, those that must, and those whose range is all of its list.
+    attempts = (
+        (called & everything, called, none),
+        (everything, called, everything),
+        (everything, called, everything - called),
+        (everything, called, none),
+        (everything, none, none),
+    )
+    for columns, required, exact in attempts:
+        found = _only_way(
+            [_Column(n, _codes(ranges[n]), n in required, n in exact) for n in sorted(columns)],
+            [len(values) for values in lists],
+        )
+        if found is not None:
+            return {c: Categories(values) for c, values in zip(found, lists, strict=True)}
+    raise Refused(
+        "unclear_categories",
+        f"The LightGBM model in the file was trained on {len(lists)} pandas categories, and the "
+        "file does not tell which columns they are.",
+        "Fit it again with categories that are not ordered (.cat.as_unordered()).",
+    )
+
+
+def _codes(info: str) -> tuple[int, int] | None:
+    """Return the least and the highest code of a column, or None if it has other numbers."""
+    if match := RANGE.fullmatch(info):
+        return int(match[1]), int(match[2])
+    codes = [int(code) for code in info.split(":") if CODE.fullmatch(code)]
+    return (min(codes), max(codes)) if codes else (0, -1) if info == "none" else None
+
+
+@dataclass(frozen=True)
+class _Column:
+    number: int
+    codes: tuple[int, int] | None
+    required: bool
+    exact: bool
+
+    def fits(self, size: int) -> bool:
+        """Say whether the column may have a list of this length; -1 stands for missing values."""
+        if self.codes is None or self.codes[0] < -1 or self.codes[1] >= size:
+            return False
+        return not self.exact or (max(self.codes[0], 0), self.codes[1]) == (0, size - 1)
+
+
+def _only_way(columns: Sequence[_Column], sizes: Sequence[int]) -> list[int] | None:
+    """Return the columns of the lists if there is only one way to share them out in order."""
+    if len(columns) * len(sizes) > MOST_PAIRS:
+        return None
+    # ways[i][j]: in how many ways (0, 1, more) columns i… can take lists j…
+    ways = [[0] * (len(sizes) + 1) for _ in range(len(columns) + 1)]
+    ways[-1][-1] = 1
+    for i in reversed(range(len(columns))):
+        for j in reversed(range(len(sizes) + 1)):
+            taken = ways[i + 1][j + 1] if j < len(sizes) and columns[i].fits(sizes[j]) else 0
+            passed = 0 if columns[i].required else ways[i + 1][j]
+            ways[i][j] = min(2, taken + passed)
+    if ways[0][0] != 1:
+        return None
+    found: list[int] = []
+    for i, column in enumerate(columns):
+        j = len(found)
+        if j < len(sizes) and column.fits(sizes[j]) and ways[i + 1][j + 1]:
+            found.append(column.number)
+    return found

@@ -1,0 +1,107 @@
+"""XGBoost, LightGBM and CatBoost: the models in their own formats inside of a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from workbench.inspect.errors import Refused, too_big
+from workbench.inspect.facts import BoosterFacts
+from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
+from workbench.inspect.pickle.values import Blob, Global, Instance
+
+# The first part of a module's name -> the library as people write it.
+LIBRARIES: Mapping[str, str] = {
+    "catboost": "CatBoost",
+    "_catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "xgboost": "XGBoost",
+}
+CATBOOST_MODEL = "__model"  # where CatBoost keeps it in the pickled state
+HANDLES = ("handle", "_handle")  # where a Booster does; LightGBM before and from version 4
+
+WRAPPER = "Give the fitted scikit-learn wrapper (such as {}Classifier), saved by joblib.dump."
+WRAPPERS: Mapping[str, str] = {"CatBoost": "CatBoost", "LightGBM": "LGBM", "XGBoost": "XGB"}
+
+
+def library_of(cls: Global) -> str | None:
+    """Return the boosting library that defines a class, or None."""
+    return LIBRARIES.get(cls.module.split(".")[0])
+
+
+def is_fitted(model: Instance) -> bool:
+    """Say whether a wrapper of a boosting library holds a model."""
+    return _model(model) is not None
+
+
+def formats_of(parts: Iterable[object]) -> dict[str, str]:
+    """Return the format of LightGBM's models, which is all that they say of their version."""
+    found = {
+        lightgbm_model.format_of(content)
+        for part in parts
+        if isinstance(part, Instance)
+        and library_of(part.cls) == "LightGBM"
+        and isinstance(content := _own_model(part), str | Blob)
+    }
+    named = sorted(name for name in found if name)
+    return {"lightgbm": named[0]} if named else {}
+
+
+def facts_of(model: Instance) -> BoosterFacts | None:
+    """Return what the model inside of a wrapper says, or None for anything else."""
+    library, content = library_of(model.cls), _model(model)
+    if library == "XGBoost" and isinstance(content, bytes | Blob):
+        return xgboost_model.read(content)
+    if library == "CatBoost" and isinstance(content, bytes):
+        return catboost_model.read(content)
+    if library == "LightGBM" and isinstance(content, str | Blob):
+        return lightgbm_model.read(content)
+    return None
+
+
+def version_of(part: Instance) -> tuple[str, str] | None:
+    """Return the distribution and version that wrote a part, None where it is not of a booster.
+
+    LightGBM writes no version. Raises Refused where one should be there and cannot be read.
+    """
+    library, content = library_of(part.cls), _own_model(part)
+    if library == "XGBoost" and isinstance(content, bytes | Blob):
+        version = xgboost_model.version_of(content)
+    elif library == "CatBoost" and isinstance(content, bytes | Blob):
+        version = catboost_model.version_of(content)
+    else:
+        return None
+    if version is None and isinstance(content, Blob):
+        raise too_big(f"the {library} model in it is too large to find its version")
+    if version is None:
+        raise Refused(
+            "unknown_version",
+            f"The version of {library} that wrote the file cannot be read from it.",
+            f"Save the model again with a released version of {library}.",
+        )
+    return library.lower(), version
+
+
+def refuse(cls: Global) -> Refused:
+    """Describe an object of a boosting library that cannot be served."""
+    library = LIBRARIES[cls.module.split(".")[0]]
+    what = f"{'a' if library == 'CatBoost' else 'an'} {cls.name}"
+    return Refused(
+        "unsupported",
+        f"The file holds {what}, which is not supported yet.",
+        WRAPPER.format(WRAPPERS[library]),
+    )
+
+
+def _model(model: Instance) -> object:
+    """Return the model of a wrapper in its own format."""
+    booster = model.attribute("_Booster")
+    return _own_model(booster if isinstance(booster, Instance) else model)
+
+
+def _own_model(part: Instance) -> object:
+    library = library_of(part.cls)
+    if library is None:
+        return None
+    if library == "CatBoost":
+        return part.attribute(CATBOOST_MODEL)
+    return next((found for name in HANDLES if (found := part.attribute(name)) is not None), None)

@@ -1,0 +1,124 @@
+"""Files that people take for a pickled model, recognized by how they begin."""
+
+from __future__ import annotations
+
+import re
+
+from workbench.inspect.errors import Refused
+
+HEAD = 4096  # bytes that decide
+
+PICKLE = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
+UNPACK = "Unpack it and give the model file in it."
+
+# (how the file begins, code, what it is, remedy)
+SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
+    (
+        rb"version https://git-lfs",
+        "git_lfs",
+        "The file is a Git LFS pointer, not the model itself.",
+        "Run `git lfs pull` and try again.",
+    ),
+    (
+        rb"(?i)\s*(<!doctype|<html|<\?xml|<head|<body)",
+        "web_page",
+        "The file is a web page or XML, as after a download that went wrong.",
+        "Download the file itself (on GitHub, the raw file).",
+    ),
+    (
+        rb"binf.{6}\0\0",  # the mean of the target, then the number of features
+        "unsupported",
+        "The file is an XGBoost booster in the old binary format, which XGBoost 3.1 gave up.",
+        "Load it with the XGBoost that saved it, and save it with booster.save_model('model.ubj').",
+    ),
+    (
+        rb"tree\r\nversion=",
+        "malformed",
+        "The file is a LightGBM booster whose line ends were changed, by git or by an editor.",
+        "Give the file as booster.save_model wrote it.",
+    ),
+    (rb"\s*[\[{]\s*[\"\[{\]}\d-]", "json", "The file is JSON, not a saved model.", PICKLE),
+    (rb"\x89HDF\r\n", "unsupported", "The file is HDF5, as Keras writes it.", PICKLE),
+    (rb"\x08[\x01-\x20][\x12\x3a]", "unsupported", "The file is an ONNX model.", PICKLE),
+    (rb".{4}TFL3", "unsupported", "The file is a TensorFlow Lite model.", PICKLE),
+    (
+        rb"[XA]\n\x00{3}[\x02\x03]\x00|RD[AX][23]\n",
+        "unsupported",
+        "The file was saved by R.",
+        PICKLE,
+    ),
+    (rb"\x93NUMPY", "not_a_model", "The file is a numpy array, not a model.", PICKLE),
+    (rb"PAR1|ARROW1", "not_a_model", "The file is a data frame, not a model.", PICKLE),
+    (
+        rb"ZF0x|ZF\s",
+        "unsupported",
+        "The file was written by joblib before version 0.10.",
+        "Fit the model again with scikit-learn 1.1 or later and save it with joblib.dump.",
+    ),
+    (rb".{257}ustar|7z\xbc\xaf|Rar!", "archive", "The file is an archive, not a model.", UNPACK),
+    (
+        rb"\x1f\x8b|\xfd7zXZ|BZh\d1AY",  # only reached inside of a compressed file
+        "unsupported",
+        "The file is compressed twice.",
+        "Unpack it once and give the result.",
+    ),
+)
+
+# (how the file begins, the library whose own format it is)
+NATIVE: tuple[tuple[bytes, str], ...] = (
+    (rb"\{L\x00{7}\x07learner|\s*\{\s*\"learner\"\s*:", "xgboost"),
+    (rb"tree\nversion=", "lightgbm"),
+    (rb"CBM1", "catboost"),
+)
+
+# (a member's name somewhere in the archive, what it is, remedy)
+ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
+    (b"/data.pkl", "The file is a PyTorch model.", PICKLE),
+    (b"config.json", "The file is a Keras model.", PICKLE),
+    (b"xl/", "The file is an Excel workbook.", PICKLE),
+    (b".npy", "The file holds numpy arrays, not a model.", PICKLE),
+)
+ZIP, SKOPS_MEMBER = b"PK\x03\x04", b"schema.json"
+
+
+def refuse_foreign_file(head: bytes, tail: bytes) -> None:
+    """Raise Refused if the file that begins and ends so is known to be something else."""
+    if native_library(head) is not None:
+        return
+    if head.startswith(ZIP):
+        raise _describe_zip(head + tail)
+    for pattern, code, what, remedy in SIGNATURES:
+        if re.match(pattern, head, re.DOTALL):
+            raise Refused(code, what, remedy)
+
+
+def native_library(head: bytes) -> str | None:
+    """Return the boosting library in whose own format a file that begins so is written."""
+    found = (library for start, library in NATIVE if re.match(start, head, re.DOTALL))
+    return next(found, None)
+
+
+def is_skops(head: bytes, tail: bytes) -> bool:
+    """Say whether a file that begins and ends so was written by skops."""
+    return head.startswith(ZIP) and SKOPS_MEMBER in tail  # where a zip has its directory
+
+
+def _describe_zip(names: bytes) -> Refused:
+    for member, what, remedy in ZIP_MEMBERS:
+        if member in names:
+            return Refused("unsupported", what, remedy)
+    return Refused("archive", "The file is a zip archive, not a model.", UNPACK)
+
+
+def is_text(head: bytes) -> bool:
+    """Say whether a file that begins so is text (a CSV, a script) rather than a pickle."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        return True
+    text = head.decode("utf-8", "ignore")
+    printable = sum(character.isprintable() or character in "\t\r\n" for character in text)
+    return len(text) > 0.9 * len(head) and printable == len(text)
+
+
+def text_file() -> Refused:
+    """Describe a file that turned out to be text."""
+    return Refused("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)

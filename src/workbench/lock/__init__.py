@@ -1,0 +1,1 @@
+"""Pins and hashed lock files, Python interpreters, and the project's own environment."""

@@ -1,0 +1,160 @@
+"""Python interpreters, uv, and the project's own environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workbench.errors import UserError
+from workbench.files import read
+from workbench.lock.pins import UV_VERSION
+
+VENV = Path(".venv")
+# uv lives here where the machine has none: apart from the project's own environment.
+TOOLS = Path(".tools")
+REQUIREMENTS = (Path("requirements.txt"), Path("requirements-test.txt"))
+# Not the link in a virtual environment: that may be the very `.venv` which is made anew.
+_THIS = Path(sys.executable).resolve()
+BIN = "Scripts" if os.name == "nt" else "bin"
+
+
+class CommandError(UserError):
+    """A command of another program failed; the message ends with what it said."""
+
+
+def environ() -> dict[str, str]:
+    """Return the environment for other programs: nothing of this interpreter's leaks into them."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    # uv would download a Python, silently and for minutes; which one is the user's choice.
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+class TimedOut(CommandError):
+    """A command of another program took too long and was ended."""
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    cwd: Path | None = None,
+    seconds: float | None = None,
+) -> str:
+    """Run a command and return its output. Raises CommandError saying what failed."""
+    try:
+        result = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimedOut(f"{what} took more than {seconds} seconds and was ended.") from None
+    if result.returncode != 0:
+        said = (result.stderr.strip() or result.stdout.strip())[-3000:]
+        raise CommandError(f"{what} failed ({_ended(result.returncode)}):\n{said}")
+    return result.stdout
+
+
+def _ended(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else f"ended by {signal.Signals(-status).name}"
+
+
+def find_python(version: str) -> Path | None:
+    """Return an interpreter of a version such as "3.13" that really starts, or None."""
+    for candidate in _candidates(version):
+        if _version_of(candidate) == version:
+            return candidate
+    return None
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    # Cheap ones first: asking uv costs a third of a second.
+    yield _THIS
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    yield from sorted(pyenv.glob(f"{version}.*/bin/python"), key=_patch, reverse=True)
+    if on_path := shutil.which(f"python{version}"):
+        yield Path(on_path)
+    if uv := find_uv(Path()):
+        found = subprocess.run(
+            [uv, "python", "find", version],
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode == 0:
+            yield Path(found.stdout.strip())
+
+
+def _patch(python: Path) -> int:
+    patch = python.parent.parent.name.split(".")[-1]
+    return int(patch) if patch.isdigit() else -1
+
+
+def _version_of(python: Path) -> str | None:
+    """Ask the interpreter itself: a pyenv shim may be there and be dead."""
+    if python == _THIS:
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+    code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+    try:
+        result = subprocess.run(
+            [python, "-c", code],
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def find_uv(project: Path) -> Path | None:
+    """Return uv: the machine's own, or the one that was installed for this project."""
+    on_path = shutil.which("uv")
+    own = (project / TOOLS / BIN / "uv").absolute()
+    return Path(on_path) if on_path else own if own.exists() else None
+
+
+def install_uv(project: Path, python: Path) -> Path:
+    """Install uv into a tool environment of its own and return it. Raises CommandError."""
+    tools = project / TOOLS
+    run([python, "-m", "venv", "--clear", tools], what=f"Making {TOOLS}/ for uv")
+    pip = ["-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"]
+    run([tools / BIN / "python", *pip], what="Installing uv")
+    return (tools / BIN / "uv").absolute()
+
+
+def make_environment(project: Path, python: Path) -> Path:
+    """Make `.venv` anew from exactly the requirements files; return its interpreter.
+
+    Raises CommandError. Wheels only: a build from source would not be what the dyno gets.
+    """
+    venv, own = project / VENV, (project / VENV / BIN / "python").absolute()
+    files = [part for name in REQUIREMENTS for part in ("-r", str(project / name))]
+    locked = all("--hash=" in read(project / name) for name in REQUIREMENTS)
+    options = ["--only-binary", ":all:", *(["--require-hashes"] if locked else [])]
+    if uv := find_uv(project):
+        make = ["venv", "--quiet", "--clear", "--no-project", "--python", str(python), str(venv)]
+        run([uv, *make], what=f"Making {VENV}")
+        pip = [str(uv), "pip", "install", "--quiet", "--python", str(own)]
+    else:
+        run([python, "-m", "venv", "--clear", venv], what=f"Making {VENV}")
+        pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, *options, *files], what="Installing the requirements")
+    # The Makefile's sign that the environment is whole.
+    (venv / ".complete").touch()
+    return own

@@ -1,0 +1,1 @@
+"""Tests that pass for any adopted model."""

@@ -1,0 +1,76 @@
+"""Smoke: send the goldens to a deployed service and compare its answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from model_service.contract import snippets
+from model_service.contract.golden import GoldenError, disagreements, read_golden
+from workbench import files
+from workbench.errors import UserError
+
+# The platform's router answers by itself after 30 s.
+TIMEOUT = 35
+
+
+def smoke(project: Path, url: str, key: str | None = None) -> str:
+    """Return what was shown, asking with a key if given. Raises WorkbenchError on differences."""
+    address = url.rstrip("/").removesuffix("/predict")
+    if not re.match(r"https?://[^\s/]+", address):
+        raise UserError(
+            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com or "
+            "http://localhost:8000"
+        )
+    try:
+        golden = read_golden(project / files.GOLDEN)
+    except GoldenError as error:
+        raise UserError(str(error)) from None
+    if golden is None:
+        raise UserError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
+    manifest = files.read_manifest(project)
+    about = _ask(f"{address}/metadata", key)
+    own = {"name": manifest["name"], "version": manifest["version"]}
+    served = {key: about.get(key) for key in own}
+    if served != own:
+        raise UserError(
+            f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
+        )
+    answer = _ask(f"{address}/predict", key, {"rows": golden.rows})
+    found = disagreements(golden, answer.get("predictions"))
+    if found:
+        raise UserError([f"{url} answers differently from model/golden.json:", *found[:10]])
+    return (
+        f"{url} reproduces all {len(golden.rows)} recorded predictions of version {own['version']}."
+    )
+
+
+def _ask(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    if key:
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        said = error.read(2000).decode("utf-8", "replace")
+        if error.code == http.HTTPStatus.UNAUTHORIZED:
+            said += " Give a key of the service: API_KEY=… make smoke URL=…"
+        raise UserError(f"{url} answers {error.code}: {said}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise UserError(f"{url} cannot be asked: {error}") from None
+    if not isinstance(answer, dict):
+        raise UserError(f"{url} does not answer as this service does; is it another one?")
+    return answer
+
+
+def curl(project: Path, address: str, *, key: bool = False) -> str:
+    """Return a curl line with a real row, ready to paste."""
+    row = files.read_manifest(project)["examples"][0]
+    return snippets.curl(f"{address}/predict", row, key=key)

@@ -1,0 +1,128 @@
+"""The limits of the proof: `python -m workbench.limits MEGABYTES MODULE` runs a module in them.
+
+They are for models that go wrong: that allocate without end, wait for a server, never answer. They
+are no sandbox. What runs here can read and write whatever its user can, and start programs; what is
+malicious is refused before, by the static inspection. Memory is only limited on Linux; where a
+network namespace is not permitted, only Python's own sockets are refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import runpy
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import UserError
+from workbench.heroku import BASIC, MEGABYTE
+
+if sys.platform != "win32":
+    import resource
+
+NO_NETWORK = "the proof has no network"
+# https://man7.org/linux/man-pages/man2/unshare.2.html; os.unshare is there from Python 3.12 only.
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+# Of these, sockets within the machine (their addresses are paths) are left alone.
+_TO_ADDRESS = frozenset(f"socket.{name}" for name in ("bind", "connect", "sendmsg", "sendto"))
+_LOOKUP = frozenset(
+    f"socket.{name}" for name in ("getaddrinfo", "gethostbyaddr", "gethostbyname", "getnameinfo")
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the proof may use; CatBoost alone reserves 1,200 MB and uses a tenth of it."""
+
+    megabytes: int = 4096
+    seconds: int = 600
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Limits:
+        """Read what the user grants a larger or slower model. Raises WorkbenchError."""
+        given = {}
+        for name, variable in (("megabytes", "PROOF_MEGABYTES"), ("seconds", "PROOF_SECONDS")):
+            if text := environ.get(variable, ""):
+                if not text.isdecimal() or int(text) == 0:
+                    raise UserError(f"{variable}={text!r} is not a whole number above 0.")
+                given[name] = int(text)
+        return cls(**given)
+
+
+def out_of_memory() -> str:
+    """Say that the limit of this process was met."""
+    return (
+        f"The model needs more than the {memory_limit() // MEGABYTE} MB of memory that the proof "
+        "may take. If it is meant for a dyno that has more, give PROOF_MEGABYTES=."
+    )
+
+
+def in_a_dyno(peak: int) -> str:
+    """Compare the memory that the proof took with a dyno's."""
+    taken = f"Loading and predicting took {-(-peak // MEGABYTE)} MB of memory at most"
+    if peak <= BASIC.megabytes * MEGABYTE:
+        return f"{taken}; a Basic dyno has {BASIC.megabytes} MB."
+    return f"Note: {taken}, which is more than the {BASIC.megabytes} MB of a Basic dyno."
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes of memory that this process has held, where the system tells."""
+    with contextlib.suppress(OSError):
+        # ru_maxrss counts the process that started this one, too, while it was a copy of it.
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return None
+
+
+def memory_limit() -> int:
+    """Return the bytes of memory that this process may have."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return soft if soft != resource.RLIM_INFINITY else sys.maxsize
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have no more private memory than so many bytes."""
+    if sys.platform == "win32":
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    # Not the address space: threads reserve far more of it than they use.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def leave_network() -> None:
+    """Take the network from this process for good; call it before any thread is started."""
+    if sys.platform == "linux":
+        # Root needs no user namespace, in which it could not write what others own.
+        alone = 0 if os.geteuid() == 0 else CLONE_NEWUSER
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).unshare(alone | CLONE_NEWNET)
+    sys.addaudithook(_refuse_network)
+
+
+def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _LOOKUP or (event in _TO_ADDRESS and isinstance(arguments[1], tuple)):
+        raise PermissionError(errno.EACCES, f"{NO_NETWORK} ({event})")
+
+
+if __name__ == "__main__":
+    megabytes, module = sys.argv[1:]
+    leave_network()
+    limit_memory(int(megabytes) * MEGABYTE)
+    # As gunicorn.conf.py serves: for a few rows, threads wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.argv = [module]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

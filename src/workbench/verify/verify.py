@@ -1,0 +1,95 @@
+"""Verify: prove on this machine what the dyno will do, with exactly the locked requirements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workbench import files
+from workbench.errors import UserError
+from workbench.lock import lock
+from workbench.lock.environment import CommandError, TimedOut, find_python, make_environment, run
+from workbench.verify.resource_limits import Limits
+
+
+class CannotVerify(UserError):
+    """It cannot be verified here and now: no such Python, or a package that cannot be had."""
+
+
+def setup(project: Path) -> Path:
+    """Make `.venv` from the requirements files; return its interpreter. Raises Unavailable."""
+    version = files.python_version(project)
+    python = find_python(version)
+    if python is None:
+        raise CannotVerify(
+            f"Python {version} does not run here; install it (uv python install {version}, or "
+            "pyenv) and run make verify."
+        )
+    try:
+        return make_environment(project, python)
+    except CommandError as error:
+        raise CannotVerify(error.problems) from None
+
+
+def verify(project: Path) -> str:
+    """Lock, install, predict, compare and test; return what was shown.
+
+    Raises Unavailable where it cannot be tried, WorkbenchError where the model fails; then the
+    files in `model/` are as they were.
+    """
+    limits = Limits.from_environment()
+    if not lock.is_current(project):
+        try:
+            lock.lock(project)
+        except UserError as error:
+            raise CannotVerify(error.problems) from None
+    python = setup(project)
+    with _restored_on_failure(project):
+        _adopt_locked_versions(project)
+        proof = prove(project, python, limits)
+        tests = run(
+            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], what="make test", cwd=project
+        )
+    return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
+
+
+def prove(project: Path, python: Path, limits: Limits) -> str:
+    """Run the proof within limits; return what it said. Raises WorkbenchError."""
+    confined = [
+        "-m",
+        "workbench.verify.resource_limits",
+        str(limits.megabytes),
+        "workbench.verify.prove",
+    ]
+    try:
+        return run([python, *confined], what="The proof", cwd=project, seconds=limits.seconds)
+    except TimedOut as error:
+        raise UserError(
+            f"{error} The model hangs, or is too slow to be asked what it takes: then give "
+            "PROOF_SECONDS=."
+        ) from None
+
+
+def _adopt_locked_versions(project: Path) -> None:
+    """Write what is proven into the manifest: the versions of the lock, and the Python."""
+    manifest = files.read_manifest(project)
+    locked = lock.versions(project)
+    libraries = {name: locked.get(name, old) for name, old in manifest["libraries"].items()}
+    manifest |= {"python": files.python_version(project), "libraries": libraries}
+    files.write(project / files.MANIFEST, files.dumps(manifest))
+
+
+@contextmanager
+def _restored_on_failure(project: Path) -> Iterator[None]:
+    paths = [project / path for path in (files.FEATURES, files.MANIFEST, files.GOLDEN)]
+    before = {path: path.read_bytes() if path.exists() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                files.write(path, content)
+        raise

@@ -1,0 +1,282 @@
+"""The contract: what a row may hold, and what a features.json may say."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_service.contract.contract import (
+    Contract,
+    ContractError,
+    Feature,
+    Invalid,
+    check_output,
+    parse_contract,
+    parse_feature,
+    parse_output,
+    read_contract,
+    same_json,
+)
+from model_service.web.openapi import feature_schema
+
+AREA = {"name": "Area", "categories": ["Rural", "Semiurban", "Urban"]}
+OPEN = {**AREA, "strict": False}
+LEVEL = {"name": "Level", "categories": [1, 2]}
+RANGE = {"name": "Income", "minimum": 0, "maximum": 100, "strict": True}
+HINT = {"name": "Income", "minimum": 0, "maximum": 100}
+
+# (feature, value, what the model meets)
+TAKEN: list[tuple[dict[str, Any], Any, Any]] = [
+    ({"name": "n"}, 5, 5.0),
+    ({"name": "n"}, -0.25, -0.25),
+    ({"name": "n", "nullable": True}, None, None),
+    (HINT, 1e9, 1e9),
+    (RANGE, 100, 100.0),
+    ({"name": "i", "type": "integer"}, 5.0, 5),
+    ({"name": "b", "type": "boolean"}, False, False),
+    ({"name": "t", "type": "text"}, "", ""),
+    ({"name": "t", "type": "text"}, "NA", "NA"),
+    ({"name": "d", "type": "date"}, "2024-02-29", "2024-02-29"),
+    (AREA, "Urban", "Urban"),
+    (OPEN, "Mars", "Mars"),
+    (LEVEL, 1.0, 1),
+    ({**LEVEL, "strict": False}, 3, 3.0),
+    ({"name": "c", "type": "category"}, "anything", "anything"),
+]
+
+# (feature, value, message)
+REFUSED: list[tuple[dict[str, Any], Any, str]] = [
+    ({"name": "n"}, "5000", "must be a number, not text"),
+    ({"name": "n"}, True, "must be a number, not true or false"),
+    ({"name": "n"}, [1], "must be a number, not a list"),
+    ({"name": "n"}, {}, "must be a number, not an object"),
+    ({"name": "n"}, None, "must not be null"),
+    ({"name": "n"}, math.inf, "must be a finite number"),
+    ({"name": "n"}, 10**400, "is too large for a number"),
+    (RANGE, 100.5, "must be at most 100"),
+    (RANGE, -1, "must be at least 0"),
+    ({"name": "i", "type": "integer"}, 5.5, "must be a whole number"),
+    ({"name": "i", "type": "integer"}, 2**63, "is too large for a whole number"),
+    ({"name": "b", "type": "boolean"}, 1, "must be true or false, not a number"),
+    ({"name": "t", "type": "text"}, 5, "must be text, not a number"),
+    ({"name": "t", "type": "text"}, "\ud800", "must be text that UTF-8 can hold"),
+    ({"name": "d", "type": "date"}, "2024-02-30", "must be a date as YYYY-MM-DD"),
+    ({"name": "d", "type": "date"}, "20240229", "must be a date as YYYY-MM-DD"),
+    ({"name": "d", "type": "date"}, "9999-01-01", "must be from 1678-01-01 to 2261-12-31"),
+    (AREA, "urbn", "must be one of Rural, Semiurban, Urban"),
+    (AREA, 1, "must be one of Rural, Semiurban, Urban"),
+    (LEVEL, "1", "must be one of 1, 2"),
+    (LEVEL, True, "must be one of 1, 2"),
+    (OPEN, 5, "must be text, not a number"),
+    ({"name": "c", "type": "category"}, 5, "must be text, not a number"),
+]
+
+# (document, message)
+WRONG: list[tuple[Any, str]] = [
+    ([], 'must be an object with a list "features"'),
+    ({"features": []}, '"features" is empty'),
+    ({"features": [{"name": "a"}], "ouput": {}}, 'unknown member "ouput"; did you mean output?'),
+    ({"features": ["a"]}, "feature 1: must be an object, not text"),
+    ({"features": [{"type": "number"}]}, 'feature 1: "name" is missing'),
+    ({"features": [{"name": ""}]}, '"name" must be text that is not empty'),
+    ({"features": [{"name": "a", "typ": "x"}]}, 'unknown member "typ"; did you mean type?'),
+    ({"features": [{"name": "a", "type": "float"}]}, '"type" must be one of number, integer'),
+    ({"features": [{"name": "a", "minimum": "1"}]}, '"minimum" must be a finite number'),
+    ({"features": [{"name": "a", "minimum": 10**400}]}, '"minimum" must be a finite number'),
+    ({"features": [{"name": "a", "default": 10**400}]}, '"default" must be text, a number'),
+    ({"features": [{"name": "a", "minimum": 2, "maximum": 1}]}, "is above"),
+    ({"features": [{"name": "a", "default": "x"}]}, '"default" must be a number, not text'),
+    ({"features": [{"name": "a", "categories": []}]}, '"categories" must be a list of different'),
+    ({"features": [{"name": "a", "categories": ["x", "x"]}]}, '"categories" must be a list of'),
+    ({"features": [{"name": "a", "type": "text", "categories": ["x"]}]}, "do not go with type"),
+    ({"features": [{"name": "a"}, {"name": "a"}]}, "feature a: is there 2 times"),
+    ({"features": [{**AREA, "encode": {"Rural": 0}}]}, "has no number for Semiurban, Urban"),
+    ({"features": [{**AREA, "one_hot": {"Mars": "x"}}]}, "names Mars, which"),
+    ({"features": [{"name": "a", "encode": {"x": 1}}]}, '"encode" needs "categories"'),
+    ({"features": [{"name": "a"}], "output": {"threshold": 0.5}}, '"threshold" needs "positive"'),
+    ({"features": [{"name": "a"}], "output": {"transform": "log"}}, "one of exp, expm1"),
+]
+
+
+@pytest.mark.parametrize(("entry", "value", "expected"), TAKEN)
+def test_a_value_is_taken(entry: dict[str, Any], value: Any, expected: Any) -> None:
+    parsed = parse_feature(entry).parse(value)
+    assert (type(parsed), parsed) == (type(expected), expected)
+
+
+@pytest.mark.parametrize(("entry", "value", "message"), REFUSED)
+def test_a_value_is_refused(entry: dict[str, Any], value: Any, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_feature(entry).parse(value)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("document", "message"), WRONG)
+def test_a_wrong_contract_is_refused(document: Any, message: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        parse_contract(document)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "1" * 5000, "\ud800"])
+def test_a_file_that_is_no_json_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(ContractError, match=r"features.json cannot be read"):
+        read_contract(tmp_path / "features.json")
+
+
+def test_all_that_is_wrong_with_a_contract_is_said_at_once() -> None:
+    with pytest.raises(ContractError) as caught:
+        parse_contract({"features": [{"name": "a", "typ": 1, "minimum": "x"}, {"nam": "b"}]})
+    assert len(caught.value.problems) == 3
+
+
+def test_the_designed_example_of_an_error() -> None:
+    contract = parse_contract({"features": [{"name": "Income"}, AREA]})
+    _, problems = contract.parse_rows([{"Income": "5000", "Aera": "Rural"}])
+    assert [problem.to_json() for problem in problems] == [
+        {"row": 1, "feature": "Income", "message": "must be a number, not text"},
+        {"row": 1, "feature": "Aera", "message": "unknown feature; did you mean Area?"},
+        {"row": 1, "feature": "Area", "message": "is missing"},
+    ]
+
+
+def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
+    contract = parse_contract({"features": [AREA]})
+    _, problems = contract.parse_rows([{"Area": "urbn"}] * 30)
+    messages = [problem.message for problem in problems]
+    assert messages[0] == "must be one of Rural, Semiurban, Urban; did you mean Urban?"
+    assert len([message for message in messages if "did you mean" in message]) == 20
+
+
+def test_features_may_differ_in_case_only() -> None:
+    contract = parse_contract({"features": [{"name": "Age"}, {"name": "age"}]})
+    assert contract.parse_rows([{"Age": 1, "age": 2}]) == ([{"Age": 1.0, "age": 2.0}], [])
+
+
+# (output, message); the model has the classes 0 and 1
+WRONG_OUTPUTS = [
+    ({"positive": "1"}, '"positive" is "1"; the classes are 0, 1'),
+    ({"labels": {"2": "two"}}, '"labels" names 2; the classes are 0, 1'),
+    ({"transform": "exp"}, '"transform" is for regression, and the task is classification'),
+    ({"targets": ["a", "b"]}, '"targets" names 2, and the model predicts 1'),
+]
+
+
+@pytest.mark.parametrize(("output", "message"), WRONG_OUTPUTS)
+def test_an_output_that_is_not_the_models_is_refused(output: dict[str, Any], message: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        check_output(parse_output(output), "classification", [0, 1], 1)
+    assert message in str(caught.value)
+
+
+# (output, whether classes are asked for, message or nothing); the model is a raw booster that
+# answers a number, which decides between 0 and 1
+OUTPUTS_OF_A_NUMBER = [
+    ({}, False, ""),
+    ({"transform": "exp", "positive": 1}, False, ""),
+    ({"labels": {"0": "no", "1": "yes"}}, True, ""),
+    ({"threshold": 0.3, "positive": 0}, True, ""),
+    ({"threshold": 0.3, "positive": "1"}, True, '"positive" is "1"; the classes are 0, 1'),
+    ({"labels": {"2": "two"}}, True, '"labels" names 2; the classes are 0, 1'),
+    ({"labels": {"1": "yes"}, "transform": "exp"}, True, "the task is classification"),
+]
+
+
+@pytest.mark.parametrize(("output", "asks", "message"), OUTPUTS_OF_A_NUMBER)
+def test_a_number_may_be_asked_for_classes(
+    output: dict[str, Any], asks: bool, message: str
+) -> None:
+    parsed = parse_output(output)
+    assert parsed.asks_for_classes is asks
+    refused = pytest.raises(ContractError, match=message) if message else nullcontext()
+    with refused:
+        check_output(parsed, "regression", None, 1, binary=[0, 1])
+
+
+def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:
+    contract = parse_contract(
+        {
+            "features": [
+                {"name": "Employed", "categories": ["no", "yes"], "encode": {"no": 0, "yes": 1}},
+                {**AREA, "one_hot": {"Semiurban": "Area_S", "Urban": "Area_U"}},
+            ]
+        }
+    )
+    rows, problems = contract.parse_rows(
+        [{"Employed": "yes", "Area": "Urban"}, {"Employed": "no", "Area": "Rural"}]
+    )
+    assert problems == []
+    columns = {column.name: column.values for column in contract.columns(rows)}
+    assert columns == {"Employed": [1, 0], "Area_S": [0, 0], "Area_U": [1, 0]}
+    assert contract.values(rows[0]) == {"Employed": 1, "Area_S": 0, "Area_U": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [(1, 1.0, True), (1, True, False), (1, "1", False), ("a", "a", True), (True, True, True)],
+)
+def test_values_are_compared_as_json_does(one: Any, other: Any, same: bool) -> None:
+    assert same_json(one, other) is same
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+features = st.builds(
+    Feature,
+    name=st.text(min_size=1),
+    type=st.sampled_from(["number", "integer", "boolean", "text", "date"]),
+    nullable=st.booleans(),
+    minimum=st.none() | st.integers(-5, 5),
+    strict=st.none() | st.booleans(),
+) | st.builds(
+    Feature,
+    name=st.text(min_size=1),
+    type=st.just("category"),
+    categories=st.none()
+    | st.lists(st.text() | st.integers(-3, 3), min_size=1, unique=True).map(tuple),
+    nullable=st.booleans(),
+    strict=st.none() | st.booleans(),
+)
+
+
+@given(features, json_values)
+def test_whatever_comes_is_taken_or_refused_with_a_message(feature: Feature, value: Any) -> None:
+    contract = Contract((feature,))
+    rows, problems = contract.parse_rows([{feature.name: value}])
+    assert len(rows) + len(problems) == 1
+    if problems:
+        assert problems[0].message
+    else:
+        (column,) = contract.columns(rows)
+        assert len(column.values) == 1
+        json.dumps(rows[0], allow_nan=False)
+
+
+@given(features)
+def test_a_feature_survives_being_written_and_read(feature: Feature) -> None:
+    written = json.loads(json.dumps(feature.to_json()))
+    assert parse_feature(written) == feature
+
+
+@given(features, json_values)
+def test_the_published_schema_takes_what_the_parser_takes(feature: Feature, value: Any) -> None:
+    try:
+        feature.parse(value)
+        taken = True
+    except Invalid:
+        taken = False
+    validator = jsonschema.Draft202012Validator(feature_schema(feature))
+    if taken:
+        validator.validate(value)

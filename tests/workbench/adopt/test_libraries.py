@@ -1,0 +1,241 @@
+"""Models of other libraries: what their files say, and (slow) that their pins serve them.
+
+The files in tests/data/libraries are real, each written by the release in its name; make.py there
+made them. The slow tests need uv (on PATH), the Pythons and the network.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import json
+import pickle
+import shutil
+import subprocess
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SRC, TESTS, environment
+
+from workbench.adopt import decide
+from workbench.adopt.answers import Answers
+from workbench.inspect import Refused, inspect
+from workbench.lock.pins import pins, pythons
+
+FILES = TESTS / "data" / "libraries"
+NAMES = ("Income", "Credit history", "limit(%)")
+
+
+@pytest.mark.parametrize(
+    ("file", "estimator", "classes", "names"),
+    [
+        ("imblearn-0.10.1-pipeline", "LogisticRegression", ("no", "yes"), NAMES),
+        ("imblearn-0.14.2-pipeline", "LogisticRegression", ("no", "yes"), NAMES),
+        ("imblearn-0.14.2-forest-array", "BalancedRandomForestClassifier", (0, 1), None),
+        ("imblearn-0.14.2-boost", "RUSBoostClassifier", ("no", "yes"), NAMES),
+    ],
+)
+def test_what_a_file_of_imbalanced_learn_says(
+    file: str, estimator: str, classes: tuple[object, ...], names: tuple[str, ...] | None
+) -> None:
+    facts = inspect(FILES / f"{file}.joblib")
+    assert (facts.estimator, facts.classes, facts.feature_names) == (estimator, classes, names)
+    assert (facts.task, facts.n_features) == ("classification", 3)
+    assert facts.has_probabilities
+    assert facts.unknown_names == ()
+    assert "imbalanced-learn" in facts.distributions
+
+
+@pytest.mark.parametrize(
+    ("release", "beside"),
+    [("1.1.3", "0.10.1"), ("1.3.2", "0.12.0"), ("1.6.1", "0.13.0"), ("1.9.1", "0.14.2")],
+)
+def test_imbalanced_learn_is_pinned_to_that_of_the_time(release: str, beside: str) -> None:
+    libraries = {"scikit-learn": release}
+    for distributions, version in ((("imbalanced-learn",), beside), ((), None)):
+        python = pythons(libraries, distributions)[0]
+        chosen = pins(libraries, python, distributions=distributions, pandas=False)
+        assert chosen.model.get("imbalanced-learn") == version
+        assert ("imbalanced-learn" in chosen.bounds) is bool(version)
+
+
+@pytest.mark.parametrize(
+    ("file", "estimator", "names", "constant", "holds_data", "pandas"),
+    [
+        ("0.13.5-ols", "RegressionResultsWrapper", NAMES, 0, True, "pandas 2"),
+        ("0.14.6-logit", "BinaryResultsWrapper", NAMES, 0, True, "pandas 2"),
+        ("0.14.6-ols-array", "RegressionResultsWrapper", None, 0, True, "pandas 2"),
+        ("0.14.6-ols-no-constant", "RegressionResultsWrapper", NAMES, None, True, "pandas 2"),
+        ("0.14.6-ols-removed", "RegressionResultsWrapper", None, 0, False, "pandas 2"),
+        ("0.15.0-glm", "GLMResultsWrapper", NAMES, 0, True, "pandas 3"),
+    ],
+)
+def test_what_a_file_of_statsmodels_says(
+    file: str,
+    estimator: str,
+    names: tuple[str, ...] | None,
+    constant: int | None,
+    holds_data: bool,
+    pandas: str,
+) -> None:
+    facts = inspect(FILES / f"statsmodels-{file}.pickle")
+    assert (facts.task, facts.estimator) == ("regression", estimator)
+    assert (facts.feature_names, facts.n_features, facts.constant) == (names, 3, constant)
+    assert facts.unknown_names == ()
+    assert any("remove_data()" in notice for notice in facts.notices) is holds_data
+    assert facts.formats == {"statsmodels": pandas}
+
+
+@pytest.mark.parametrize(
+    ("era", "numpy_major", "expected"),
+    [
+        ("pandas 1", 1, {"statsmodels": "0.13.5", "pandas": "1.5.3", "patsy": "0.5.3"}),
+        ("pandas 2", 1, {"statsmodels": "0.14.6", "pandas": "2.3.3", "patsy": "1.0.2"}),
+        ("pandas 3", 2, {"statsmodels": "0.15.0", "pandas": "3.1.1", "formulaic": "1.2.2"}),
+    ],
+)
+def test_statsmodels_is_pinned_by_the_pandas_of_the_file(
+    era: str, numpy_major: int, expected: dict[str, str]
+) -> None:
+    distributions, formats = ("statsmodels",), {"statsmodels": era}
+    for python in pythons({}, distributions, formats=formats):
+        chosen = pins(
+            {},
+            python,
+            distributions=distributions,
+            pandas=False,
+            numpy_major=numpy_major,
+            formats=formats,
+        )
+        assert expected.items() <= chosen.model.items()
+
+
+def test_a_formula_is_refused_since_it_would_be_evaluated() -> None:
+    with pytest.raises(Refused, match=r"fitted with a formula.*add_constant") as refusal:
+        inspect(FILES / "statsmodels-0.14.6-formula.pickle")
+    assert refusal.value.code == "unsupported"
+
+
+class Data:
+    """Pickled as if it were the data of a model of statsmodels."""
+
+    def __init__(self, state: object) -> None:
+        self.state = state
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return copyreg.__newobj__, (Data,), self.state  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"restore_design_info": True, "formula": "__import__('os').system('id')"}, "unsupported"),
+        ({"design_info": "__import__('os').system('id')"}, "unsupported"),
+        (OrderedDict(restore_design_info=True), "malformed"),
+        ({np.str_("restore_design_info"): True}, "malformed"),
+        ({"model": OrderedDict(formula="1")}, "malformed"),
+        ({str(number): 0 for number in range(1001)}, "malformed"),
+    ],
+)
+def test_no_state_makes_statsmodels_evaluate_a_text(
+    state: object, code: str, tmp_path: Path
+) -> None:
+    written = pickle.dumps([Data(state), 1], protocol=2)
+    place = f"c{__name__}\nData\n".encode()
+    assert place in written
+    (tmp_path / "model.pkl").write_bytes(
+        written.replace(place, b"cstatsmodels.base.data\nPandasData\n")
+    )
+    with pytest.raises(Refused) as refusal:
+        inspect(tmp_path / "model.pkl")
+    assert refusal.value.code == code
+
+
+def flat(prediction: Any) -> Any:
+    """Return the prediction for several targets as a list, as the model gives it."""
+    return list(prediction.values()) if isinstance(prediction, dict) else prediction
+
+
+# library, the scikit-learn beside it, Python, and the cases if not all
+PROVEN = [
+    ("imbalanced-learn", "1.1.3", "3.11", ()),
+    ("imbalanced-learn", "1.3.2", "3.12", ()),
+    ("imbalanced-learn", "1.6.1", "3.12", ()),
+    ("imbalanced-learn", "1.9.1", "3.13", ()),
+    ("skops", "1.1.3", "3.11", ()),
+    ("skops", "1.3.2", "3.12", ()),
+    ("skops", "1.6.1", "3.12", ()),
+    ("skops", "1.9.1", "3.13", ()),
+    ("statsmodels", "1.8.0", "3.13", ()),
+    # What holds no frame does not say that it was of the time of pandas 3.
+    ("statsmodels", "1.9.1", "3.13", ("ols", "ols-no-constant", "logit", "glm", "gamma")),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("library", "release", "python", "cases"), PROVEN)
+def test_the_service_answers_as_the_author_would(
+    library: str, release: str, python: str, cases: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Make models with the pins of a library, adopt the files, serve them with their own pins."""
+    uv = shutil.which("uv")
+    assert uv, "make puts the uv of .venv on PATH"
+    find = [uv, "python", "find", "--no-python-downloads", python]
+    here = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
+    if here.returncode:
+        pytest.skip(f"Python {python} is not here")
+
+    def run(*command: str | Path) -> str:
+        """Run a command; show what it says where it fails."""
+        done = subprocess.run(
+            [str(part) for part in command],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment(PYTHONPATH=str(SRC)),
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    given = {"scikit-learn": release}
+    wanted = pins(given, python, distributions=(library,), pandas=True)
+    (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
+    run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
+    inside = ["--quiet", "--python", "venv"]
+    # With --no-deps something missing would be found by the check only.
+    run(uv, "pip", "install", *inside, "--no-deps", "-r", "requirements.txt")
+    run(uv, "pip", "check", *inside)
+    inside_python = tmp_path / "venv" / "bin" / "python"
+    made = tmp_path / "made"
+    made.mkdir()
+    run(inside_python, FILES / "make.py", library, made, *cases)
+    questions: list[Path] = []
+    for rows in sorted(made.glob("*.csv")):
+        case = rows.stem
+        (model,) = (path for path in made.glob(f"{case}.*") if path.suffix not in (".csv", ".json"))
+        answers = Answers(
+            project_name="A model",
+            project_slug="a-model",
+            description="About it.",
+            folder=made,
+            model_path=str(model),
+            sample_data=rows.name,
+            python_version=python,
+        )
+        adoption = decide.decide(answers)
+        assert adoption.pins.model.items() <= wanted.model.items(), case
+        decide.write(adoption, tmp_path / case)
+        questions += [tmp_path / case, rows]
+    printed = run(inside_python, FILES / "ask.py", *questions).splitlines()
+    served = [line for line in printed if not line.startswith("level=")]  # the service's log
+    for line, rows in zip(served, questions[1::2], strict=True):
+        said = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
+        found = json.loads(line)
+        assert [flat(answer["prediction"]) for answer in found] == said["prediction"], rows.stem
+        if "probabilities" in said:
+            probabilities = [list(answer["probabilities"].values()) for answer in found]
+            assert probabilities == said["probabilities"], rows.stem
+    shutil.rmtree(tmp_path / "venv")

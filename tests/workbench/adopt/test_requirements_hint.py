@@ -1,0 +1,73 @@
+"""The requirements.txt beside a model file: shown where it contradicts the file, never followed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sklearn
+from conftest import EXAMPLE, TESTS
+
+from workbench.adopt import decide
+from workbench.adopt.answers import Answers
+
+BOOSTERS = TESTS / "data" / "boosters"
+RIGHT = sklearn.__version__
+OTHER = (
+    "requirements.txt beside the model says scikit-learn 1.3.0, but the file was saved with "
+    f"{RIGHT}: {RIGHT} is installed."
+)
+
+
+def notices(model: Path, folder: Path, requirements: bytes, beside: str = ".") -> list[str]:
+    """Adopt a copy of a model file in folder/app/, with requirements beside it."""
+    path = folder / "app" / model.name
+    path.parent.mkdir()
+    shutil.copyfile(model, path)
+    (path.parent / beside / "requirements.txt").write_bytes(requirements)
+    return list(decide.decide(Answers("Name", "name", "About.", str(path), folder)).notices)
+
+
+@pytest.mark.parametrize("beside", [".", ".."])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "scikit-learn==1.3.0",
+        "Scikit_Learn == 1.3.0  # ü",
+        "flask\r\nscikit-learn===1.3.0 ; python_version > '3'\r\n",
+        "scikit-learn==1.3.0 \\\n    --hash=sha256:00\n",
+    ],
+)
+def test_another_version_is_shown(line: str, encoding: str, beside: str, tmp_path: Path) -> None:
+    found = notices(EXAMPLE / "model.joblib", tmp_path, line.encode(encoding), beside)
+    assert found == [OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"scikit-learn=={RIGHT}".encode(),
+        b"scikit-learn",
+        b"scikit-learn>=1.3",
+        b"scikit-learn==1.3.*",
+        b"scikit-learn @ file:///home/conda/scikit-learn_1.3.0",
+        b"sklearn==0.0",
+        b"xgboost==1.7.0",  # which the model does not need
+        b"# Exact, but not locked yet: run `make lock` before the push.\nscikit-learn==1.3.0",
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
+def test_what_does_not_contradict_the_file_is_not_shown(text: bytes, tmp_path: Path) -> None:
+    assert notices(EXAMPLE / "model.joblib", tmp_path, text) == []
+
+
+def test_a_file_without_a_version_is_served_by_the_tables_and_that_is_said(tmp_path: Path) -> None:
+    (model,) = BOOSTERS.glob("lightgbm-4.7.0-text.joblib")
+    (found,) = notices(model, tmp_path, b"lightgbm==4.3.0\n")
+    assert found == (
+        "requirements.txt beside the model says lightgbm 4.3.0, and the file does not say: "
+        "4.7.0 is installed."
+    )
