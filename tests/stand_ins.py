@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from conftest import in_json
 
-from model_service.contract.contract import parse_contract
+from model_service.contract.schema import parse_contract
 from model_service.model.model import Model
 
 

@@ -15,13 +15,9 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Problem,
-    parse_contract,
-    read_contract,
-)
+from model_service.contract.contract import Contract, ContractError, Problem
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
 from model_service.model.model import Model, load_model
@@ -171,7 +167,7 @@ def contract(folder: Path) -> Attack:
         assert parse_contract(written) == found
         strict_json(json.dumps(document(found, manifest), allow_nan=False))
         for row in rows_for(found):
-            rows, problems = found.parse_rows([row])
+            rows, problems = parse_rows(found, [row])
             assert rows or problems
             found.columns(rows)
 

@@ -8,16 +8,8 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from model_service.contract.contract import (
-    MAX_SUGGESTIONS,
-    Contract,
-    Feature,
-    Invalid,
-    Problem,
-    Suggestions,
-    Table,
-    nearest,
-)
+from model_service.contract.contract import Contract, Feature, Invalid, Problem, Table
+from model_service.contract.parsing import MAX_SUGGESTIONS, Suggestions, nearest, parse_value
 from model_service.contract.typed_text import request_value
 from model_service.csv.reader import Chunk
 from model_service.csv.writer import meant
@@ -92,7 +84,7 @@ class _Memo(dict[str, Any]):
         found: object
         try:
             value = request_value(self.feature, cell)
-            found = self.feature.parse(value)
+            found = parse_value(self.feature, value)
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)
             found = Invalid(message, error.reason)

@@ -29,12 +29,10 @@ from model_service.contract.contract import (
     Row,
     Scalar,
     Table,
-    check_categories,
-    check_output,
-    read_contract,
 )
 from model_service.contract.golden import RELATIVE, Golden, GoldenError, read_golden
 from model_service.contract.profile import Profile, read_profiles
+from model_service.contract.schema import check_categories, check_output, read_contract
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path import make as make_plan
 from model_service.model import adapters, custom_code, predictions
@@ -223,7 +221,7 @@ class Model:
     def _names(self) -> tuple[str, ...]:
         """The columns in the order of the model's."""
         named = self.manifest.columns
-        return named or tuple(column.name for column in self.contract.columns([]))
+        return named or tuple(self.contract.column_kinds)
 
     def make_plan(self) -> FastPath:
         """Make the plan of this model. Raises NotPlanned."""
@@ -311,7 +309,7 @@ def load_model(directory: Path) -> Model:
         _reference(entry, manifest): member_of(loaded[entry["file"]], entry["member"])
         for entry in manifest.transformers
     }
-    columns = manifest.columns or tuple(column.name for column in contract.columns([]))
+    columns = manifest.columns or tuple(contract.column_kinds)
     before = stages(((by_name[t.file], t.columns) for t in contract.transformers), columns)
     model = member_of(loaded[manifest.file], manifest.member)
     estimator = adapters.estimator(model, manifest.classes)
@@ -365,8 +363,7 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
         )
     if manifest.columns is None or prepares:
         return
-    named = {column.name for column in contract.columns([])}
-    if wrong := sorted(named ^ set(manifest.columns)):
+    if wrong := sorted(set(contract.column_kinds) ^ set(manifest.columns)):
         raise ModelError(
             f"features.json: the features are not those of the model ({', '.join(wrong[:10])}); "
             "names cannot be edited, for the model knows its columns by them."

@@ -7,6 +7,7 @@ import threading
 from datetime import datetime, timezone
 
 from model_service.contract.golden import disagreements
+from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from model_service.serving.queue import PredictionQueue, Unavailable
 
@@ -54,7 +55,7 @@ class Readiness:
                 return "Its recorded predictions are gone; restore golden.json."
             logger.warning("the model was never verified: run make verify before the push")
             return None
-        rows, problems = self._model.contract.parse_rows(golden.rows)
+        rows, problems = parse_rows(self._model.contract, golden.rows)
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:

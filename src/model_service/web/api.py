@@ -12,6 +12,7 @@ from typing import IO, Any
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
 from model_service.contract.contract import Row
+from model_service.contract.parsing import parse_rows
 from model_service.csv.spool import TemporaryFile
 from model_service.csv.stream import CsvJob
 from model_service.web import current
@@ -227,7 +228,7 @@ def validate(rows: list[Any]) -> list[Row]:
         raise RequestProblem(413, "Too many rows", limit)
     if not rows:
         raise RequestProblem(422, "The request does not fit the model", '"rows" is empty.')
-    parsed, problems = current.model().contract.parse_rows(rows)
+    parsed, problems = parse_rows(current.model().contract, rows)
     if problems:
         raise does_not_fit(problems)
     return parsed

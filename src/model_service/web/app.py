@@ -39,7 +39,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.extensions["settings"] = settings
     texts = settings.max_text_characters
     directly = model.plan is not None and model.plan.quick
-    app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))
+    app.extensions["model"] = model.with_contract(model.contract.with_max_characters(texts))
     app.extensions["predictor"] = predictor = PredictionQueue(
         model.predict,
         seconds=settings.predict_seconds,

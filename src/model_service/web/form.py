@@ -15,6 +15,7 @@ from model_service.contract.contract import (
     Value,
     json_text,
 )
+from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import request_value
 
 Control = Literal["number", "radio", "select", "suggest", "line", "checkbox", "date", "text"]
@@ -172,7 +173,7 @@ def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None
             row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
             unread[name] = Problem(1, name, str(error))
-    rows, problems = contract.parse_rows([row])
+    rows, problems = parse_rows(contract, [row])
     found = {problem.feature: problem for problem in problems} | unread
     if not found:
         return rows[0], []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_service.contract.contract import TYPES, WHOLE_NUMBERS, Contract, Feature, json_text
+from model_service.contract.contract import TYPES, Contract, Feature, json_text
+from model_service.contract.parsing import INTEGER_LIMIT
 from model_service.contract.snippets import csv_text
 from model_service.model.model import Manifest
 
@@ -216,11 +217,11 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         if feature.nullable:
             schema["type"] = [schema["type"], "null"]
     if feature.type == "integer":
-        schema |= {"exclusiveMinimum": -WHOLE_NUMBERS, "exclusiveMaximum": WHOLE_NUMBERS}
+        schema |= {"exclusiveMinimum": -INTEGER_LIMIT, "exclusiveMaximum": INTEGER_LIMIT}
     if feature.type == "date":
         schema["format"] = "date"
-    elif feature.longest is not None and not feature.closed and _type(feature) == "string":
-        schema["maxLength"] = feature.longest
+    elif feature.max_characters is not None and not feature.closed and _type(feature) == "string":
+        schema["maxLength"] = feature.max_characters
     if feature.strict and feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.strict and feature.maximum is not None:

@@ -7,16 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Feature,
-    Output,
-    Row,
-    Scalar,
+from model_service.contract.contract import Contract, ContractError, Feature, Output, Row, Scalar
+from model_service.contract.parsing import did_you_mean, parse_rows
+from model_service.contract.schema import (
     check_categories,
     check_output,
-    did_you_mean,
     parse_contract,
     parse_output,
 )
@@ -347,7 +342,7 @@ def examples(
     """Return rows that the contract takes: of the sample, of the model before, or made up."""
     if sample is not None:
         cells = rows_of(contract, sample, sample.examples)
-        parsed = [contract.parse_rows([row]) for row in cells]
+        parsed = [parse_rows(contract, [row]) for row in cells]
         rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
         if not rows:
             problem = parsed[0][1][0]
@@ -357,7 +352,7 @@ def examples(
             )
         return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
     kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
-    kept = [row for row in kept if not contract.parse_rows([row])[1]]
+    kept = [row for row in kept if not parse_rows(contract, [row])[1]]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
 
 

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from model_service.contract.contract import parse_contract
 from model_service.contract.golden import Golden
 from model_service.contract.profile import read_profiles
+from model_service.contract.schema import parse_contract
 from model_service.model.model import Manifest, Model
 from model_service.web.app import create_app
 from model_service.web.model_card import MOST_PICTURES, Card, FeatureCard, card_of

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from model_service.contract.golden import RELATIVE, differences, disagreements
+from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 
 
@@ -54,7 +55,7 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
 def test_what_serves_answers_as_the_models_own_methods_do(
     model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    parsed, problems = model.contract.parse_rows(rows)
+    parsed, problems = parse_rows(model.contract, rows)
     assert problems == []
     assert differences(model.natively(parsed), model.predict(parsed)) == []
 

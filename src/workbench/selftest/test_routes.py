@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import parse_contract
+from model_service.contract.schema import parse_contract
 from model_service.model.model import Model
 from model_service.web.app import create_app
 

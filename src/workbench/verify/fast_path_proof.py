@@ -17,6 +17,7 @@ import numpy as np
 
 from model_service.contract.contract import Feature, Invalid, Row, Value
 from model_service.contract.golden import RELATIVE, differences
+from model_service.contract.parsing import parse_rows, parse_value
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -111,8 +112,8 @@ def _difference(native: Answers, by_plan: Answers) -> str | None:
 def proof_rows(model: Model, ask: Ask, goldens: Sequence[Row]) -> list[Row]:
     """Return the goldens, drawn rows and rows at thresholds, as the contract takes them."""
     random = np.random.Generator(np.random.PCG64(0))
-    goldens, _ = model.contract.parse_rows(goldens)
-    examples, _ = model.contract.parse_rows([*goldens, *model.manifest.examples])
+    goldens, _ = parse_rows(model.contract, goldens)
+    examples, _ = parse_rows(model.contract, [*goldens, *model.manifest.examples])
     names = [feature.name for feature in model.contract.features]
     choices = [list(_taken(feature, examples)) for feature in model.contract.features]
     drawn: list[Row] = []
@@ -138,7 +139,7 @@ def _taken(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
     """Yield the values of a feature that the contract takes."""
     for value in _choices(feature, examples):
         with suppress(Invalid):
-            yield feature.parse(value)
+            yield parse_value(feature, value)
 
 
 def _choices(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:

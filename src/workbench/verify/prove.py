@@ -17,6 +17,7 @@ from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, Scalar, json_text
 from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
+from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import whole
 from model_service.model.model import Model, ModelError, load_model
 from workbench import files
@@ -101,7 +102,7 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
     """Hold the model against the answers that the user expects. Raises Disproved."""
     if document is None:
         return []
-    rows, problems = model.contract.parse_rows(document["rows"])
+    rows, problems = parse_rows(model.contract, document["rows"])
     if problems:
         raise ProofFailed(
             f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
@@ -123,7 +124,7 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
 
 def _reproduce(model: Model, golden: Golden) -> Golden:
     """Return the goldens with the labels as they are called now. Raises Disproved."""
-    rows, problems = model.contract.parse_rows(golden.rows)
+    rows, problems = parse_rows(model.contract, golden.rows)
     if problems:
         raise ProofFailed(
             f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
@@ -199,7 +200,7 @@ def check_encoders(model: Model) -> None:
 
     An encoder that ignores unknown values takes numbers for texts without a word.
     """
-    kinds = {column.name: column.kind for column in model.contract.columns([])}
+    kinds = model.contract.column_kinds
     for name, values in fitted_categories(model.estimator):
         known = [v for v in values if isinstance(v, (str, bool, int)) or _is_number(v)]
         texts = any(isinstance(value, str) for value in known)
@@ -290,7 +291,7 @@ def _needs_codes(contract: Contract) -> str:
 
 def _parsed(model: Model) -> list[Row]:
     # One by one: a row that an edited contract does not take must not cost the others.
-    parsed = [model.contract.parse_rows([row])[0] for row in model.manifest.examples]
+    parsed = [parse_rows(model.contract, [row])[0] for row in model.manifest.examples]
     rows = [row for found in parsed for row in found]
     if not rows:
         raise ProofFailed(

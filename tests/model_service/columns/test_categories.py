@@ -26,7 +26,8 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.workbench.adopt.test_adopt import adopted, features_of, rows_of
 from tests.workbench.verify.test_verify import ask, served
 
-from model_service.contract.contract import parse_contract
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract
 from model_service.model.model import ModelError, load_model
 from workbench.adopt.category_lists import completed
 from workbench.errors import UserError
@@ -159,12 +160,12 @@ def test_one_row_is_answered_as_among_others(boosted: tuple[Path, pd.DataFrame, 
     project, frame, native = boosted
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = model.contract.parse_rows(rows_in_json(frame))
+    rows, problems = parse_rows(model.contract, rows_in_json(frame))
     assert not problems
     expected = native.predict_proba(frame).tolist()
     assert probabilities(model.predict(rows)) == expected
     assert [probabilities(model.predict([row]))[0] for row in rows] == expected
-    _, (problem,) = model.contract.parse_rows([{**rows[0], "City": "Paris"}])
+    _, (problem,) = parse_rows(model.contract, [{**rows[0], "City": "Paris"}])
     assert problem.message == "must be one of Bonn, Kiel, Ulm"
     assert model.contract.features[2].nullable
 
@@ -178,7 +179,7 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
     document["features"][2]["categories"] = ["Ulm", "Kiel", "Bonn"]
     path.write_text(json.dumps(document))
     model = load_model(project / "model")
-    rows, _ = model.contract.parse_rows(rows_in_json(frame))
+    rows, _ = parse_rows(model.contract, rows_in_json(frame))
     assert probabilities(model.predict(rows)) == native.predict_proba(frame).tolist()
     document["features"][2]["categories"] = ["Ulm", "Paris"]
     path.write_text(json.dumps(document))
@@ -214,7 +215,7 @@ def test_a_pipeline_that_was_fitted_on_categories_takes_their_texts(
     project = adopted(tmp_path, tmp_path / "model.joblib", **given)
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = model.contract.parse_rows(rows_in_json(frame))
+    rows, problems = parse_rows(model.contract, rows_in_json(frame))
     assert not problems
     expected = native.predict_proba(frame).tolist()
     assert probabilities(model.predict(rows)) == expected
@@ -237,7 +238,7 @@ def test_prepare_may_make_categories_of_its_own_rows(tmp_path: Path) -> None:
     given = {"model_code": "app.py", "features": ",".join(frame), "sample_data": "sample.csv"}
     project = adopted(tmp_path, tmp_path / "model.joblib", **given)
     model = load_model(project / "model")
-    rows, _ = model.contract.parse_rows(rows_in_json(frame)[:9])
+    rows, _ = parse_rows(model.contract, rows_in_json(frame)[:9])
     expected = native.predict_proba(frame[:9]).tolist()
     assert [probabilities(model.predict([row]))[0] for row in rows] == expected
 

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import (
-    Contract,
-    Feature,
-    Output,
-    Problem,
-    parse_feature,
-)
+from model_service.contract.contract import Contract, Feature, Output, Problem
+from model_service.contract.schema import parse_feature
 from model_service.contract.typed_text import request_value
 from model_service.web.form import fields_of, groups_of, range_of, read_texts, text_of
 from model_service.web.wording import number, percent, said_of

@@ -28,7 +28,7 @@ import pytest
 from conftest import SRC, TESTS, bake
 from sklearn.linear_model import LogisticRegression
 
-from model_service.contract.contract import parse_output
+from model_service.contract.schema import parse_output
 from model_service.model.adapters import BoosterAdapter
 from model_service.model.model import Manifest
 from workbench.inspect import ModelFacts, Refused, inspect

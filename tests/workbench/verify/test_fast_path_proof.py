@@ -20,6 +20,7 @@ from conftest import EXAMPLE, ROOT, adopted
 from sklearn.tree import DecisionTreeRegressor
 
 from model_service.contract.contract import Column
+from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path import single_row as single
 from model_service.model.model import Model, load_model
@@ -141,7 +142,7 @@ def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert model.golden is not None
-    rows, _ = model.contract.parse_rows(model.golden.rows)
+    rows, _ = parse_rows(model.contract, model.golden.rows)
     alone = [model.predict([row]) for row in rows]
     monkeypatch.delitem(single.STEPS, "StandardScaler")
     model.plan = model.make_plan()
