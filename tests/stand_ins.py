@@ -37,8 +37,7 @@ def model_around(
         adopted.manifest,
         columns=None,
         categories={},
-        probabilities=False,
-        classes=None,
+        task=dataclasses.replace(adopted.manifest.task, probabilities=False, classes=None),
         examples=[dict(example)],
     )
     return Model(estimator, parse_contract({"features": list(features)}), manifest)

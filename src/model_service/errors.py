@@ -1,4 +1,4 @@
-"""The error that stops the service from starting."""
+"""The errors that stop the service from starting."""
 
 
 class StartError(Exception):
@@ -7,3 +7,7 @@ class StartError(Exception):
     Raised for a wrong config var (SettingsError) and for a model that must not be served
     (ModelError).
     """
+
+
+class ModelError(StartError):
+    """The model, its files, its libraries or the Python are not those that were adopted."""

@@ -20,7 +20,8 @@ from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import api
 from model_service.web.app import create_app
 from model_service.web.errors import RequestProblem

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from model_service.columns.frames import NUMERIC, InputKind, model_input
-from model_service.contract.contract import Column, ColumnKind
+from model_service.columns.frames import NUMERIC, model_input
+from model_service.contract.contract import Column, ColumnKind, InputKind
 
 # A Table, an array of the shape (rows, columns), a sparse matrix of it, or a frame that a step of
 # the author's own made.

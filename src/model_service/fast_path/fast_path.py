@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from model_service.columns.frames import InputKind
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Column
+from model_service.contract.contract import Column, InputKind
 from model_service.fast_path import single_row as single
 from model_service.fast_path.compile import UNEXPECTED, known_predictor
 from model_service.fast_path.data import NotCompiled, Predict, Prediction, Step, Table, in_turn

@@ -42,7 +42,7 @@ def predict() -> Response:
     batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     rows = validate(body["rows"] if batch else [body])
     predictions = current.predict(rows)
-    about = current.model().manifest.about
+    about = current.model().manifest.in_response
     if batch:
         return answer({"predictions": predictions, "model": about})
     return answer({**predictions[0], "model": about})
@@ -85,7 +85,7 @@ def answer_csv(stream: IO[bytes], keep: bool) -> Response:
         files = opened.pop_all()
     response = Response(stream_with_context(streamed(parts, files)), mimetype="text/csv")
     response.call_on_close(files.close)  # for a caller who is gone before the first part
-    name = f"{model.manifest.name}-predictions.csv"
+    name = f"{model.manifest.about.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 

@@ -17,7 +17,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from model_service.csv.spool import RequestWithFiles
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import (
     api,
     auth,
@@ -116,8 +117,8 @@ class ModelService(Flask):
     def _page_context(self) -> dict[str, object]:
         manifest = self.service.model.manifest
         return {
-            "title": manifest.title,
-            "description": manifest.description,
+            "title": manifest.about.title,
+            "description": manifest.about.description,
             "endpoints": self.view_functions,  # the owner may have left out pages or docs
             "custom_stylesheet": self._custom_stylesheet,
         }

@@ -59,7 +59,7 @@ class Service:
 
 
 def _is_quick(model: Model) -> bool:
-    return model.plan is not None and model.plan.quick
+    return model.fast_path is not None and model.fast_path.quick
 
 
 def _service() -> Service:

@@ -27,7 +27,7 @@ import numpy as np
 from werkzeug.routing import Map
 
 from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
 from model_service.web.request_log import RequestRecord
 
@@ -181,8 +181,8 @@ class Metrics:
         )
         self._targets = contract.output.targets
         self._classes: dict[Scalar, str] = {}
-        if manifest.task == "classification":
-            self._classes = {c: json_text(c) for c in (manifest.classes or ())[:MAX_NAMES]}
+        if manifest.task.kind == "classification":
+            self._classes = {c: json_text(c) for c in (manifest.task.classes or ())[:MAX_NAMES]}
         self._predictions = self._family(
             "model_predictions_total",
             "Predictions, by class.",
@@ -190,10 +190,10 @@ class Metrics:
             list(product(self._targets or ("",), (*self._classes.values(), OTHER))),
         )
         self._about = {
-            "name": manifest.name,
-            "version": str(manifest.version),
-            "task": manifest.task,
-            "sha256": manifest.sha256,
+            "name": manifest.about.name,
+            "version": str(manifest.about.version),
+            "task": manifest.task.kind,
+            "sha256": manifest.model.sha256,
         }
         self._memory = mmap.mmap(-1, SLOTS * self._size * 8)
         self._cells = memoryview(self._memory).cast("d")

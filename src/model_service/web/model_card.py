@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from model_service.web.wording import number, percent
 
 TASKS: Mapping[str, str] = {
@@ -104,14 +104,14 @@ def card_of(
 
 def _prediction(output: Output, manifest: Manifest) -> Iterator[Fact]:
     yield Fact("Output", output.targets or (output.name,))
-    yield Fact("Task", (TASKS[manifest.task],))
+    yield Fact("Task", (TASKS[manifest.task.kind],))
     labels = output.labels
     # Of several targets only those classes are known that people have named.
-    if classes := [json_text(value) for value in manifest.classes or labels]:
+    if classes := [json_text(value) for value in manifest.task.classes or labels]:
         said = [f"{text}: {labels[text]}" if text in labels else text for text in classes]
         yield Fact("Classes", _first(said))
-    if manifest.task == "classification":
-        yield Fact("Probabilities", ("of each class" if manifest.probabilities else "none",))
+    if manifest.task.kind == "classification":
+        yield Fact("Probabilities", ("of each class" if manifest.task.probabilities else "none",))
     if output.threshold is not None:
         positive = json_text(output.positive)
         least = amount(output.threshold)
@@ -123,23 +123,21 @@ def _prediction(output: Output, manifest: Manifest) -> Iterator[Fact]:
 
 
 def _model(manifest: Manifest) -> Iterator[Fact]:
-    document = manifest.document
-    yield Fact("Version", (str(manifest.version),))
-    yield Fact("Estimator", (document["estimator"],))
+    yield Fact("Version", (str(manifest.about.version),))
+    yield Fact("Estimator", (manifest.estimator,))
     if manifest.transformers:
-        applied = (f"{entry['estimator']} ({_file(entry)})" for entry in manifest.transformers)
+        applied = (f"{entry.estimator} ({entry.reference})" for entry in manifest.transformers)
         yield Fact("Applied before it", tuple(applied))
     if manifest.code is not None:
-        yield Fact("Code of its own", (manifest.code["file"],), code=True)
-    yield Fact("File", (f"{_file(document['model'])}, {document['model']['bytes']:,} bytes",))
-    yield Fact("SHA-256", (manifest.sha256,), code=True)
-    yield Fact("Python", (manifest.python,))
-    named = (f"{name} {version or '(not locked)'}" for name, version in manifest.libraries.items())
+        yield Fact("Code of its own", (manifest.code.file,), code=True)
+    yield Fact("File", (f"{manifest.model.reference}, {manifest.model.size:,} bytes",))
+    yield Fact("SHA-256", (manifest.model.sha256,), code=True)
+    yield Fact("Python", (manifest.environment.python,))
+    named = (
+        f"{name} {version or '(not locked)'}"
+        for name, version in manifest.environment.libraries.items()
+    )
     yield Fact("Libraries", (", ".join(named),))
-
-
-def _file(entry: Mapping[str, str | None]) -> str:
-    return f"{entry['file']}#{entry['member']}" if entry.get("member") else f"{entry['file']}"
 
 
 def _proof(

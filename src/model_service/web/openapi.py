@@ -7,7 +7,7 @@ from typing import Any
 from model_service.contract.contract import TYPES, Contract, Feature, json_text
 from model_service.contract.parsing import INTEGER_LIMIT
 from model_service.contract.snippets import csv_text
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 
 _JSON_TYPES = {
     "number": "number",
@@ -25,9 +25,9 @@ def document(
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
-            "title": manifest.title,
-            "description": manifest.description,
-            "version": str(manifest.version),
+            "title": manifest.about.title,
+            "description": manifest.about.description,
+            "version": str(manifest.about.version),
         },
         "tags": [{"name": "Predict"}, {"name": "About the model"}, {"name": "Operate"}],
         "paths": {
@@ -159,7 +159,7 @@ def _schemas(contract: Contract, manifest: Manifest) -> dict[str, Any]:
             {
                 "name": text,
                 "version": {"type": "integer", "minimum": 1},
-                "task": {"const": manifest.task},
+                "task": {"const": manifest.task.kind},
                 "classes": {"type": ["array", "null"]},
                 "python": text,
                 "libraries": {
@@ -249,7 +249,7 @@ def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
     prediction: dict[str, Any] = {"prediction": _value(manifest)}
     if output.labels:
         prediction["label"] = {"enum": list(dict.fromkeys(output.labels.values()))}
-    if manifest.probabilities:
+    if manifest.task.probabilities:
         prediction["probabilities"] = {"type": "object", "additionalProperties": share}
     if output.targets is not None:
         return {
@@ -258,18 +258,18 @@ def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
             )
             for key, schema in prediction.items()
         }
-    if manifest.probabilities and manifest.classes:
-        by_class = {json_text(name): share for name in manifest.classes}
+    if manifest.task.probabilities and manifest.task.classes:
+        by_class = {json_text(name): share for name in manifest.task.classes}
         prediction["probabilities"] = _object(by_class)
     return prediction
 
 
 def _value(manifest: Manifest) -> dict[str, Any]:
-    if manifest.classes:
-        return {"enum": manifest.classes}
-    if manifest.task == "outlier":
+    if manifest.task.classes:
+        return {"enum": manifest.task.classes}
+    if manifest.task.kind == "outlier":
         return {"enum": [1, -1]}
-    if manifest.task == "classification":
+    if manifest.task.kind == "classification":
         return {"type": ["string", "number", "boolean", "null"]}
     return {"type": ["number", "null"]}
 

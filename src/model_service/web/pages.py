@@ -118,7 +118,7 @@ def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
             raise
         current.metrics().rejected(refused.errors)
         return _page(texts, refused.errors), refused.status
-    output, task = current.model().contract.output, current.model().manifest.task
+    output, task = current.model().contract.output, current.model().manifest.task.kind
     answer = {
         "said": said_of(prediction, output, task),
         "row": json.dumps(row),
@@ -147,7 +147,7 @@ def _page(
         groups=groups_of(fields) if len(fields) > MOST_FIELDS else None,
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
-        task=manifest.task,
+        task=manifest.task.kind,
         limits=current.settings(),
         **(more or {}),
     )
@@ -160,7 +160,7 @@ def example() -> Response:
     count = min(5, len(manifest.examples))
     # It is opened in a spreadsheet; what our own reader takes for the same rows.
     text = csv_text([manifest.example(number) for number in range(count)], neutral)
-    name = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
+    name = {"Content-Disposition": f"attachment; filename={manifest.about.name}-example.csv"}
     return Response(text, mimetype="text/csv", headers=name)
 
 

@@ -71,7 +71,7 @@ class InRedis:
 
 def init_app(app: Flask, service: Service) -> None:
     """Refuse what is over the limit, if there is one. Raises SettingsError."""
-    settings, name = service.settings, service.model.manifest.name
+    settings, name = service.settings, service.model.manifest.about.name
     if settings.requests_per_minute is None:
         return
     most, counter = settings.requests_per_minute, _counter(settings.redis_url, name)

@@ -37,7 +37,7 @@ class RequestRecord:
 
 def init_app(app: Flask, service: Service) -> None:
     """Give every request an id; log and count it when its answer has ended."""
-    model_version = service.model.manifest.version
+    model_version = service.model.manifest.about.version
 
     def finish(record: RequestRecord) -> None:
         record.seconds = time.perf_counter() - record.began

@@ -13,7 +13,8 @@ from markupsafe import escape
 from model_service.contract.golden import Golden
 from model_service.contract.profile import read_profiles
 from model_service.contract.schema import parse_contract
-from model_service.model.model import Manifest, Model
+from model_service.model.manifest import Manifest
+from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.model_card import MOST_PICTURES, Card, FeatureCard, card_of
 
@@ -133,16 +134,19 @@ def test_a_wide_model_has_no_pictures_and_the_page_stays_small(model: Model) -> 
 
 
 def facts(
-    model: Model, output: dict[str, Any], at: datetime | None = None, **known: Any
+    model: Model, output: dict[str, Any], at: datetime | None = None, **task: Any
 ) -> dict[str, tuple[str, ...]]:
     contract = parse_contract({"features": [{"name": "x"}], "output": output})
-    card = card_of(contract, dataclasses.replace(model.manifest, **known), 29, at, "Broken.")
+    manifest = dataclasses.replace(
+        model.manifest, task=dataclasses.replace(model.manifest.task, **task), verified=True
+    )
+    card = card_of(contract, manifest, 29, at, "Broken.")
     return {fact.term: fact.lines for section in card.sections for fact in section.facts}
 
 
 def test_what_is_said_of_a_classification(model: Model) -> None:
     output = {"name": "Loan", "labels": {"1": "paid"}, "positive": 1, "threshold": 0.4}
-    known = facts(model, output, task="classification", classes=[0, 1], probabilities=True)
+    known = facts(model, output, kind="classification", classes=(0, 1), probabilities=True)
     assert known["Output"] == ("Loan",)
     assert known["Task"] == ("Classification",)
     assert known["Classes"] == ("0", "1: paid")
@@ -152,14 +156,14 @@ def test_what_is_said_of_a_classification(model: Model) -> None:
 
 def test_what_is_said_of_a_regression(model: Model) -> None:
     output = {"name": "Price", "unit": "EUR", "transform": "exp"}
-    known = facts(model, output, task="regression", classes=None)
+    known = facts(model, output, kind="regression", classes=None)
     assert known["Unit"] == ("EUR",)
     assert "logarithm" in known["Given as"][0]
     assert "Classes" not in known
 
 
 def test_what_is_said_of_the_proof(model: Model) -> None:
-    known = facts(model, {}, datetime(2026, 7, 1, 12, 30, tzinfo=timezone.utc), verified=True)
+    known = facts(model, {}, datetime(2026, 7, 1, 12, 30, tzinfo=timezone.utc))
     assert known["Verified"] == ("yes",)
     assert known["Recorded predictions"] == ("29",)
     assert known["Last reproduced"] == ("2026-07-01 12:30:00 UTC, when this process began",)
@@ -183,8 +187,13 @@ def test_the_page_has_all_of_it_literally(client: FlaskClient, model: Model) -> 
     assert response.status_code == 200
     assert response.mimetype == "text/html"
     manifest = model.manifest
-    texts = [manifest.title, manifest.description, manifest.sha256, manifest.python]
-    texts += manifest.libraries
+    texts = [
+        manifest.about.title,
+        manifest.about.description,
+        manifest.model.sha256,
+        manifest.environment.python,
+    ]
+    texts += manifest.environment.libraries
     for feature in model.contract.features:
         texts += [feature.name, feature.description, feature.unit]
     missing = [text for text in texts if str(escape(text)) not in response.text]

@@ -102,8 +102,8 @@ def test_rows_and_classes_are_counted(
     found = samples(client)
     assert value(found, "model_rows_total") == len(rows) + 1
     expected: Counter[frozenset[tuple[str, str]]] = Counter()
-    if model.manifest.task == "classification" and model.manifest.classes:
-        known = {json_text(name) for name in model.manifest.classes[:MAX_NAMES]}
+    if model.manifest.task.kind == "classification" and model.manifest.task.classes:
+        known = {json_text(name) for name in model.manifest.task.classes[:MAX_NAMES]}
         for answer in answers:
             prediction = answer["prediction"]
             by_target = prediction if model.contract.output.targets else {"": prediction}
@@ -193,8 +193,12 @@ def test_the_series_are_bounded(client: FlaskClient, model: Model) -> None:
 def test_the_model_is_named_and_ready(client: FlaskClient, model: Model) -> None:
     found = samples(client)
     manifest = model.manifest
-    about = {"name": manifest.name, "version": str(manifest.version), "task": manifest.task}
-    assert value(found, "model_info", **about, sha256=manifest.sha256) == 1
+    about = {
+        "name": manifest.about.name,
+        "version": str(manifest.about.version),
+        "task": manifest.task.kind,
+    }
+    assert value(found, "model_info", **about, sha256=manifest.model.sha256) == 1
     assert value(found, "model_ready") == 1
     assert value(found, "model_requests_waiting") == 0
 

@@ -217,7 +217,7 @@ def test_a_form_of_another_site_is_refused(client: FlaskClient, rows: list[dict[
 def test_the_example_file_has_rows_that_the_model_takes(client: FlaskClient, model: Model) -> None:
     response = client.get("/example.csv")
     assert response.mimetype == "text/csv"
-    assert f"{model.manifest.name}-example.csv" in response.headers["Content-Disposition"]
+    assert f"{model.manifest.about.name}-example.csv" in response.headers["Content-Disposition"]
     answered = page(client.post("/row", data={"row": response.text}))
     assert "data-answer" in answered
 

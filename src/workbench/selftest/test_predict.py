@@ -20,16 +20,19 @@ def test_one_row_gets_one_answer(
     assert response.status_code == 200, response.text
     answer = response.json
     assert answer is not None
-    assert answer["model"] == {"name": model.manifest.name, "version": model.manifest.version}
+    assert answer["model"] == {
+        "name": model.manifest.about.name,
+        "version": model.manifest.about.version,
+    }
     assert answer["prediction"] is not None
-    assert ("probabilities" in answer) == model.manifest.probabilities
+    assert ("probabilities" in answer) == model.manifest.task.probabilities
 
 
 def test_each_class_has_a_probability(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    classes = model.manifest.classes
-    if not model.manifest.probabilities or classes is None:
+    classes = model.manifest.task.classes
+    if not model.manifest.task.probabilities or classes is None:
         pytest.skip("the model has no probabilities, or those of several targets")
     answer = client.post("/predict", json=rows[0]).json
     assert answer is not None

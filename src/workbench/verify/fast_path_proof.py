@@ -37,7 +37,7 @@ Ask = Callable[[Sequence[Row]], Sequence[Prediction]]
 def examine(model: Model, goldens: Sequence[Row]) -> dict[str, str]:
     """Return the manifest's member `plan`: which way serves, and why if it is not the plan."""
     try:
-        plan = model.make_plan()
+        plan = model.compile_fast_path()
     except NotCompiled as reason:
         return {"serves": "native", "reason": str(reason)}
     found = disproof(model, plan, goldens)
@@ -48,7 +48,7 @@ def disproof(model: Model, plan: FastPath, goldens: Sequence[Row]) -> str | None
     """Return where the plan does not answer as the model's own methods do."""
 
     def planned(rows: Sequence[Row]) -> Sequence[Prediction]:
-        return model.by_plan(plan, rows)
+        return model.by_fast_path(plan, rows)
 
     try:
         planned(goldens[:1])
@@ -204,7 +204,9 @@ def _at_thresholds(model: Model, ask: Ask, row: Row) -> Iterator[Row]:
     """
     numbers = [feature for feature in model.contract.features if feature.type == "number"]
     # Where only classes are answered, a last bit decides between two of them.
-    if not numbers or not (model.manifest.probabilities or model.manifest.task == "regression"):
+    if not numbers or not (
+        model.manifest.task.probabilities or model.manifest.task.kind == "regression"
+    ):
         return
     ranges: list[_Range] = []
     for name, low, high in (

@@ -5,7 +5,6 @@ It loads the model as the service does, through service.model, and asks it what 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import math
@@ -19,7 +18,10 @@ from model_service.contract.contract import Contract, Feature, Row, Scalar, json
 from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import whole
-from model_service.model.model import Model, ModelError, load_model
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
+from model_service.model.manifest import Manifest, ServedBy
+from model_service.model.model import Model
 from workbench import files
 from workbench.adopt.expected_answers import disagreements as unexpected
 from workbench.adopt.expected_answers import read_expected
@@ -47,8 +49,8 @@ def prove(project: Path) -> str:
     Raises Disproved and ModelError. Writes features.json, manifest.json and golden.json.
     """
     model = load_model(project / files.MODEL)
-    model.plan = None  # the goldens are the model's own answers
-    manifest = dict(model.manifest.document)
+    model.fast_path = None  # the goldens are the model's own answers
+    manifest = Manifest.read(project / files.MANIFEST)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
         done = [
@@ -57,38 +59,40 @@ def prove(project: Path) -> str:
         ]
     else:
         model = _with_its_input(model)
-        manifest["input"] = model.manifest.input
-        before, derived = model.contract, manifest["derived"]
+        manifest = dataclasses.replace(manifest, input=model.manifest.input)
+        before = model.contract
         check_encoders(model)
-        model = model.with_contract(complete(model, derived))
+        model = model.with_contract(complete(model, manifest.derived))
         promised = as_expected(model, read_expected(project))
         golden = record(model)
         documents = {feature.name: feature.to_json() for feature in model.contract.features}
-        manifest["derived"] = {
-            name: {key: documents[name].get(key) for key in keys} for name, keys in derived.items()
+        derived = {
+            name: {key: documents[name].get(key) for key in keys}
+            for name, keys in manifest.derived.items()
         }
-        manifest["examples"] = golden.rows
+        manifest = dataclasses.replace(manifest, derived=derived, examples=golden.rows)
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
         done = [
             f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
             *promised,
             *_lost(before, model.contract),
         ]
-    manifest["plan"] = examine(model, golden.rows)
-    done.append(_served(manifest["plan"]))
+    found = examine(model, golden.rows)
+    served_by = ServedBy(way=found["serves"], reason=found.get("reason"))
+    manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
+    done.append(_served(served_by))
     document = dataclasses.asdict(golden)
     if golden.tolerance == RELATIVE:
         del document["tolerance"]
     files.write(project / files.GOLDEN, files.dumps(document))
-    manifest["verified"] = True
-    files.write(project / files.MANIFEST, files.dumps(manifest))
+    files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
     return "\n".join(done)
 
 
-def _served(plan: Mapping[str, str]) -> str:
-    if plan["serves"] == "plan":
+def _served(by: ServedBy) -> str:
+    if by.way == "plan":
         return "Its plan answers as the model's own methods do, and serves."
-    return f"The model's own methods serve, which are slower than a plan. {plan['reason']}"
+    return f"The model's own methods serve, which are slower than a plan. {by.reason}"
 
 
 def _lost(before: Contract, after: Contract) -> Iterator[str]:
@@ -110,7 +114,7 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
         )
     if (error := _failure(model, rows)) is not None:
         raise ProofFailed(f"The model fails on the rows of {files.EXPECTED}: {error}.")
-    exact = model.manifest.task != "regression"
+    exact = model.manifest.task.kind != "regression"
     found = list(unexpected(document, model.predict(rows), exact=exact))
     if found:
         raise ProofFailed(
@@ -129,7 +133,7 @@ def _reproduce(model: Model, golden: Golden) -> Golden:
         raise ProofFailed(
             f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
             f"{problems[0].feature} {problems[0].message}. Undo the edit, or adopt it again: "
-            f"make adopt MODEL={files.MODEL / model.manifest.file}"
+            f"make adopt MODEL={files.MODEL / model.manifest.model.file}"
         )
     predictions = list(model.predict(rows))
     found = disagreements(golden, predictions)
@@ -147,8 +151,7 @@ def _with_its_input(model: Model) -> Model:
     if model.manifest.columns is not None or model.manifest.input != "frame" or model.stages:
         return model
     rows = _parsed(model)
-    arrays = copy.copy(model)
-    arrays.manifest = dataclasses.replace(model.manifest, input="array")
+    arrays = model.with_manifest(dataclasses.replace(model.manifest, input="array"))
     works_only_so = _failure(model, rows) is not None and _failure(arrays, rows) is None
     return arrays if works_only_so else model
 
@@ -252,7 +255,7 @@ def _working_rows(model: Model) -> list[Row]:
     A real row with missing values may fail, for then the feature is not nullable; of rows that
     were made up, one that works is enough.
     """
-    made_up = model.manifest.document["sample"] is None
+    made_up = model.manifest.sample is None
     working, failures = [], []
     for row in _parsed(model):
         error = _failure(model, [row])

@@ -28,7 +28,8 @@ from tests.workbench.verify.test_verify import ask, served
 
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
-from model_service.model.model import ModelError, load_model
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
 from workbench.adopt.category_lists import completed
 from workbench.errors import UserError
 from workbench.inspect import Categories, Refused, inspect

@@ -14,6 +14,9 @@ MODULES = [
         for path in sorted((SRC / "model_service" / "contract").glob("*.py"))
         if path.stem != "__init__"
     ),
+    "model_service.columns.categories",
+    "model_service.errors",
+    "model_service.model.manifest",
 ]
 
 

@@ -36,7 +36,8 @@ from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import request_value
 from model_service.csv import spool, stream
 from model_service.csv.writer import answer_columns, meant, neutral, written
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 

@@ -19,7 +19,7 @@ import pytest
 from conftest import SRC, TEMPLATE, engine_environment, environment
 from tests.workbench.verify.test_verify import free_port, until_listening
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.server.worker import LONGEST, Worker, arrival
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
@@ -305,11 +305,11 @@ def test_what_asks_redis_waits_in_a_thread(
     loan: Path, settings: dict[str, Any], at_once: bool
 ) -> None:
     model = load_model(loan / "model")
-    model.plan = model.make_plan()
+    model.fast_path = model.compile_fast_path()
     assert create_app(model, Settings(**settings)).predicts_at_once is at_once  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, quick=False)
+    model.fast_path = replace(model.fast_path, quick=False)
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
-    model.plan = None
+    model.fast_path = None
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
 
 

@@ -35,7 +35,7 @@ from stand_ins import model_around
 from model_service.contract.contract import Row
 from model_service.fast_path.compile import predictor
 from model_service.fast_path.quick import is_quick, trees_of
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.serving.queue import ROWS_TOGETHER, PredictionQueue, Unavailable
 
 POISON = -1

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from stand_ins import model_around
 from werkzeug.test import TestResponse
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 

@@ -39,7 +39,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from model_service.model.model import ModelError, load_model
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt import decide
 from workbench.adopt.answers import Answers
@@ -569,7 +570,7 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
     script = (
         "import json; from pathlib import Path\n"
         "from model_service.contract.parsing import parse_rows\n"
-        "from model_service.model.model import load_model\n"
+        "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
         "print(json.dumps(model.predict(parse_rows(model.contract, rows)[0])))"
     )

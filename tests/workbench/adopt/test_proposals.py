@@ -16,7 +16,7 @@ from tests.workbench.verify.test_verify import ask, make, served
 
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt import decide
 from workbench.adopt.answers import Answers

@@ -49,7 +49,7 @@ def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
     script = (
         "import json, sys; from pathlib import Path\n"
         "from model_service.contract.parsing import parse_rows\n"
-        "from model_service.model.model import load_model\n"
+        "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model'))\n"
         "rows, problems = parse_rows(model.contract, json.load(sys.stdin))\n"
         "assert not problems, problems\n"

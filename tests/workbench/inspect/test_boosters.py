@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 
 from model_service.contract.schema import parse_output
 from model_service.model.adapters import BoosterAdapter
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from workbench.inspect import ModelFacts, Refused, inspect
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
@@ -446,7 +446,7 @@ def test_a_raw_booster_is_adopted_with_what_it_may_be_asked_for(tmp_path: Path) 
         "probabilities": False,
         "binary": [0, 1],
     }
-    asked = Manifest.read(result.project / "model" / "manifest.json").as_asked(
+    asked = Manifest.read(result.project / "model" / "manifest.json").for_output(
         parse_output(contract["output"])
     )
     public = asked.public()

@@ -23,7 +23,8 @@ from model_service.contract.contract import Column
 from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path import single_row as single
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from workbench.verify import fast_path_proof, prove
 
 
@@ -88,9 +89,9 @@ def test_the_proof_notices_a_plan_that_lies(
     model: Model, change: Callable[[list[Column], Any, Any], Any]
 ) -> None:
     assert model.golden is not None
-    assert model.plan is not None
-    assert fast_path_proof.disproof(model, model.plan, model.golden.rows) is None
-    reason = fast_path_proof.disproof(model, changed(model.plan, change), model.golden.rows)
+    assert model.fast_path is not None
+    assert fast_path_proof.disproof(model, model.fast_path, model.golden.rows) is None
+    reason = fast_path_proof.disproof(model, changed(model.fast_path, change), model.golden.rows)
     assert reason is not None
     assert reason.startswith("It answers otherwise than the model")
 
@@ -114,10 +115,10 @@ def test_the_proof_notices_a_row_alone_that_is_answered_otherwise(
     model: Model, change: Callable[[list[Any], Any, Any], Any]
 ) -> None:
     assert model.golden is not None
-    assert model.plan is not None
-    way = model.plan.row
+    assert model.fast_path is not None
+    way = model.fast_path.row
     assert way is not None
-    lying = dataclasses.replace(model.plan, row=lambda row: change(list(row), *way(row)))
+    lying = dataclasses.replace(model.fast_path, row=lambda row: change(list(row), *way(row)))
     reason = fast_path_proof.disproof(model, lying, model.golden.rows)
     assert reason is not None
     assert reason.startswith("It answers otherwise than the model")
@@ -145,28 +146,28 @@ def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
     rows, _ = parse_rows(model.contract, model.golden.rows)
     alone = [model.predict([row]) for row in rows]
     monkeypatch.delitem(single.STEPS, "StandardScaler")
-    model.plan = model.make_plan()
-    assert model.plan.row is None
+    model.fast_path = model.compile_fast_path()
+    assert model.fast_path.row is None
     assert [model.predict([row]) for row in rows] == alone
 
 
 def test_what_a_row_alone_fails_on_the_plan_answers(model: Model) -> None:
     assert model.golden is not None
-    assert model.plan is not None
+    assert model.fast_path is not None
     expected = model.predict(model.golden.rows[:1])
 
     def fail(row: Any) -> Any:
         raise ZeroDivisionError
 
-    failing = dataclasses.replace(model.plan, row=fail)
-    assert model.by_plan(failing, model.golden.rows[:1]) == expected
+    failing = dataclasses.replace(model.fast_path, row=fail)
+    assert model.by_fast_path(failing, model.golden.rows[:1]) == expected
 
 
 def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert model.golden is not None
-    assert model.plan is not None
+    assert model.fast_path is not None
     native = model.natively
 
     def refusing(rows: Any) -> Any:
@@ -175,23 +176,23 @@ def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
         return native(rows)
 
     monkeypatch.setattr(model, "natively", refusing)
-    reason = fast_path_proof.disproof(model, model.plan, model.golden.rows)
+    reason = fast_path_proof.disproof(model, model.fast_path, model.golden.rows)
     assert reason == "It answers a row that the model fails on."
 
 
 def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
     assert model.golden is not None
-    assert model.plan is not None
+    assert model.fast_path is not None
 
     def fail(columns: list[Column], values: Any, shares: Any) -> Any:
         raise KeyError("a step")
 
-    failing = changed(model.plan, fail)
+    failing = changed(model.fast_path, fail)
     reason = fast_path_proof.disproof(model, failing, model.golden.rows)
     assert reason == "It fails on the first recorded row (KeyError)."
     # Were it to serve, the model's own methods would answer.
     expected = model.predict(model.golden.rows)
-    model.plan = failing
+    model.fast_path = failing
     assert model.predict(model.golden.rows) == expected
 
 
@@ -237,14 +238,14 @@ def test_the_manifest_says_which_way_serves_and_why(proven: Path, tmp_path: Path
     for change in ({"verified": False}, {"plan": {"serves": "native", "reason": "It lies."}}):
         (copy / "manifest.json").write_text(json.dumps(manifest | change), encoding="utf-8")
         loaded = load_model(copy)
-        assert loaded.plan is None
+        assert loaded.fast_path is None
         assert loaded.manifest.public()["plan"] == (manifest | change)["plan"]
 
 
 def test_what_takes_a_frame_stays_native(model: Model) -> None:
     model.prepare = lambda frame: frame
     with pytest.raises(NotCompiled, match=r"prepare\(\)"):
-        model.make_plan()
+        model.compile_fast_path()
     assert fast_path_proof.examine(model, [])["serves"] == "native"
 
 
