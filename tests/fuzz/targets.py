@@ -15,7 +15,7 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import Contract, ContractError, Problem
+from model_service.contract.contract import Batch, Contract, ContractError, Problem
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
@@ -105,8 +105,8 @@ def json_rows(folder: Path) -> Attack:
         with app.app_context():
             try:
                 parsed = api.parse_json(body)
-                batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
-                rows = api.validate(parsed["rows"] if batch else [parsed])
+                several = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
+                rows = api.validate(parsed["rows"] if several else [parsed])
             except RequestProblem as problem:
                 check_problem(problem)
                 return
@@ -120,7 +120,7 @@ def json_rows(folder: Path) -> Attack:
 def csv_rows(folder: Path) -> Attack:
     """A CSV comes back with its predictions, or a problem; with `keep` whatever its rows are."""
     model = served(folder)
-    example = model.predict([ROW])[0]
+    example = model.predict(Batch.of_rows([ROW]))[0]
     names = [feature.name for feature in model.contract.features]
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
@@ -168,9 +168,9 @@ def contract(folder: Path) -> Attack:
         assert parse_contract(written) == found
         strict_json(json.dumps(document(found, manifest), allow_nan=False))
         for row in rows_for(found):
-            rows, problems = parse_rows(found, [row])
-            assert rows or problems
-            found.columns(rows)
+            batch = parse_rows(found, [row])
+            assert len(batch) or batch.problems
+            found.columns(batch)
 
     return attack
 

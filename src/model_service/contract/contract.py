@@ -6,10 +6,11 @@ Data classes only: schema.py reads them from features.json, parsing.py validates
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal, get_args, overload
+from itertools import compress
+from typing import Any, Literal, get_args
 
 Scalar = str | int | float | bool
 Value = Scalar | None
@@ -59,23 +60,46 @@ class Problem:
         return {"row": self.row, **line, "feature": self.feature, "message": self.message}
 
 
-class Table(Sequence[Row]):
-    """Rows that are kept by feature: many of them without an object for each."""
+@dataclass(slots=True)  # a frozen one takes three times as long to create
+class Batch:
+    """The validated rows of a request, kept by feature, and the problems of its other rows."""
 
-    def __init__(self, values: Mapping[str, Sequence[Value]]) -> None:
-        self.values = values
+    columns: Mapping[str, list[Value]]  # of the same length, by feature
+    row_numbers: Sequence[int]  # in the request, from 1
+    problems: Sequence[Problem] = ()
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> Batch:
+        """Return validated rows as a batch."""
+        names = rows[0] if rows else ()
+        return cls({name: [row[name] for row in rows] for name in names}, range(1, len(rows) + 1))
+
+    @classmethod
+    def join(cls, batches: Sequence[Batch]) -> Batch:
+        """Return the rows of several requests as one batch, numbered anew."""
+        columns = {
+            name: [value for batch in batches for value in batch.columns[name]]
+            for name in batches[0].columns
+        }
+        return cls(columns, range(1, sum(map(len, batches)) + 1))
 
     def __len__(self) -> int:
-        return len(next(iter(self.values.values())))
+        return len(self.row_numbers)
 
-    @overload
-    def __getitem__(self, place: int) -> Row: ...
-    @overload
-    def __getitem__(self, place: slice) -> Table: ...
-    def __getitem__(self, place: int | slice) -> Row | Table:
-        if isinstance(place, slice):
-            return Table({name: values[place] for name, values in self.values.items()})
-        return {name: values[place] for name, values in self.values.items()}
+    def __getitem__(self, rows: slice) -> Batch:
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Batch(columns, self.row_numbers[rows])
+
+    def without(self, positions: Collection[int]) -> Batch:
+        """Return the batch without the rows at some positions, which count from 0."""
+        kept = [position not in positions for position in range(len(self))]
+        columns = {name: list(compress(values, kept)) for name, values in self.columns.items()}
+        return Batch(columns, list(compress(self.row_numbers, kept)))
+
+    def rows(self) -> list[Row]:
+        """Return an object for each row."""
+        values = zip(*self.columns.values(), strict=True)
+        return [dict(zip(self.columns, row, strict=True)) for row in values]
 
 
 @dataclass(slots=True)  # a frozen one takes three times as long to create
@@ -226,34 +250,36 @@ class Contract:
         """The features by name."""
         return {feature.name: feature for feature in self.features}
 
-    def columns(self, rows: Sequence[Row]) -> list[Column]:
+    def columns(self, batch: Batch) -> list[Column]:
         """Return the model's columns in contract order."""
-        if isinstance(rows, Table):
-            values = [list(rows.values[feature.name]) for feature in self.features]
-        else:
-            values = [[row[feature.name] for row in rows] for feature in self.features]
+        return self._columns(batch.columns)
+
+    def _columns(self, by_feature: Mapping[str, list[Value]]) -> list[Column]:
         columns: list[Column] = []
-        for feature, kept in zip(self.features, values, strict=True):
+        for feature in self.features:
+            values = by_feature[feature.name]
             if feature.encoded:
-                columns += feature.encode_values(kept)
+                columns += feature.encode_values(values)
             else:
-                columns.append(Column(feature.name, feature.kind, kept))
+                columns.append(Column(feature.name, feature.kind, values))
         return columns
 
     @cached_property
     def column_kinds(self) -> Mapping[str, ColumnKind]:
         """The names of the model's columns in contract order, with their kinds."""
-        return {column.name: column.kind for column in self.columns([])}
+        columns = self._columns({feature.name: [] for feature in self.features})
+        return {column.name: column.kind for column in columns}
 
     @cached_property
     def _encodes(self) -> bool:
         return any(feature.encoded for feature in self.features)
 
-    def values(self, row: Row) -> Row:
-        """Return one row as the model's columns have it, by column name."""
+    def row_values(self, batch: Batch, names: Sequence[str]) -> list[Value]:
+        """Return the values of a batch of one row in the model's columns of these names."""
         if not self._encodes:
-            return row
-        return {column.name: column.values[0] for column in self.columns([row])}
+            return [batch.columns[name][0] for name in names]
+        by_name = {column.name: column.values[0] for column in self.columns(batch)}
+        return [by_name[name] for name in names]
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of features.json."""

@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from model_service.contract.contract import (
+    Batch,
     Contract,
     Feature,
     Invalid,
     Problem,
-    Row,
     Scalar,
     Value,
     json_text,
@@ -31,31 +31,36 @@ MAX_SUGGESTIONS = 20
 MAX_LISTED = 20  # categories in one message
 
 
-def parse_rows(contract: Contract, rows: Sequence[object]) -> tuple[list[Row], list[Problem]]:
+def parse_rows(contract: Contract, rows: Sequence[object]) -> Batch:
     """Return the valid rows, and every problem of the others."""
-    parsed: list[Row] = []
+    features = contract.features
+    columns: list[list[Value]] = [[] for _ in features]
+    row_numbers: list[int] = []
     problems: list[Problem] = []
     suggestions = Suggestions(contract.by_name)
     for number, row in enumerate(rows, start=1):
-        found = len(problems)
-        values: Row = {}
         if not isinstance(row, dict):
             message = f"must be an object of features, not {json_type(row)}"
             problems.append(Problem(number, None, message))
             continue
-        for feature in contract.features:
+        found = len(problems)
+        values: list[Value] = []
+        for feature in features:
             if feature.name not in row:
                 continue
             try:
-                values[feature.name] = parse_value(feature, row[feature.name])
+                values.append(parse_value(feature, row[feature.name]))
             except Invalid as error:
                 message = str(error) + suggestions.for_value(row[feature.name], feature)
                 problems.append(Problem(number, feature.name, message, reason=error.reason))
-        if len(row) != len(contract.features) or len(values) != len(contract.features):
+        if len(row) != len(features) or len(values) != len(features):
             problems += _misnamed(contract, number, row, suggestions)
         if len(problems) == found:
-            parsed.append(values)
-    return parsed, problems
+            row_numbers.append(number)
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+    by_name = {feature.name: column for feature, column in zip(features, columns, strict=True)}
+    return Batch(by_name, row_numbers, problems)
 
 
 def _misnamed(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Invalid, Problem, Table
+from model_service.contract.contract import Batch, Contract, Feature, Invalid, Problem
 from model_service.contract.parsing import MAX_SUGGESTIONS, Suggestions, nearest, parse_value
 from model_service.contract.typed_text import request_value
 from model_service.csv.reader import Chunk
@@ -25,7 +25,7 @@ class Parsed:
     """The good rows of a chunk with their places in it, and what is wrong with the others."""
 
     places: list[int]
-    rows: Table
+    batch: Batch
     problems: dict[int, list[Problem]]
 
 
@@ -67,7 +67,8 @@ class RowReader:
             good = [place not in problems for place in places]
             values = {name: list(compress(column, good)) for name, column in values.items()}
             places = list(compress(places, good))
-        return Parsed(places, Table(values), dict(sorted(problems.items())))
+        row_numbers = [chunk.first + place for place in places]
+        return Parsed(places, Batch(values, row_numbers), dict(sorted(problems.items())))
 
 
 class _Memo(dict[str, Any]):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import IO, Any
 
-from model_service.contract.contract import Contract, Problem, Row
+from model_service.contract.contract import Batch, Contract, Problem
 from model_service.csv.reader import Chunk, CsvFile, Pace
 from model_service.csv.rows import Parsed, RowReader, header_problems
 from model_service.csv.writer import (
@@ -23,7 +23,7 @@ from model_service.web.current import MODEL_FAILS
 from model_service.web.errors import MAX_ERRORS, RequestProblem, does_not_fit
 
 # An answer for each row, None where the model fails on it; or a RequestProblem.
-Predict = Callable[[Sequence[Row]], Sequence[Prediction | None]]
+Predict = Callable[[Batch], Sequence[Prediction | None]]
 
 # How long rows are predicted while others are still to be checked, and how much they may make.
 EARLY_SECONDS, EARLY_BYTES = 5.0, 1 << 25
@@ -119,10 +119,10 @@ class CsvJob:
     def _answered(self, chunk: Chunk, parsed: Parsed) -> bytes:
         started = time.monotonic()
         try:
-            predicted = self._predict(parsed.rows)
+            predicted = self._predict(parsed.batch)
         except RequestProblem as problem:
             found = [
-                chunk.problem(parsed.places[p.row - 1], p.feature, p.message, p.reason)
+                chunk.problem(p.row - chunk.first, p.feature, p.message, p.reason)
                 for p in problem.errors
                 if p.row is not None
             ]

@@ -1,4 +1,4 @@
-"""Predict with the adopted model: validated rows in, predictions out."""
+"""Predict with the adopted model: a batch in, predictions out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from joblib import parallel_backend
 
 from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Contract, Row, Table
+from model_service.contract.contract import Batch, Contract
 from model_service.contract.golden import RELATIVE, Golden
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path import make as compile_fast_path
 from model_service.model.manifest import Manifest
-from model_service.model.predictions import Prediction, PredictionFormat
+from model_service.model.predictions import Prediction, PredictionFormat, Predictions
 
 
 class Model:
@@ -53,45 +53,37 @@ class Model:
         inner = (self.golden, self.prepare, self.stages, self.fast_path)
         return Model(self.estimator, contract, manifest, *inner)
 
-    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
-        """Predict validated rows; one answer a row, in the shape of /predict.
+    def predict(self, batch: Batch) -> Sequence[Prediction]:
+        """Return a prediction for each row, in the shape of /predict.
 
-        Rows that are kept by feature get answers that are kept by what they say.
+        Raises whatever the model's own methods raise.
         """
-        if not rows:
+        if not batch:
             return []
         if self.fast_path is not None:
             # An error of the fast path is no error of the rows: the model's own methods decide.
             with suppress(Exception):
-                return self.by_fast_path(self.fast_path, rows)
-        return self.natively(rows)
+                return self.by_fast_path(self.fast_path, batch)
+        return self.natively(batch)
 
-    def by_fast_path(self, fast_path: FastPath, rows: Sequence[Row]) -> Sequence[Prediction]:
+    def by_fast_path(self, fast_path: FastPath, batch: Batch) -> Sequence[Prediction]:
         """Predict by the fast path. Raises whatever it raises."""
         self._use_no_threads()
-        if fast_path.row is not None and len(rows) == 1 and isinstance(rows, list):
+        if fast_path.row is not None and len(batch) == 1:
             # After an error here, the way of many rows tells whether there is one.
             with suppress(Exception):
-                row = self.contract.values(rows[0])
-                found = fast_path.row([row[name] for name in self._names])
+                found = fast_path.row(self.contract.row_values(batch, self._names))
                 return [self._format.answer(*found)]
-        values, probabilities = fast_path(self.contract.columns(rows))
-        return self._answers(rows, values, probabilities)
+        return self._format.answers(*fast_path(self.contract.columns(batch)))
 
-    def natively(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+    def natively(self, batch: Batch) -> Predictions:
         """Predict by the model's own methods. Raises whatever they raise."""
         self._use_no_threads()
-        data = self._input.build(self.contract.columns(rows))
+        data = self._input.build(self.contract.columns(batch))
         last, data = _before_last(self.estimator, data)
         values = last.predict(data)
         probabilities = last.predict_proba(data) if self.manifest.task.probabilities else None
-        return self._answers(rows, values, probabilities)
-
-    def _answers(
-        self, rows: Sequence[Row], values: Any, probabilities: Any
-    ) -> Sequence[Prediction]:
-        found = self._format.answers(values, probabilities)
-        return found if isinstance(rows, Table) else list(found)
+        return self._format.answers(values, probabilities)
 
     def _use_no_threads(self) -> None:
         """Keep joblib from starting threads for this thread's predictions, from the first one on.

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch, Row
 from model_service.model.predictions import Prediction
 from model_service.web.errors import RequestProblem
 
@@ -32,7 +32,7 @@ class Unavailable(RequestProblem):
 class _Job:
     """Rows that wait for their answers, or for the error of the model."""
 
-    rows: Sequence[Row]
+    batch: Batch
     alone: bool
     gone: bool = False
     done: threading.Event = field(default_factory=threading.Event)
@@ -51,7 +51,7 @@ class PredictionQueue:
 
     def __init__(
         self,
-        predict: Callable[[Sequence[Row]], Sequence[Prediction]],
+        predict: Callable[[Batch], Sequence[Prediction]],
         *,
         seconds: float,
         most: int,
@@ -93,8 +93,8 @@ class PredictionQueue:
         if self._stuck:
             raise self._replaced()
 
-    def predict(
-        self, rows: Sequence[Row], until: float | None = None, *, part: bool = False
+    def submit(
+        self, batch: Batch, until: float | None = None, *, part: bool = False
     ) -> Sequence[Prediction]:
         """Predict rows; one answer a row. Raises Unavailable, and what the model raises.
 
@@ -103,8 +103,8 @@ class PredictionQueue:
         self._let_in(part)
         try:
             if self._directly:
-                return self._timed(rows)
-            job = _Job(rows, part or not self._together)
+                return self._timed(batch)
+            job = _Job(batch, part or not self._together)
             self._put(job)
             left = (self.deadline() if until is None else until) - time.monotonic()
             if not job.done.wait(max(left, 0)):
@@ -122,13 +122,13 @@ class PredictionQueue:
         return job.answers
 
     def failing(
-        self, rows: Sequence[Row], example: Row, most: int, until: float | None = None
+        self, batch: Batch, example: Row, most: int, until: float | None = None
     ) -> list[int]:
         """Return which rows the model fails on, counted from 0; none if it fails on any row."""
 
-        def fails(some: Sequence[Row]) -> bool:
+        def fails(some: Batch) -> bool:
             try:
-                self.predict(some, until, part=True)
+                self.submit(some, until, part=True)
             except Unavailable:
                 raise
             except Exception:  # whatever a model raises, it did not predict
@@ -136,10 +136,10 @@ class PredictionQueue:
             return False
 
         found: list[int] = []
-        halves = [] if fails([example]) else [(0, len(rows))]
+        halves = [] if fails(Batch.of_rows([example])) else [(0, len(batch))]
         while halves and len(found) < most:
             start, end = halves.pop()
-            if fails(rows[start:end]):
+            if fails(batch[start:end]):
                 middle = (start + end) // 2
                 if middle == start:
                     found.append(start)
@@ -186,9 +186,9 @@ class PredictionQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             jobs = [self._waiting.popleft()]
-            rows = len(jobs[0].rows)
+            rows = len(jobs[0].batch)
             while self._waiting and not jobs[0].alone and not self._waiting[0].alone:
-                rows += len(self._waiting[0].rows)
+                rows += len(self._waiting[0].batch)
                 if rows > ROWS_TOGETHER:
                     break
                 jobs.append(self._waiting.popleft())
@@ -199,9 +199,11 @@ class PredictionQueue:
         jobs = [job for job in jobs if not job.gone]
         if not jobs:
             return
-        rows = jobs[0].rows if len(jobs) == 1 else [row for job in jobs for row in job.rows]
         try:
-            answers = self._timed(rows)
+            if len(jobs) == 1:
+                answers = self._timed(jobs[0].batch)
+            else:  # a slice of a list costs less than one of predictions kept by column
+                answers = list(self._timed(Batch.join([job.batch for job in jobs])))
         except Exception as error:  # whatever the model raises is for the requests that it is about
             if len(jobs) > 1:
                 for job in jobs:
@@ -212,16 +214,16 @@ class PredictionQueue:
             return
         first = 0
         for job in jobs:
-            job.answers = answers[first : first + len(job.rows)]
-            first += len(job.rows)
+            job.answers = answers[first : first + len(job.batch)]
+            first += len(job.batch)
             job.done.set()
 
-    def _timed(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+    def _timed(self, batch: Batch) -> Sequence[Prediction]:
         prediction = object()
         with self._lock:
             self._running[prediction] = time.monotonic()
         try:
-            return self._predict(rows)
+            return self._predict(batch)
         except BaseException as error:
             if isinstance(error, Exception):
                 raise

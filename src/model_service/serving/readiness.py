@@ -55,13 +55,14 @@ class Readiness:
                 return "Its recorded predictions are gone; restore golden.json."
             logger.warning("the model was never verified: run make verify before the push")
             return None
-        rows, problems = parse_rows(self._model.contract, golden.rows)
-        if problems:
+        batch = parse_rows(self._model.contract, golden.rows)
+        if batch.problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
-            found = [self._predictor.predict(rows)]
+            found = [list(self._predictor.submit(batch))]
             if self._model.predicts_rows_alone:
-                found.append([self._predictor.predict([row])[0] for row in rows])
+                rows = (batch[n : n + 1] for n in range(len(batch)))
+                found.append([self._predictor.submit(row)[0] for row in rows])
         except Unavailable as problem:
             return f"{problem.title}. {problem.detail}"
         except Exception:

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.csv.spool import TemporaryFile
 from model_service.csv.stream import CsvJob
@@ -39,12 +39,11 @@ def predict() -> Response:
     if "HTTP_TRANSFER_ENCODING" in request.environ:
         request.stream.read(1)  # of a body that goes on beyond the limit Werkzeug says so now
     body = parse_json(content)
-    batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
-    rows = validate(body["rows"] if batch else [body])
-    predictions = current.predict(rows)
+    several = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
+    predictions = current.predict(validate(body["rows"] if several else [body]))
     about = current.model().manifest.in_response
-    if batch:
-        return answer({"predictions": predictions, "model": about})
+    if several:
+        return answer({"predictions": list(predictions), "model": about})
     return answer({**predictions[0], "model": about})
 
 
@@ -220,15 +219,15 @@ def answer(content: object) -> Response:
     return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
-def validate(rows: list[Any]) -> list[Row]:
-    """Return the rows as the contract reads them. Raises RequestProblem with all problems."""
+def validate(rows: list[Any]) -> Batch:
+    """Return the rows as a batch. Raises RequestProblem with all problems."""
     most = current.settings().max_json_rows
     if len(rows) > most:
         limit = f"At most {most} rows a request; these are {len(rows)}."
         raise RequestProblem(413, "Too many rows", limit)
     if not rows:
         raise RequestProblem(422, "The request does not fit the model", '"rows" is empty.')
-    parsed, problems = parse_rows(current.model().contract, rows)
-    if problems:
-        raise does_not_fit(problems)
-    return parsed
+    batch = parse_rows(current.model().contract, rows)
+    if batch.problems:
+        raise does_not_fit(batch.problems)
+    return batch

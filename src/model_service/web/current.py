@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import current_app
 from werkzeug.routing import Map
 
-from model_service.contract.contract import Problem, Row
+from model_service.contract.contract import Batch, Problem
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.queue import PredictionQueue
@@ -99,63 +99,63 @@ def require_ready() -> None:
         raise RequestProblem(503, "The model is not ready", reason)
 
 
-def predict(rows: Sequence[Row], part: bool = False) -> Sequence[Prediction]:
+def predict(batch: Batch, part: bool = False) -> Sequence[Prediction]:
     """Predict validated rows, or a part of those of a CSV; one answer a row.
 
     Raises RequestProblem.
     """
-    return _counted(_predict(rows, part))
+    return _counted(_predict(batch, part))
 
 
 def example() -> Prediction:
     """Return an answer that shows the shape of all; it is not counted. Raises RequestProblem."""
-    return _predict([model().manifest.example()])[0]
+    return _predict(Batch.of_rows([model().manifest.example()]))[0]
 
 
-def _predict(rows: Sequence[Row], part: bool = False) -> Sequence[Prediction]:
+def _predict(batch: Batch, part: bool = False) -> Sequence[Prediction]:
     way = predictor()
     until = way.deadline()
     require_ready()
     try:
-        return way.predict(rows, until, part=part)
+        return way.submit(batch, until, part=part)
     except RequestProblem:
         raise
     except Exception as error:
         # Values that the contract takes and the model does not are the caller's to change.
-        failing = way.failing(rows, model().manifest.example(), MOST_FAILING, until)
+        failing = way.failing(batch, model().manifest.example(), MOST_FAILING, until)
         if not failing:
             raise
         # Not what the error says: that quotes values.
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
-        raise does_not_fit(_failed(failing)) from None
+        raise does_not_fit(_failed(batch, failing)) from None
 
 
-def predict_each(rows: Sequence[Row]) -> Sequence[Prediction | None]:
+def predict_each(batch: Batch) -> Sequence[Prediction | None]:
     """Predict a part of a CSV; None for rows that the model fails on. Raises RequestProblem."""
     require_ready()
     failing: set[int] = set()
     try:
-        answers = predictor().predict(rows, part=True)
+        answers = predictor().submit(batch, part=True)
     except RequestProblem:
         raise
     except Exception as error:
-        failing = set(predictor().failing(rows, model().manifest.example(), len(rows)))
+        failing = set(predictor().failing(batch, model().manifest.example(), len(batch)))
         if not failing:
             raise
         # Not what the error says: that quotes values.
         current_app.logger.warning("the model failed on rows: %s", place_of(error))
-        good = [row for n, row in enumerate(rows) if n not in failing]
-        answers = predictor().predict(good, part=True)
+        answers = predictor().submit(batch.without(failing), part=True)
     _counted(answers)
     if not failing:
         return answers
-    metrics().rejected(_failed(failing))
+    metrics().rejected(_failed(batch, failing))
     given = iter(answers)
-    return [None if n in failing else next(given) for n in range(len(rows))]
+    return [None if n in failing else next(given) for n in range(len(batch))]
 
 
-def _failed(rows: Iterable[int]) -> list[Problem]:
-    return [Problem(row + 1, None, MODEL_FAILS, reason="model") for row in rows]
+def _failed(batch: Batch, positions: Iterable[int]) -> list[Problem]:
+    numbers = (batch.row_numbers[position] for position in positions)
+    return [Problem(number, None, MODEL_FAILS, reason="model") for number in numbers]
 
 
 def _counted(answers: Sequence[Prediction]) -> Sequence[Prediction]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model_service.contract.contract import (
+    Batch,
     Contract,
     Feature,
     Invalid,
     Problem,
-    Row,
     Value,
     json_text,
 )
@@ -161,8 +161,8 @@ def texts_of(row: Mapping[str, Value]) -> dict[str, str]:
     return {name: text_of(value) for name, value in row.items()}
 
 
-def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None, list[Problem]]:
-    """Return the row that was typed, or all that is wrong with it in contract order."""
+def read_texts(contract: Contract, texts: Mapping[str, str]) -> Batch:
+    """Return the row that was typed, or its problems in contract order."""
     features = contract.by_name
     row: dict[str, object] = {}
     unread: dict[str, Problem] = {}
@@ -173,9 +173,8 @@ def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None
             row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
             unread[name] = Problem(1, name, str(error))
-    rows, problems = parse_rows(contract, [row])
-    found = {problem.feature: problem for problem in problems} | unread
-    if not found:
-        return rows[0], []
+    batch = parse_rows(contract, [row])
+    found = {problem.feature: problem for problem in batch.problems} | unread
     places = {name: place for place, name in enumerate(features)}
-    return None, sorted(found.values(), key=lambda p: places.get(p.feature or "", len(places)))
+    batch.problems = sorted(found.values(), key=lambda p: places.get(p.feature or "", len(places)))
+    return batch

@@ -105,14 +105,14 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
 
 
 def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
-    row, problems = read_texts(current.model().contract, texts)
-    if row is None:
+    batch = read_texts(current.model().contract, texts)
+    if problems := batch.problems:
         if not _asked_by_script():
             current.metrics().rejected(problems)
         # Browsers log each 422; for a script that asks while somebody types it is no failure.
         return _page(texts, problems), 200 if _asked_by_script() else 422
     try:
-        prediction = current.predict([row])[0]
+        prediction = current.predict(batch)[0]
     except RequestProblem as refused:
         if not refused.errors:
             raise
@@ -121,7 +121,7 @@ def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
     output, task = current.model().contract.output, current.model().manifest.task.kind
     answer = {
         "said": said_of(prediction, output, task),
-        "row": json.dumps(row),
+        "row": json.dumps(batch.rows()[0]),
         "native": json.dumps(prediction),
     }
     return _page(texts, more=answer), 200

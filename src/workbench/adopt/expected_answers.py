@@ -47,7 +47,7 @@ def given(contract: Contract, sample: Sample) -> dict[str, Any] | None:
         if answer not in (None, "")
     ]
     for row, _ in pairs:
-        for problem in parse_rows(contract, [row])[1]:
+        for problem in parse_rows(contract, [row]).problems:
             raise UserError(
                 f"sample_data: {json.dumps(row, ensure_ascii=False)} has an expected answer, but "
                 f"{problem.feature} {problem.message}; mend the row or the features."
@@ -61,7 +61,7 @@ def kept(contract: Contract, document: Mapping[str, Any] | None) -> dict[str, An
         return None
     rows = [as_people_say(row, contract) for row in document["rows"]]
     pairs = zip(rows, document["predictions"], strict=True)
-    fitting = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row])[1]]
+    fitting = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row]).problems]
     return _document(fitting, document["typed"])
 
 

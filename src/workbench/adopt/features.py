@@ -343,16 +343,16 @@ def examples(
     if sample is not None:
         cells = rows_of(contract, sample, sample.examples)
         parsed = [parse_rows(contract, [row]) for row in cells]
-        rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
+        rows = [row for row, batch in zip(cells, parsed, strict=True) if not batch.problems]
         if not rows:
-            problem = parsed[0][1][0]
+            problem = parsed[0].problems[0]
             raise UserError(
                 f"sample_data: no row of {sample.path.name} fits the features; in the first one "
                 f"{problem.feature} {problem.message}."
             )
         return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
     kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
-    kept = [row for row in kept if not parse_rows(contract, [row])[1]]
+    kept = [row for row in kept if not parse_rows(contract, [row]).problems]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
 
 

@@ -58,9 +58,9 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
 def test_what_serves_answers_as_the_models_own_methods_do(
     model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    parsed, problems = parse_rows(model.contract, rows)
-    assert problems == []
-    assert differences(model.natively(parsed), model.predict(parsed)) == []
+    batch = parse_rows(model.contract, rows)
+    assert batch.problems == []
+    assert differences(list(model.natively(batch)), list(model.predict(batch))) == []
 
 
 def test_the_order_of_the_features_does_not_matter(

@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from model_service.contract.contract import Feature, Invalid, Row, Value
+from model_service.contract.contract import Batch, Feature, Invalid, Row, Value
 from model_service.contract.golden import RELATIVE, differences
 from model_service.contract.parsing import parse_rows, parse_value
 from model_service.fast_path import FastPath, NotCompiled
@@ -48,14 +48,17 @@ def disproof(model: Model, plan: FastPath, goldens: Sequence[Row]) -> str | None
     """Return where the plan does not answer as the model's own methods do."""
 
     def planned(rows: Sequence[Row]) -> Sequence[Prediction]:
-        return model.by_fast_path(plan, rows)
+        return model.by_fast_path(plan, Batch.of_rows(rows))
+
+    def natively(rows: Sequence[Row]) -> Sequence[Prediction]:
+        return model.natively(Batch.of_rows(rows))
 
     try:
         planned(goldens[:1])
     except Exception as error:  # whatever is raised, it would be raised at each request
         return f"It fails on the first recorded row ({type(error).__name__})."
     rows = proof_rows(model, planned, goldens)
-    native, by_plan = _in_batches(model.natively, rows), _in_batches(planned, rows)
+    native, by_plan = _in_batches(natively, rows), _in_batches(planned, rows)
     if found := _difference(native, by_plan):
         return found
     # The model answers these in its stead, only later.
@@ -69,7 +72,7 @@ def disproof(model: Model, plan: FastPath, goldens: Sequence[Row]) -> str | None
         if _difference([by_plan[place]], alone) is None:
             continue
         # Of some models the last digits depend on how many rows are asked at once.
-        if found := _difference(_asked(model.natively, [rows[place]]), alone):
+        if found := _difference(_asked(natively, [rows[place]]), alone):
             return found
     return None
 
@@ -112,8 +115,8 @@ def _difference(native: Answers, by_plan: Answers) -> str | None:
 def proof_rows(model: Model, ask: Ask, goldens: Sequence[Row]) -> list[Row]:
     """Return the goldens, drawn rows and rows at thresholds, as the contract takes them."""
     random = np.random.Generator(np.random.PCG64(0))
-    goldens, _ = parse_rows(model.contract, goldens)
-    examples, _ = parse_rows(model.contract, [*goldens, *model.manifest.examples])
+    goldens = parse_rows(model.contract, goldens).rows()
+    examples = parse_rows(model.contract, [*goldens, *model.manifest.examples]).rows()
     names = [feature.name for feature in model.contract.features]
     choices = [list(_taken(feature, examples)) for feature in model.contract.features]
     drawn: list[Row] = []

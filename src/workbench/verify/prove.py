@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, Scalar, json_text
+from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar, json_text
 from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import whole
@@ -106,36 +106,36 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
     """Hold the model against the answers that the user expects. Raises Disproved."""
     if document is None:
         return []
-    rows, problems = parse_rows(model.contract, document["rows"])
-    if problems:
+    batch = parse_rows(model.contract, document["rows"])
+    if problems := batch.problems:
         raise ProofFailed(
             f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
             f"{problems[0].feature} {problems[0].message}."
         )
-    if (error := _failure(model, rows)) is not None:
+    if (error := _failure(model, batch)) is not None:
         raise ProofFailed(f"The model fails on the rows of {files.EXPECTED}: {error}.")
     exact = model.manifest.task.kind != "regression"
-    found = list(unexpected(document, model.predict(rows), exact=exact))
+    found = list(unexpected(document, model.predict(batch), exact=exact))
     if found:
         raise ProofFailed(
-            f"The model does not give the answers that you expected: {len(found)} of {len(rows)} "
+            f"The model does not give the answers that you expected: {len(found)} of {len(batch)} "
             f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
             "file, the features or their order, the transformers before the model, or the output "
             "(threshold, transform) are not those of the notebook."
         )
-    return [f"The model gives the {len(rows)} answers that you expected."]
+    return [f"The model gives the {len(batch)} answers that you expected."]
 
 
 def _reproduce(model: Model, golden: Golden) -> Golden:
     """Return the goldens with the labels as they are called now. Raises Disproved."""
-    rows, problems = parse_rows(model.contract, golden.rows)
-    if problems:
+    batch = parse_rows(model.contract, golden.rows)
+    if problems := batch.problems:
         raise ProofFailed(
             f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
             f"{problems[0].feature} {problems[0].message}. Undo the edit, or adopt it again: "
             f"make adopt MODEL={files.MODEL / model.manifest.model.file}"
         )
-    predictions = list(model.predict(rows))
+    predictions = list(model.predict(batch))
     found = disagreements(golden, predictions)
     if found:
         raise ProofFailed(
@@ -150,9 +150,9 @@ def _with_its_input(model: Model) -> Model:
     """Return the model with arrays where it fails on frames, and nobody knows what it was given."""
     if model.manifest.columns is not None or model.manifest.input != "frame" or model.stages:
         return model
-    rows = _parsed(model)
+    batch = Batch.of_rows(_parsed(model))
     arrays = model.with_manifest(dataclasses.replace(model.manifest, input="array"))
-    works_only_so = _failure(model, rows) is not None and _failure(arrays, rows) is None
+    works_only_so = _failure(model, batch) is not None and _failure(arrays, batch) is None
     return arrays if works_only_so else model
 
 
@@ -258,7 +258,7 @@ def _working_rows(model: Model) -> list[Row]:
     made_up = model.manifest.sample is None
     working, failures = [], []
     for row in _parsed(model):
-        error = _failure(model, [row])
+        error = _failure(model, Batch.of_rows([row]))
         if error is None:
             working.append(row)
         else:
@@ -294,8 +294,8 @@ def _needs_codes(contract: Contract) -> str:
 
 def _parsed(model: Model) -> list[Row]:
     # One by one: a row that an edited contract does not take must not cost the others.
-    parsed = [parse_rows(model.contract, [row])[0] for row in model.manifest.examples]
-    rows = [row for found in parsed for row in found]
+    parsed = [parse_rows(model.contract, [row]) for row in model.manifest.examples]
+    rows = [row for batch in parsed for row in batch.rows()]
     if not rows:
         raise ProofFailed(
             f"{files.FEATURES} takes none of the example rows; undo the edit, or run make adopt "
@@ -308,12 +308,13 @@ def _takes(model: Model, rows: Sequence[Row], feature: Feature, value: Any) -> s
     """Return what goes wrong when the model meets the value, or None when nothing does."""
     features = tuple(feature if f.name == feature.name else f for f in model.contract.features)
     changed = model.with_contract(dataclasses.replace(model.contract, features=features))
-    return _failure(changed, [{**row, feature.name: value} for row in rows[:3]])
+    with_value = [{**row, feature.name: value} for row in rows[:3]]
+    return _failure(changed, Batch.of_rows(with_value))
 
 
-def _failure(model: Model, rows: Sequence[Row]) -> str | None:
+def _failure(model: Model, batch: Batch) -> str | None:
     try:
-        answers = model.predict(rows)
+        answers = model.predict(batch)
     except MemoryError:  # no value of the row's
         raise
     except Exception as error:  # whatever a model raises means that it does not take the row
@@ -336,8 +337,8 @@ def record(model: Model) -> Golden:
     rows = _working_rows(model)[:SAMPLE_ROWS]
     nullable = [feature.name for feature in model.contract.features if feature.nullable]
     rows += [{**rows[0], name: None} for name in nullable[:MISSING_ROWS]]
-    together = list(model.predict(rows))
-    alone = [model.predict([row])[0] for row in rows]
+    together = list(model.predict(Batch.of_rows(rows)))
+    alone = [model.predict(Batch.of_rows([row]))[0] for row in rows]
     # A Gaussian process solves so ill a system that a batch moves the eighth digit.
     tolerance = RELATIVE if not differences(together, alone) else ILL_CONDITIONED
     if found := differences(together, alone, tolerance):

@@ -32,7 +32,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from stand_ins import model_around
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
 from model_service.fast_path.compile import predictor
 from model_service.fast_path.quick import is_quick, trees_of
 from model_service.model.loading import load_model
@@ -48,8 +48,8 @@ class Busy:
         self.asked: list[list[int]] = []
         self.busy, self.free = threading.Event(), threading.Event()
 
-    def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        values = [row["x"] for row in rows]
+    def predict(self, batch: Batch) -> list[dict[str, Any]]:
+        values: list[Any] = batch.columns["x"]
         self.asked.append(values)
         if 0 in values:
             self.busy.set()
@@ -59,8 +59,8 @@ class Busy:
         return [{"prediction": value} for value in values]
 
 
-def rows(*values: int) -> list[Row]:
-    return [{"x": value} for value in values]
+def rows(*values: int) -> Batch:
+    return Batch.of_rows([{"x": value} for value in values])
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -72,16 +72,16 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def waiting(
-    predictor: PredictionQueue, model: Busy, *requests: list[Row]
+    predictor: PredictionQueue, model: Busy, *requests: Batch
 ) -> Iterator[list[Future[list[dict[str, Any]]]]]:
     """Send a request that keeps the model busy and, one after the other, those that wait for it."""
     with ThreadPoolExecutor(len(requests) + 1) as pool:
         try:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             sent = []
             for number, request in enumerate(requests, start=1):
-                sent.append(pool.submit(predictor.predict, request))
+                sent.append(pool.submit(predictor.submit, request))
                 until(lambda number=number: predictor.waiting == number)
             yield sent
         finally:
@@ -129,17 +129,17 @@ def test_one_request_too_many_is_refused_at_once_and_may_come_again() -> None:
     predictor = made(model, most=3)
     with waiting(predictor, model, rows(1), rows(2)):
         with pytest.raises(Unavailable) as caught:
-            predictor.predict(rows(3))
+            predictor.submit(rows(3))
         assert caught.value.status == 503
         assert caught.value.headers == {"Retry-After": "1"}
         assert caught.value.detail == "At most 3 may wait for the model; try again."
         with pytest.raises(Unavailable, match="takes too long"):  # let in before
-            predictor.predict(rows(4), time.monotonic(), part=True)
-    assert predictor.predict(rows(3)) == [{"prediction": 3}]
+            predictor.submit(rows(4), time.monotonic(), part=True)
+    assert predictor.submit(rows(3)) == [{"prediction": 3}]
     assert model.asked == [[0], [1, 2], [3]]
 
 
-class Endless(list[Row]):
+class Endless(Batch):
     """Rows for which there is no memory."""
 
     def __len__(self) -> int:
@@ -156,17 +156,17 @@ def test_a_thread_that_ends_for_want_of_memory_is_replaced(
 
     def without_memory() -> None:
         with pytest.raises(Unavailable, match="takes too long"):
-            predictor.predict(Endless(), time.monotonic())
+            predictor.submit(Endless({}, ()), time.monotonic())
 
     try:
         without_memory()
         assert ending.wait(60)
-        assert predictor.predict(rows(1)) == [{"prediction": 1}]
+        assert predictor.submit(rows(1)) == [{"prediction": 1}]
         with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             without_memory()
-            second = pool.submit(predictor.predict, rows(2))
+            second = pool.submit(predictor.submit, rows(2))
             until(lambda: predictor.waiting == 2)
             model.free.set()
             assert first.result() == [{"prediction": 0}]
@@ -180,21 +180,21 @@ def test_a_request_that_is_gone_is_not_computed() -> None:
     predictor = made(model)
     with waiting(predictor, model, rows(1)):
         with pytest.raises(Unavailable, match="takes too long"):
-            predictor.predict(rows(2), time.monotonic())
+            predictor.submit(rows(2), time.monotonic())
         assert not predictor.stuck  # the model is busy, and not for long
-    assert predictor.predict(rows(3)) == [{"prediction": 3}]
+    assert predictor.submit(rows(3)) == [{"prediction": 3}]
     assert model.asked == [[0], [1], [3]]
 
 
 @pytest.mark.parametrize("directly", [False, True])
 def test_a_stuck_model_is_told_of_once_and_nobody_waits_for_it(directly: bool) -> None:
     model = Busy()
-    predictor = made(model, seconds=0.2, directly=directly)
     told: list[bool] = []
-    predictor.when_stuck = lambda: told.append(predictor.stuck)
+    options = {"seconds": 0.2, "directly": directly}
+    predictor = made(model, **options, on_stuck=lambda: told.append(predictor.stuck))
     with ThreadPoolExecutor() as pool:
         try:
-            stuck = pool.submit(predictor.predict, rows(0))
+            stuck = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             if not directly:  # its own thread cannot be left
                 with pytest.raises(Unavailable, match="takes too long"):
@@ -202,7 +202,7 @@ def test_a_stuck_model_is_told_of_once_and_nobody_waits_for_it(directly: bool) -
             until(lambda: _refused(predictor))
             began = time.monotonic()
             with pytest.raises(Unavailable, match="The model is stuck"):
-                predictor.predict(rows(1))
+                predictor.submit(rows(1))
             assert time.monotonic() - began < 10
         finally:
             model.free.set()
@@ -224,10 +224,10 @@ def test_those_that_wait_for_a_stuck_model_are_refused_with_it() -> None:
     predictor = made(model, seconds=2)
     with ThreadPoolExecutor() as pool:
         try:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             patient = time.monotonic() + 600
-            others = [pool.submit(predictor.predict, rows(n), patient) for n in (1, 2)]
+            others = [pool.submit(predictor.submit, rows(n), patient) for n in (1, 2)]
             with pytest.raises(Unavailable, match="takes too long"):
                 first.result()
             for other in others:
@@ -241,13 +241,13 @@ def test_those_that_wait_for_a_stuck_model_are_refused_with_it() -> None:
 def test_directly_there_is_no_other_thread() -> None:
     threads = []
 
-    def predict(some: Sequence[Row]) -> list[dict[str, Any]]:
+    def predict(batch: Batch) -> list[dict[str, Any]]:
         threads.append(threading.current_thread())
-        return [{"prediction": row["x"]} for row in some]
+        return [{"prediction": value} for value in batch.columns["x"]]
 
     for directly in (True, False):
         predictor = PredictionQueue(predict, seconds=60, most=1, together=True, directly=directly)
-        assert predictor.predict(rows(5)) == [{"prediction": 5}]
+        assert predictor.submit(rows(5)) == [{"prediction": 5}]
     assert threads[0] is threading.current_thread()
     assert threads[1].daemon
 
@@ -339,5 +339,5 @@ def test_a_model_starts_no_threads_of_joblib_in_whichever_thread_it_is_asked(loa
     model = model_around(Backend(), load_model(loan / "model"), [{"name": "x"}], {"x": 1.0})
     for _ in range(2):
         with ThreadPoolExecutor(1) as pool:
-            (answer,) = pool.submit(model.predict, [{"x": 1.0}]).result()
+            (answer,) = pool.submit(model.predict, Batch.of_rows([{"x": 1.0}])).result()
         assert answer == {"prediction": "SequentialBackend"}

@@ -94,9 +94,9 @@ def test_a_json_value_survives_as_the_text_of_a_field(pair: tuple[dict[str, Any]
 
 def test_all_that_is_wrong_comes_in_contract_order() -> None:
     contract = Contract((Feature("a"), Feature("b", type="integer"), Feature("c"), Feature("d")))
-    row, problems = read_texts(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
-    assert row is None
-    assert [(p.feature, p.message) for p in problems] == [
+    batch = read_texts(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
+    assert len(batch) == 0
+    assert [(p.feature, p.message) for p in batch.problems] == [
         ("b", "must be a whole number"),
         ("c", "is missing"),
         ("d", 'must be a number, not "x"'),
@@ -105,8 +105,8 @@ def test_all_that_is_wrong_comes_in_contract_order() -> None:
 
 
 def test_a_line_break_of_a_browser_is_one_of_json() -> None:
-    row, _ = read_texts(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
-    assert row == {"a": "one\ntwo"}
+    batch = read_texts(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
+    assert batch.rows() == [{"a": "one\ntwo"}]
 
 
 @pytest.mark.parametrize(

@@ -572,7 +572,7 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
         "from model_service.contract.parsing import parse_rows\n"
         "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
-        "print(json.dumps(model.predict(parse_rows(model.contract, rows)[0])))"
+        "print(json.dumps(list(model.predict(parse_rows(model.contract, rows)))))"
     )
     said = subprocess.check_output(
         [sys.executable, "-c", script], cwd=project, env=environment(PYTHONPATH=str(SRC))

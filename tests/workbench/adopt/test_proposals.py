@@ -257,10 +257,10 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     decide.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = parse_rows(model.contract, HUMAN.to_dict("records"))
-    assert not problems
+    batch = parse_rows(model.contract, HUMAN.to_dict("records"))
+    assert not batch.problems
     assert "answer transformers with all fitted files" in str(disproved.value)
-    served = [list(answer["probabilities"].values()) for answer in model.predict(rows)]
+    served = [list(answer["probabilities"].values()) for answer in model.predict(batch)]
     assert served == native.predict_proba(RAW / 1).tolist()
 
 

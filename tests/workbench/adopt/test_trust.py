@@ -51,9 +51,9 @@ def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
         "from model_service.contract.parsing import parse_rows\n"
         "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model'))\n"
-        "rows, problems = parse_rows(model.contract, json.load(sys.stdin))\n"
-        "assert not problems, problems\n"
-        "print(json.dumps(model.predict(rows)))"
+        "batch = parse_rows(model.contract, json.load(sys.stdin))\n"
+        "assert not batch.problems, batch.problems\n"
+        "print(json.dumps(list(model.predict(batch))))"
     )
     said = subprocess.check_output(
         [sys.executable, "-c", script],

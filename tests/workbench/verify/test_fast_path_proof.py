@@ -19,7 +19,7 @@ import pytest
 from conftest import EXAMPLE, ROOT, adopted
 from sklearn.tree import DecisionTreeRegressor
 
-from model_service.contract.contract import Column
+from model_service.contract.contract import Batch, Column
 from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path import single_row as single
@@ -143,24 +143,26 @@ def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert model.golden is not None
-    rows, _ = parse_rows(model.contract, model.golden.rows)
-    alone = [model.predict([row]) for row in rows]
+    batch = parse_rows(model.contract, model.golden.rows)
+    rows = [batch[number : number + 1] for number in range(len(batch))]
+    alone = [list(model.predict(row)) for row in rows]
     monkeypatch.delitem(single.STEPS, "StandardScaler")
     model.fast_path = model.compile_fast_path()
     assert model.fast_path.row is None
-    assert [model.predict([row]) for row in rows] == alone
+    assert [list(model.predict(row)) for row in rows] == alone
 
 
 def test_what_a_row_alone_fails_on_the_plan_answers(model: Model) -> None:
     assert model.golden is not None
     assert model.fast_path is not None
-    expected = model.predict(model.golden.rows[:1])
+    batch = Batch.of_rows(model.golden.rows[:1])
+    expected = list(model.predict(batch))
 
     def fail(row: Any) -> Any:
         raise ZeroDivisionError
 
     failing = dataclasses.replace(model.fast_path, row=fail)
-    assert model.by_fast_path(failing, model.golden.rows[:1]) == expected
+    assert list(model.by_fast_path(failing, batch)) == expected
 
 
 def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
@@ -170,10 +172,10 @@ def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
     assert model.fast_path is not None
     native = model.natively
 
-    def refusing(rows: Any) -> Any:
-        if any(row["loan_amount"] is None for row in rows):
+    def refusing(batch: Batch) -> Any:
+        if None in batch.columns["loan_amount"]:
             raise ValueError("missing")
-        return native(rows)
+        return native(batch)
 
     monkeypatch.setattr(model, "natively", refusing)
     reason = fast_path_proof.disproof(model, model.fast_path, model.golden.rows)
@@ -191,9 +193,10 @@ def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
     reason = fast_path_proof.disproof(model, failing, model.golden.rows)
     assert reason == "It fails on the first recorded row (KeyError)."
     # Were it to serve, the model's own methods would answer.
-    expected = model.predict(model.golden.rows)
+    batch = Batch.of_rows(model.golden.rows)
+    expected = list(model.predict(batch))
     model.fast_path = failing
-    assert model.predict(model.golden.rows) == expected
+    assert list(model.predict(batch)) == expected
 
 
 def test_rows_are_drawn_where_a_plan_may_be_wrong(model: Model) -> None:
