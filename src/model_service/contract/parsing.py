@@ -34,7 +34,7 @@ MAX_LISTED = 20  # categories in one message
 def parse_rows(contract: Contract, rows: Sequence[object]) -> Batch:
     """Return the valid rows, and every problem of the others."""
     features = contract.features
-    columns: list[list[Value]] = [[] for _ in features]
+    valid: list[list[Value]] = []
     row_numbers: list[int] = []
     problems: list[Problem] = []
     suggestions = Suggestions(contract.by_name)
@@ -57,10 +57,9 @@ def parse_rows(contract: Contract, rows: Sequence[object]) -> Batch:
             problems += _misnamed(contract, number, row, suggestions)
         if len(problems) == found:
             row_numbers.append(number)
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-    by_name = {feature.name: column for feature, column in zip(features, columns, strict=True)}
-    return Batch(by_name, row_numbers, problems)
+            valid.append(values)
+    columns = map(list, zip(*valid, strict=True)) if valid else ([] for _ in features)
+    return Batch(dict(zip(contract.by_name, columns, strict=True)), row_numbers, problems)
 
 
 def _misnamed(
