@@ -40,8 +40,8 @@ HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
 OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
-# For files that they wrote or compressed; of any time: they read the older ones'.
-READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0", "lz4": "4.4.5"}
+# They read the files of their older releases, so one version serves all.
+READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0"}
 
 TODAY = "2026-11-22"
 SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1")

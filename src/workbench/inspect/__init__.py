@@ -63,8 +63,6 @@ def file_facts(document: Document) -> FileFacts:
         {*(name.module for name in trace.names), *modules_of(trace.made)}
     )
     by_skops = document.container == "skops"
-    # What no name in the file tells, and loading it takes.
-    loading = {"skops"} if by_skops else {"lz4"} if document.compression == "lz4" else set()
     return FileFacts(
         container=document.container,
         suffix=document.suffix,
@@ -77,7 +75,7 @@ def file_facts(document: Document) -> FileFacts:
             **formats_of(walk(document.root)),
             **statsmodels_results.formats_of(trace.names),
         },
-        distributions=tuple(sorted({*distributions, *loading})),
+        distributions=tuple(sorted({*distributions, *(("skops",) if by_skops else ())})),
         numpy_major=numpy_major(trace.names),
         unknown_names=names.unknown,
         custom_names=names.custom,

@@ -23,7 +23,7 @@ class Document:
     path: Path
     container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
     suffix: str  # of the names that people give to such files
-    compression: str | None  # "zlib", "gzip", "bz2", "xz", "lzma" or "lz4"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     size: int  # bytes of the file
     sha256: str
     root: object  # what the file holds, made of the classes in values.py

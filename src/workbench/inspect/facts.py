@@ -47,7 +47,7 @@ class FileFacts:
 
     container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
     suffix: str  # of the names that people give to such files
-    compression: str | None  # "zlib", "gzip", "bz2", "xz", "lzma" or "lz4"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
     size: int  # bytes of the file
     sha256: str

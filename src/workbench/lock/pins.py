@@ -33,7 +33,7 @@ _DIRECT = (
     "skops",
     "statsmodels",
 )
-_READERS = ("cloudpickle", "dill", "lz4")  # of any time: they read what every release wrote
+_READERS = ("cloudpickle", "dill")  # of any time: they read what every release wrote
 _EXACT = ("catboost", "xgboost")  # as the file says, like scikit-learn
 # Files do not name their version, and every set has the one of its time.
 _COMPANIONS = ("imbalanced-learn", "skops", "statsmodels")

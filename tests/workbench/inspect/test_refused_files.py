@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TESTS
 from sklearn.cluster import DBSCAN
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -80,9 +81,7 @@ FOREIGN = [
     (b"PAR1\x15\x04", "not_a_model", "data frame"),
     (b"binf\x00\x00\x00?\x03\x00\x00\x00", "unsupported", "XGBoost"),
     (b'{"name": "tree", "version": "v4"}', "json", "is JSON"),
-    (b"\x04\x22\x4d\x18\x64", "truncated", "ends in the middle"),
-    (b"\x04\x22\x4d\x18\x24\x40\xa7", "malformed", "damaged"),
-    (b"\x04\x22\x4d\x18\x64\x40\xa7\xff\xff\xff\x7f", "malformed", "damaged"),
+    (b"\x04\x22\x4d\x18\x64", "unsupported", "LZ4"),
     (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "unsupported", "twice"),
     (gzip.compress(b"\0" * 257 + b"ustar\0", mtime=0), "archive", "Unpack it"),
     (b"\x00\x01\x02\x03", "malformed", "joblib.dump"),
@@ -103,6 +102,25 @@ def test_other_files(content: bytes, code: str, words: str, suffix: str, tmp_pat
         inspect(path)
     assert refusal.value.code == code
     assert_readable(refusal.value)
+
+
+def test_a_file_compressed_with_lz4() -> None:
+    with pytest.raises(Refused) as refusal:
+        inspect(TESTS / "data" / "forest.joblib.lz4")
+    assert refusal.value.code == "unsupported"
+    assert str(refusal.value) == (
+        "The file forest.joblib.lz4 is compressed with LZ4, which is not supported. Save it again "
+        "with zlib, in Python: `import joblib`, then `joblib.dump(joblib.load("
+        "'forest.joblib.lz4'), 'forest.joblib', compress=3)`."
+    )
+    assert_readable(refusal.value)
+
+
+def test_the_lz4_advice_never_overwrites_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    path.write_bytes((TESTS / "data" / "forest.joblib.lz4").read_bytes())
+    with pytest.raises(Refused, match=r"'new-model\.joblib', compress=3"):
+        inspect(path)
 
 
 OBJECTS = [

@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from workbench.inspect.errors import Refused, malformed, too_big, truncated
-from workbench.inspect.formats import lz4_frame
-from workbench.inspect.formats.recognition import HEAD, is_skops, refuse_foreign_file
+from workbench.inspect.formats.recognition import (
+    HEAD,
+    LZ4,
+    is_skops,
+    lz4_file,
+    refuse_foreign_file,
+)
 
 CHUNK = 64 << 10
 TAIL = 64 << 10
@@ -52,6 +57,8 @@ def open_container(path: Path) -> Iterator[Container]:
             if is_skops(head, tail):
                 yield Container(raw, None, size, hashed.digest.hexdigest, file)
                 return
+            if head.startswith(LZ4):
+                raise lz4_file(path.name)
             compression = _compression_of(head)
             stream = raw
             if compression is None:
@@ -150,7 +157,6 @@ class _ZlibDecoder:
 
 
 DECODERS: dict[str, Callable[[], Decoder]] = {
-    "lz4": lz4_frame.Lz4Decoder,
     "zlib": _ZlibDecoder,
     "gzip": _ZlibDecoder,
     "bz2": bz2.BZ2Decompressor,
@@ -169,7 +175,6 @@ def _compression_of(head: bytes) -> str | None:
         (b"BZh", "bz2"),
         (b"\xfd7zXZ\x00", "xz"),
         (b"]\x00\x00", "lzma"),
-        (lz4_frame.MAGIC, "lz4"),
     ):
         if head.startswith(signature):
             return name

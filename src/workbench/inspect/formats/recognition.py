@@ -79,6 +79,7 @@ ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
     (b".npy", "The file holds numpy arrays, not a model.", PICKLE),
 )
 ZIP, SKOPS_MEMBER = b"PK\x03\x04", b"schema.json"
+LZ4 = b"\x04\x22\x4d\x18"
 
 
 def refuse_foreign_file(head: bytes, tail: bytes) -> None:
@@ -101,6 +102,17 @@ def native_library(head: bytes) -> str | None:
 def is_skops(head: bytes, tail: bytes) -> bool:
     """Say whether a file that begins and ends so was written by skops."""
     return head.startswith(ZIP) and SKOPS_MEMBER in tail  # where a zip has its directory
+
+
+def lz4_file(name: str) -> Refused:
+    """Describe a file called `name` that is compressed with LZ4."""
+    without = name.removesuffix(".lz4") if name.endswith(".lz4") else f"new-{name}"
+    return Refused(
+        "unsupported",
+        f"The file {name} is compressed with LZ4, which is not supported.",
+        "Save it again with zlib, in Python: `import joblib`, then "
+        f"`joblib.dump(joblib.load({name!r}), {without!r}, compress=3)`.",
+    )
 
 
 def _describe_zip(names: bytes) -> Refused:
