@@ -26,7 +26,7 @@ class Budget:
         for _ in range(operations):
             next(self.operations, None)
 
-    def keep(self, size: int) -> None:
+    def charge(self, size: int) -> None:
         """Account for a value of `size` bytes that stays in memory."""
         self._bytes -= size
         if self._bytes < 0:
@@ -38,7 +38,7 @@ class Budget:
             if size > self._large_bytes:
                 return False
             self._large_bytes -= size
-        self.keep(size)
+        self.charge(size)
         return True
 
     def exhausted(self) -> Refused:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from workbench.inspect.errors import Refused, malformed
-from workbench.inspect.pickle.values import Code
+from workbench.inspect.pickle.values import PickledCode
 
 LONGEST_CODE = 64 << 10  # the longest function of the standard library has 10 kB
 UNIT = 2  # bytes of an instruction: an opcode and an argument
@@ -62,7 +62,7 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
-def read_code(args: tuple[object, ...]) -> Code:
+def read_code(args: tuple[object, ...]) -> PickledCode:
     """Read the arguments of `types.CodeType`."""
     if len(args) not in (OLD_FIELDS, FIELDS):
         raise NO_PYTHON
@@ -81,7 +81,7 @@ def read_code(args: tuple[object, ...]) -> Code:
         raise NO_PYTHON
     # Where two Pythons read the same code, they read the same names.
     globals_, imports = _looked_up(code, texts, DIALECTS[pythons[0]])
-    return Code(name, pythons, globals_, imports, texts, len(code))
+    return PickledCode(name, pythons, globals_, imports, texts, len(code))
 
 
 def _pythons(code: bytes, lines: bytes, fields: int) -> Iterator[str]:

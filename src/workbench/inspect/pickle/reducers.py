@@ -12,7 +12,15 @@ from workbench.inspect.pickle.arrays import (
     make_scalar,
     reconstruct,
 )
-from workbench.inspect.pickle.values import Array, Blob, Dict, Global, Instance, Set
+from workbench.inspect.pickle.values import (
+    Array,
+    Blob,
+    Dict,
+    Global,
+    Instance,
+    PickledFunction,
+    Set,
+)
 
 # The bases that copyreg may construct: of built-in types, none of which acts on its own.
 BASES = frozenset(
@@ -21,6 +29,7 @@ BASES = frozenset(
 )
 
 PARTIAL = Global("functools", "partial")
+PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
 
 # What numpy calls for an array, before and from version 2.
 RECONSTRUCT = frozenset(
@@ -118,6 +127,31 @@ def _dill_type(args: tuple[object, ...]) -> Global:
     if not isinstance(name, str) or name not in PLAIN_TYPES:
         raise dilled()
     return Global("builtins", name)
+
+
+def function_of_partial(args: tuple[object, ...]) -> set[Global]:
+    """Check the arguments of `functools.partial` and return its function if it is imported.
+
+    A function by value needs the user's trust anyway.
+    """
+    if len(args) == 1 and isinstance(args[0], PickledFunction):
+        return set()
+    if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
+        raise dangerous("it prepares a call as Python never does")
+    return {args[0]}
+
+
+def check_partial_state(function: object, state: object) -> None:
+    """Check that the state of a partial keeps its function: it could replace it."""
+    if not isinstance(state, tuple) or len(state) != PARTIAL_STATE_LENGTH:
+        raise malformed("a partial function is unreadable")
+    same, args, keywords, attributes = state
+    named = isinstance(same, Global) and same == function
+    by_value = isinstance(same, PickledFunction) and same is function
+    if not (named or by_value) or attributes is not None:
+        raise dangerous("it prepares a call as Python never does")
+    if not isinstance(args, tuple) or not isinstance(keywords, Dict):
+        raise malformed("a partial function is unreadable")
 
 
 REDUCERS: Mapping[Global, Reducer] = {

@@ -24,7 +24,7 @@ class Global:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OwnClass(Global):
+class PickledClass(Global):
     """A class whose code is in the file; it equals no class of a library, whatever its name."""
 
     bases: tuple[object, ...]
@@ -109,7 +109,7 @@ class Instance:
 
 
 @dataclass(slots=True, eq=False)
-class Code:
+class PickledCode:
     """The code of a function: what it is called, and what it names."""
 
     name: str
@@ -121,10 +121,10 @@ class Code:
 
 
 @dataclass(slots=True, eq=False)
-class Function:
+class PickledFunction:
     """A function whose code is in the file itself."""
 
-    code: Code
+    code: PickledCode
     globals: Dict
     state: tuple[Dict, Dict] | None = None  # its attributes, and what Python knows of it
 
@@ -134,13 +134,16 @@ class Function:
 
 
 @dataclass(slots=True, eq=False)
-class Module:
+class ImportedModule:
     """A module that a loader would import, for the code in the file."""
 
     name: str
 
 
-REACHING = (tuple, list, Instance, Array, OwnClass, Function)
+# What cloudpickle writes by value, or imports for the code in the file.
+ByValue = PickledClass | PickledFunction | PickledCode | ImportedModule
+
+CONTAINERS = (tuple, list, Instance, Array, PickledClass, PickledFunction)
 
 
 def walk(root: object) -> Iterator[object]:
@@ -149,7 +152,7 @@ def walk(root: object) -> Iterator[object]:
     waiting = [root]
     while waiting:
         value = waiting.pop()
-        if not isinstance(value, REACHING) or id(value) in seen:
+        if not isinstance(value, CONTAINERS) or id(value) in seen:
             continue
         seen.add(id(value))
         yield value
@@ -157,9 +160,9 @@ def walk(root: object) -> Iterator[object]:
             waiting.extend(value)
         elif isinstance(value, Array):
             waiting.append(value.data)
-        elif isinstance(value, OwnClass):
+        elif isinstance(value, PickledClass):
             waiting.append(value.members)
-        elif isinstance(value, Function):
+        elif isinstance(value, PickledFunction):
             waiting.extend((value.globals, value.state))
         else:
             waiting.extend((value.cls, value.args, value.state, value.elements, value.entries))

@@ -15,7 +15,7 @@ LONGEST_FRAME = 1 << 20
 SKIP = 1 << 20
 
 
-class Reader:
+class PickleStream:
     """Read a stream as `pickle.Unpickler` does: from the open frame first, then from the file."""
 
     def __init__(self, stream: BinaryIO) -> None:
