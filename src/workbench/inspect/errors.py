@@ -1,4 +1,4 @@
-"""Why a file cannot be adopted, said to the person who gave it."""
+"""The refusal of a model file: what was received, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SAVE_AGAIN = (
 
 
 class Refused(Exception):
-    """The file cannot be adopted; `what` it is and `remedy` are one sentence each."""
+    """The file cannot be adopted; `what` is wrong and the `remedy` are one sentence each."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
         super().__init__(f"{what} {remedy}")
@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 def dilled() -> Refused:
-    """Describe a file with code in it that was pickled by dill."""
+    """Return the refusal of a file with code that was pickled by dill."""
     return Refused(
         "unsupported",
         "The file holds code that was pickled with it by dill.",
@@ -31,12 +31,12 @@ def dilled() -> Refused:
 
 
 def malformed(detail: str) -> Refused:
-    """Describe a pickle that breaks the format, `detail` being a clause."""
+    """Return the refusal of a pickle that breaks the format, `detail` being a clause."""
     return Refused("malformed", f"The file is not a readable pickle: {detail}.", SAVE_AGAIN)
 
 
 def truncated() -> Refused:
-    """Describe a file that ends before its pickle does."""
+    """Return the refusal of a file that ends before its pickle does."""
     return Refused(
         "truncated",
         "The file ends in the middle of the model, as after an interrupted copy or download.",
@@ -45,7 +45,7 @@ def truncated() -> Refused:
 
 
 def dangerous(detail: str) -> Refused:
-    """Describe a file that would do what no saved model does, `detail` being a clause."""
+    """Return the refusal of a file that acts when it is loaded, `detail` being a clause."""
     return Refused(
         "dangerous",
         f"The file is not safe to load: {detail}.",
@@ -54,7 +54,7 @@ def dangerous(detail: str) -> Refused:
 
 
 def too_big(detail: str) -> Refused:
-    """Describe a file beyond the limits of this inspection, `detail` being a clause."""
+    """Return the refusal of a file beyond the limits of inspection, `detail` being a clause."""
     return Refused(
         "too_big", f"The file is too big to be inspected: {detail}.", "Train a smaller model."
     )

@@ -68,8 +68,8 @@ def _enclosing(name: str) -> Iterator[str]:
 def _qualified(value: PickledClass | PickledFunction) -> str:
     if isinstance(value, PickledClass):
         return value.qualified
-    module = value.described("__module__") or value.globals.get("__name__") or "__main__"
-    name = value.described("__qualname__") or value.code.name
+    module = value.slot("__module__") or value.globals.get("__name__") or "__main__"
+    name = value.slot("__qualname__") or value.code.name
     return f"{plain_name(module)}.{plain_name(name)}"
 
 
