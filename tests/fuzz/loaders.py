@@ -10,7 +10,7 @@ import re
 
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
-from workbench.inspect import Refused
+from workbench.inspect import RefusedFile
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.interpreter import PickleInterpreter
 from workbench.inspect.pickle.load_effects import LoadEffects
@@ -134,7 +134,7 @@ def compare_with_loaders(data: bytes) -> None:
     """Check that no loader looks up more than the inspection lists, or less if it succeeds."""
     try:
         names = listed(data)
-    except Refused:
+    except RefusedFile:
         return  # whatever the loaders would do with it, nobody will load it
     protocol = data[1] if data[:1] == b"\x80" else 0
     of_joblib = ("joblib.numpy_pickle", "NumpyArrayWrapper") in names

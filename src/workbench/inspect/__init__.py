@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.inspect.document import Document, read_document
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.estimators import statsmodels_results
 from workbench.inspect.estimators.bundles import Bundle, bundle_of, find_member, texts_in
 from workbench.inspect.estimators.encoders import encoded_texts
@@ -22,6 +21,7 @@ from workbench.inspect.pickle.names import distributions_of
 from workbench.inspect.pickle.names_check import check_names
 from workbench.inspect.pickle.pickled_code import modules_of, pythons_of
 from workbench.inspect.pickle.values import walk
+from workbench.inspect.refused_file import RefusedFile, malformed
 
 __all__ = [
     "Bundle",
@@ -30,7 +30,7 @@ __all__ = [
     "Document",
     "FileFacts",
     "ModelFacts",
-    "Refused",
+    "RefusedFile",
     "Step",
     "Transformer",
     "UserClasses",
@@ -48,14 +48,14 @@ __all__ = [
 def inspect(path: Path, member: str | None = None) -> ModelFacts:
     """Read the facts of the model file at `path`; execute and import nothing from it.
 
-    Raises Refused for a file that cannot be adopted.
+    Raises RefusedFile for a file that cannot be adopted.
     """
     document = read_document(path)
     return model_facts(document, file_facts(document), member)
 
 
 def file_facts(document: Document) -> FileFacts:
-    """Return the facts of the file itself. Raises Refused for a file that must not be loaded."""
+    """Return the facts of the file itself. Raises RefusedFile if it is not safe to load."""
     effects = document.effects
     unlisted = check_names(effects)
     modules = {*(name.module for name in effects.names), *modules_of(effects.by_value)}
@@ -91,7 +91,7 @@ def model_facts(
     member: str | None = None,
     user_classes: UserClasses = NO_CLASSES,
 ) -> ModelFacts:
-    """Return the facts of the model in a file, or of one member. Raises Refused.
+    """Return the facts of the model in a file, or of one member. Raises RefusedFile.
 
     `user_classes` are the classes in the user's own code.
     """

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.formats.booster_files import compressed, read_booster_file
 from workbench.inspect.formats.decompression import CHUNK
 from workbench.inspect.formats.file_signatures import HEAD, is_text, native_library, text_file
@@ -16,6 +15,7 @@ from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.interpreter import PickleInterpreter
 from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.pickle_stream import PickleStream
+from workbench.inspect.refused_file import RefusedFile
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read the file at `path`; execute and import nothing from it. Raises Refused."""
+    """Read the file at `path`; execute and import nothing from it. Raises RefusedFile."""
     with open_model_file(path) as file:
         head = file.stream.peek(HEAD)[:HEAD]
         effects = LoadEffects()
@@ -53,7 +53,7 @@ def read_document(path: Path) -> Document:
         elif path.suffix.lower() == ".skops":
             # People expect a .skops file to run no code, so a pickle is not what they meant.
             what = "The file is called .skops and was not written by skops."
-            raise Refused("malformed", what, "Give the file that skops.io.dump wrote.")
+            raise RefusedFile("malformed", what, "Give the file that skops.io.dump wrote.")
         else:
             root = _read_pickle(file, head, effects)
             container = "joblib" if effects.joblib_arrays else "pickle"
@@ -73,17 +73,17 @@ def read_document(path: Path) -> Document:
 
 
 def _read_pickle(file: OpenedFile, head: bytes, effects: LoadEffects) -> object:
-    """Return what a pickle describes. Raises Refused."""
+    """Return what a pickle describes. Raises RefusedFile."""
     try:
         return PickleInterpreter(PickleStream(file.stream), effects, Budget()).run()
-    except Refused as refusal:
+    except RefusedFile as refusal:
         if refusal.code in ("malformed", "truncated") and is_text(head):
             raise text_file() from refusal
         raise
 
 
 def _read_skops(file: OpenedFile, archive: BinaryIO, effects: LoadEffects) -> object:
-    """Return what a skops file describes. Raises Refused."""
+    """Return what a skops file describes. Raises RefusedFile."""
     while file.stream.read(CHUNK):  # completes the hash
         pass
     root = read_skops(archive, effects, Budget())

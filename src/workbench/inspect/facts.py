@@ -24,7 +24,7 @@ class Categories:
     values: tuple[ClassLabel, ...] | None = None
     dtype: str | None = None  # NumPy's, if the model accepts no other
     coded: bool = True  # the model takes the codes of a pandas category, not the values
-    most_code: int = -1  # the highest code that the model tests
+    max_code: int = -1  # the highest code that the model tests
 
 
 @dataclass(frozen=True)

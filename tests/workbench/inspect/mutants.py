@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
-from workbench.inspect import Refused, bundle_of, inspect, read_document
+from workbench.inspect import RefusedFile, bundle_of, inspect, read_document
 
 SECONDS, MEMORY = 2, 300 << 20  # of the processor, and of address space
 # Lengths and counts on the edge of what fits, and opcodes that build.
@@ -49,7 +49,7 @@ def verdict(path: Path) -> str:
     try:
         bundle_of(read_document(path).root)
         inspect(path)
-    except Refused as refusal:
+    except RefusedFile as refusal:
         return refusal.code
     return "facts"
 

@@ -31,7 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from model_service.contract.contract import parse_output
 from model_service.model.adapters import BoosterAdapter
 from model_service.model.model import Manifest
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.lock.pins import NoPins, Pins, pins, pythons
@@ -195,7 +195,7 @@ def test_a_file_that_is_cut_off_is_refused_as_such(name: str, tmp_path: Path) ->
     rest = 0 if not name.endswith(".txt") else len(content) - content.index(b"end of trees")
     for size in range(40, len(content) - rest - 2, 97):
         file.write_bytes(content[:size])
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(file)
         assert refusal.value.code in ("truncated", "malformed"), size
 
@@ -209,7 +209,7 @@ def test_a_damaged_file_is_refused_or_says_less(name: str, tmp_path: Path) -> No
         for _ in range(random.choice((1, 4, 16))):
             damaged[random.randrange(16, len(content))] = random.choice((0, 0x7F, 0xFF, 0x7B, 0x22))
         file.write_bytes(damaged)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RefusedFile):
             assert isinstance(inspect(file), ModelFacts)
 
 
@@ -253,7 +253,7 @@ def test_a_damaged_file_is_refused_or_says_less(name: str, tmp_path: Path) -> No
 def test_a_strange_file_is_refused(content: bytes, code: str, words: str, tmp_path: Path) -> None:
     file = tmp_path / "model.ubj"
     file.write_bytes(content)
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(file)
     assert refusal.value.code == code
 
@@ -302,7 +302,7 @@ def test_a_large_lightgbm_model_says_as_much(tmp_path: Path) -> None:
 def test_a_catboost_model_that_is_too_large_is_refused_as_such(tmp_path: Path) -> None:
     content, file = (FILES / "catboost-1.2.2-raw.cbm").read_bytes(), tmp_path / "model"
     file.write_bytes(content + bytes(50 << 20))
-    with pytest.raises(Refused, match="CatBoost model in it is too large") as refusal:
+    with pytest.raises(RefusedFile, match="CatBoost model in it is too large") as refusal:
         inspect(file)
     assert refusal.value.code == "too_big"
 
@@ -315,7 +315,7 @@ def test_a_catboost_model_that_is_too_large_is_refused_as_such(tmp_path: Path) -
     ],
 )
 def test_what_cannot_be_served_is_refused(name: str, code: str, words: str) -> None:
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(FILES / f"{name}.joblib")
     assert refusal.value.code == code
 
@@ -333,7 +333,7 @@ def test_a_mix_of_versions_names_both(tmp_path: Path, monkeypatch: pytest.Monkey
         setattr(model, f"part{version[-1]}_", part)
     file = tmp_path / "model.pkl"
     file.write_bytes(pickle.dumps(model))
-    with pytest.raises(Refused, match=r"XGBoost 3\.4\.0 and 3\.4\.1") as refusal:
+    with pytest.raises(RefusedFile, match=r"XGBoost 3\.4\.0 and 3\.4\.1") as refusal:
         inspect(file)
     assert refusal.value.code == "mixed_versions"
 
@@ -399,7 +399,7 @@ def test_damaged_models_are_refused_or_say_less(name: str, kept: float, tmp_path
             data[middle : middle + size] = bytes([value]) * size
             file = tmp_path / "damaged.pkl"
             file.write_bytes(data)
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RefusedFile):
                 assert isinstance(inspect(file), ModelFacts)
 
 

@@ -19,7 +19,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 COMPRESSORS = {
@@ -98,7 +98,7 @@ def test_what_follows_the_compressed_data_is_refused(
     data = COMPRESSORS[compression](pickle.dumps(pipeline))
     for damaged in (data + b"x", data + data, data[: len(data) // 2], data[:-1]):
         path.write_bytes(damaged)
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(path)
         assert refusal.value.code in ("malformed", "truncated")
 

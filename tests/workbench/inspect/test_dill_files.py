@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import TESTS
 
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 MADE = TESTS / "data" / "dill"
 
@@ -25,7 +25,7 @@ def test_a_model_that_dill_saved_is_read() -> None:
 
 
 def test_code_that_dill_pickled_is_named() -> None:
-    with pytest.raises(Refused, match="code that was pickled with it by dill"):
+    with pytest.raises(RefusedFile, match="code that was pickled with it by dill"):
         inspect(MADE / "lambda.pkl")
 
 
@@ -52,5 +52,5 @@ def call(name: str, arguments: str) -> bytes:
 )
 def test_other_calls_of_dill_are_refused(pickled: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_bytes(pickled)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         inspect(tmp_path / "model.pkl")

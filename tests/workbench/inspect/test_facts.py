@@ -56,7 +56,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import all_estimators
 
-from workbench.inspect import ModelFacts, Refused, Step
+from workbench.inspect import ModelFacts, RefusedFile, Step
 
 # Forty rows make scikit-learn warn of everything that more rows would mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -131,7 +131,7 @@ def test_every_estimator(
     if hasattr(model, "predict"):
         assert_facts_equal(facts_of(model), model)
     else:
-        with pytest.raises(Refused, match="predict"):
+        with pytest.raises(RefusedFile, match="predict"):
             facts_of(model)
 
 
@@ -139,7 +139,7 @@ def test_every_estimator(
 def test_every_estimator_unfitted_is_refused(
     name: str, estimator_class: type, facts_of: FactsOf
 ) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         facts_of(make(estimator_class))
     assert refusal.value.code in ("unfitted", "not_a_model")
 

@@ -26,7 +26,7 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 import workbench.inspect as package
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 CANARY = "canary"
 # Of the processor, and of address space.
@@ -260,7 +260,7 @@ def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for suffix in SUFFIXES:
         path = tmp_path / f"model{suffix}"
         path.write_bytes(PAYLOADS[name])
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedFile):
             inspect(path)
     assert not (tmp_path / CANARY).exists()
 
@@ -393,11 +393,11 @@ REFUSALS = frozenset(
 CHILD = """
 import sys
 from pathlib import Path
-from workbench.inspect import Refused, bundle_of, inspect, read_document
+from workbench.inspect import RefusedFile, bundle_of, inspect, read_document
 try:
     bundle_of(read_document(Path(sys.argv[1])).root)
     inspect(Path(sys.argv[1]))
-except Refused as refusal:
+except RefusedFile as refusal:
     print(refusal.code)
 """
 

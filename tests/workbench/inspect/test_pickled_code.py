@@ -26,7 +26,7 @@ from cloudpickle import cloudpickle as writer
 from conftest import TESTS
 from sklearn.linear_model import LogisticRegression
 
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.pickle.bytecode import read_code
 
 CANARY = "canary"
@@ -205,7 +205,7 @@ def test_what_is_dangerous_cannot_be_trusted(
     name: str, pickled: Callable[[object], ModelFacts]
 ) -> None:
     value, word = dangerous()[name]
-    with pytest.raises(Refused, match=word) as refusal:
+    with pytest.raises(RefusedFile, match=word) as refusal:
         pickled(value)
     assert refusal.value.code == "dangerous"
 
@@ -268,7 +268,7 @@ def test_helpers_that_are_misused_are_refused(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x05" + MISUSED[case] + b"0" + pickle.dumps(model_with(None), 4)[2:])
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(path)
     assert refusal.value.code in ("dangerous", "malformed", "unsupported")
     assert not (tmp_path / CANARY).exists()
@@ -281,7 +281,7 @@ def test_a_class_by_value_is_no_class_of_a_library(tmp_path: Path) -> None:
     path.write_bytes(b"\x80\x05" + cls + b")\x810" + pickle.dumps(model_with(None), 4)[2:])
     assert inspect(path).pickled_names == ("sklearn.pipeline.Pipeline",)
     path.write_bytes(b"\x80\x05" + cls + b")\x81}" + text("steps") + b"]sb.")
-    with pytest.raises(Refused, match="cannot predict"):
+    with pytest.raises(RefusedFile, match="cannot predict"):
         inspect(path)
 
 
@@ -318,6 +318,6 @@ def test_code_costs_little_to_read(case: str, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x05" + BOMBS[case]())
     start = time.process_time()
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         inspect(path)
     assert time.process_time() - start < SECONDS

@@ -23,7 +23,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 
 def zipped(*names: str) -> bytes:
@@ -98,14 +98,14 @@ FOREIGN = [
 def test_other_files(content: bytes, code: str, words: str, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(path)
     assert refusal.value.code == code
     assert_readable(refusal.value)
 
 
 def test_a_file_compressed_with_lz4() -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(TESTS / "data" / "forest.joblib.lz4")
     assert refusal.value.code == "unsupported"
     assert str(refusal.value) == (
@@ -119,7 +119,7 @@ def test_a_file_compressed_with_lz4() -> None:
 def test_the_lz4_advice_never_overwrites_the_file(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     path.write_bytes((TESTS / "data" / "forest.joblib.lz4").read_bytes())
-    with pytest.raises(Refused, match=r"'new-model\.joblib', compress=3"):
+    with pytest.raises(RefusedFile, match=r"'new-model\.joblib', compress=3"):
         inspect(path)
 
 
@@ -163,7 +163,7 @@ def test_other_objects(value: object, code: str, words: str, tmp_path: Path) -> 
     path = tmp_path / "model.pkl"
     for dump in (joblib.dump, lambda value, path: path.write_bytes(pickle.dumps(value))):
         dump(value, path)
-        with pytest.raises(Refused, match=words) as refusal:
+        with pytest.raises(RefusedFile, match=words) as refusal:
             inspect(path)
         assert refusal.value.code == code
         assert_readable(refusal.value)
@@ -180,7 +180,7 @@ VERSIONS = [
 def test_versions(version: str, code: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(Claiming(version)))
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(path)
     assert refusal.value.code == code
 
@@ -190,7 +190,7 @@ def test_a_mix_of_versions_names_both(tmp_path: Path) -> None:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     pipeline.fit([[0.0], [1.0]], [0, 1]).steps[1] = ("model", Claiming("1.3.2"))
     path.write_bytes(pickle.dumps(pipeline))
-    with pytest.raises(Refused, match=r"1\.3\.2 and 1\.9\.1"):
+    with pytest.raises(RefusedFile, match=r"1\.3\.2 and 1\.9\.1"):
         inspect(path)
 
 
@@ -216,7 +216,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (".", "not_a_file"),
         ("saved", "unsupported"),
     ):
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(tmp_path / name)
         assert refusal.value.code == code
         assert_readable(refusal.value)
@@ -229,11 +229,11 @@ def test_a_truncated_model(kept: float, compress: int, pipeline: Pipeline, tmp_p
     joblib.dump(pipeline, path, compress=compress)
     data = path.read_bytes()
     path.write_bytes(data[: 2 + int(kept * (len(data) - 3))])
-    with pytest.raises(Refused, match="ends in the middle"):
+    with pytest.raises(RefusedFile, match="ends in the middle"):
         inspect(path)
 
 
-def assert_readable(refusal: Refused) -> None:
+def assert_readable(refusal: RefusedFile) -> None:
     """Check that a message is two full sentences."""
     assert str(refusal) == f"{refusal.what} {refusal.remedy}"
     for sentence in (refusal.what, refusal.remedy):

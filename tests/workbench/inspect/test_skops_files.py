@@ -19,7 +19,7 @@ import pytest
 from conftest import TESTS
 
 import workbench.inspect as package
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")
@@ -170,7 +170,7 @@ DANGEROUS = {
 
 @pytest.mark.parametrize("payload", DANGEROUS.values(), ids=DANGEROUS.keys())
 def test_what_is_dangerous_is_refused(payload: Node, saved: Callable[[bytes], Path]) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(saved(archive(model(payload_=payload))))
     assert refusal.value.code == "dangerous"
 
@@ -273,7 +273,7 @@ def nested(depth: int) -> Node:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_broken_is_refused(name: str, saved: Callable[[bytes], Path]) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(saved(BROKEN[name]()))
     assert refusal.value.code in ("malformed", "unsupported", "archive")
     assert "\n" not in str(refusal.value)
@@ -284,7 +284,7 @@ DEFLATED = {"compression": zipfile.ZIP_DEFLATED}
 
 def test_a_pickle_that_is_called_skops_is_refused(saved: Callable[[bytes], Path]) -> None:
     """skops once loaded such a file with joblib, and said nothing."""
-    with pytest.raises(Refused, match="not written by skops"):
+    with pytest.raises(RefusedFile, match="not written by skops"):
         inspect(saved(pickle.dumps({"a": 1})))
 
 
@@ -310,11 +310,11 @@ BOMBS = {
 CHILD = """
 import sys
 from pathlib import Path
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 try:
     inspect(Path(sys.argv[1]))
     print("read")
-except Refused as refusal:
+except RefusedFile as refusal:
     print(refusal.code)
 """
 
@@ -346,5 +346,5 @@ def test_damage_never_ends_in_a_traceback(saved: Callable[[bytes], Path]) -> Non
         damaged = bytearray(data)
         for place in random.randint(0, len(data), size=3):
             damaged[place] = random.randint(256)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RefusedFile):
             inspect(saved(bytes(damaged)))

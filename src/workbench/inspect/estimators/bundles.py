@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from math import prod
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.estimators.estimator_kind import Kind, kind_of
 from workbench.inspect.pickle.arrays import plain, values_of
 from workbench.inspect.pickle.values import Array, Dict, Instance, Set, walk
+from workbench.inspect.refused_file import RefusedFile
 
 MAX_NESTING = 5
 FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # usual names of a feature list
@@ -130,7 +130,7 @@ def texts_in(value: object) -> tuple[str, ...] | None:
 
 
 def find_member(root: object, name: str) -> object:
-    """Return a member by its name. Raises Refused with the names that there are."""
+    """Return a member by its name. Raises RefusedFile with the names that there are."""
     members = {member.name: member.value for member in members_of(root)}
     if name in members:
         return members[name]
@@ -138,14 +138,14 @@ def find_member(root: object, name: str) -> object:
     if dot and outer in members:
         return find_member(members[outer], inner)
     if not members:
-        raise Refused(
+        raise RefusedFile(
             "no_member",
             f"The file holds no dict or tuple, so it has no member {name!r}.",
             "Leave out the # and what follows it.",
         )
     near = difflib.get_close_matches(name, members, n=1)
     shown = ", ".join(list(members)[:MAX_MEMBERS_SHOWN])
-    raise Refused(
+    raise RefusedFile(
         "no_member",
         f"The file has no member {name!r}; its members are {shown}.",
         f"Did you mean #{near[0]}?" if near else "Name one of them after the #.",

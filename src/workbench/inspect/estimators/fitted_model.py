@@ -46,7 +46,7 @@ class FittedModel:
 
 
 def describe_model(root: object, user_classes: UserClasses = NO_CLASSES) -> FittedModel:
-    """Describe the model that a file holds. Raises Refused, with what the file holds instead.
+    """Describe the model that a file holds. Raises RefusedFile, with what the file holds instead.
 
     `user_classes` are the classes in the user's own code.
     """

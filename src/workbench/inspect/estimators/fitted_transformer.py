@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.estimators.composite import final_estimator
 from workbench.inspect.estimators.encoders import encoded_texts, labels_of
 from workbench.inspect.estimators.estimator_kind import kind_of
@@ -15,6 +14,7 @@ from workbench.inspect.estimators.unusable import require_fitted
 from workbench.inspect.facts import ClassLabel
 from workbench.inspect.pickle.arrays import plain
 from workbench.inspect.pickle.values import Array, Dict, Instance
+from workbench.inspect.refused_file import RefusedFile
 
 LABEL_ENCODER = "LabelEncoder"
 
@@ -44,10 +44,10 @@ class Transformer:
 
 
 def describe_transformer(value: object) -> Transformer:
-    """Describe a fitted transformer. Raises Refused for anything else."""
+    """Describe a fitted transformer. Raises RefusedFile for anything else."""
     if not isinstance(value, Instance) or kind_of(value) not in ("transformer", "unknown"):
         what = value.cls.name if isinstance(value, Instance) else "something else"
-        raise Refused(
+        raise RefusedFile(
             "not_a_transformer",
             f"It holds {what}, not a fitted transformer.",
             "Give a fitted scaler, encoder or vectorizer, saved by joblib.dump.",

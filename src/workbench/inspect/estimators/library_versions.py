@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.values import Global, Instance, walk
+from workbench.inspect.refused_file import RefusedFile
 
 OLDEST_SKLEARN = (1, 0)
 PROPER_NAMES: Mapping[str, str] = {
@@ -32,7 +32,7 @@ def library_versions(root: object) -> dict[str, str]:
     for library, versions in sorted(found.items()):
         name = PROPER_NAMES[library]
         if len(versions) > 1:
-            raise Refused(
+            raise RefusedFile(
                 "mixed_versions",
                 f"The file holds parts fitted with {name} {' and '.join(sorted(versions))}.",
                 "Fit all parts again with one version.",
@@ -44,13 +44,13 @@ def library_versions(root: object) -> dict[str, str]:
 def _check_release(library: str, name: str, version: str) -> None:
     match = RELEASE.fullmatch(version)
     if match is None:
-        raise Refused(
+        raise RefusedFile(
             "unreleased_version",
             f"The model was fitted with {name} {version}, which was never released.",
             "Fit it again with a released version.",
         )
     if library == "scikit-learn" and (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
-        raise Refused(
+        raise RefusedFile(
             "old_version",
             f"The model was fitted with scikit-learn {version}, "
             "which cannot be installed on any Python that Heroku runs.",

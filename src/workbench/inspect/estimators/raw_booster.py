@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workbench.inspect.errors import Refused, too_big
 from workbench.inspect.facts import BoosterFacts, ClassLabel
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.values import Global, Instance
+from workbench.inspect.refused_file import RefusedFile, too_big
 
 RAW = frozenset(
     (
@@ -49,10 +49,10 @@ def is_raw(cls: Global) -> bool:
 
 
 def output_of(model: Instance) -> BoosterOutput:
-    """Describe the predictions of a raw booster. Raises Refused if it cannot be read."""
+    """Describe the predictions of a raw booster. Raises RefusedFile if it cannot be read."""
     facts, library = pickled_boosters.facts_of(model), pickled_boosters.library_of(model.cls)
     if not pickled_boosters.is_fitted(model):
-        raise Refused(
+        raise RefusedFile(
             "unfitted",
             f"The {library} model in the file has not been fitted.",
             "Train it before you save it.",

@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from workbench.inspect.errors import Refused, truncated
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Dict, Global, Instance
+from workbench.inspect.refused_file import RefusedFile, truncated
 
 MAX_WHOLE = 32 << 20  # bytes; of a longer model only both ends are kept
 END, CHUNK = 1 << 20, 1 << 20
@@ -26,7 +26,7 @@ PROPER_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBo
 def read_booster_file(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance, str]:
     """Return the model that a library's own file holds, and the usual suffix of such files.
 
-    Raises Refused for a file that is cut off or damaged.
+    Raises RefusedFile for a file that is cut off or damaged.
     """
     content = _content(stream)
     if library == "xgboost":
@@ -78,18 +78,18 @@ def _catboost(content: bytes | Blob) -> Instance:
     return Instance(Global("catboost.core", name), (), Dict(("__model", content)))
 
 
-def _damaged(library: str) -> Refused:
+def _damaged(library: str) -> RefusedFile:
     """Return the refusal of a file that only begins as a library's own format."""
-    return Refused(
+    return RefusedFile(
         "malformed",
         f"The file is not a readable {PROPER_NAMES[library]} model: it is damaged.",
         f"Save it again with {SAVE_AGAIN[library]} and give that file.",
     )
 
 
-def compressed(library: str) -> Refused:
+def compressed(library: str) -> RefusedFile:
     """Return the refusal of a compressed file, which the library itself cannot read."""
-    return Refused(
+    return RefusedFile(
         "unsupported",
         f"The file is a compressed {PROPER_NAMES[library]} model.",
         "Unpack it and give the file in it.",

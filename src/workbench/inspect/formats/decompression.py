@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from workbench.inspect.errors import Refused, malformed, truncated
+from workbench.inspect.refused_file import RefusedFile, malformed, truncated
 
 CHUNK = 64 << 10
 MAX_BYTES = 2 << 30  # of a decompressed file
@@ -94,7 +94,7 @@ class DecompressedFile(io.RawIOBase):
         buffer[: len(piece)] = piece
         self._produced += len(piece)
         if self._produced > self._max_bytes:
-            raise Refused(
+            raise RefusedFile(
                 "bomb",
                 f"The file inflates to more than {self._max_bytes >> 20} MB.",
                 "Save the model without compression.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from workbench.inspect.errors import Refused
+from workbench.inspect.refused_file import RefusedFile
 
 HEAD = 4096  # bytes that signatures look at
 
@@ -83,14 +83,14 @@ LZ4 = b"\x04\x22\x4d\x18"
 
 
 def refuse_foreign_file(head: bytes, tail: bytes) -> None:
-    """Raise Refused if the first and last bytes are those of a file that is no model."""
+    """Raise RefusedFile if the first and last bytes are those of a file that is no model."""
     if native_library(head) is not None:
         return
     if head.startswith(ZIP):
         raise _describe_zip(head + tail)
     for pattern, code, what, remedy in REFUSED:
         if re.match(pattern, head, re.DOTALL):
-            raise Refused(code, what, remedy)
+            raise RefusedFile(code, what, remedy)
 
 
 def native_library(head: bytes) -> str | None:
@@ -104,10 +104,10 @@ def is_skops(head: bytes, tail: bytes) -> bool:
     return head.startswith(ZIP) and SKOPS_MEMBER in tail  # the directory of a zip is at its end
 
 
-def lz4_file(name: str) -> Refused:
+def lz4_file(name: str) -> RefusedFile:
     """Return the refusal of a file compressed with LZ4, with the lines that save it again."""
     without = name.removesuffix(".lz4") if name.endswith(".lz4") else f"new-{name}"
-    return Refused(
+    return RefusedFile(
         "unsupported",
         f"The file {name} is compressed with LZ4, which is not supported.",
         "Save it again with zlib, in Python: `import joblib`, then "
@@ -115,11 +115,11 @@ def lz4_file(name: str) -> Refused:
     )
 
 
-def _describe_zip(names: bytes) -> Refused:
+def _describe_zip(names: bytes) -> RefusedFile:
     for member, what, remedy in ZIP_MEMBERS:
         if member in names:
-            return Refused("unsupported", what, remedy)
-    return Refused("archive", "The file is a zip archive, not a model.", UNPACK)
+            return RefusedFile("unsupported", what, remedy)
+    return RefusedFile("archive", "The file is a zip archive, not a model.", UNPACK)
 
 
 def is_text(head: bytes) -> bool:
@@ -131,6 +131,6 @@ def is_text(head: bytes) -> bool:
     return len(text) > 0.9 * len(head) and printable == len(text)
 
 
-def text_file() -> Refused:
+def text_file() -> RefusedFile:
     """Return the refusal of a text file."""
-    return Refused("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)
+    return RefusedFile("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
 from workbench.inspect.pickle.values import Blob
+from workbench.inspect.refused_file import RefusedFile
 
 HEADER_BYTES = 1 << 20  # enough for the names of ten thousand features
 # Every complete model has one of these near its end; R does not write the last.
@@ -78,7 +78,7 @@ def _pandas_categories(text: str) -> tuple[tuple[ClassLabel, ...], ...]:
 
 
 def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
-    """Return the columns that were pandas categories. Raises Refused if they are ambiguous.
+    """Return the columns that were pandas categories. Raises RefusedFile if they are ambiguous.
 
     The file lists the categories without their columns. Usually they belong to the columns that
     the parameters call categorical. But LightGBM takes an ordered category for a number, and users
@@ -107,7 +107,7 @@ def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
         )
         if found is not None:
             return {c: Categories(values) for c, values in zip(found, lists, strict=True)}
-    raise Refused(
+    raise RefusedFile(
         "unclear_categories",
         f"The LightGBM model in the file was trained on {len(lists)} pandas categories, and the "
         "file does not tell which columns they are.",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from workbench.inspect.errors import Refused, too_big
 from workbench.inspect.formats.decompression import (
     CHUNK,
     DECODERS,
@@ -26,6 +25,7 @@ from workbench.inspect.formats.file_signatures import (
     lz4_file,
     refuse_foreign_file,
 )
+from workbench.inspect.refused_file import RefusedFile, too_big
 
 TAIL = 64 << 10  # bytes at the end of a zip that hold its directory
 
@@ -43,7 +43,7 @@ class OpenedFile:
 
 @contextmanager
 def open_model_file(path: Path) -> Iterator[OpenedFile]:
-    """Open the model file at `path`, or raise Refused with what it is instead."""
+    """Open the model file at `path`, or raise RefusedFile with what it is instead."""
     size = _size_of_regular_file(path)
     try:
         with path.open("rb") as file:
@@ -68,7 +68,7 @@ def open_model_file(path: Path) -> Iterator[OpenedFile]:
                 refuse_foreign_file(stream.peek(HEAD)[:HEAD], b"")
             yield OpenedFile(stream, compression, size, hashed.digest.hexdigest)
     except OSError as error:
-        raise Refused(
+        raise RefusedFile(
             "unreadable",
             f"The file {path.name} cannot be read ({error.strerror or error}).",
             "Check its permissions.",
@@ -79,27 +79,27 @@ def _size_of_regular_file(path: Path) -> int:
     try:
         status = path.stat()
     except OSError as error:
-        raise Refused(
+        raise RefusedFile(
             "missing", f"There is no file {path}.", "Give the path of a saved model."
         ) from error
     if stat.S_ISDIR(status.st_mode):
         if (path / "saved_model.pb").exists():
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 f"The path {path.name} is the folder of a TensorFlow model.",
                 "Give a scikit-learn model saved by joblib.dump or pickle.dump.",
             )
-        raise Refused(
+        raise RefusedFile(
             "not_a_file", f"The path {path.name} is a folder.", "Give the model file in it."
         )
     if not stat.S_ISREG(status.st_mode):
-        raise Refused(
+        raise RefusedFile(
             "not_a_file",
             f"The path {path.name} is no regular file.",
             "Give the path of a saved model.",
         )
     if status.st_size == 0:
-        raise Refused("empty", f"The file {path.name} is empty.", "Save the model again.")
+        raise RefusedFile("empty", f"The file {path.name} is empty.", "Save the model again.")
     if status.st_size > MAX_BYTES:
         raise too_big(f"it has {status.st_size >> 20:,} MB")
     return status.st_size

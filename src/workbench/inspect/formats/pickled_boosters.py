@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from workbench.inspect.errors import Refused, too_big
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Global, Instance
+from workbench.inspect.refused_file import RefusedFile, too_big
 
 # Root module -> the library's proper name.
 LIBRARIES: Mapping[str, str] = {
@@ -62,7 +62,7 @@ def facts_of(model: Instance) -> BoosterFacts | None:
 def version_of(part: Instance) -> tuple[str, str] | None:
     """Return the distribution and version that wrote a native model, or None.
 
-    LightGBM records no version. Raises Refused if another library's version cannot be read.
+    LightGBM records no version. Raises RefusedFile if another library's version cannot be read.
     """
     library, content = library_of(part.cls), _native_model(part)
     if library == "XGBoost" and isinstance(content, bytes | Blob):
@@ -74,7 +74,7 @@ def version_of(part: Instance) -> tuple[str, str] | None:
     if version is None and isinstance(content, Blob):
         raise too_big(f"the {library} model in it is too large to find its version")
     if version is None:
-        raise Refused(
+        raise RefusedFile(
             "unknown_version",
             f"The version of {library} that wrote the file cannot be read from it.",
             f"Save the model again with a released version of {library}.",
@@ -82,11 +82,11 @@ def version_of(part: Instance) -> tuple[str, str] | None:
     return library.lower(), version
 
 
-def unsupported_object(cls: Global) -> Refused:
+def unsupported_object(cls: Global) -> RefusedFile:
     """Return the refusal of an object of a boosting library that cannot be served."""
     library = LIBRARIES[cls.module.split(".")[0]]
     what = f"{'a' if library == 'CatBoost' else 'an'} {cls.name}"
-    return Refused(
+    return RefusedFile(
         "unsupported",
         f"The file holds {what}, which is not supported yet.",
         WRAPPER.format(WRAPPERS[library]),

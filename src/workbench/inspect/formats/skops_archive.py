@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from math import prod
 from typing import IO, BinaryIO
 
-from workbench.inspect.errors import Refused, too_big
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.npy import Unreadable, read_header
 from workbench.inspect.pickle.pickle_stream import HEAD, TAIL
 from workbench.inspect.pickle.values import Array, Blob
+from workbench.inspect.refused_file import RefusedFile, too_big
 
 SCHEMA = "schema.json"
 MAX_SCHEMA_BYTES = 24 << 20
@@ -31,9 +31,9 @@ END, END_64 = b"PK\x05\x06", b"PK\x06\x07"
 END_SIZE, LOCATOR_SIZE = 22, 20
 
 
-def broken(detail: str) -> Refused:
+def broken(detail: str) -> RefusedFile:
     """Return the refusal of a file that breaks the format, `detail` being a clause."""
-    return Refused(
+    return RefusedFile(
         "malformed",
         f"The file is not a readable skops file: {detail}.",
         "Save the fitted model again with skops.io.dump(model, 'model.skops') and give that file.",
@@ -74,7 +74,7 @@ class SkopsArchive:
         except KeyError:
             raise broken(f"{name!r:.60} is missing in it") from None
         if info.flag_bits & ENCRYPTED or info.compress_type not in READABLE:
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 "The file is compressed in a way that cannot be inspected.",
                 "Save the model again with skops.io.dump(model, 'model.skops').",
@@ -112,7 +112,7 @@ class SkopsArchive:
 
 @contextmanager
 def open_archive(file: BinaryIO, budget: Budget) -> Iterator[SkopsArchive]:
-    """Open a skops file. Raises Refused for a damaged zip, within the block too."""
+    """Open a skops file. Raises RefusedFile for a damaged zip, within the block too."""
     _check_directory(file)
     try:
         with zipfile.ZipFile(file) as archive:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from workbench.inspect.errors import Refused, dangerous
 from workbench.inspect.formats.skops_archive import (
     SkopsArchive,
     broken,
@@ -23,6 +22,7 @@ from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST
 from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
 from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance, Set
+from workbench.inspect.refused_file import RefusedFile, dangerous
 
 NEWEST_PROTOCOL = 2
 MAX_NESTING = 150
@@ -46,7 +46,7 @@ def read_skops(file: BinaryIO, effects: LoadEffects, budget: Budget) -> object:
         schema = _node(archive.schema())
         protocol = schema.get("protocol")
         if type(protocol) is not int or not 0 <= protocol <= NEWEST_PROTOCOL:
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 f"The file was written by another skops: its protocol is {protocol!r:.20}.",
                 f"Save the model again with a skops of protocol {NEWEST_PROTOCOL}, such as 0.16.",

@@ -153,7 +153,7 @@ def _categories(learner: object) -> dict[int, Categories]:
         kind = _member(entry, "type")
         dtype = DTYPES.get(kind) if isinstance(kind, int) else None
         values = _category_values(entry, dtype)
-        found[column] = Categories(values, dtype, most_code=highest.get(column, -1))
+        found[column] = Categories(values, dtype, max_code=highest.get(column, -1))
     return found
 
 

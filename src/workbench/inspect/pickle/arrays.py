@@ -6,8 +6,8 @@ import math
 import re
 import struct
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.values import Array, Dict, DType, Global
+from workbench.inspect.refused_file import RefusedFile, malformed
 
 MAX_ITEM_BYTES = 1 << 40
 MAX_DIMENSION = 1 << 48
@@ -35,7 +35,7 @@ def make_dtype(args: tuple[object, ...]) -> DType:
         code = code.decode("ascii", "replace")
     match = CODE.fullmatch(code) if isinstance(code, str) else None
     if match is None:
-        raise Refused(
+        raise RefusedFile(
             "unsupported",
             "The model holds a numpy array of a type that is not supported.",
             "Convert it to plain numbers or text and fit the model again.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.inspect.errors import Refused, too_big
+from workbench.inspect.refused_file import RefusedFile, too_big
 
 # A forest of 100 MB takes 50,000 operations, one of 5,000 small trees 900,000, a vocabulary of a
 # million words 3 million, and half a million words with NumPy counts 5 million, in three seconds.
@@ -41,6 +41,6 @@ class Budget:
         self.charge(size)
         return True
 
-    def exhausted(self) -> Refused:
+    def exhausted(self) -> RefusedFile:
         """Return the refusal of a file that has used up its operations."""
         return too_big("it takes too many steps to read")

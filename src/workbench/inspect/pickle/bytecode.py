@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.values import PickledCode
+from workbench.inspect.refused_file import RefusedFile, malformed
 
 MAX_CODE_BYTES = 64 << 10  # the longest function of the standard library has 10 kB
 UNIT = 2  # bytes of an instruction: an opcode and an argument
 # Number of arguments of CodeType: Python 3.11 added the qualified name and the exception table.
 OLD_FIELDS, FIELDS = 16, 18
-NO_PYTHON = Refused(
+NO_PYTHON = RefusedFile(
     "unsupported",
     "The file holds code that was pickled by a Python other than 3.10 to 3.14.",
     "Fit and save the model with one of these.",

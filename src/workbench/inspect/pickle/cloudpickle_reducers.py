@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from itertools import product
 
-from workbench.inspect.errors import Refused, dangerous, malformed
 from workbench.inspect.pickle.bytecode import read_code
 from workbench.inspect.pickle.reducers import Reducer
 from workbench.inspect.pickle.values import (
@@ -22,6 +21,7 @@ from workbench.inspect.pickle.values import (
     PickledCode,
     PickledFunction,
 )
+from workbench.inspect.refused_file import RefusedFile, dangerous, malformed
 
 # cloudpickle 2 defined two of its helpers in the second module; cloudpickle 3 finds them there.
 MODULES = ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
@@ -47,7 +47,7 @@ def _class(args: tuple[object, ...]) -> PickledClass:
     if not isinstance(metaclass, Global) or not (
         isinstance(metaclass, PickledClass) or metaclass in METACLASSES
     ):
-        raise Refused(
+        raise RefusedFile(
             "unsupported",
             "The file holds a class with a metaclass that is not known.",
             "Put the class into a .py file, import it from there, and save again.",

@@ -12,7 +12,6 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Mapping
 from pickletools import opcodes
 
-from workbench.inspect.errors import Refused, dangerous, malformed
 from workbench.inspect.pickle.arrays import build_array, build_dtype
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.cloudpickle_reducers import REDUCERS as CLOUDPICKLE_REDUCERS
@@ -29,6 +28,7 @@ from workbench.inspect.pickle.reducers import (
 from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST, PickleStack
 from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
 from workbench.inspect.pickle.values import Array, Blob, ByValue, Dict, DType, Global, Instance, Set
+from workbench.inspect.refused_file import RefusedFile, dangerous, malformed
 
 HIGHEST_PROTOCOL = 5
 MAX_INTEGER_BYTES = 64  # the state of a random generator takes 17
@@ -258,14 +258,14 @@ class PickleInterpreter(PickleStack):
         raise dangerous("it duplicates a value as only an attacker does")
 
     def refuse_python2_text(self) -> None:
-        raise Refused(
+        raise RefusedFile(
             "unsupported",
             "The file was written by Python 2.",
             "Fit the model again with Python 3 and scikit-learn 1.1 or later.",
         )
 
     def refuse_persistent_id(self) -> None:
-        raise Refused(
+        raise RefusedFile(
             "unsupported",
             "The file refers to data outside of itself, as PyTorch's files do.",
             "Give a scikit-learn model saved by joblib.dump or pickle.dump.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from workbench.inspect.errors import dangerous, malformed
 from workbench.inspect.pickle.arrays import read_shape
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance
+from workbench.inspect.refused_file import dangerous, malformed
 
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 ALIGNMENT = "numpy_array_alignment_bytes"  # from joblib 1.2

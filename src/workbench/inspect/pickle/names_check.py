@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.inspect.errors import Refused, dangerous, dilled
 from workbench.inspect.pickle import cloudpickle_reducers, pickled_code
 from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
 from workbench.inspect.pickle.values import PickledClass
+from workbench.inspect.refused_file import RefusedFile, code_pickled_by_dill, dangerous
 
 PLAIN = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
 # Libraries whose models cannot be served: root module -> what the file holds, and the remedy.
@@ -33,7 +33,7 @@ class UnlistedNames:
 
 
 def check_names(effects: LoadEffects) -> UnlistedNames:
-    """Return the names outside the known list. Raises Refused for names that no model needs."""
+    """Return the names outside the known list. Raises RefusedFile for names that no model needs."""
     known = known_names()
     unlisted = (effects.names - known.names) | (effects.calls - known.calls)
     # A constructor that only a loader calls is no function for a model to call later.
@@ -49,9 +49,9 @@ def check_names(effects: LoadEffects) -> UnlistedNames:
         if is_dangerous(name) and not unsupported and "dill" not in roots:
             raise dangerous(f"it refers to {name.qualified}, which no model needs")
     for root in unsupported:
-        raise Refused("unsupported", *UNSUPPORTED[root])
+        raise RefusedFile("unsupported", *UNSUPPORTED[root])
     if any(name.module.split(".")[0] == "dill" for name in unknown):
-        raise dilled()
+        raise code_pickled_by_dill()
     pickled_code.refuse_unknown_helpers(unknown)
     pickled_code.refuse_dangerous_code(effects.by_value)
     imported = pickled_code.modules_of(effects.by_value)

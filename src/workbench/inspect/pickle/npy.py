@@ -6,9 +6,9 @@ import ast
 import re
 from typing import IO
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.pickle.arrays import CHARACTER_BYTES, read_shape
 from workbench.inspect.pickle.values import DType
+from workbench.inspect.refused_file import RefusedFile
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER_BYTES = 10_000  # as in numpy.load
@@ -31,7 +31,7 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     try:
         header = ast.literal_eval(stream.read(length).decode("latin-1").strip())
         shape, descr = read_shape(header["shape"]), header["descr"]
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, Refused):
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError, RefusedFile):
         raise Unreadable("the head of an array is unreadable") from None
     if isinstance(descr, list):  # fields, as in the nodes of a tree
         return shape, DType("V", 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
-from workbench.inspect.errors import malformed, truncated
 from workbench.inspect.pickle.values import Blob
+from workbench.inspect.refused_file import malformed, truncated
 
 HEAD = TAIL = 512  # bytes kept at both ends of values that are too long to keep
 MAX_LINE_BYTES = 16 << 20  # protocol 0 writes an array as one line

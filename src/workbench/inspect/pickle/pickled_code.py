@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.cloudpickle_reducers import NAMES, plain_name
 from workbench.inspect.pickle.names import DANGEROUS_ROOTS
 from workbench.inspect.pickle.values import (
@@ -15,6 +14,7 @@ from workbench.inspect.pickle.values import (
     PickledCode,
     PickledFunction,
 )
+from workbench.inspect.refused_file import RefusedFile, malformed
 
 COST = 64  # bytes of the budget for each byte of code and each name; notebooks have few
 
@@ -33,10 +33,10 @@ HARMLESS_IN_CODE = frozenset(("operator", "types", "uuid"))
 
 
 def refuse_unknown_helpers(names: Iterable[Global]) -> None:
-    """Raise Refused for helpers of cloudpickle that no model file needs."""
+    """Raise RefusedFile for helpers of cloudpickle that no model file needs."""
     for name in sorted(set(names) - NAMES, key=lambda name: name.qualified):
         if name.module.split(".")[0] == "cloudpickle":
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 f"The file needs {name.qualified}, which is not known to be harmless.",
                 "Put the functions and classes into a .py file, import them from it, and save "
@@ -96,7 +96,7 @@ def modules_of(values: Iterable[ByValue]) -> frozenset[str]:
 
 
 def refuse_dangerous_code(values: Iterable[ByValue]) -> None:
-    """Raise Refused for code that names functions too dangerous to trust.
+    """Raise RefusedFile for code that names functions too dangerous to trust.
 
     This guards against mistakes. Malicious code can hide what it does, so all code by value also
     needs the user's trust.
@@ -116,8 +116,8 @@ def refuse_dangerous_code(values: Iterable[ByValue]) -> None:
                     raise _refused(f"{value.name} uses", name)
 
 
-def _refused(who: str, name: str) -> Refused:
-    return Refused(
+def _refused(who: str, name: str) -> RefusedFile:
+    return RefusedFile(
         "dangerous",
         f"The file holds code that runs commands, reads files or evaluates text: {who} {name}.",
         "If it is your own, take that out and save again, or put the code into a .py file, import "

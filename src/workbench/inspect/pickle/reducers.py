@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from workbench.inspect.errors import dangerous, dilled, malformed
 from workbench.inspect.pickle.arrays import (
     build_array,
     frombuffer,
@@ -21,6 +20,7 @@ from workbench.inspect.pickle.values import (
     PickledFunction,
     Set,
 )
+from workbench.inspect.refused_file import code_pickled_by_dill, dangerous, malformed
 
 # The built-in types that copyreg can construct; none of them acts when it is constructed.
 BASES = frozenset(
@@ -127,7 +127,7 @@ def _dill_type(args: tuple[object, ...]) -> Global:
     """Read dill's `_load_type('slice')`: a built-in type by its name."""
     name = args[0] if len(args) == 1 else None
     if not isinstance(name, str) or name not in PLAIN_TYPES:
-        raise dilled()
+        raise code_pickled_by_dill()
     return Global("builtins", name)
 
 

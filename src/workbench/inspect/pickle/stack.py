@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.inspect.errors import malformed
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.values import Dict, Instance, Set
+from workbench.inspect.refused_file import malformed
 
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
 

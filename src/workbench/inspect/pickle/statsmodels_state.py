@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.values import Dict, Global, Instance
+from workbench.inspect.refused_file import RefusedFile, malformed
 
 PACKAGE = "statsmodels."
 # Attributes that statsmodels evaluates as code, when it loads or when it predicts.
@@ -22,7 +22,7 @@ def check_statsmodels_state(cls: Global, state: object) -> None:
         if type(name) is not str:
             raise malformed(f"the state of a {cls.name} is no dict of attributes")
         if name in FORMULAS:
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 "The statsmodels model in the file was fitted with a formula, which statsmodels "
                 "evaluates as code when it loads the file.",

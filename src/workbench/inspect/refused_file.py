@@ -7,7 +7,7 @@ SAVE_AGAIN = (
 )
 
 
-class Refused(Exception):
+class RefusedFile(Exception):
     """The file cannot be adopted; `what` is wrong and the `remedy` are one sentence each."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
@@ -16,45 +16,45 @@ class Refused(Exception):
         self.what = what
         self.remedy = remedy
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, str]]:
-        # The default would call Refused with the one joined message.
-        return Refused, (self.code, self.what, self.remedy)
+    def __reduce__(self) -> tuple[type[RefusedFile], tuple[str, str, str]]:
+        # The default would call RefusedFile with the one joined message.
+        return RefusedFile, (self.code, self.what, self.remedy)
 
 
-def dilled() -> Refused:
+def code_pickled_by_dill() -> RefusedFile:
     """Return the refusal of a file with code that was pickled by dill."""
-    return Refused(
+    return RefusedFile(
         "unsupported",
         "The file holds code that was pickled with it by dill.",
         "Put its functions and classes into a .py file, import them from it, and save again.",
     )
 
 
-def malformed(detail: str) -> Refused:
+def malformed(detail: str) -> RefusedFile:
     """Return the refusal of a pickle that breaks the format, `detail` being a clause."""
-    return Refused("malformed", f"The file is not a readable pickle: {detail}.", SAVE_AGAIN)
+    return RefusedFile("malformed", f"The file is not a readable pickle: {detail}.", SAVE_AGAIN)
 
 
-def truncated() -> Refused:
+def truncated() -> RefusedFile:
     """Return the refusal of a file that ends before its pickle does."""
-    return Refused(
+    return RefusedFile(
         "truncated",
         "The file ends in the middle of the model, as after an interrupted copy or download.",
         "Copy it again, or save the model again.",
     )
 
 
-def dangerous(detail: str) -> Refused:
+def dangerous(detail: str) -> RefusedFile:
     """Return the refusal of a file that acts when it is loaded, `detail` being a clause."""
-    return Refused(
+    return RefusedFile(
         "dangerous",
         f"The file is not safe to load: {detail}.",
         "Do not load it anywhere; get the model again from someone you trust.",
     )
 
 
-def too_big(detail: str) -> Refused:
+def too_big(detail: str) -> RefusedFile:
     """Return the refusal of a file beyond the limits of inspection, `detail` being a clause."""
-    return Refused(
+    return RefusedFile(
         "too_big", f"The file is too big to be inspected: {detail}.", "Train a smaller model."
     )
