@@ -15,7 +15,7 @@ from workbench.inspect import RefusedFile, inspect
 MADE = TESTS / "data" / "dill"
 
 
-def test_a_model_that_dill_saved_is_read() -> None:
+def test_a_model_saved_by_dill_is_read() -> None:
     facts = inspect(MADE / "pipeline.pkl")
     assert facts.feature_names == ("income", "area")
     assert facts.classes == ("N", "Y")
@@ -24,13 +24,13 @@ def test_a_model_that_dill_saved_is_read() -> None:
     assert "dill" in facts.distributions
 
 
-def test_code_that_dill_pickled_is_named() -> None:
+def test_code_pickled_by_dill_is_refused() -> None:
     with pytest.raises(RefusedFile, match="code that was pickled with it by dill"):
         inspect(MADE / "lambda.pkl")
 
 
 def call(name: str, arguments: str) -> bytes:
-    """Return a pickle that makes one call of dill's."""
+    """Return a pickle that makes one call to dill."""
     return f"cdill._dill\n{name}\n({arguments}tR.".encode()
 
 

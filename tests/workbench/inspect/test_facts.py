@@ -1,4 +1,4 @@
-"""The facts read from a file equal what the live object answers."""
+"""The facts read from a file equal the attributes of the loaded object."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ TASKS = (
 
 
 def make(estimator_class: type) -> BaseEstimator:
-    """Make an estimator, with members where it needs some."""
+    """Create an estimator, with the inner estimators that it requires."""
     member = Ridge() if issubclass(estimator_class, RegressorMixin) else LogisticRegression()
     parameters = python_inspect.signature(estimator_class).parameters
     if "estimators" in parameters:
@@ -90,7 +90,7 @@ def make(estimator_class: type) -> BaseEstimator:
 
 
 def fit(estimator: BaseEstimator, frame: pd.DataFrame) -> BaseEstimator:
-    """Fit an estimator to the first target that it takes."""
+    """Fit an estimator to the first target that it accepts."""
     label = (frame["income"] > frame["age"]).astype(int).to_numpy()
     number = frame["age"].to_numpy()
     targets = [number, np.c_[number, number], label, np.c_[label, 1 - label]]
@@ -105,7 +105,7 @@ def fit(estimator: BaseEstimator, frame: pd.DataFrame) -> BaseEstimator:
 
 
 def assert_facts_equal(facts: ModelFacts, model: BaseEstimator) -> None:
-    """Compare the facts with the attributes of the live object."""
+    """Compare the facts with the attributes of the fitted object."""
     assert facts.class_name == f"{type(model).__module__}.{type(model).__name__}"
     assert facts.task == next((name for test, name in TASKS if test(model)), None)
     classes = getattr(model, "classes_", None) if facts.task == "classification" else None

@@ -1,4 +1,4 @@
-"""Whatever a real loader looks up, the inspection has listed."""
+"""Inspection lists every name that a real loader looks up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people give by mistake, and what they are told."""
+"""The refusals of files that people give by mistake."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ FOREIGN = [
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib", ""])
 @pytest.mark.parametrize(("content", "code", "words"), FOREIGN)
-def test_other_files(content: bytes, code: str, words: str, suffix: str, tmp_path: Path) -> None:
+def test_files_of_other_formats(
+    content: bytes, code: str, words: str, suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)
     with pytest.raises(RefusedFile, match=words) as refusal:
@@ -159,7 +161,9 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize(("value", "code", "words"), OBJECTS)
-def test_other_objects(value: object, code: str, words: str, tmp_path: Path) -> None:
+def test_objects_that_are_no_fitted_model(
+    value: object, code: str, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "model.pkl"
     for dump in (joblib.dump, lambda value, path: path.write_bytes(pickle.dumps(value))):
         dump(value, path)
@@ -177,7 +181,9 @@ VERSIONS = [
 
 
 @pytest.mark.parametrize(("version", "code", "words"), VERSIONS)
-def test_versions(version: str, code: str, words: str, tmp_path: Path) -> None:
+def test_versions_that_cannot_be_installed(
+    version: str, code: str, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(Claiming(version)))
     with pytest.raises(RefusedFile, match=words) as refusal:
@@ -185,7 +191,7 @@ def test_versions(version: str, code: str, words: str, tmp_path: Path) -> None:
     assert refusal.value.code == code
 
 
-def test_a_mix_of_versions_names_both(tmp_path: Path) -> None:
+def test_parts_of_two_versions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     pipeline.fit([[0.0], [1.0]], [0, 1]).steps[1] = ("model", Claiming("1.3.2"))
@@ -195,7 +201,7 @@ def test_a_mix_of_versions_names_both(tmp_path: Path) -> None:
 
 
 class Claiming:
-    """Pickles as a LogisticRegression that another version of scikit-learn wrote."""
+    """Pickles as a LogisticRegression of another scikit-learn version."""
 
     def __init__(self, version: str) -> None:
         self.version = version
@@ -206,7 +212,7 @@ class Claiming:
         return copyreg._reconstructor, (LogisticRegression, object, None), state
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_paths_without_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
