@@ -1,4 +1,4 @@
-"""What the fuzzer attacks: each target takes any bytes, and raises where a promise is broken."""
+"""The targets of the fuzzer: each takes any bytes, and raises if a guarantee is broken."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from workbench.inspect import ModelFacts, RefusedFile, bundle_of, inspect, read_
 
 Attack = Callable[[bytes], object]
 
-# Of every type, with names and categories that are awkward somewhere.
+# Features of every type, with awkward names and categories.
 FEATURES: list[dict[str, Any]] = [
     {"name": "number", "nullable": True},
     {"name": "strict", "minimum": -1, "maximum": 10, "strict": True},
@@ -65,7 +65,7 @@ METHOD = re.compile(r"[A-Z]{3,20}")
 
 
 def served(folder: Path) -> Model:
-    """Return a model of frames behind a contract of every type."""
+    """Return a model that takes frames, behind a contract with features of every type."""
     sample = str(EXAMPLE / "sample.csv")
     features = str(EXAMPLE / "features.json")
     project = adopted(folder, EXAMPLE / "model.joblib", sample_data=sample, features=features)
@@ -77,7 +77,7 @@ def settings() -> Settings:
 
 
 def check_problem(problem: RequestProblem) -> None:
-    """Check that a refusal is one that callers can read."""
+    """Check that a problem is one that callers can read."""
     assert 400 <= problem.status < 500, problem
     json.dumps([problem.title, problem.detail, *(error.to_json() for error in problem.errors)])
     for error in problem.errors:
@@ -87,7 +87,7 @@ def check_problem(problem: RequestProblem) -> None:
 
 
 def check_texts(texts: Sequence[str]) -> None:
-    """Check that there is something to read."""
+    """Check that there are texts, and none is empty."""
     assert texts
     assert all(texts)
 
@@ -100,7 +100,7 @@ def strict_json(text: str | bytes) -> Any:
 
 
 def json_rows(folder: Path) -> Attack:
-    """A JSON body becomes rows that the model takes, or a problem."""
+    """A JSON body becomes rows that the model accepts, or a problem."""
     model = served(folder)
     app = create_app(model, settings())
 
@@ -121,7 +121,7 @@ def json_rows(folder: Path) -> Attack:
 
 
 def csv_rows(folder: Path) -> Attack:
-    """A CSV comes back with its predictions, or a problem; with `keep` whatever its rows are."""
+    """A CSV is returned with its predictions, or there is a problem; `keep` keeps bad rows."""
     model = served(folder)
     example = model.predict([ROW])[0]
     names = [feature.name for feature in model.contract.features]
@@ -156,7 +156,7 @@ def csv_rows(folder: Path) -> Attack:
 
 
 def contract(folder: Path) -> Attack:
-    """A features.json is a contract that survives being written, or has problems with names."""
+    """A features.json is a contract that survives writing and reading, or has readable problems."""
     path = folder / "features.json"
     manifest = served(folder).manifest
 
@@ -179,7 +179,7 @@ def contract(folder: Path) -> Attack:
 
 
 def rows_for(contract: Contract) -> Iterator[dict[str, Any]]:
-    """Yield rows that a contract may take."""
+    """Yield rows that a contract can accept."""
     for value in (0, "", None, True, "2024-02-29"):
         yield dict.fromkeys((feature.name for feature in contract.features), value)
     yield {
@@ -189,7 +189,7 @@ def rows_for(contract: Contract) -> Iterator[dict[str, Any]]:
 
 
 def features_answer(folder: Path) -> Attack:
-    """A file that is given as the features answer is one, or refused in words."""
+    """A file for the `features` question is read, or refused with a readable message."""
     given = [
         Answers("A", "a", "A.", "model.pkl", folder, features=f"features.{suffix}")
         for suffix in ("txt", "csv")
@@ -207,7 +207,7 @@ def features_answer(folder: Path) -> Attack:
 
 
 def request(folder: Path) -> Attack:
-    """A request is answered, and not by an error of ours."""
+    """Every request gets a response, and never a 5xx."""
     app = create_app(served(folder), settings())
 
     def attack(content: bytes) -> None:
@@ -228,10 +228,10 @@ def request(folder: Path) -> Attack:
 
 
 def environ_of(head: Sequence[str], body: bytes) -> dict[str, Any]:
-    """Return what gunicorn makes of a request: a line with method and address, then headers.
+    """Return the WSGI environment of a request: a line with method and path, then headers.
 
-    What it refuses by itself never reaches an application: odd methods, other characters than those
-    of ASCII in the query, line ends in a header.
+    gunicorn itself refuses odd methods, non-ASCII characters in the query and line ends in headers,
+    so they are replaced here.
     """
     method, _, address = head[0].partition(" ")
     path, _, query = address.partition("?")
@@ -258,14 +258,14 @@ def environ_of(head: Sequence[str], body: bytes) -> dict[str, Any]:
     for line in head[1:]:
         name, _, value = line.partition(":")
         key = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
-        if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # gunicorn refuses false ones
+        if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # gunicorn refuses wrong ones
             value = value.strip().replace("\r", "").replace("\0", "")
             environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
     return environ
 
 
 def model_file(folder: Path) -> Attack:
-    """A file ends in facts or a refusal; no loader looks up what the inspection did not list."""
+    """A file ends in facts or a refusal; loaders import only names that inspection lists."""
     path = folder / "model.pkl"
 
     def attack(content: bytes) -> None:
