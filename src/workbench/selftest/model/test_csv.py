@@ -16,7 +16,7 @@ from model_service.contract.contract import json_text
 from model_service.contract.golden import RELATIVE, differences
 from model_service.csv.writer import answer_columns, neutral
 from model_service.model.model import Model
-from workbench.selftest.test_requests import problem
+from workbench.selftest.responses import problem
 
 Row = dict[str, Any]
 
