@@ -43,10 +43,10 @@ def _setup(project: Path, _: Options) -> None:
     print(".venv is made from the requirements files.")
 
 
-def _run(project: Path, options: Options) -> int:
+def _run(project: Path, options: Options) -> None:
     from workbench import processes
 
-    return processes.serve(project, _port(options))
+    processes.serve(project, _port(options))
 
 
 def _test(project: Path, _: Options) -> int:

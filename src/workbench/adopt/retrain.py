@@ -18,8 +18,8 @@ from workbench.adopt.answers import Answers, problems
 from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
 from workbench.errors import UserError, bullets, listing
-from workbench.lock import lock
 from workbench.lock.environment import run
+from workbench.lock.requirements import FILES
 
 VARIABLES = {
     "model_path": "MODEL",
@@ -150,7 +150,7 @@ def rollback(project: Path) -> str:
         version = _version_at(project, commit)
         if version == present:
             continue
-        paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *lock.FILES)]
+        paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *FILES)]
         _git(project, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", str(files.MODEL))
         _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
         _git(project, "checkout", commit, "--", *paths)
