@@ -27,7 +27,7 @@ def eject(project: Path) -> str:
         members = [name for name in archive.namelist() if name.startswith(f"{PACKAGE}/")]
         for member in members:
             files.write(project / member, archive.read(member))
-    lock.replace_wheel(project, engine, None)
+    lock.replace_wheel(project, vendor.ENGINE, None)
     engine.path.unlink()
     vendor.write_readme(project)
     return (

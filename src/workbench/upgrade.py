@@ -64,7 +64,7 @@ def _replace(project: Path, old: vendor.Wheel, new: vendor.Wheel) -> str:
     shutil.copyfile(new.path, target)
     if old.path.name == new.path.name:
         return f"{new.name} {new.version}: unchanged"
-    lock.replace_wheel(project, old, vendor.Wheel(target, new.name, new.version))
+    lock.replace_wheel(project, new.name, vendor.Wheel(target, new.name, new.version))
     old.path.unlink()
     return f"{new.name} {old.version} -> {new.version}"
 

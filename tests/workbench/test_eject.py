@@ -16,6 +16,7 @@ from workbench.eject import eject
 from workbench.errors import UserError
 from workbench.lock import lock
 from workbench.lock.requirements import FILES, LOCK, SOURCE, parse_requirements
+from workbench.rollback import rollback
 from workbench.upgrade import upgrade
 
 
@@ -146,6 +147,24 @@ def test_upgrade_refuses_after_eject(loan_copy: Path, newer: Path) -> None:
     eject(loan_copy)
     with pytest.raises(UserError, match="The engine was ejected"):
         upgrade(loan_copy, str(newer))
+
+
+def test_rollback_keeps_the_upgraded_wheels(loan_copy: Path, newer: Path) -> None:
+    manifest = fake_lock(loan_copy) / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"verified": false', '"verified": true'))
+    git(loan_copy, "commit", "--quiet", "--all", "--message", "verified")
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
+    git(loan_copy, "commit", "--quiet", "--all", "--message", "another model")
+    upgrade(loan_copy, str(newer))
+    git(loan_copy, "add", "--all")
+    git(loan_copy, "commit", "--quiet", "--message", "upgraded")
+    assert "Version 1 of " in rollback(loan_copy)
+    assert lock.is_current(loan_copy)
+    for name in (SOURCE, LOCK):
+        (listed,) = (e for e in parse_requirements((loan_copy / name).read_text()) if e.vendored)
+        assert (listed.name, listed.version) == (vendor.ENGINE, engine(loan_copy).version)
+    assert listed.hashes == (engine(loan_copy).sha256,)
+    assert git(loan_copy, "diff") == ""
 
 
 def test_override_copies_a_page_once_and_names_the_others(loan_copy: Path) -> None:

@@ -92,16 +92,17 @@ def _install_uv(project: Path, python: Path | None, version: str) -> Path:
     return install_uv(project, installer)
 
 
-def replace_wheel(project: Path, old: vendor.Wheel, new: vendor.Wheel | None) -> None:
-    """Put a vendored wheel's line in the place of another's in all requirements files.
+def replace_wheel(project: Path, distribution: str, wheel: vendor.Wheel | None) -> None:
+    """Let all requirements files that list a vendored distribution list this wheel, or none.
 
-    `new` is None when the wheel leaves the project. Locks stay locks: their line carries the new
-    wheel's hash, their head that of the new requirements.in. Nothing is resolved anew, because our
-    wheels require nothing. Raises UserError.
+    Locks stay locks: their entry carries the wheel's hash, their head that of the new
+    requirements.in. Nothing is resolved anew, because our wheels require nothing. Raises UserError.
     """
     current = is_current(project)
     for name in FILES:
-        files.write(project / name, replace_in_text(files.read(project / name), old, new))
+        files.write(
+            project / name, replace_in_text(files.read(project / name), distribution, wheel)
+        )
     if current:
         head = lock_head(project)
         for name in (LOCK, TEST_LOCK):

@@ -13,6 +13,8 @@ SOURCE = Path("requirements.in")
 LOCK = Path("requirements.txt")
 TEST_LOCK = Path("requirements-test.txt")
 FILES = (SOURCE, LOCK, TEST_LOCK)
+# An entry such as ./vendor/….whl, with the lines that continue it.
+_VENDORED = re.compile(r"^(?P<line>\./[^\s;]+)(?:.*\\\n)*.*\n?", re.M)
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,26 @@ def without_wheels(text: str) -> str:
 
     uv accepts no unnamed requirement as a constraint.
     """
-    return re.sub(r"^\./(?:.*\\\n)*.*\n?", "", text, flags=re.M)
+    return _VENDORED.sub("", text)
 
 
-def replace_wheel(text: str, old: vendor.Wheel, new: vendor.Wheel | None) -> str:
-    """Return a requirements file with another wheel, or none, in the place of an old one.
+def replace_wheel(text: str, distribution: str, wheel: vendor.Wheel | None) -> str:
+    """Return a requirements file with a wheel, or none, as its vendored entry of a distribution.
 
-    The new entry carries a hash if any entry of the file does.
+    A file without such an entry stays as it is. The new entry carries a hash if any entry of the
+    file does.
     """
     entry = ""
-    if new is not None:
+    if wheel is not None:
         hashed = any(requirement.hashes for requirement in parse_requirements(text))
-        entry = f"{new.line} \\\n    --hash=sha256:{new.sha256}\n" if hashed else f"{new.line}\n"
-    pattern = rf"^{re.escape(old.line)}(?:[^\n]*\\\n)*[^\n]*\n"
-    return re.sub(pattern, lambda _: entry, text, flags=re.M)
+        hash_option = f" \\\n    --hash=sha256:{wheel.sha256}" if hashed else ""
+        entry = f"{wheel.line}{hash_option}\n"
+
+    def replaced(found: re.Match[str]) -> str:
+        listed = vendor.parse_line(found["line"])
+        return entry if listed is not None and listed[0] == distribution else found.group()
+
+    return _VENDORED.sub(replaced, text)
 
 
 def distribution_of(line: str) -> str:
