@@ -73,4 +73,4 @@ def _ask(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[
 def curl(project: Path, address: str, *, key: bool = False) -> str:
     """Return a curl line with a real row, ready to paste."""
     row = files.read_manifest(project)["examples"][0]
-    return snippets.curl(f"{address}/predict", row, key=key)
+    return snippets.curl(f"{address}/predict", row, needs_key=key)

@@ -26,7 +26,7 @@ def guarded(serve: Serve) -> Iterator[Served]:
 
 def sign_in(page: Page, key: str = KEY) -> None:
     page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Sign in").click()
 
 
 def test_with_the_key_everything_works_until_one_signs_out(
