@@ -47,6 +47,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **clean, **IDENTITY, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
+def engine_environment(**more: str) -> dict[str, str]:
+    """Return the environment in which the template's own app.py finds the engine's source."""
+    return environment(PYTHONPATH=str(SRC), **more)
+
+
 @dataclass(frozen=True)
 class Bake:
     """What came of one run of cookiecutter."""
