@@ -35,12 +35,6 @@ bp = Blueprint("pages", __name__)
 MULTIPART_BYTES = 10_000
 
 
-@bp.app_context_processor
-def _base_context() -> dict[str, object]:
-    manifest = current.model().manifest
-    return {"title": manifest.title, "description": manifest.description}
-
-
 @bp.get("/")
 def form() -> bytes:
     """Show the form, filled in with the defaults, or with an example row for `?example=1`."""

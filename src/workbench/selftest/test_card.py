@@ -182,7 +182,7 @@ def test_entries_of_the_verification(model: Model) -> None:
 
 
 def test_the_golden_predictions_are_reproduced_once_and_the_time_is_kept(model: Model) -> None:
-    readiness = create_app(model).extensions["readiness"]
+    readiness = create_app(model).service.readiness
     assert readiness.reproduced is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None
