@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import snippets
-from model_service.contract.golden import GoldenError, disagreements, read_golden
+from model_service.contract.golden import GoldenError, golden_differences, read_golden
 from workbench import files
 from workbench.errors import UserError
 
@@ -42,7 +42,7 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
     answer = _ask(f"{address}/predict", key, {"rows": golden.rows})
-    found = disagreements(golden, answer.get("predictions"))
+    found = golden_differences(golden, answer.get("predictions"))
     if found:
         raise UserError([f"{url} answers differently from model/golden.json:", *found[:10]])
     return (

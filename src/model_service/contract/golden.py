@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 # The last bits of a sum differ between processors. A wrong library makes far larger differences.
-RELATIVE, ABSOLUTE = 1e-9, 1e-12
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-9, 1e-12
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Golden:
 
     rows: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
-    tolerance: float = RELATIVE  # the largest relative difference of two equal numbers
+    tolerance: float = RELATIVE_TOLERANCE  # the largest relative difference of two equal numbers
 
 
 class GoldenError(ValueError):
@@ -36,14 +36,14 @@ def read_golden(path: Path) -> Golden | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         rows, predictions = document["rows"], document["predictions"]
         if len(rows) == len(predictions) > 0:
-            tolerance = float(document.get("tolerance", RELATIVE))
+            tolerance = float(document.get("tolerance", RELATIVE_TOLERANCE))
             return Golden(list(rows), list(predictions), tolerance)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
 
 
-def disagreements(golden: Golden, predictions: Any) -> list[str]:
+def golden_differences(golden: Golden, predictions: Any) -> list[str]:
     """Return one sentence for each difference from the golden predictions.
 
     Labels are not compared: they can be edited in the contract without a change of the model.
@@ -62,31 +62,31 @@ def _without_label(prediction: Any) -> Any:
 
 
 def differences(
-    expected: Any, actual: Any, tolerance: float = RELATIVE, where: str = ""
+    expected: Any, actual: Any, tolerance: float = RELATIVE_TOLERANCE, path: str = ""
 ) -> list[str]:
-    """Return one sentence for each difference between two JSON values, `where` being their path."""
+    """Return one sentence for each difference between two JSON values, at `path`."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         sentences = []
         for key in {**expected, **actual}:
-            path = f"{where}.{key}" if where else str(key)
+            member = f"{path}.{key}" if path else str(key)
             if key not in expected or key not in actual:
-                sentences.append(f"{path} is {'missing' if key not in actual else 'new'}")
+                sentences.append(f"{member} is {'missing' if key not in actual else 'new'}")
             else:
-                sentences += differences(expected[key], actual[key], tolerance, path)
+                sentences += differences(expected[key], actual[key], tolerance, member)
         return sentences
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True), start=1)
         return [
             sentence
             for number, (one, other) in pairs
-            for sentence in differences(one, other, tolerance, f"{where}[{number}]")
+            for sentence in differences(one, other, tolerance, f"{path}[{number}]")
         ]
     if _is_equal(expected, actual, tolerance):
         return []
-    return [f"{where} is {json.dumps(actual)}, was {json.dumps(expected)}"]
+    return [f"{path} is {json.dumps(actual)}, was {json.dumps(expected)}"]
 
 
 def _is_equal(expected: Any, actual: Any, tolerance: float) -> bool:
     if type(expected) is float and type(actual) is float:
-        return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=ABSOLUTE)
+        return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=ABSOLUTE_TOLERANCE)
     return type(expected) is type(actual) and bool(expected == actual)
