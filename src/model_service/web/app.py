@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask, Request, Response, send_from_directory
 from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
@@ -16,7 +16,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from model_service.csv.spool import RequestWithFiles
+from model_service.csv.spool import SpooledFile
 from model_service.model.model import Model, load_model
 from model_service.web import (
     api,
@@ -44,6 +44,19 @@ ENGINE_TEMPLATES = str(_WEB / "templates")
 CUSTOM_STYLESHEET = "custom.css"
 
 
+class UploadRequest(Request):
+    """A request whose uploaded files are kept as the bodies of the API are."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return SpooledFile()
+
+
 class ModelService(Flask):
     """A Flask application that serves one fitted model.
 
@@ -58,7 +71,7 @@ class ModelService(Flask):
     those that were adopted.
     """
 
-    request_class = RequestWithFiles
+    request_class = UploadRequest
 
     def __init__(
         self,

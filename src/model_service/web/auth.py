@@ -68,7 +68,7 @@ def caller() -> bytes | None:
 
 def _known(key: str) -> bytes | None:
     given = hashlib.sha256(key.encode()).digest()
-    known = current.settings().api_keys if key else ()
+    known = current.service.settings.api_keys if key else ()
     return next((one for one in known if hmac.compare_digest(one, given)), None)
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 from flask import Blueprint, Response, render_template, send_from_directory, url_for
 
 from model_service.contract import snippets
-from model_service.web import current
+from model_service.web.current import service
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
@@ -20,8 +20,8 @@ VIEWER_FILES = "'swagger-ui.css', 'swagger-ui-bundle.js'"
 def page() -> str:
     """The page. Its addresses are those that it was asked under."""
     url = url_for("api.predict", _external=True)
-    rows = [current.model().manifest.example(number) for number in range(2)]
-    key = bool(current.settings().api_keys)
+    rows = [service.model.manifest.example(number) for number in range(2)]
+    key = bool(service.settings.api_keys)
     requests = {
         "One row": _in_every_language(url, rows[0], key),
         "Several rows": _in_every_language(url, {"rows": rows}, key),

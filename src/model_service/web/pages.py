@@ -12,14 +12,17 @@ from werkzeug.datastructures import MultiDict
 
 from model_service.contract.contract import Problem
 from model_service.contract.snippets import csv_text
-from model_service.csv.reader import CsvFile, Pace
+from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
-from model_service.csv.writer import neutral
+from model_service.csv.writer import escape_formula
+from model_service.errors import InvalidRows, ServiceError
 from model_service.web import current
-from model_service.web.api import answer_csv, keeps, parse_json
-from model_service.web.errors import RequestProblem, rendered
+from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.current import service
+from model_service.web.errors import RequestProblem, render_page
 from model_service.web.form import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from model_service.web.model_card import HEIGHT, card_of
+from model_service.web.strict_json import parse_json
 from model_service.web.wording import said_of
 
 bp = Blueprint("pages", __name__)
@@ -31,7 +34,7 @@ FORM_BYTES = 10_000
 @bp.get("/")
 def form() -> bytes:
     """The form, with the defaults or, asked for, with an example filled in."""
-    model = current.model()
+    model = service.model
     if "example" in request.args:
         return _page(texts_of(model.manifest.example()))
     return _page({f.name: text_of(f.default) for f in model.contract.features})
@@ -49,7 +52,8 @@ def pasted() -> tuple[bytes, int]:
     text = request.form.get("row", "")
     try:
         return _answered(_texts_of_pasted(text))
-    except RequestProblem as problem:
+    except (RequestProblem, ServiceError) as error:
+        problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
         said = f"{problem.title}. {problem.detail}"
         return _page({}, [Problem(1, None, said)], {"pasted": text}), problem.status
 
@@ -57,17 +61,17 @@ def pasted() -> tuple[bytes, int]:
 @bp.post("/file")
 def uploaded() -> Response:
     """The predictions of a file, where no script sends it to /predict."""
-    request.max_content_length = current.settings().max_csv_bytes + FORM_BYTES
-    keep = keeps(request.form.get("on_error", "refuse"))
+    request.max_content_length = service.settings.max_csv_bytes + FORM_BYTES
+    keep = keeps_bad_rows(request.form.get("on_error", "refuse"))
     if (file := request.files.get("file")) is None or not file.filename:
         raise RequestProblem(422, "There is no file", "Choose a CSV file.")
-    return answer_csv(file.stream, keep)
+    return csv_response(file.stream, keep)
 
 
 def _texts_of_form(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the last value of each field: before a checkbox stands what it is if not checked."""
     # Browsers send the line breaks of a name as CR LF, whatever they were in the page.
-    names = {_line_feeds(f.name): f.name for f in current.model().contract.features}
+    names = {_line_feeds(f.name): f.name for f in service.model.contract.features}
     # A part of multipart/form-data may have no name.
     sent = ((name or "", values[-1]) for name, values in form.lists())
     return {names.get(_line_feeds(name), name): text for name, text in sent}
@@ -86,39 +90,37 @@ def _texts_of_pasted(text: str) -> dict[str, str]:
         if not isinstance(row, dict):
             raise RequestProblem(422, "The row cannot be read", "It is no object of features.")
         return {name: text_of(value) for name, value in row.items()}
-    names = [feature.name for feature in current.model().contract.features]
+    names = [feature.name for feature in service.model.contract.features]
     hint = "Paste a JSON object, or a line with the names and under it one with the values."
     try:
         file = CsvFile(
             io.BytesIO(text.encode("utf-8", "surrogatepass")),
             names,
-            current.settings().max_csv_line_characters,
+            service.settings.max_csv_line_characters,
         )
-        (cells,) = next(file.chunks(Pace(rows=1))).records
-        features = current.model().contract.by_name
+        (cells,) = next(file.chunks(ChunkSize(rows=1))).records
+        features = service.model.contract.by_name
         return {
             name: cell_of(features.get(name), cell)
             for name, cell in zip(file.header, cells, strict=True)
         }
-    except (RequestProblem, StopIteration, ValueError):
+    except (InvalidRows, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
 
 
 def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
-    row, problems = read_texts(current.model().contract, texts)
+    row, problems = read_texts(service.model.contract, texts)
     if row is None:
         if not _asked_by_script():
-            current.metrics().rejected(problems)
+            service.metrics.count_rejected(problems)
         # Browsers log each 422; for a script that asks while somebody types it is no failure.
         return _page(texts, problems), 200 if _asked_by_script() else 422
     try:
         prediction = current.predict([row])[0]
-    except RequestProblem as refused:
-        if not refused.errors:
-            raise
-        current.metrics().rejected(refused.errors)
-        return _page(texts, refused.errors), refused.status
-    output, task = current.model().contract.output, current.model().manifest.task
+    except InvalidRows as error:
+        service.metrics.count_rejected(error.problems)
+        return _page(texts, error.problems), 422
+    output, task = service.model.contract.output, service.model.manifest.task
     answer = {
         "said": said_of(prediction, output, task),
         "row": json.dumps(row),
@@ -136,19 +138,19 @@ def _page(
     problems: Sequence[Problem] = (),
     more: Mapping[str, Any] | None = None,
 ) -> bytes:
-    model = current.model()
+    model = service.model
     contract, manifest = model.contract, model.manifest
     fields = fields_of(contract, texts, problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _asked_by_script() else "form.html"
-    return rendered(
+    return render_page(
         template,
         fields=fields,
         groups=groups_of(fields) if len(fields) > MOST_FIELDS else None,
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
         task=manifest.task,
-        limits=current.settings(),
+        limits=service.settings,
         **(more or {}),
     )
 
@@ -156,10 +158,10 @@ def _page(
 @bp.get("/example.csv")
 def example() -> Response:
     """A CSV of example rows to start from."""
-    manifest = current.model().manifest
+    manifest = service.model.manifest
     count = min(5, len(manifest.examples))
     # It is opened in a spreadsheet; what our own reader takes for the same rows.
-    text = csv_text([manifest.example(number) for number in range(count)], neutral)
+    text = csv_text([manifest.example(number) for number in range(count)], escape_formula)
     name = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
     return Response(text, mimetype="text/csv", headers=name)
 
@@ -167,8 +169,8 @@ def example() -> Response:
 @bp.get("/model")
 def card() -> str:
     """The model card."""
-    model, check = current.model(), current.readiness()
+    model, check = service.model, service.readiness
     reason = check.reason()
     goldens = len(model.golden.rows) if model.golden is not None else 0
-    described = card_of(model.contract, model.manifest, goldens, check.reproduced, reason)
+    described = card_of(model.contract, model.manifest, goldens, check.reproduced_at, reason)
     return render_template("model.html", card=described, height=HEIGHT)

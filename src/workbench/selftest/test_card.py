@@ -168,14 +168,14 @@ def test_what_is_said_of_the_proof(model: Model) -> None:
 
 def test_the_goldens_are_reproduced_once_at_a_known_time(model: Model) -> None:
     readiness = create_app(model).service.readiness
-    assert readiness.reproduced is None
+    assert readiness.reproduced_at is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None
-    first = readiness.reproduced
+    first = readiness.reproduced_at
     assert (first is None) == (model.golden is None)
     assert first is None or before <= first <= datetime.now(timezone.utc)
     readiness.reason()
-    assert readiness.reproduced is first
+    assert readiness.reproduced_at is first
 
 
 def test_the_page_has_all_of_it_literally(client: FlaskClient, model: Model) -> None:
