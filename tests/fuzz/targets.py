@@ -113,7 +113,7 @@ def json_rows(folder: Path) -> Attack:
             try:
                 parsed = api.parse_json(body)
                 batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
-                rows = api.validate(parsed["rows"] if batch else [parsed])
+                rows = api.validate(parsed["rows"] if batch else [parsed], app.service)
             except (RequestProblem, ServiceError) as problem:
                 check_problem(problem)
                 return

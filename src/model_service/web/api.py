@@ -14,8 +14,7 @@ from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.model.predictions import Prediction
-from model_service.web import current
-from model_service.web.current import service
+from model_service.web.current import Service, current_service, service
 from model_service.web.errors import RequestProblem
 from model_service.web.metrics import CONTENT_TYPE
 from model_service.web.openapi import document
@@ -39,8 +38,9 @@ def predict() -> Response:
         request.stream.read(1)  # Werkzeug raises now if a chunked body goes on beyond the limit
     body = parse_json(content)
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
-    rows = validate(body["rows"] if is_batch else [body])
-    predictions = current.predict(rows)
+    service = current_service()
+    rows = validate(body["rows"] if is_batch else [body], service)
+    predictions = service.predict(rows)
     about = service.model.manifest.about
     if is_batch:
         return json_response({"predictions": predictions, "model": about})
@@ -69,12 +69,17 @@ def keeps_bad_rows(on_error: str) -> bool:
 
 def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
     """Return a CSV with its predictions, streamed. Raises RequestProblem and ServiceError."""
+    service = current_service()
     model, settings = service.model, service.settings
+
+    def predict_part(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return service.predict(rows, part=True), ()
+
     job = CsvJob(
         contract=model.contract,
         # It shows the shape of all predictions, and is not counted.
         example=service.predictor.predict([model.manifest.example()])[0],
-        predict=current.predict_valid if keep_bad_rows else _predict_part,
+        predict=service.predict_valid if keep_bad_rows else predict_part,
         max_rows=settings.max_csv_rows,
         max_line_characters=settings.max_csv_line_characters,
         keep_bad_rows=keep_bad_rows,
@@ -90,10 +95,6 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
     name = f"{model.manifest.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
-
-
-def _predict_part(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
-    return current.predict(rows, part=True), ()
 
 
 def _too_large(max_bytes: int) -> RequestProblem:
@@ -173,7 +174,7 @@ def json_response(content: object) -> Response:
     return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
-def validate(rows: list[Any]) -> list[Row]:
+def validate(rows: list[Any], service: Service) -> list[Row]:
     """Return the rows as the contract parses them. Raises TooManyRows and InvalidRows."""
     max_rows = service.settings.max_json_rows
     if len(rows) > max_rows:

@@ -157,13 +157,14 @@ class ModelService(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return what Flask does, remembered: to look for `async def` costs as much as a row."""
-        known = self._synchronous.get(func)
-        if known is None:
-            known = super().ensure_sync(func)
+        try:
+            return self._synchronous[func]
+        except KeyError:
+            synchronous = super().ensure_sync(func)
             # `after_this_request` takes a new function for each request.
             if len(self._synchronous) < MAX_REMEMBERED_FUNCTIONS:
-                self._synchronous[func] = known
-        return known
+                self._synchronous[func] = synchronous
+            return synchronous
 
 
 MAX_REMEMBERED_FUNCTIONS = 1000
@@ -176,7 +177,8 @@ class SessionsWithSecretKey(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the session from its cookie."""
-        return super().open_session(app, request) if app.secret_key else self._none
+        # app.secret_key is the same and takes five times as long.
+        return super().open_session(app, request) if app.config["SECRET_KEY"] else self._none
 
 
 def create_app(model: Model | None = None, settings: Settings | None = None) -> ModelService:

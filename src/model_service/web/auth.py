@@ -9,8 +9,7 @@ import logging
 from flask import Blueprint, Flask, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from model_service.web import current
-from model_service.web.current import Service
+from model_service.web.current import Service, service
 from model_service.web.errors import RequestProblem
 
 logger = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ def caller() -> bytes | None:
 
 def _known(key: str) -> bytes | None:
     given = hashlib.sha256(key.encode()).digest()
-    known = current.service.settings.api_keys if key else ()
+    known = service.settings.api_keys if key else ()
     return next((one for one in known if hmac.compare_digest(one, given)), None)
 
 

@@ -1,4 +1,4 @@
-"""What the current application serves: `service`, and predictions that are counted."""
+"""What the current application serves."""
 
 from __future__ import annotations
 
@@ -60,33 +60,32 @@ class Service:
         """Whether predicting one row inline is cheaper than handing it to another thread."""
         return _is_quick(self.model)
 
+    def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
+        """Predict validated rows and count them; raises what Predictor.predict raises."""
+        predictions = self.predictor.predict(rows, part=part)
+        self._count(predictions)
+        return predictions
+
+    def predict_valid(self, rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+        """Predict a part of a file and count it; see Predictor.predict_valid."""
+        predictions, failing = self.predictor.predict_valid(rows)
+        self._count(predictions)
+        return predictions, failing
+
+    def _count(self, predictions: Sequence[Prediction]) -> None:
+        request_log.current().row_count += len(predictions)
+        self.metrics.count_predictions(predictions)
+
 
 def _is_quick(model: Model) -> bool:
     return model.plan is not None and model.plan.quick
 
 
-def _current_service() -> Service:
+def current_service() -> Service:
+    """Return the service of the application that handles the current request."""
     return cast("ModelService", current_app).service
 
 
-# The service of the application that handles the current request, as Flask's `current_app`.
-service = cast(Service, LocalProxy(_current_service))
-
-
-def predict(rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
-    """Predict validated rows and count them; raises what Predictor.predict raises."""
-    predictions = service.predictor.predict(rows, part=part)
-    _count(predictions)
-    return predictions
-
-
-def predict_valid(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
-    """Predict a part of a file and count it; see Predictor.predict_valid."""
-    predictions, failing = service.predictor.predict_valid(rows)
-    _count(predictions)
-    return predictions, failing
-
-
-def _count(predictions: Sequence[Prediction]) -> None:
-    request_log.current().row_count += len(predictions)
-    service.metrics.count_predictions(predictions)
+# The same as a proxy, as Flask's `current_app` is one. Each use looks it up: a route that is asked
+# often calls `current_service` once instead.
+service = cast(Service, LocalProxy(current_service))

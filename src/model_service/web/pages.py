@@ -16,7 +16,6 @@ from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows, ServiceError
-from model_service.web import current
 from model_service.web.api import csv_response, keeps_bad_rows
 from model_service.web.current import service
 from model_service.web.errors import RequestProblem, render_page
@@ -116,7 +115,7 @@ def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
         # Browsers log each 422; for a script that asks while somebody types it is no failure.
         return _page(texts, problems), 200 if _asked_by_script() else 422
     try:
-        prediction = current.predict([row])[0]
+        prediction = service.predict([row])[0]
     except InvalidRows as error:
         service.metrics.count_rejected(error.problems)
         return _page(texts, error.problems), 422
