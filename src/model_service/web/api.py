@@ -18,12 +18,14 @@ from model_service.web.current import Service, current_service, service
 from model_service.web.errors import RequestProblem
 from model_service.web.metrics import CONTENT_TYPE
 from model_service.web.openapi import document
+from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
 
 bp = Blueprint("api", __name__)
 
 
 @bp.post("/predict")
+@policy(is_cross_origin=True)
 def predict() -> Response:
     """Predict one row, a batch under "rows", or a CSV."""
     keep = bool(request.query_string) and keeps_bad_rows(request.args.get("on_error", "refuse"))
@@ -125,18 +127,21 @@ def _streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[b
 
 
 @bp.get("/features")
+@policy(is_cross_origin=True)
 def features() -> Response:
     """The contract."""
     return json_response(service.model.contract.to_json())
 
 
 @bp.get("/metadata")
+@policy(is_cross_origin=True)
 def metadata() -> Response:
     """The public part of the manifest."""
     return json_response(service.model.manifest.public())
 
 
 @bp.get("/openapi.json")
+@policy(is_cross_origin=True)
 def openapi() -> Response:
     """The API as OpenAPI 3.1."""
     model, settings = service.model, service.settings
@@ -145,12 +150,14 @@ def openapi() -> Response:
 
 
 @bp.get("/health")
+@policy(needs_key=False, is_limited=False)
 def health() -> Response:
     """The process lives."""
     return json_response({"status": "ok"})
 
 
 @bp.get("/ready")
+@policy(needs_key=False, is_limited=False)
 def ready() -> Response:
     """The model is loaded and reproduces its goldens."""
     service.predictor.require_ready()

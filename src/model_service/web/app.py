@@ -31,6 +31,7 @@ from model_service.web import (
     request_log,
 )
 from model_service.web.current import Service
+from model_service.web.policy import PUBLIC, menu_of, set_policy
 from model_service.web.settings import Settings
 
 # Their hooks run in this order before a request, and in the opposite order after it. The request
@@ -81,6 +82,7 @@ class ModelService(Flask):
         settings: Settings | None = None,
     ) -> None:
         super().__init__(import_name)
+        set_policy(self.view_functions["static"], PUBLIC)
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._end_process: Callable[[], None] = lambda: None
         self.jinja_options = {
@@ -131,7 +133,8 @@ class ModelService(Flask):
         return {
             "title": manifest.title,
             "description": manifest.description,
-            "endpoints": self.view_functions,  # the owner may have left out pages or docs
+            "endpoints": self.view_functions,  # the owner can leave out pages
+            "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,
         }
 

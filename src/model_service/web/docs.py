@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template, send_from_directory, url
 
 from model_service.contract import snippets
 from model_service.web.current import service
+from model_service.web.policy import policy
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
@@ -17,6 +18,7 @@ VIEWER_FILES = "'swagger-ui.css', 'swagger-ui-bundle.js'"
 
 
 @bp.get("")
+@policy(menu="API")
 def page() -> str:
     """The page. Its addresses are those that it was asked under."""
     url = url_for("api.predict", _external=True)
@@ -31,6 +33,7 @@ def page() -> str:
 
 
 @bp.get(f"/<any({VIEWER_FILES}):name>")
+@policy(needs_key=False, is_limited=False)
 def viewer(name: str) -> Response:
     """Swagger UI, from its package."""
     return send_from_directory(VIEWER, name)

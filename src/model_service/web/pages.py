@@ -21,6 +21,7 @@ from model_service.web.current import service
 from model_service.web.errors import RequestProblem, render_page
 from model_service.web.form import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
 from model_service.web.model_card import HEIGHT, card_of
+from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
 from model_service.web.wording import said_of
 
@@ -31,6 +32,7 @@ FORM_BYTES = 10_000
 
 
 @bp.get("/")
+@policy(menu="Predict")
 def form() -> bytes:
     """The form, with the defaults or, asked for, with an example filled in."""
     model = service.model
@@ -166,6 +168,7 @@ def example() -> Response:
 
 
 @bp.get("/model")
+@policy(menu="Model")
 def card() -> str:
     """The model card."""
     model, check = service.model, service.readiness
