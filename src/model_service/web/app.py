@@ -38,7 +38,7 @@ def create_app(model: Model | None = None, settings: Settings | None = None) -> 
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
     app.extensions["settings"] = settings
     texts = settings.max_text_characters
-    directly = model.plan is not None and model.plan.quick
+    directly = model.plan is not None and model.plan.inline
     app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))
     app.extensions["predictor"] = predictor = PredictionQueue(
         model.predict,

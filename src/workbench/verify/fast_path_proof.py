@@ -62,7 +62,7 @@ def disproof(model: Model, plan: FastPath, goldens: Sequence[Row]) -> str | None
     if left > len(rows) / 2:
         return "It cannot take most of the rows."
     # Where a row goes another way alone, each is held against that way, too.
-    step = 1 if plan.row is not None else max(1, len(rows) // ALONE)
+    step = 1 if plan.predict_row is not None else max(1, len(rows) // ALONE)
     for place in range(0, len(rows), step):
         alone = _asked(planned, [rows[place]])
         if _difference([by_plan[place]], alone) is None:
