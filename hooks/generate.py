@@ -9,10 +9,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from workbench import files
+import wheels
+from workbench import files, vendor
 from workbench.adopt import decide
 from workbench.adopt.answers import Answers, problems, with_example
-from workbench.errors import UserError, bullets
+from workbench.errors import CannotVerify, UserError, bullets
 from workbench.lock.environment import run
 from workbench.smoke import curl
 from workbench.verify import verify
@@ -49,6 +50,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
 
     Raises WorkbenchError, on which cookiecutter removes the project.
     """
+    wheels.build(wheels.TEMPLATE, project / vendor.FOLDER)
     answers = read_answers(context)
     cruft = _by_cruft(context)
     if cruft and not answers.model.path.exists():
@@ -85,7 +87,7 @@ def _verified(project: Path) -> list[str]:
     print("Installing the pinned libraries and proving the model …", flush=True)
     try:
         return [verify.verify(project)]
-    except verify.CannotVerify as error:
+    except CannotVerify as error:
         return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
-# This runs in the new project, whose own workbench does the work.
+TEMPLATE = Path(ANSWERS["__example"]).parent.parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(Path(ANSWERS["__example"]).parent.parent / "hooks"), str(Path.cwd())]
+sys.path[:0] = [str(TEMPLATE / "hooks"), str(TEMPLATE / "src")]
 
 from generate import generate  # noqa: E402
 from workbench.errors import UserError, bullets  # noqa: E402

@@ -10,9 +10,9 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 RAW = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
 TEMPLATE = Path(ANSWERS["__example"]).parent.parent
-# The template folder must stay as it is: cookiecutter copies all of it into the project.
+# The template must stay as it is: no bytecode in it.
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(TEMPLATE / "hooks"), str(next(TEMPLATE.glob("*cookiecutter.project_slug*")))]
+sys.path[:0] = [str(TEMPLATE / "hooks"), str(TEMPLATE / "src")]
 
 from generate import refusals  # noqa: E402
 

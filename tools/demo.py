@@ -111,9 +111,8 @@ def wait_until_ready(server: subprocess.Popen[bytes], address: str, folder: Path
 
 def ask(project: Path, port: int, address: str) -> None:
     """Print a curl line and the answer to it; the machine may have no curl itself."""
-    command = [sys.executable, "-m", "workbench", "curl"]
-    environment = {**os.environ, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
-    line = subprocess.check_output(command, cwd=project, env=environment, text=True).strip()
+    command = [sys.executable, "manage.py", "curl", f"PORT={port}"]
+    line = subprocess.check_output(command, cwd=project, text=True).strip()
     body = shlex.split(line)[-1]
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/predict", body.encode(), headers)

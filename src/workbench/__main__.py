@@ -1,91 +1,242 @@
-"""The commands of the project: `python -m workbench COMMAND`, where there is no make too."""
+"""The project's commands, which manage.py starts: python manage.py COMMAND NAME=value …
+
+Exit status: 0 done; 1 refused or failed, as the message says; 2 no such command or option; 3 a
+verification that could not be tried here, as opposed to one that failed.
+"""
 
 from __future__ import annotations
 
-import sys
-
-# Before anything is imported that an older Python cannot read.
-if sys.version_info < (3, 10):  # noqa: UP036
-    sys.exit("The workbench needs Python 3.10 or later; try make PYTHON=python3.12 …")
-
-import argparse
+import difflib
 import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import key, smoke
-from workbench.adopt import retrain
-from workbench.doctor import doctor
-from workbench.errors import UserError, bullets
-from workbench.lock import lock
-from workbench.verify import verify
+from workbench.errors import CannotVerify, UserError, bullets
 
-# The exit status of a verification that could not be tried, as opposed to one that failed.
-UNAVAILABLE = 3
+UNKNOWN = 2
+CANNOT_VERIFY = 3
+
+Options = Mapping[str, str]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; print what is wrong and return an exit status."""
-    options = _parser().parse_args(arguments)
-    project = Path(__file__).resolve().parent.parent
+@dataclass(frozen=True)
+class Command:
+    """One command: what it does for a person, the options that it takes, and its code."""
+
+    summary: str
+    run: Callable[[Path, Options], int | None]
+    options: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+# The imports stand inside the functions: a command reads only the modules that it needs, since
+# nothing in a wheel is compiled beforehand.
+# ruff: noqa: PLC0415
+
+
+def _setup(project: Path, _: Options) -> None:
+    from workbench.verify import verify
+
+    verify.setup(project)
+    print(".venv is made from the requirements files.")
+
+
+def _run(project: Path, options: Options) -> int:
+    from workbench import processes
+
+    return processes.serve(project, _port(options))
+
+
+def _test(project: Path, _: Options) -> int:
+    from workbench import processes
+
+    return processes.test(project)
+
+
+def _adopt(project: Path, options: Options) -> None:
+    from workbench.adopt import retrain
+
+    print(retrain.adopt(project, retrain.read_options(options)))
+
+
+def _rollback(project: Path, _: Options) -> None:
+    from workbench.adopt import retrain
+
+    print(retrain.rollback(project))
+
+
+def _lock(project: Path, _: Options) -> None:
+    from workbench.lock import lock
+
+    lock.lock(project)
+    print("requirements.txt and requirements-test.txt are locked with hashes.")
+
+
+def _verify(project: Path, options: Options) -> None:
+    from workbench.verify import verify
+    from workbench.verify.resource_limits import Limits
+
+    print(verify.verify(project, Limits.from_environment({**os.environ, **options})))
+
+
+def _check(project: Path, _: Options) -> int:
+    from workbench import processes
+
+    return processes.check(project)
+
+
+def _doctor(project: Path, options: Options) -> int:
+    from workbench.doctor import doctor
+
+    report = doctor.examine(project)
+    print(report.to_json() if options.get("JSON") else doctor.show(report))
+    return int(report.failed)
+
+
+def _smoke(project: Path, options: Options) -> None:
+    from workbench import smoke
+
+    print(smoke.smoke(project, options["URL"], options.get("API_KEY") or os.environ.get("API_KEY")))
+
+
+def _curl(project: Path, options: Options) -> None:
+    from workbench import smoke
+
+    address = f"http://localhost:{_port(options)}"
+    print(smoke.curl(project, address, key=bool(os.environ.get("API_KEYS"))))
+
+
+def _key(_: Path, __: Options) -> None:
+    from workbench import key
+
+    print(key.new_key())
+
+
+def _docs(_: Path, options: Options) -> None:
+    from workbench import documentation
+
+    print(documentation.show(options.get("TOPIC", "")))
+
+
+def _eject(project: Path, _: Options) -> None:
+    from workbench import eject
+
+    print(eject.eject(project))
+
+
+def _override(project: Path, options: Options) -> None:
+    from workbench import override
+
+    print(override.override(project, options["PAGE"]))
+
+
+def _upgrade(project: Path, options: Options) -> None:
+    from workbench import upgrade
+
+    print(upgrade.upgrade(project, options["FROM"]))
+
+
+def _port(options: Options) -> str:
+    return options.get("PORT") or os.environ.get("PORT") or "8000"
+
+
+ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
+PROOF_OPTIONS = ("PROOF_SECONDS", "PROOF_MEGABYTES")
+COMMANDS: dict[str, Command] = {
+    "setup": Command("make .venv from both requirements files", _setup),
+    "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),
+    "test": Command("run your tests and the tools' own for any model", _test),
+    "adopt": Command("take another model file in", _adopt, ADOPT_OPTIONS, ("MODEL",)),
+    "rollback": Command("back to the model before", _rollback),
+    "lock": Command("lock both requirements files with hashes", _lock),
+    "verify": Command(
+        "lock if needed, install, load, predict, compare, test", _verify, PROOF_OPTIONS
+    ),
+    "check": Command("what the service checks when it starts", _check),
+    "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),
+    "smoke": Command(
+        "compare a deployed service with the golden predictions",
+        _smoke,
+        ("URL", "API_KEY"),
+        ("URL",),
+    ),
+    "curl": Command("print a request with a real row", _curl, ("PORT",)),
+    "key": Command("a new API key, and the line that sets its hash", _key),
+    "docs": Command("the documentation, or what it says on a topic", _docs, ("TOPIC",)),
+    "eject": Command("put the engine's source beside app.py", _eject),
+    "override": Command("copy the engine's page to templates/", _override, ("PAGE",), ("PAGE",)),
+    "upgrade": Command(
+        "newer wheels from a template's clone or URL", _upgrade, ("FROM",), ("FROM",)
+    ),
+}
+
+
+def main(arguments: Sequence[str], project: Path) -> int:
+    """Run one command and return its exit status."""
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        print(usage())
+        return 0
+    name, *rest = arguments
     try:
-        if options.command == "doctor":
-            report = doctor.examine(project)
-            print(report.to_json() if options.json else doctor.show(report))
-            return int(report.failed)
-        print(_run(options, project))
-    except verify.CannotVerify as error:
-        print(f"Not verified:\n{bullets(error.problems)}", file=sys.stderr)
-        return UNAVAILABLE
+        options = _options(name, rest)
     except UserError as error:
-        print(f"make {options.command}:\n{bullets(error.problems)}", file=sys.stderr)
+        print("\n".join(error.problems), file=sys.stderr)
+        return UNKNOWN
+    try:
+        return COMMANDS[name].run(project, options) or 0
+    except CannotVerify as error:
+        print(f"Not verified:\n{bullets(error.problems)}", file=sys.stderr)
+        return CANNOT_VERIFY
+    except UserError as error:
+        print(f"make {name}:\n{bullets(error.problems)}", file=sys.stderr)
         return 1
-    return 0
 
 
-def _run(options: argparse.Namespace, project: Path) -> str:
-    if options.command == "setup":
-        verify.setup(project)
-        return ".venv is made from the requirements files."
-    if options.command == "lock":
-        lock.lock(project)
-        return "requirements.txt and requirements-test.txt are locked with hashes."
-    if options.command == "verify":
-        return verify.verify(project)
-    if options.command == "smoke":
-        return smoke.smoke(project, options.url, os.environ.get("API_KEY"))
-    if options.command == "key":
-        return key.new_key()
-    if options.command == "rollback":
-        return retrain.rollback(project)
-    if options.command == "curl":
-        address = f"http://localhost:{os.environ.get('PORT') or 8000}"
-        return smoke.curl(project, address, key=bool(os.environ.get("API_KEYS")))
-    return retrain.adopt(project, options)
+def usage() -> str:
+    """Return all commands with their options, one a line."""
+    width = max(map(len, COMMANDS))
+    lines = [
+        f"  {name:<{width}}  {command.summary}{_shown(command)}"
+        for name, command in COMMANDS.items()
+    ]
+    return "\n".join(
+        ["python manage.py COMMAND NAME=value …   (or: make COMMAND NAME=value …)", "", *lines]
+    )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m workbench", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("setup", help="make .venv from both requirements files")
-    commands.add_parser("lock", help="lock both requirements files with hashes")
-    commands.add_parser("verify", help="prove the model in a clean environment, run the tests")
-    commands.add_parser("curl", help="print a curl line with a real row")
-    asked = commands.add_parser("smoke", help="compare a deployed service with the goldens")
-    asked.add_argument("url", help="address of the service")
-    examined = commands.add_parser("doctor", help="what the platform would say after the push")
-    examined.add_argument("--json", action="store_true", help="print it as JSON")
-    commands.add_parser("key", help="a new API key, and the line that sets its hash")
-    commands.add_parser("rollback", help="back to the model before")
-    adopt = commands.add_parser("adopt", help="take another model file in")
-    adopt.add_argument("--model", required=True, help="path of the model file")
-    adopt.add_argument("--features", default="", help="file or names; else model/features.json")
-    adopt.add_argument("--sample", default="", help="CSV of typical rows")
-    adopt.add_argument("--transformers", default="", help="fitted files to apply before the model")
-    adopt.add_argument("--code", default="", help=".py file that the model refers to")
-    adopt.add_argument("--trust", default="", help="names that you vouch for")
-    adopt.add_argument("--accept", default="", help="breaking: accept what breaks callers")
-    return parser
+def _shown(command: Command) -> str:
+    shown = [f"{n}=…" if n in command.required else f"[{n}=…]" for n in command.options]
+    return f"; {' '.join(shown)}" if shown else ""
+
+
+def _options(name: str, arguments: Sequence[str]) -> dict[str, str]:
+    """Read NAME=value arguments; an empty value is none. Raises UserError."""
+    if name not in COMMANDS:
+        raise UserError(f"There is no command {name!r}{_nearest(name, COMMANDS)}\n\n{usage()}")
+    command, options = COMMANDS[name], {}
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        if option not in command.options or not equals:
+            known = f"it takes {', '.join(command.options) or 'none'}"
+            nearest = _nearest(option, command.options)
+            raise UserError(f"{name} has no option {argument!r}{nearest} ({known})")
+        if value:
+            options[option] = value
+    if missing := [option for option in command.required if option not in options]:
+        raise UserError(
+            f"{name} needs {' and '.join(f'{option}=…' for option in missing)}; for example: "
+            f"make {name} {' '.join(f'{option}=…' for option in command.required)}"
+        )
+    return options
+
+
+def _nearest(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    found = difflib.get_close_matches(word.upper(), [name.upper() for name in known], 1)
+    match = next((name for name in known if found and name.upper() == found[0]), None)
+    return f"; did you mean {match}?" if match else "."
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:], Path.cwd()))

@@ -13,6 +13,10 @@ class UserError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+class CannotVerify(UserError):
+    """The model cannot be verified here and now: no such Python, or a package cannot be had."""
+
+
 def bullets(problems: Iterable[str]) -> str:
     """Return the problems as a list for the terminal, long lines left to it."""
     return "\n".join(f"  - {problem}" for problem in problems)

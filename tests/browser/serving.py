@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from browser.models import Adopted
-from conftest import TEMPLATE, environment
+from conftest import SRC, TEMPLATE, environment
 
 BOOT_SECONDS = 60
 
@@ -37,7 +37,12 @@ def start(model: Adopted, **variables: str) -> Served:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
             cwd=TEMPLATE,
-            env=environment(MODEL_DIR=str(model.project / "model"), PORT=str(port), **variables),
+            env=environment(
+                PYTHONPATH=str(SRC),
+                MODEL_DIR=str(model.project / "model"),
+                PORT=str(port),
+                **variables,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

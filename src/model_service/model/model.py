@@ -35,6 +35,7 @@ from model_service.contract.contract import (
 )
 from model_service.contract.golden import RELATIVE, Golden, GoldenError, read_golden
 from model_service.contract.profile import Profile, read_profiles
+from model_service.errors import StartError
 from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
 from model_service.model import adapters, custom_code, predictions
 from model_service.model.predictions import Prediction
@@ -43,7 +44,7 @@ from model_service.model.statsmodels_adapter import StatsmodelsAdapter
 logger = logging.getLogger(__name__)
 
 
-class ModelError(RuntimeError):
+class ModelError(StartError):
     """The model must not serve; the message says why and what to do, in one line."""
 
 

@@ -45,7 +45,7 @@ class PredictionQueue:
 
     The thread takes all requests that wait and predicts them together, if they may be; the next
     ones gather meanwhile. No timer: an idle model predicts at once. Where a prediction takes
-    longer than `seconds`, the process predicts no more and calls `when_stuck`, for a thread
+    longer than `seconds`, the process predicts no more and calls `on_stuck`, for a thread
     cannot be ended. At most `most` requests are let in.
     """
 
@@ -57,12 +57,13 @@ class PredictionQueue:
         most: int,
         together: bool,
         directly: bool = False,
+        on_stuck: Callable[[], None] = lambda: None,
+        on_waiting: Callable[[int], None] = lambda waiting: None,
     ) -> None:
         self._predict, self._seconds, self._most = predict, seconds, most
         self._together, self._directly = together, directly
-        self.when_stuck: Callable[[], None] = lambda: None
-        # How many do, now. Called under the lock: it must neither raise nor wait.
-        self.when_waiting: Callable[[int], None] = lambda waiting: None
+        # `on_waiting` is called under the lock: it must neither raise nor wait.
+        self._on_stuck, self._on_waiting = on_stuck, on_waiting
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: deque[_Job] = deque()
@@ -163,7 +164,7 @@ class PredictionQueue:
             if not self._works:  # not before the first request: no thread outlives gunicorn's fork
                 self._start()
             self._waiting.append(job)
-            self.when_waiting(self.waiting)
+            self._on_waiting(self.waiting)
             self._changed.notify()
 
     def _start(self) -> None:
@@ -191,7 +192,7 @@ class PredictionQueue:
                 if rows > ROWS_TOGETHER:
                     break
                 jobs.append(self._waiting.popleft())
-            self.when_waiting(self.waiting)
+            self._on_waiting(self.waiting)
             return jobs
 
     def _answer(self, jobs: Sequence[_Job]) -> None:
@@ -240,9 +241,9 @@ class PredictionQueue:
                 job = self._waiting.popleft()
                 job.error = self._replaced()
                 job.done.set()
-            self.when_waiting(self.waiting)
+            self._on_waiting(self.waiting)
         logger.critical("the model is stuck: this process predicts no more")
-        self.when_stuck()
+        self._on_stuck()
 
     def _replaced(self) -> Unavailable:
         detail = f"It has not answered for {self._seconds:g} s; this process is being replaced."

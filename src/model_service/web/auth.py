@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from model_service.web import current
+from model_service.web.current import Service
 from model_service.web.errors import RequestProblem
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,11 @@ COOKIE = "api_key"
 COOKIE_SECONDS = 30 * 24 * 60 * 60
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask, service: Service) -> None:
     """Guard every route that is not public, if there are keys; else say that all are open."""
-    with app.app_context():
-        if not current.settings().api_keys:
-            logger.warning("open to everyone: API_KEYS is not set; make key says how")
-            return
+    if not service.settings.api_keys:
+        logger.warning("open to everyone: API_KEYS is not set; make key says how")
+        return
     app.register_blueprint(bp)
 
     @app.before_request

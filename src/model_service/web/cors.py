@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from model_service.web import current
+from model_service.web.current import Service
 
 ENDPOINTS = frozenset(("api.predict", "api.features", "api.metadata", "api.openapi"))
 PREFLIGHT = {
@@ -19,10 +19,9 @@ PREFLIGHT = {
 EXPOSED = "Content-Disposition, Retry-After, X-Request-ID"
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask, service: Service) -> None:
     """Answer preflights, and mark the answers that the listed origins may read."""
-    with app.app_context():
-        origins = frozenset(current.settings().cors_origins)
+    origins = frozenset(service.settings.cors_origins)
     if not origins:
         return
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from flask import current_app
+from werkzeug.routing import Map
 
 from model_service.contract.contract import Problem, Row
 from model_service.model.model import Model
@@ -22,34 +24,72 @@ MODEL_FAILS = "the model fails on these values"
 MOST_FAILING = 20
 
 
+@dataclass(eq=False)
+class Service:
+    """What an application serves: `app.service`."""
+
+    settings: Settings
+    model: Model
+    queue: PredictionQueue
+    readiness: Readiness
+    metrics: Metrics
+
+    @classmethod
+    def around(
+        cls, model: Model, settings: Settings, url_map: Map, on_stuck: Callable[[], None]
+    ) -> Service:
+        """Return the service of a model; `on_stuck` is called when it blocks a thread for good."""
+        contract = model.contract.with_texts_up_to(settings.max_text_characters)
+        metrics = Metrics(url_map, contract, model.manifest)
+        queue = PredictionQueue(
+            model.predict,
+            seconds=settings.predict_seconds,
+            most=settings.max_in_flight,
+            together=model.answers_rows_alike,
+            directly=_is_quick(model),
+            on_stuck=on_stuck,
+            on_waiting=metrics.waits,
+        )
+        return cls(settings, model.with_contract(contract), queue, Readiness(model, queue), metrics)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether predicting one row inline is cheaper than handing it to another thread."""
+        return _is_quick(self.model)
+
+
+def _is_quick(model: Model) -> bool:
+    return model.plan is not None and model.plan.inline
+
+
+def _service() -> Service:
+    service: Service = current_app.service  # type: ignore[attr-defined]  # a ModelService
+    return service
+
+
 def model() -> Model:
     """Return the adopted model."""
-    adopted: Model = current_app.extensions["model"]
-    return adopted
+    return _service().model
 
 
 def settings() -> Settings:
     """Return the settings of this process."""
-    chosen: Settings = current_app.extensions["settings"]
-    return chosen
+    return _service().settings
 
 
 def readiness() -> Readiness:
-    """Return the check of the goldens."""
-    check: Readiness = current_app.extensions["readiness"]
-    return check
+    """Return the check of the golden predictions."""
+    return _service().readiness
 
 
 def metrics() -> Metrics:
-    """Return what this process and its siblings count."""
-    counts: Metrics = current_app.extensions["metrics"]
-    return counts
+    """Return the counters of this process and its siblings."""
+    return _service().metrics
 
 
 def predictor() -> PredictionQueue:
-    """Return the way to the model's predictions."""
-    way: PredictionQueue = current_app.extensions["predictor"]
-    return way
+    """Return the queue before the model."""
+    return _service().queue
 
 
 def require_ready() -> None:

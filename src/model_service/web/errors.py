@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from model_service.contract.contract import Problem
 from model_service.web import request_log
+
+if TYPE_CHECKING:
+    from model_service.web.current import Service
 
 # More would help nobody, and a small request must not be answered with megabytes.
 MAX_ERRORS = 1000
@@ -63,12 +66,12 @@ def rendered(template: str, **values: Any) -> bytes:
     return render_template(template, **values).encode("utf-8", "replace")
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask, service: Service) -> None:
     """Answer every exception of the application with a problem."""
 
     @app.errorhandler(RequestProblem)
     def _request_problem(error: RequestProblem) -> Response:
-        app.extensions["metrics"].rejected(error.errors)
+        service.metrics.rejected(error.errors)
         answer = problem(error.status, error.title, error.detail, error.errors)
         answer.headers.update(error.headers)
         return answer

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flask import Flask
+from werkzeug.routing import Map
 
 from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
 from model_service.model.model import Manifest
@@ -125,13 +125,31 @@ class _Places:
 
 
 class Metrics:
-    """What all processes that were forked from this one have counted."""
+    """What all processes that were forked from this one have counted.
 
-    def __init__(self, app: Flask, contract: Contract, manifest: Manifest) -> None:
+    The memory is laid out at the first use, or before the fork by `lay_out`: by then all routes
+    are registered. Processes that were forked before that would not share it.
+    """
+
+    def __init__(self, url_map: Map, contract: Contract, manifest: Manifest) -> None:
+        self._url_map, self._contract, self._manifest = url_map, contract, manifest
+        self._layout_lock = threading.Lock()
+        self._is_laid_out = False
+
+    def lay_out(self) -> None:
+        """Reserve the memory for all series that there can be."""
+        if self._is_laid_out:
+            return
+        with self._layout_lock:
+            if not self._is_laid_out:
+                self._lay_out(self._contract, self._manifest)
+                self._is_laid_out = True
+
+    def _lay_out(self, contract: Contract, manifest: Manifest) -> None:
         self._size = 0
         # A failed request has no route where its path or its method fits none.
         methods: dict[str, set[str]] = {"": set(METHODS)}
-        for rule in app.url_map.iter_rules():
+        for rule in self._url_map.iter_rules():
             methods.setdefault(rule.rule, set()).update(rule.methods or ())
         self._requests = self._family(
             "http_requests_total",
@@ -194,6 +212,7 @@ class Metrics:
 
     def slot(self) -> int:
         """Return where this process counts; it takes a slot the first time after its fork."""
+        self.lay_out()
         if self._process != os.getpid():
             self._process, self._slot = os.getpid(), self._places.take()
             self._cells[self._waiting_of(self._slot)] = 0  # of one that died, nobody waits
@@ -210,6 +229,7 @@ class Metrics:
 
     def waits(self, requests: int) -> None:
         """Note how many requests wait for the model of this process."""
+        self.lay_out()
         with self._lock:
             self._cells[self._waiting_of(self.slot())] = requests
 
@@ -226,6 +246,7 @@ class Metrics:
 
     def ended(self, exchange: RequestRecord) -> None:
         """Count a request and its time."""
+        self.lay_out()
         route = (
             exchange.route if exchange.route and (exchange.route,) in self._seconds.cells else ""
         )
@@ -243,6 +264,7 @@ class Metrics:
 
     def predicted(self, answers: Sequence[Mapping[str, Any]]) -> None:
         """Count rows and their classes."""
+        self.lay_out()
         counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
         if self._classes:
             for target in self._targets or ("",):
@@ -256,6 +278,7 @@ class Metrics:
 
     def rejected(self, problems: Iterable[Problem]) -> None:
         """Count what was wrong with rows. A feature that is none has no name here."""
+        self.lay_out()
         found = Counter((problem.reason, problem.feature or "") for problem in problems)
         cells = self._rejected.cells
         self._add(
@@ -265,6 +288,7 @@ class Metrics:
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Return all that was counted, and `gauges`: help and value of what is now, by name."""
+        self.lay_out()
         self._forget_the_dead()
         totals = np.frombuffer(self._memory).reshape(SLOTS, self._size).sum(axis=0).tolist()
         lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]

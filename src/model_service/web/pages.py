@@ -28,12 +28,6 @@ bp = Blueprint("pages", __name__)
 FORM_BYTES = 10_000
 
 
-@bp.app_context_processor
-def _of_every_page() -> dict[str, object]:
-    manifest = current.model().manifest
-    return {"title": manifest.title, "description": manifest.description}
-
-
 @bp.get("/")
 def form() -> bytes:
     """The form, with the defaults or, asked for, with an example filled in."""

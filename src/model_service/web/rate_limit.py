@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from flask import Flask, request
 
-from model_service.web import auth, current
+from model_service.web import auth
+from model_service.web.current import Service
 from model_service.web.errors import RequestProblem
 from model_service.web.settings import Settings, SettingsError
 
@@ -68,13 +69,12 @@ class InRedis:
         return self._meanwhile.count(caller, window)
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask, service: Service) -> None:
     """Refuse what is over the limit, if there is one. Raises SettingsError."""
-    with app.app_context():
-        settings, service = current.settings(), current.model().manifest.name
+    settings, name = service.settings, service.model.manifest.name
     if settings.requests_per_minute is None:
         return
-    most, counter = settings.requests_per_minute, _counter(settings.redis_url, service)
+    most, counter = settings.requests_per_minute, _counter(settings.redis_url, name)
 
     @app.before_request
     def _count() -> None:

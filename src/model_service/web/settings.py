@@ -8,23 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-MODEL_DIRECTORY = Path("model")
+from model_service.errors import StartError
 
 # In lower case, names of other alphabets in their xn-- form, without the scheme's own port.
 ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-class SettingsError(RuntimeError):
-    """A config var does not hold what it should."""
+class SettingsError(StartError):
+    """A config var has a value that cannot be used."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """What can be set from outside; the service boots with nothing set."""
 
-    # MODEL_DIR: where model, contract and manifest lie.
-    model_directory: Path = MODEL_DIRECTORY
+    # MODEL_DIR: the folder of model, contract and manifest; unset, the one that app.py names.
+    model_directory: Path | None = None
     # MAX_JSON_BYTES: a longer JSON body is refused with 413.
     max_json_bytes: int = 1024 * 1024
     # MAX_JSON_ROWS: a batch of more rows is refused with 413.
@@ -54,7 +54,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the config vars. Raises SettingsError."""
         return cls(
-            model_directory=Path(environment.get("MODEL_DIR") or MODEL_DIRECTORY),
+            model_directory=_path(environment, "MODEL_DIR"),
             max_json_bytes=_positive(environment, "MAX_JSON_BYTES", cls.max_json_bytes),
             max_json_rows=_positive(environment, "MAX_JSON_ROWS", cls.max_json_rows),
             max_csv_bytes=_positive(environment, "MAX_CSV_BYTES", cls.max_csv_bytes),
@@ -76,6 +76,11 @@ class Settings:
             ),
             redis_url=environment.get("REDIS_URL") or None,
         )
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text) if text else None
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

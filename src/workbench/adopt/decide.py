@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Row, json_text
-from workbench import files
+from workbench import files, vendor
 from workbench.adopt import author_code as own_code
 from workbench.adopt import category_lists, features, proposals, requirements_hint, trust
 from workbench.adopt import choose_versions as requirements
@@ -289,7 +289,7 @@ def _write_transformers(adoption: Adoption, project: Path) -> None:
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     pinned = adoption.pins
-    requirements = project / lock.SOURCE
+    requirements, engine = project / lock.SOURCE, vendor.lines(project, vendor.ENGINE)
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
@@ -301,9 +301,12 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
-        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former),
-        lock.LOCK: lock.unlocked(pinned.exact),
-        lock.TEST_LOCK: lock.unlocked(f"{n}=={v}" for n, v in pinned.tests.items()),
+        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former, engine),
+        lock.LOCK: lock.unlocked(pinned.exact, engine),
+        lock.TEST_LOCK: lock.unlocked(
+            (f"{name}=={version}" for name, version in pinned.tests.items()),
+            vendor.lines(project, vendor.TOOLS),
+        ),
     }
 
 

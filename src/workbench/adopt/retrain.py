@@ -31,6 +31,12 @@ VARIABLES = {
 }
 
 
+def read_options(options: Mapping[str, str]) -> argparse.Namespace:
+    """Return the command's options by the names that `adopt` uses."""
+    names = ("model", "features", "sample", "transformers", "code", "trust", "accept")
+    return argparse.Namespace(**{name: options.get(name.upper(), "") for name in names})
+
+
 def adopt(project: Path, options: argparse.Namespace) -> str:
     """Adopt another model file; return what changed. Raises WorkbenchError, writing nothing."""
     previous = files.read_manifest(project)

@@ -144,7 +144,7 @@ def make_environment(project: Path, python: Path) -> Path:
     Raises CommandError. Wheels only: a build from source would not be what the dyno gets.
     """
     venv, own = project / VENV, (project / VENV / BIN / "python").absolute()
-    files = [part for name in REQUIREMENTS for part in ("-r", str(project / name))]
+    files = [part for name in REQUIREMENTS for part in ("-r", str(name))]
     locked = all("--hash=" in read(project / name) for name in REQUIREMENTS)
     options = ["--only-binary", ":all:", *(["--require-hashes"] if locked else [])]
     if uv := find_uv(project):
@@ -154,7 +154,8 @@ def make_environment(project: Path, python: Path) -> Path:
     else:
         run([python, "-m", "venv", "--clear", venv], what=f"Making {VENV}")
         pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, *options, *files], what="Installing the requirements")
+    # In the project: the lines of the vendored wheels are relative to the working directory.
+    run([*pip, *options, *files], what="Installing the requirements", cwd=project)
     # The Makefile's sign that the environment is whole.
     (venv / ".complete").touch()
     return own

@@ -167,7 +167,7 @@ def test_what_is_said_of_the_proof(model: Model) -> None:
 
 
 def test_the_goldens_are_reproduced_once_at_a_known_time(model: Model) -> None:
-    readiness = create_app(model).extensions["readiness"]
+    readiness = create_app(model).service.readiness
     assert readiness.reproduced is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None

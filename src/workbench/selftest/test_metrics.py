@@ -17,8 +17,8 @@ from flask.testing import FlaskClient
 
 from model_service.contract.contract import REASONS, json_text
 from model_service.model.model import Model
-from model_service.web.app import create_app
-from model_service.web.metrics import MAX_NAMES, OTHER
+from model_service.web.app import ModelService, create_app
+from model_service.web.metrics import MAX_NAMES, OTHER, Metrics
 
 SAMPLE = re.compile(
     r'(?P<name>[a-z_]+)(\{(?P<labels>([a-z_0-9]+="([^"\\\n]|\\.)*",?)+)\})? (?P<value>\S+)'
@@ -43,6 +43,11 @@ def samples(client: FlaskClient) -> Samples:
             assert key not in found
             found[key] = float(match["value"])
     return found
+
+
+def metrics_of(client: FlaskClient) -> Metrics:
+    assert isinstance(client.application, ModelService)
+    return client.application.service.metrics
 
 
 def records(table: str) -> list[list[str]]:
@@ -198,14 +203,15 @@ def test_a_model_that_is_not_ready_is_counted_as_such(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(model)
-    monkeypatch.setattr(app.extensions["readiness"], "reason", lambda: "It is not.")
+    monkeypatch.setattr(app.service.readiness, "reason", lambda: "It is not.")
     assert value(samples(app.test_client()), "model_ready") == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child only counts
 def test_workers_have_slots_of_their_own_and_one_sum(client: FlaskClient) -> None:
-    counts = client.application.extensions["metrics"]
+    counts = metrics_of(client)
+    counts.lay_out()  # as before gunicorn's fork
     with forked(client) as first, forked(client) as second:
         assert (first, second) == (0, 1)
         with forked(client) as third:
@@ -226,7 +232,7 @@ def test_those_who_wait_are_of_the_workers_that_live(client: FlaskClient, replac
         return value(samples(client), "model_requests_waiting")
 
     assert waiting() == 0  # when the goldens, which wait too where a thread predicts, are checked
-    client.application.extensions["metrics"].waits(1)
+    metrics_of(client).waits(1)
     with forked(client, waiting=10):
         assert waiting() == 11
         with forked(client, waiting=100):
@@ -247,8 +253,8 @@ def forked(client: FlaskClient, waiting: int | None = None) -> Iterator[int]:
         try:
             client.get("/health")
             if waiting is not None:
-                client.application.extensions["metrics"].waits(waiting)
-            os.write(write, bytes([client.application.extensions["metrics"].slot()]))
+                metrics_of(client).waits(waiting)
+            os.write(write, bytes([metrics_of(client).slot()]))
             signal.pause()
         finally:
             os._exit(1)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path.cwd()
 SECONDS = 60
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs Unix")

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workbench import files
-from workbench.errors import UserError
+from workbench.errors import CannotVerify, UserError
 from workbench.lock import lock
 from workbench.lock.environment import CommandError, TimedOut, find_python, make_environment, run
 from workbench.verify.resource_limits import Limits
 
-
-class CannotVerify(UserError):
-    """It cannot be verified here and now: no such Python, or a package that cannot be had."""
+# The owner's tests, and the tools' own that hold for any model.
+TESTS = ("tests", "--pyargs", "workbench.selftest")
 
 
 def setup(project: Path) -> Path:
@@ -32,13 +31,13 @@ def setup(project: Path) -> Path:
         raise CannotVerify(error.problems) from None
 
 
-def verify(project: Path) -> str:
+def verify(project: Path, limits: Limits | None = None) -> str:
     """Lock, install, predict, compare and test; return what was shown.
 
     Raises Unavailable where it cannot be tried, WorkbenchError where the model fails; then the
     files in `model/` are as they were.
     """
-    limits = Limits.from_environment()
+    limits = limits or Limits.from_environment()
     if not lock.is_current(project):
         try:
             lock.lock(project)
@@ -49,7 +48,9 @@ def verify(project: Path) -> str:
         _adopt_locked_versions(project)
         proof = prove(project, python, limits)
         tests = run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"], what="make test", cwd=project
+            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+            what="make test",
+            cwd=project,
         )
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 

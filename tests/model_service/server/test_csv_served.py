@@ -15,7 +15,7 @@ from pathlib import Path
 
 import joblib
 import pytest
-from conftest import EXAMPLE, TEMPLATE, adopted, environment
+from conftest import EXAMPLE, TEMPLATE, adopted, engine_environment
 from sklearn.linear_model import LinearRegression
 from tests.workbench.verify.test_verify import free_port, until_listening
 
@@ -79,7 +79,7 @@ def gunicorn(model: Path, **env: str) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
         cwd=TEMPLATE,
-        env=environment(MODEL_DIR=str(model), PORT=str(port), **env),
+        env=engine_environment(MODEL_DIR=str(model), PORT=str(port), **env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -23,7 +23,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TEMPLATE, adopted, environment
+from conftest import TEMPLATE, adopted, engine_environment
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.linear_model import LinearRegression
@@ -200,7 +200,7 @@ def gunicorn(model: Path, **env: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
             cwd=TEMPLATE,
-            env=environment(MODEL_DIR=str(model), PORT=str(port), **env),
+            env=engine_environment(MODEL_DIR=str(model), PORT=str(port), **env),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

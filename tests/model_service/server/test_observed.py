@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import EXAMPLE, TEMPLATE, environment
+from conftest import EXAMPLE, SRC, TEMPLATE, environment
 from prometheus_client.parser import text_string_to_metric_families
 from tests.workbench.verify.test_verify import free_port, until_listening
 
@@ -112,7 +112,9 @@ def server(loan: Path) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
         cwd=TEMPLATE,
-        env=environment(MODEL_DIR=str(loan / "model"), PORT=str(port), **heroku),
+        env=environment(
+            PYTHONPATH=str(SRC), MODEL_DIR=str(loan / "model"), PORT=str(port), **heroku
+        ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from conftest import EXAMPLE, TEMPLATE, environment
+from conftest import EXAMPLE, SRC, TEMPLATE, environment
 from tests.workbench.verify.test_verify import free_port
 
 NAMESPACE = ["unshare", "--mount", "--propagation", "private"]
@@ -108,7 +108,12 @@ def table(rows: int) -> bytes:
 def gunicorn(model: Path, places: list[str], log: Path, **env: str | None) -> Iterator[Server]:
     """Run the service of the template folder; what is None in its environment is not set."""
     port = free_port()
-    variables = {**environment(MODEL_DIR=str(model), PORT=str(port), WEB_CONCURRENCY="2"), **env}
+    variables = {
+        **environment(
+            PYTHONPATH=str(SRC), MODEL_DIR=str(model), PORT=str(port), WEB_CONCURRENCY="2"
+        ),
+        **env,
+    }
     script = " && ".join([*places, 'exec "$@"'])
     command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     with log.open("w+b") as output:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SRC, TEMPLATE, environment
+from conftest import SRC, TEMPLATE, engine_environment, environment
 from tests.workbench.verify.test_verify import free_port, until_listening
 
 from model_service.model.model import load_model
@@ -317,7 +317,7 @@ def test_the_configuration_takes_this_worker(loan: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--print-config"],
         cwd=TEMPLATE,
-        env=environment(MODEL_DIR=str(loan / "model")),
+        env=engine_environment(MODEL_DIR=str(loan / "model")),
         capture_output=True,
         text=True,
         check=True,

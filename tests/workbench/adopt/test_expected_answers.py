@@ -285,17 +285,17 @@ def test_expected_answers_go_with_their_model_and_come_back_with_it(
     frame = pd.read_csv(EXAMPLE / "sample.csv")
     answers = native.predict(frame).tolist()
     as_column(frame, answers, sample)
-    assert adopt_again(loan_copy, "--model", str(model), "--sample", str(sample))[0] == 0
+    assert adopt_again(loan_copy, f"MODEL={model}", f"SAMPLE={sample}")[0] == 0
     before = file.read_bytes()
     git(loan_copy, "add", "--all")
     git(loan_copy, "commit", "--quiet", "--message", "Expect")
 
     # The same file without a sample still has its answers, another file has not.
-    assert adopt_again(loan_copy, "--model", str(model))[0] == 0
+    assert adopt_again(loan_copy, f"MODEL={model}")[0] == 0
     assert file.read_bytes() == before
     native.fit(frame.drop(columns="loan_status").head(300), frame["loan_status"].head(300))
     joblib.dump(native, tmp_path / "new.joblib")
-    status, said = adopt_again(loan_copy, "--model", str(tmp_path / "new.joblib"))
+    status, said = adopt_again(loan_copy, f"MODEL={tmp_path / 'new.joblib'}")
     assert status == 0, said
     assert "expected.json held the answers of the model before and is gone" in said
     assert not file.exists()

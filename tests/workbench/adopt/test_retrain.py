@@ -22,7 +22,7 @@ def adopt(project: Path, *options: str) -> tuple[int, str]:
 
 def workbench(project: Path, *arguments: str) -> tuple[int, str]:
     result = subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
+        [sys.executable, "manage.py", *arguments],
         cwd=project,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -50,7 +50,7 @@ def retrained(tmp_path: Path) -> Path:
 
 
 def test_a_retrained_model_is_one_reviewable_change(loan_copy: Path, retrained: Path) -> None:
-    status, said = adopt(loan_copy, "--model", str(retrained))
+    status, said = adopt(loan_copy, f"MODEL={retrained}")
     assert status == 0, said
     assert "Version 2" in said
     assert manifest(loan_copy)["version"] == 2
@@ -67,7 +67,7 @@ def test_edits_of_the_contract_are_kept(loan_copy: Path, retrained: Path) -> Non
     document["features"][0] |= {"description": "Mine", "maximum": 123456, "strict": True}
     document["output"]["labels"] = {"N": "no", "Y": "yes"}
     path.write_text(json.dumps(document))
-    status, said = adopt(loan_copy, "--model", str(retrained))
+    status, said = adopt(loan_copy, f"MODEL={retrained}")
     assert status == 0, said
     after = json.loads(path.read_text())
     assert after["features"][0]["description"] == "Mine"
@@ -78,7 +78,7 @@ def test_edits_of_the_contract_are_kept(loan_copy: Path, retrained: Path) -> Non
 def test_requirements_of_ones_own_are_kept(loan_copy: Path, retrained: Path) -> None:
     path = loan_copy / "requirements.in"
     path.write_text(path.read_text() + "sentry-sdk>=2\n")
-    status, said = adopt(loan_copy, "--model", str(retrained))
+    status, said = adopt(loan_copy, f"MODEL={retrained}")
     assert status == 0, said
     assert path.read_text().splitlines()[-1] == "sentry-sdk>=2"
     assert path.read_text().count("scikit-learn") == 1
@@ -90,10 +90,10 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
     frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
     model = tmp_path / "other.joblib"
     joblib.dump(LogisticRegression().fit(frame, ["A", "B"] * 20), model)
-    features = "--features", "applicant_income,age"
+    features = "FEATURES=applicant_income,age"
     before = files(loan_copy)
 
-    status, said = adopt(loan_copy, "--model", str(model), *features)
+    status, said = adopt(loan_copy, f"MODEL={model}", *features)
     assert status == 1
     for sentence in (
         "feature dependents is gone",
@@ -104,7 +104,7 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
         assert sentence in said
     assert files(loan_copy) == before
 
-    status, said = adopt(loan_copy, "--model", str(model), *features, "--accept", "breaking")
+    status, said = adopt(loan_copy, f"MODEL={model}", *features, "ACCEPT=breaking")
     assert status == 0, said
     assert manifest(loan_copy)["classes"] == ["A", "B"]
 
@@ -114,10 +114,10 @@ def test_other_features_are_taken_when_that_is_accepted(loan_copy: Path, tmp_pat
     frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
     model = tmp_path / "other.joblib"
     joblib.dump(LogisticRegression().fit(frame, ["N", "Y"] * 20), model)
-    status, said = adopt(loan_copy, "--model", str(model))
+    status, said = adopt(loan_copy, f"MODEL={model}")
     assert status == 1
     assert "ACCEPT=breaking, or give FEATURES=" in said
-    status, said = adopt(loan_copy, "--model", str(model), "--accept", "breaking")
+    status, said = adopt(loan_copy, f"MODEL={model}", "ACCEPT=breaking")
     assert status == 0, said
     features = json.loads((loan_copy / "model" / "features.json").read_text())
     assert [feature["name"] for feature in features["features"]] == names
@@ -141,7 +141,7 @@ def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path)
         if "categories" in feature:
             derived["derived"][feature["name"]]["categories"] = feature["categories"]
     manifest_path.write_text(json.dumps(derived))
-    options = "--model", str(tmp_path / "new.joblib"), "--sample", str(tmp_path / "new.csv")
+    options = f"MODEL={tmp_path / 'new.joblib'}", f"SAMPLE={tmp_path / 'new.csv'}"
     status, said = adopt(loan_copy, *options)
     assert status == 0, said
     assert "feature property_area has the new categories Coast" in said
@@ -150,9 +150,9 @@ def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--model", "nowhere.pkl"], "there is no file"),
-        (["--model", "Makefile"], "  - MODEL: "),
-        (["--model", "model/model.joblib", "--sample", "Makefile"], "  - SAMPLE: "),
+        (["MODEL=nowhere.pkl"], "there is no file"),
+        (["MODEL=Makefile"], "  - MODEL: "),
+        (["MODEL=model/model.joblib", "SAMPLE=Makefile"], "  - SAMPLE: "),
     ],
 )
 def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: str) -> None:
@@ -173,7 +173,7 @@ def test_rollback_brings_the_model_before_back(
         1,
         "make rollback:\n  - git has no other version of the model to go back to.\n",
     )
-    assert adopt(loan_copy, "--model", str(retrained))[0] == 0
+    assert adopt(loan_copy, f"MODEL={retrained}")[0] == 0
     if committed:
         git(loan_copy, "add", "--all")
         git(loan_copy, "commit", "--quiet", "--message", "Retrain")
@@ -194,7 +194,7 @@ def test_rollback_keeps_edits_that_git_does_not_have(loan_copy: Path) -> None:
 
 
 def test_the_file_in_the_project_can_be_adopted_again(loan_copy: Path) -> None:
-    status, said = adopt(loan_copy, "--model", "model/model.joblib")
+    status, said = adopt(loan_copy, "MODEL=model/model.joblib")
     assert status == 0, said
     assert "nothing: it is the same file" in said
     assert (loan_copy / "model" / "model.joblib").exists()

@@ -461,7 +461,7 @@ def test_a_folder_of_a_larger_repository_is_not_what_heroku_builds(sound: Path) 
 
 def run(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "workbench", "doctor", *options],
+        [sys.executable, "manage.py", "doctor", *options],
         cwd=project,
         env=environment(COLUMNS="100"),
         capture_output=True,
@@ -480,7 +480,7 @@ def test_errors_give_an_exit_status_and_warnings_none(loan: Path, sound: Path) -
 
 
 def test_json_says_what_the_table_says(loan: Path) -> None:
-    result = run(loan, "--json")
+    result = run(loan, "JSON=1")
     assert result.returncode == 1
     told = json.loads(result.stdout)
     assert [Finding(**row) for row in told] == list(doctor.examine(loan).findings)
@@ -512,7 +512,7 @@ class TestMeasured:
 
     def test_the_verified_example_is_fit_for_the_push(self, verified: Bake) -> None:
         before = git(verified.project, "status", "--porcelain")
-        result = run(verified.project, "--json")
+        result = run(verified.project, "JSON=1")
         assert result.returncode == 0, result.stdout + result.stderr
         told = {row["check"]: row for row in json.loads(result.stdout)}
         assert told.pop("API keys")["verdict"] == "warning"  # its owner has not decided yet

@@ -53,8 +53,8 @@ def free_port() -> int:
 def served(project: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run the Procfile's web process as the platform does: no config vars but PORT."""
     port = free_port()
-    (kind, command) = (project / "Procfile").read_text().strip().split(": ", 1)
-    assert kind == "web"
+    procfile = dict(line.split(": ", 1) for line in (project / "Procfile").read_text().splitlines())
+    command = procfile["web"]
     path = f"{project}/.venv/bin:/usr/bin:/bin"
     server = subprocess.Popen(
         command.split(),
@@ -134,7 +134,12 @@ def test_the_environment_is_exactly_the_locked_one(verified: Bake) -> None:
         for line in (project / name).read_text().splitlines()
         if "==" in line
     }
-    assert set(installed.split()) == locked
+    wheels = {
+        f"{path.name.split('-')[0].replace('_', '-')}" for path in project.glob("vendor/*.whl")
+    }
+    vendored = {line for line in installed.splitlines() if " @ file:///" in line}
+    assert {line.split(" ")[0] for line in vendored} == wheels
+    assert set(installed.splitlines()) - vendored == locked
 
 
 def test_lint_and_types_of_the_project_are_clean(verified: Bake) -> None:

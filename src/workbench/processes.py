@@ -1,0 +1,57 @@
+"""Commands that run in the project's own .venv: the server, the tests, the start check."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench import files, smoke
+from workbench.errors import UserError
+from workbench.lock.environment import BIN, REQUIREMENTS, VENV, environ
+from workbench.verify import verify
+
+
+def serve(project: Path, port: str) -> int:
+    """Serve as the dyno does until the server ends; return its exit status."""
+    if sys.platform == "win32":
+        raise UserError(
+            "gunicorn does not run on Windows; serve there with: "
+            rf"{VENV}\{BIN}\python -m flask --app app run --port {port}"
+        )
+    python = environment(project)
+    address = f"http://localhost:{port}"
+    print(f"The service will be at {address}. Ask it from another terminal:\n")
+    print(smoke.curl(project, address, key=bool(os.environ.get("API_KEYS"))), flush=True)
+    command = [str(python), "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+    os.chdir(project)
+    os.execve(python, command, {**environ(), "PORT": port})
+
+
+def test(project: Path) -> int:
+    """Run the owner's tests and the tools' own; return pytest's exit status."""
+    return _call(project, ["-m", "pytest", *verify.TESTS])
+
+
+def check(project: Path) -> int:
+    """Run the engine's start check; return its exit status."""
+    return _call(project, ["-m", "model_service", "check"])
+
+
+def environment(project: Path) -> Path:
+    """Return the interpreter of .venv, made anew if a requirements file is newer than it."""
+    complete = project / VENV / ".complete"
+    sources = [project / name for name in (*REQUIREMENTS, files.PYTHON_VERSION)]
+    if not complete.exists() or any(
+        path.stat().st_mtime > complete.stat().st_mtime for path in sources
+    ):
+        print(f"Making {VENV} from the requirements files …", flush=True)
+        verify.setup(project)
+    return (project / VENV / BIN / "python").absolute()
+
+
+def _call(project: Path, arguments: Sequence[str]) -> int:
+    command = [str(environment(project)), *arguments]
+    return subprocess.run(command, cwd=project, env=environ(), check=False).returncode

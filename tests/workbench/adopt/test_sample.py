@@ -1,0 +1,71 @@
+"""The sample: column types, encodings, and the rows that are kept as examples."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from workbench.adopt.sample import read_sample
+from workbench.errors import UserError
+
+# (cells of one column, type, categories, nullable, minimum, maximum)
+COLUMNS: list[tuple[list[str], str, list[str] | None, bool]] = [
+    (["1", "2"], "number", None, False),
+    (["1.5", "-2e3", " 7 "], "number", None, False),
+    (["1", "NA", "", "NaN", "null"], "number", None, True),
+    (["", ""], "number", None, True),
+    (["1_000", "2"], "category", ["1_000", "2"], False),
+    (["True", "False"], "boolean", None, False),
+    (["true", "x"], "category", ["true", "x"], False),
+    (["b", "a", "a", "None"], "category", ["a", "b"], True),
+    (["0", "1", "3+"], "category", ["0", "1", "3+"], False),
+    ([str(n) + "x" for n in range(20)], "category", None, False),
+    ([str(n) + "x" for n in range(21)], "text", None, False),
+    ([str(n % 30) + "x" for n in range(300)], "category", None, False),
+]
+
+
+@pytest.mark.parametrize(("cells", "kind", "categories", "nullable"), COLUMNS)
+def test_a_column_of_the_sample(
+    cells: list[str], kind: str, categories: list[str] | None, nullable: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("x,y\n" + "".join(f"{cell},1\n" for cell in cells))
+    column = read_sample(path).columns["x"]
+    assert column.type == kind
+    assert (column.missing > 0) is nullable
+    if categories is not None:
+        assert column.categories == categories
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_sample_as_spreadsheets_write_it(encoding: str, delimiter: str, tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    lines = ['größe|"a b"', '1|"two\r\nlines"', "2|", ""]
+    path.write_bytes("\r\n".join(lines).replace("|", delimiter).encode(encoding))
+    sample = read_sample(path)
+    assert list(sample.columns) == ["größe", "a b"]
+    assert sample.examples == [{"größe": "1", "a b": "two\r\nlines"}, {"größe": "2", "a b": ""}]
+
+
+def test_the_examples_are_spread_over_the_whole_sample(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("n\n" + "".join(f"{n}\n" for n in range(10_000)))
+    numbers = [int(row["n"]) for row in read_sample(path).examples]
+    assert 32 <= len(numbers) < 64
+    assert len({b - a for a, b in itertools.pairwise(numbers)}) == 1
+    assert numbers[-1] > 9000
+
+
+def test_an_index_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text(",a\n0,1\n")
+    assert list(read_sample(path).columns) == ["Unnamed: 0", "a"]
+
+
+def test_a_folder_is_no_sample(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read_sample(tmp_path)
