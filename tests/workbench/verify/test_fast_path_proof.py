@@ -88,10 +88,10 @@ def test_the_proof_notices_a_plan_that_lies(
 ) -> None:
     assert model.golden is not None
     assert model.plan is not None
-    assert fast_path_proof.disproof(model, model.plan, model.golden.rows) is None
-    reason = fast_path_proof.disproof(model, changed(model.plan, change), model.golden.rows)
+    assert fast_path_proof.find_difference(model, model.plan, model.golden.rows) is None
+    reason = fast_path_proof.find_difference(model, changed(model.plan, change), model.golden.rows)
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 ROW_LIES: dict[str, Callable[[list[Any], Any, Any], Any]] = {
@@ -119,9 +119,9 @@ def test_the_proof_notices_a_row_alone_that_is_answered_otherwise(
     lying = dataclasses.replace(
         model.plan, predict_row=lambda row: change(list(row), *predict_row(row))
     )
-    reason = fast_path_proof.disproof(model, lying, model.golden.rows)
+    reason = fast_path_proof.find_difference(model, lying, model.golden.rows)
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 def test_a_scaler_that_forgets_its_shift_serves_no_row(
@@ -141,7 +141,7 @@ def test_a_scaler_that_forgets_its_shift_serves_no_row(
     monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), forgetful)
     found = fast_path_proof.examine(model, model.golden.rows)
     assert found["serves"] == "native"
-    assert found["reason"].startswith("It answers otherwise than the model")
+    assert found["reason"].startswith("The fast path predicts differently from the model")
 
 
 def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
@@ -186,8 +186,8 @@ def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
         return native(rows)
 
     monkeypatch.setattr(model, "natively", refusing)
-    reason = fast_path_proof.disproof(model, model.plan, model.golden.rows)
-    assert reason == "It answers a row that the model fails on."
+    reason = fast_path_proof.find_difference(model, model.plan, model.golden.rows)
+    assert reason == "The fast path predicts a row that the model fails on."
 
 
 def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
@@ -198,8 +198,8 @@ def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
         raise KeyError("a step")
 
     failing = changed(model.plan, fail)
-    reason = fast_path_proof.disproof(model, failing, model.golden.rows)
-    assert reason == "It fails on the first recorded row (KeyError)."
+    reason = fast_path_proof.find_difference(model, failing, model.golden.rows)
+    assert reason == "The fast path fails on the first golden row (KeyError)."
     # Were it to serve, the model's own methods would answer.
     expected = model.predict(model.golden.rows)
     model.plan = failing
