@@ -78,7 +78,7 @@ class Service:
 
 
 def _is_quick(model: Model) -> bool:
-    return model.plan is not None and model.plan.quick
+    return model.plan is not None and model.plan.inline
 
 
 def current_service() -> Service:

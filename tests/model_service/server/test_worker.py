@@ -305,7 +305,7 @@ def test_what_asks_redis_waits_in_a_thread(
     model = load_model(loan / "model")
     model.plan = model.make_plan()
     assert create_app(model, Settings(**settings)).predicts_at_once is at_once  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, quick=False)
+    model.plan = replace(model.plan, inline=False)
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
     model.plan = None
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
