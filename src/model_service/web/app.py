@@ -1,13 +1,23 @@
-"""The service: everything that runs on the dyno."""
+"""ModelService: the Flask application around one fitted model."""
 
 from __future__ import annotations
 
-from flask import Flask
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import IO, Any
+
+from flask import Flask, Request, Response, send_from_directory
+from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from model_service.csv.spool import SpooledFile
 from model_service.model.model import Model, load_model
-from model_service.serving.queue import PredictionQueue
-from model_service.serving.readiness import Readiness
 from model_service.web import (
     api,
     auth,
@@ -16,55 +26,169 @@ from model_service.web import (
     errors,
     headers,
     logs,
-    metrics,
     pages,
     rate_limit,
     request_log,
 )
-from model_service.web.application import Application
+from model_service.web.current import Service
+from model_service.web.policy import PUBLIC, menu_of, set_policy
 from model_service.web.settings import Settings
 
+# Their hooks run in this order before a request, and in the opposite order after it. The request
+# log comes first, so that refused requests are logged and counted; the rate limit comes before the
+# keys, so that guessed keys are counted.
+EXTENSIONS = (logs, request_log, headers, cors, rate_limit, auth, errors)
 
-def create_app(model: Model | None = None, settings: Settings | None = None) -> Flask:
-    """Build the application around the adopted model, or around the one that is passed in.
+_WEB = resources.files("model_service.web")
+ENGINE_STATIC = str(_WEB / "static")
+ENGINE_TEMPLATES = str(_WEB / "templates")
+CUSTOM_STYLESHEET = "custom.css"
 
-    Raises ModelError and SettingsError, each with one line that says what to do.
+
+class UploadRequest(Request):
+    """A request whose uploaded files are kept as the bodies of the API are."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return SpooledFile()
+
+
+class ModelService(Flask):
+    """A Flask application that serves one fitted model.
+
+    `model` is the folder that `adopt` writes, relative to the folder of the module `import_name`,
+    or a model that is loaded already; the config var MODEL_DIR outranks it. `settings` are read
+    from the environment unless they are passed in. The routes come with the blueprints `api.bp`,
+    `pages.bp` and `docs.bp`. A file in the project's `templates/` or `static/` replaces the
+    engine's file of the same name; the engine's own template is still there under the prefix
+    `model_service/`, for `{% extends %}`. `static/custom.css` is linked on every page.
+
+    Raises StartError if a config var is wrong, or the model, its libraries or the Python are not
+    those that were adopted.
     """
-    settings = settings or Settings.from_environment()
-    model = model or load_model(settings.model_directory)
 
-    app = Application(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}  # half the bytes of a page
-    app.extensions["settings"] = settings
-    texts = settings.max_text_characters
-    directly = model.plan is not None and model.plan.quick
-    app.extensions["model"] = model.with_contract(model.contract.with_texts_up_to(texts))
-    app.extensions["predictor"] = predictor = PredictionQueue(
-        model.predict,
-        seconds=settings.predict_seconds,
-        most=settings.max_in_flight,
-        together=model.answers_rows_alike,
-        directly=directly,
+    request_class = UploadRequest
+
+    def __init__(
+        self,
+        import_name: str,
+        *,
+        model: str | os.PathLike[str] | Model = "model",
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(import_name)
+        set_policy(self.view_functions["static"], PUBLIC)
+        self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
+        self._end_process: Callable[[], None] = lambda: None
+        self.jinja_options = {
+            "trim_blocks": True,
+            "lstrip_blocks": True,
+        }  # half the bytes of a page
+        settings = settings or Settings.from_environment()
+        if not isinstance(model, Model):
+            model = load_model(self._model_folder(model, settings))
+        self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
+        self.session_interface = SessionsWithSecretKey()
+        self.service = Service.around(model, settings, self.url_map, self._on_stuck)
+        # Whether gunicorn's worker may answer one row in the thread that accepts connections.
+        # A request that asks Redis waits for a network, so it goes to the thread pool.
+        self.predicts_at_once = self.service.is_quick and not rate_limit.asks_redis(settings)
+        self.context_processor(self._page_context)
+        for extension in EXTENSIONS:
+            extension.init_app(self, self.service)
+        # One hop, Heroku's router: a caller cannot forge its own address through a second one.
+        self.wsgi_app = ProxyFix(self.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+
+    def before_fork(self) -> None:
+        """Prepare what worker processes share; a server with `preload` calls it once."""
+        self.service.metrics.lay_out()
+
+    def start_worker(self, end_process: Callable[[], None]) -> None:
+        """Check the golden predictions; a server calls it in each worker process.
+
+        `end_process` is called when the model is stuck in a thread, from another thread: it makes
+        the server replace this process, and returns immediately.
+        """
+        self._end_process = end_process
+        self.service.readiness.begin()
+
+    def _on_stuck(self) -> None:
+        self._end_process()
+
+    def _model_folder(self, model: str | os.PathLike[str], settings: Settings) -> Path:
+        if settings.model_directory is not None:
+            return settings.model_directory
+        folder = Path(self.root_path) / model
+        with suppress(ValueError):  # messages are shorter with a relative path
+            folder = folder.relative_to(Path.cwd())
+        return folder
+
+    def _page_context(self) -> dict[str, object]:
+        manifest = self.service.model.manifest
+        return {
+            "title": manifest.title,
+            "description": manifest.description,
+            "endpoints": self.view_functions,  # the owner can leave out pages
+            "menu": menu_of(self),
+            "custom_stylesheet": self._custom_stylesheet,
+        }
+
+    @cached_property
+    def _custom_stylesheet(self) -> str | None:
+        exists = (Path(self.static_folder or "") / CUSTOM_STYLESHEET).is_file()
+        return CUSTOM_STYLESHEET if exists else None
+
+    @cached_property
+    def jinja_loader(self) -> BaseLoader:
+        """The loader of templates: the project's file, else the engine's."""
+        engine = FileSystemLoader(ENGINE_TEMPLATES)
+        project = super().jinja_loader
+        prefixed = PrefixLoader({"model_service": engine})
+        return ChoiceLoader([*([project] if project else []), engine, prefixed])
+
+    def send_static_file(self, filename: str) -> Response:
+        """Send a file of the project's `static/`, else the engine's. Raises NotFound."""
+        with suppress(NotFound):
+            return super().send_static_file(filename)
+        max_age = self.get_send_file_max_age(filename)
+        return send_from_directory(ENGINE_STATIC, filename, max_age=max_age)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what Flask does, remembered: to look for `async def` costs as much as a row."""
+        try:
+            return self._synchronous[func]
+        except KeyError:
+            synchronous = super().ensure_sync(func)
+            # `after_this_request` takes a new function for each request.
+            if len(self._synchronous) < MAX_REMEMBERED_FUNCTIONS:
+                self._synchronous[func] = synchronous
+            return synchronous
+
+
+MAX_REMEMBERED_FUNCTIONS = 1000
+
+
+class SessionsWithSecretKey(SecureCookieSessionInterface):
+    """Flask's sessions, if the application has a secret key; else one empty session for all."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the session from its cookie."""
+        # app.secret_key is the same and takes five times as long.
+        return super().open_session(app, request) if app.config["SECRET_KEY"] else self._none
+
+
+def create_app(model: Model | None = None, settings: Settings | None = None) -> ModelService:
+    """Return an application with all blueprints, around `model` or the folder `model/`."""
+    app = ModelService(
+        "model_service.web", model=model or Path("model").absolute(), settings=settings
     )
-    app.extensions["readiness"] = Readiness(model, predictor)
-    logs.register(app)
-    app.register_blueprint(api.bp)
-    app.register_blueprint(pages.bp)
-    app.register_blueprint(docs.bp)
-    ended: list[request_log.Ended] = [logs.RequestLine(model.manifest.version)]
-    request_log.register(app, ended)  # before what refuses requests, so that these are told too
-    headers.register(app)
-    cors.register(app)
-    rate_limit.register(app)  # before the keys, so that guesses are counted too
-    auth.register(app)
-    errors.register(app)
-    counts = metrics.Metrics(app, model.contract, model.manifest)  # of the routes until here
-    app.extensions["metrics"] = counts
-    predictor.when_waiting = counts.waits
-    ended.append(counts.ended)
-    # Redis is asked over a network: that waits in a thread.
-    app.predicts_at_once = directly and not rate_limit.asks_redis(settings)
-    # One hop, Heroku's router: a caller cannot forge its own address through a second one.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    for blueprint in (api.bp, pages.bp, docs.bp):
+        app.register_blueprint(blueprint)
     return app

@@ -12,6 +12,8 @@ from model_service.web.errors import RequestProblem
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from model_service.web.current import Service
+
 # No inline script or style and no other host, on any page.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -40,7 +42,7 @@ NO_STORE = ("Cache-Control", "no-store")
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 
 
-def register(app: Flask) -> None:
+def init_app(app: Flask, service: Service) -> None:
     """Refuse forms of other sites and bodies that we do not read; set the headers of answers."""
     app.wsgi_app = WithHeaders(app.wsgi_app)  # type: ignore[method-assign]
 

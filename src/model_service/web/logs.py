@@ -10,13 +10,13 @@ import json
 import logging
 import re
 import sys
-import traceback
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from flask import Flask, has_request_context
+from flask import Flask, g, has_app_context
 
-from model_service.web import request_log
-from model_service.web.request_log import RequestRecord
+if TYPE_CHECKING:
+    from model_service.web.current import Service
 
 # Linux writes 4,096 bytes to a pipe in one piece; Heroku splits lines of 10,000.
 MAX_LINE = 4000
@@ -25,26 +25,12 @@ MAX_TRACEBACK = 100  # lines
 _PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
 
 
-def register(app: Flask) -> None:
-    """Send what the service logs to standard output."""
-    logger = logging.getLogger(app.name)
-    logger.addHandler(OUTPUT)  # once, however many applications a process has
-    logger.setLevel(logging.INFO)
-
-
-class RequestLine:
-    """Writes the line of a request that has ended."""
-
-    def __init__(self, model_version: int) -> None:
-        self._version = model_version
-
-    def __call__(self, ended: RequestRecord) -> None:
-        # Not by a logger: its record would take three times as long as the line.
-        OUTPUT.write(
-            f"level=info method={value(ended.method)} path={value(ended.path)} "
-            f"status={ended.status} ms={ended.seconds * 1000:.1f} rows={ended.rows} "
-            f"request_id={value(ended.request_id)} model_version={self._version}"
-        )
+def init_app(app: Flask, service: Service) -> None:
+    """Write what the engine and the project's own code log to standard output."""
+    for name in {"model_service", app.name.partition(".")[0]}:
+        logger = logging.getLogger(name)
+        logger.addHandler(OUTPUT)  # once, however many applications a process has
+        logger.setLevel(logging.INFO)
 
 
 def value(text: str) -> str:
@@ -57,21 +43,15 @@ def value(text: str) -> str:
     return quoted
 
 
-def place_of(error: BaseException) -> str:
-    """Say what was raised and where, without its message: that may quote what a caller sent."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {frame.name}, line {frame.lineno} of {frame.filename}"
-
-
 class Formatter(logging.Formatter):
     """Lines of logfmt; those of a traceback follow, indented, so that none can be forged."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record, each short enough."""
-        asked = request_log.current() if has_request_context() else None
+        request = g.get("request_record") if has_app_context() else None
         line = (
             f"level={record.levelname.lower()} logger={value(record.name)} "
-            + (f"request_id={value(asked.request_id)} " if asked else "")
+            + (f"request_id={value(request.request_id)} " if request else "")
             + f"message={value(record.getMessage())}"
         )
         if not record.exc_info:

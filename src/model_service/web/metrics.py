@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flask import Flask
+from werkzeug.routing import Map
 
 from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
 from model_service.model.model import Manifest
@@ -125,13 +125,31 @@ class _Places:
 
 
 class Metrics:
-    """What all processes that were forked from this one have counted."""
+    """What all processes that were forked from this one have counted.
 
-    def __init__(self, app: Flask, contract: Contract, manifest: Manifest) -> None:
+    The memory is laid out at the first use, or before the fork by `lay_out`: by then all routes
+    are registered. Processes that were forked before that would not share it.
+    """
+
+    def __init__(self, url_map: Map, contract: Contract, manifest: Manifest) -> None:
+        self._url_map, self._contract, self._manifest = url_map, contract, manifest
+        self._layout_lock = threading.Lock()
+        self._is_laid_out = False
+
+    def lay_out(self) -> None:
+        """Reserve the memory for all series that there can be."""
+        if self._is_laid_out:
+            return
+        with self._layout_lock:
+            if not self._is_laid_out:
+                self._lay_out(self._contract, self._manifest)
+                self._is_laid_out = True
+
+    def _lay_out(self, contract: Contract, manifest: Manifest) -> None:
         self._size = 0
         # A failed request has no route where its path or its method fits none.
         methods: dict[str, set[str]] = {"": set(METHODS)}
-        for rule in app.url_map.iter_rules():
+        for rule in self._url_map.iter_rules():
             methods.setdefault(rule.rule, set()).update(rule.methods or ())
         self._requests = self._family(
             "http_requests_total",
@@ -194,6 +212,7 @@ class Metrics:
 
     def slot(self) -> int:
         """Return where this process counts; it takes a slot the first time after its fork."""
+        self.lay_out()
         if self._process != os.getpid():
             self._process, self._slot = os.getpid(), self._places.take()
             self._cells[self._waiting_of(self._slot)] = 0  # of one that died, nobody waits
@@ -208,8 +227,9 @@ class Metrics:
             for cell, count in counts:
                 self._cells[first + cell] += count
 
-    def waits(self, requests: int) -> None:
+    def set_waiting(self, requests: int) -> None:
         """Note how many requests wait for the model of this process."""
+        self.lay_out()
         with self._lock:
             self._cells[self._waiting_of(self.slot())] = requests
 
@@ -224,25 +244,25 @@ class Metrics:
                         if dead:
                             self._cells[cell] = 0
 
-    def ended(self, exchange: RequestRecord) -> None:
+    def count_request(self, record: RequestRecord) -> None:
         """Count a request and its time."""
-        route = (
-            exchange.route if exchange.route and (exchange.route,) in self._seconds.cells else ""
-        )
-        method = exchange.method if route or exchange.method in METHODS else OTHER
-        status = str(exchange.status)
+        self.lay_out()
+        route = record.route if record.route and (record.route,) in self._seconds.cells else ""
+        method = record.method if route or record.method in METHODS else OTHER
+        status = str(record.status)
         key = (route, method, status if status in STATUSES else OTHER)
         seconds = self._seconds.cells[(route,)]
         self._add(
             (
                 (self._requests.cells[key], 1),
-                (seconds + bisect_left(SECONDS, exchange.seconds), 1),
-                (seconds + len(SECONDS) + 1, exchange.seconds),
+                (seconds + bisect_left(SECONDS, record.seconds), 1),
+                (seconds + len(SECONDS) + 1, record.seconds),
             )
         )
 
-    def predicted(self, answers: Sequence[Mapping[str, Any]]) -> None:
+    def count_predictions(self, answers: Sequence[Mapping[str, Any]]) -> None:
         """Count rows and their classes."""
+        self.lay_out()
         counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
         if self._classes:
             for target in self._targets or ("",):
@@ -254,8 +274,9 @@ class Metrics:
                     counts.append((self._predictions.cells[target, name], count))
         self._add(counts)
 
-    def rejected(self, problems: Iterable[Problem]) -> None:
+    def count_rejected(self, problems: Iterable[Problem]) -> None:
         """Count what was wrong with rows. A feature that is none has no name here."""
+        self.lay_out()
         found = Counter((problem.reason, problem.feature or "") for problem in problems)
         cells = self._rejected.cells
         self._add(
@@ -265,6 +286,7 @@ class Metrics:
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Return all that was counted, and `gauges`: help and value of what is now, by name."""
+        self.lay_out()
         self._forget_the_dead()
         totals = np.frombuffer(self._memory).reshape(SLOTS, self._size).sum(axis=0).tolist()
         lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]

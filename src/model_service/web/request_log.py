@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
+
+from model_service.web.logs import OUTPUT, value
+
+if TYPE_CHECKING:
+    from model_service.web.current import Service
 
 # What Heroku's router takes from a caller; others get an id of their own.
 # https://devcenter.heroku.com/articles/http-request-id
@@ -26,20 +31,23 @@ class RequestRecord:
     route: str | None  # the rule that the path fits, None if there is none
     began: float  # on the clock of time.perf_counter
     status: int = 0
-    rows: int = 0  # that were predicted
+    row_count: int = 0  # of predicted rows
     seconds: float = 0.0
 
 
-Ended = Callable[[RequestRecord], None]
+def init_app(app: Flask, service: Service) -> None:
+    """Give every request an id; log and count it when its answer has ended."""
+    model_version = service.model.manifest.version
 
-
-def register(app: Flask, ended: Sequence[Ended]) -> None:
-    """Give every request an id, and tell each of `ended` when an answer has ended."""
+    def finish(record: RequestRecord) -> None:
+        record.seconds = time.perf_counter() - record.began
+        _write(record, model_version)
+        service.metrics.count_request(record)
 
     @app.before_request
     def _begin() -> None:
         began, rule = time.perf_counter(), request.url_rule
-        g.exchange = RequestRecord(
+        g.request_record = RequestRecord(
             request_id=request_id_of(request.environ.get("HTTP_X_REQUEST_ID")),
             method=request.method,
             path=request.path,
@@ -49,21 +57,24 @@ def register(app: Flask, ended: Sequence[Ended]) -> None:
 
     @app.after_request
     def _end(response: Response) -> Response:
-        exchange = current()
-        exchange.status = response.status_code
-        response.headers["X-Request-ID"] = exchange.request_id
+        record = current()
+        record.status = response.status_code
+        response.headers["X-Request-ID"] = record.request_id
         # Of a file Werkzeug closes no response; all else is told before the caller can ask again.
         if response.is_streamed and not response.direct_passthrough:
-            response.call_on_close(partial(_tell, exchange, ended))
+            response.call_on_close(partial(finish, record))
         else:
-            _tell(exchange, ended)
+            finish(record)
         return response
 
 
-def _tell(exchange: RequestRecord, ended: Sequence[Ended]) -> None:
-    exchange.seconds = time.perf_counter() - exchange.began
-    for listener in ended:
-        listener(exchange)
+def _write(record: RequestRecord, model_version: int) -> None:
+    # Without a logger: its record would take three times as long as the line.
+    OUTPUT.write(
+        f"level=info method={value(record.method)} path={value(record.path)} "
+        f"status={record.status} ms={record.seconds * 1000:.1f} rows={record.row_count} "
+        f"request_id={value(record.request_id)} model_version={model_version}"
+    )
 
 
 def request_id_of(given: str | None) -> str:
@@ -72,6 +83,6 @@ def request_id_of(given: str | None) -> str:
 
 
 def current() -> RequestRecord:
-    """Return the exchange of this request."""
-    exchange: RequestRecord = g.exchange
-    return exchange
+    """Return the record of this request."""
+    record: RequestRecord = g.request_record
+    return record

@@ -78,7 +78,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def row(client: FlaskClient) -> dict[str, Any]:
-    example: dict[str, Any] = client.application.extensions["model"].manifest.example()
+    example: dict[str, Any] = client.application.service.model.manifest.example()
     return example
 
 

@@ -57,7 +57,7 @@ def attack(app: Flask) -> Outcome:
     def map_case(_: schemathesis.HookContext, case: schemathesis.Case) -> schemathesis.Case:
         """Send examples as CSV: what else must be refused no JSON Schema can say."""
         if case.media_type == "text/csv" and isinstance(case.body, str):
-            case.body = csv_text(app.extensions["model"].manifest.examples)
+            case.body = csv_text(app.service.model.manifest.examples)
         return case
 
     outcome = Outcome(Counter(), [])
