@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import snippets
-from model_service.contract.golden import GoldenError, disagreements, read_golden
+from model_service.contract.golden import GoldenError, golden_differences, read_golden
 from workbench import files
 from workbench.errors import UserError
 
@@ -48,7 +48,7 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
     answer = _request(f"{address}/predict", key, {"rows": golden.rows})
-    found = disagreements(golden, answer.get("predictions"))
+    found = golden_differences(golden, answer.get("predictions"))
     if found:
         message = f"{url} answers differently from {files.GOLDEN}:"
         raise UserError([message, *found[:MAX_DIFFERENCES]])
@@ -80,4 +80,4 @@ def _request(url: str, key: str | None, body: dict[str, Any] | None = None) -> d
 def curl(project: Path, address: str, *, key: bool = False) -> str:
     """Return a curl command with a row of the sample, ready to paste."""
     row = files.read_manifest(project)["examples"][0]
-    return snippets.curl(f"{address}/predict", row, key=key)
+    return snippets.curl(f"{address}/predict", row, needs_key=key)

@@ -1,4 +1,4 @@
-"""The pages: the form without a script, and what is true of every page."""
+"""The pages: the form without JavaScript, and what holds for every page."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from flask.testing import FlaskClient
 from model_service.contract.contract import Contract, Feature
 from model_service.model.model import Model
 from model_service.web.app import create_app
-from model_service.web.form import texts_of
+from model_service.web.form import field_texts
 from workbench.selftest.responses import Elements, page
 
-BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+BROWSER_HEADERS = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.mark.parametrize("route", ["/", "/?example=1", "/model"])
-def test_a_page_needs_nothing_inline_and_no_other_host(client: FlaskClient, route: str) -> None:
+def test_a_page_has_no_inline_code_and_loads_nothing_from_another_host(
+    client: FlaskClient, route: str
+) -> None:
     response = client.get(route)
     elements = Elements(page(response))
     policy = response.headers["Content-Security-Policy"]
@@ -31,30 +33,32 @@ def test_a_page_needs_nothing_inline_and_no_other_host(client: FlaskClient, rout
         assert tag != "style"
         assert tag != "script" or attributes.get("src")
         assert not [name for name in attributes if name.startswith("on") or name == "style"]
-        address = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
-        if address:
-            assert address.startswith("/")
-            with client.get(address) as asset:
+        url = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
+        if url:
+            assert url.startswith("/")
+            with client.get(url) as asset:
                 assert asset.status_code == 200
 
 
-def test_a_wide_model_keeps_its_hints(model: Model) -> None:
-    known = [Feature(f"f {n}", minimum=0, maximum=9, nullable=True) for n in range(40)]
+def test_a_form_with_many_fields_keeps_its_hints(model: Model) -> None:
+    ranged = [Feature(f"f {n}", minimum=0, maximum=9, nullable=True) for n in range(40)]
     described = [Feature(f"d {n}", description=f"About {n}", unit="kg") for n in range(40)]
     manifest = replace(model.manifest, transformers=(), verified=False)
-    app = create_app(Model(None, Contract((*known, *described)), manifest))
+    app = create_app(Model(None, Contract((*ranged, *described)), manifest))
     text = page(app.test_client().get("/"))
     assert text.count('placeholder="0 to 9, empty if unknown"') == 40
     assert all(f"About {n}. In kg." in text for n in range(40))
 
 
-def test_a_part_of_a_form_may_have_no_name(client: FlaskClient) -> None:
+def test_a_multipart_form_can_have_a_part_without_a_name(client: FlaskClient) -> None:
     body = b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--"
     page(client.post("/", data=body, content_type="multipart/form-data; boundary=x"), 422)
 
 
-def test_a_script_gets_only_what_changes(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
-    text = page(client.post("/?part=answer", data=texts_of(rows[0])))
+def test_the_script_gets_only_the_parts_that_it_replaces(
+    client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    text = page(client.post("/?part=answer", data=field_texts(rows[0])))
     assert [e.get("id") for e in Elements(text).named("section")] == [
         *("problems", "verdict", "detail")
     ]
@@ -62,12 +66,12 @@ def test_a_script_gets_only_what_changes(client: FlaskClient, rows: list[dict[st
     assert "There " in page(client.post("/?part=answer", data={}))
 
 
-def test_a_file_that_does_not_fit_is_a_page_of_what_is_wrong(client: FlaskClient) -> None:
+def test_the_problems_of_an_uploaded_file_are_a_page(client: FlaskClient) -> None:
     form = {"file": (io.BytesIO(b"no such column\n1\n"), "some.csv")}
-    text = page(client.post("/file", data=form, headers=BROWSER), 422)
+    text = page(client.post("/file", data=form, headers=BROWSER_HEADERS), 422)
     assert "<li>Line 1: " in text
     assert "is missing" in text
-    assert "Choose a CSV file" in page(client.post("/file", headers=BROWSER), 422)
+    assert "Choose a CSV file" in page(client.post("/file", headers=BROWSER_HEADERS), 422)
 
 
 @pytest.mark.parametrize(
@@ -77,24 +81,28 @@ def test_a_file_that_does_not_fit_is_a_page_of_what_is_wrong(client: FlaskClient
         *("a\rb\n1\r2", f"a\n{'1' * 200_000}"),
     ],
 )
-def test_what_is_no_row_is_said_and_kept(client: FlaskClient, text: str) -> None:
+def test_a_pasted_text_that_is_not_a_row_is_a_problem(client: FlaskClient, text: str) -> None:
     response = client.post("/row", data={"row": text.encode("utf-8", "surrogatepass")})
     assert response.status_code in (400, 422)
     assert "There " in response.text
 
 
-def test_half_a_character_is_a_problem_that_a_page_can_show(
+def test_a_page_can_show_a_problem_with_a_lone_surrogate(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
     for name in ("\ud800", model.contract.features[0].name):
         body = json.dumps({**rows[0], name: "\ud800"})
         assert "There " in page(client.post("/row", data={"row": body}), 422)
         json_type = "application/json"
-        page(client.post("/predict", data=body, content_type=json_type, headers=BROWSER), 422)
+        page(
+            client.post("/predict", data=body, content_type=json_type, headers=BROWSER_HEADERS), 422
+        )
 
 
-def test_a_form_of_another_site_is_refused(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
-    typed = texts_of(rows[0])
+def test_a_form_submitted_from_another_site_is_refused(
+    client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    typed = field_texts(rows[0])
     for headers in (
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
@@ -107,7 +115,7 @@ def test_a_form_of_another_site_is_refused(client: FlaskClient, rows: list[dict[
         assert client.post("/", data=typed, headers=headers).status_code == 200
 
 
-def test_a_browser_gets_errors_as_pages_and_a_program_as_problems(client: FlaskClient) -> None:
-    text = page(client.get("/nothing", headers=BROWSER), 404)
+def test_an_error_is_a_page_for_browsers_and_problem_json_for_programs(client: FlaskClient) -> None:
+    text = page(client.get("/nothing", headers=BROWSER_HEADERS), 404)
     assert re.search(r"<h1>Not Found</h1>", text)
     assert client.get("/nothing").mimetype == "application/problem+json"

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 
 from model_service.model.model import Model
-from model_service.web.form import texts_of
+from model_service.web.form import field_texts
 from workbench.selftest.responses import Elements, page
 
 PAGES = ["/", "/?example=1"]
@@ -36,32 +36,32 @@ def test_each_feature_has_one_labelled_field_in_contract_order(
     assert {label["for"] for label in elements.named("label") if "for" in label} <= set(ids)
 
 
-def test_the_form_gives_the_answer_of_predict_and_keeps_what_was_typed(
+def test_the_form_gives_the_prediction_of_the_api_and_keeps_the_row(
     client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
     for row in rows[:5]:
-        native = client.post("/predict", json=row).json
-        assert native is not None
-        del native["model"]
-        text = page(client.post("/", data=texts_of(row)))
+        prediction = client.post("/predict", json=row).json
+        assert prediction is not None
+        del prediction["model"]
+        text = page(client.post("/", data=field_texts(row)))
         (detail,) = [e for e in Elements(text).named("section") if e.get("id") == "detail"]
-        assert json.loads(detail["data-answer"] or "") == native
+        assert json.loads(detail["data-answer"] or "") == prediction
         assert json.loads(detail["data-row"] or "") == row
         assert "There is a problem" not in text
 
 
-def test_a_browser_may_change_the_line_breaks_of_a_name(
+def test_line_breaks_in_a_field_name_can_be_cr_lf(
     client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
-    typed = {re.sub("\r\n?|\n", "\r\n", name): text for name, text in texts_of(rows[0]).items()}
+    typed = {re.sub("\r\n?|\n", "\r\n", name): text for name, text in field_texts(rows[0]).items()}
     assert "data-answer" in page(client.post("/", data=typed))
 
 
-def test_what_is_wrong_is_said_on_top_and_beside_the_field(
+def test_problems_are_shown_in_the_summary_and_at_the_field(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
     feature = model.contract.features[-1]
-    typed = texts_of(rows[0])
+    typed = field_texts(rows[0])
     del typed[feature.name]
     text = page(client.post("/", data=typed), 422)
     number = len(model.contract.features)
@@ -69,47 +69,48 @@ def test_what_is_wrong_is_said_on_top_and_beside_the_field(
     assert f"{escape(feature.name)} is missing</a>" in text
     assert f'id="f{number}-error"' in text
     assert "no such feature unknown feature" in page(
-        client.post("/", data={**texts_of(rows[0]), "no such feature": "1"}), 422
+        client.post("/", data={**field_texts(rows[0]), "no such feature": "1"}), 422
     )
 
 
-def test_a_pasted_row_is_filled_in_and_answered(
+def test_a_pasted_row_is_filled_in_and_predicted(
     client: FlaskClient, rows: list[dict[str, Any]]
 ) -> None:
-    row, typed = rows[0], texts_of(rows[0])
+    row, typed = rows[0], field_texts(rows[0])
     texts = [json.dumps(row), json.dumps({"rows": [row]})]
     for delimiter in ",;\t":
         pasted = io.StringIO(newline="")
         csv.writer(pasted, delimiter=delimiter).writerows([typed, typed.values()])
         texts.append(pasted.getvalue())
     for text in texts:
-        answered = page(client.post("/row", data={"row": text}))
-        (detail,) = [e for e in Elements(answered).named("section") if e.get("id") == "detail"]
+        filled_in = page(client.post("/row", data={"row": text}))
+        (detail,) = [e for e in Elements(filled_in).named("section") if e.get("id") == "detail"]
         assert json.loads(detail["data-row"] or "") == row
 
 
 @pytest.mark.parametrize("on_error", ["refuse", "keep"])
-def test_without_a_script_a_file_comes_back_with_predictions(
+def test_without_javascript_an_uploaded_file_comes_back_with_predictions(
     client: FlaskClient, on_error: str
 ) -> None:
     content = client.get("/example.csv").data
     form = {"file": (io.BytesIO(content), "some.csv"), "on_error": on_error}
     response = client.post("/file", data=form, buffered=True)
     assert response.status_code == 200, response.text
-    sent = client.post(f"/predict?on_error={on_error}", data=content, content_type="text/csv")
-    assert response.data == sent.data
+    expected = client.post(f"/predict?on_error={on_error}", data=content, content_type="text/csv")
+    assert response.data == expected.data
     assert "attachment" in response.headers["Content-Disposition"]
 
 
-def test_the_example_file_has_rows_that_the_model_takes(client: FlaskClient, model: Model) -> None:
+def test_the_example_csv_can_be_predicted(client: FlaskClient, model: Model) -> None:
     response = client.get("/example.csv")
     assert response.mimetype == "text/csv"
     assert f"{model.manifest.name}-example.csv" in response.headers["Content-Disposition"]
-    answered = page(client.post("/row", data={"row": response.text}))
-    assert "data-answer" in answered
+    assert "data-answer" in page(client.post("/row", data={"row": response.text}))
 
 
-def test_the_page_has_all_of_it_literally(client: FlaskClient, model: Model) -> None:
+def test_the_page_shows_texts_of_the_manifest_and_the_contract_literally(
+    client: FlaskClient, model: Model
+) -> None:
     response = client.get("/model")
     assert response.status_code == 200
     assert response.mimetype == "text/html"
