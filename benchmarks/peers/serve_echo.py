@@ -4,7 +4,7 @@ from flask import Flask, Response, request
 
 app = Flask(__name__)
 # As the service is served: see service/worker.py.
-app.predicts_at_once = True  # type: ignore[attr-defined]
+app.predicts_inline = True  # type: ignore[attr-defined]
 
 
 @app.post("/predict")
