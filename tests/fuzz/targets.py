@@ -35,7 +35,7 @@ from model_service.web.openapi import document
 from model_service.web.settings import Settings
 from workbench.adopt.answers import Answers, read_features
 from workbench.errors import UserError
-from workbench.inspect import ModelFacts, Refused, bundle_of, inspect, read_document
+from workbench.inspect import ModelFacts, RefusedFile, bundle_of, inspect, read_document
 
 Attack = Callable[[bytes], object]
 
@@ -278,7 +278,7 @@ def model_file(folder: Path) -> Attack:
         try:
             bundle_of(read_document(path).root)
             assert isinstance(inspect(path), ModelFacts)
-        except Refused as refusal:
+        except RefusedFile as refusal:
             check_texts([refusal.code, refusal.what, refusal.remedy])
         compare_with_loaders(content)
 

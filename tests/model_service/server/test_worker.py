@@ -307,7 +307,7 @@ def test_a_request_that_asks_redis_goes_to_the_thread_pool(
     model = load_model(loan / "model")
     model.plan = model.make_plan()
     assert create_app(model, Settings(**settings)).predicts_inline is predicts_inline  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, quick=False)
+    model.plan = replace(model.plan, inline=False)
     assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
     model.plan = None
     assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]

@@ -12,30 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import joblib
-import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestRegressor,
-    VotingClassifier,
-)
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
 from stand_ins import model_around
 
 from model_service.contract.contract import Row
-from model_service.fast_path.compile import predictor
-from model_service.fast_path.quick import is_quick, trees_of
 from model_service.model.model import load_model
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import (
@@ -267,73 +247,6 @@ def test_an_inline_queue_uses_no_other_thread() -> None:
         assert predictor.submit(rows(5)) == [{"prediction": 5}]
     assert threads[0] is threading.current_thread()
     assert threads[1].daemon
-
-
-NUMBERS = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]] * 5)
-TWO, THREE = [0, 1, 1] * 5, [0, 1, 2] * 5
-TEXTS = ["good day", "bad day", "night"] * 5
-
-
-def behind(step: Any) -> Pipeline:
-    """Return a model behind a ColumnTransformer of a step."""
-    columns = ColumnTransformer([("one", step, [0]), ("rest", "passthrough", [1])])
-    return make_pipeline(columns, LogisticRegression())
-
-
-def split(text: str) -> list[str]:
-    return text.split()
-
-
-@pytest.mark.parametrize(
-    ("estimator", "quick"),
-    [
-        (LogisticRegression(), True),
-        (make_pipeline(StandardScaler(), RandomForestRegressor(3)), True),
-        (RandomForestRegressor(501), False),
-        (HistGradientBoostingClassifier(max_iter=3), True),
-        (GradientBoostingClassifier(n_estimators=166), True),
-        (GradientBoostingClassifier(n_estimators=167), False),
-        (GradientBoostingClassifier(n_estimators=3, init=LogisticRegression()), False),
-        (
-            make_pipeline(GradientBoostingClassifier(n_estimators=3, init=LogisticRegression())),
-            False,
-        ),
-        (KNeighborsClassifier(), False),
-        (VotingClassifier([("a", LogisticRegression())]), False),
-        (make_pipeline(PCA(), LogisticRegression()), False),
-        (make_pipeline(FunctionTransformer(np.abs), LogisticRegression()), True),
-        (make_pipeline(FunctionTransformer(abs), LogisticRegression()), False),
-        (behind(StandardScaler()), True),
-        (behind(make_pipeline(SimpleImputer(), PCA(1))), False),
-        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2), True),
-        (GridSearchCV(SVC(), {"C": [1, 2]}, cv=2), False),
-    ],
-)
-def test_which_models_are_quicker_than_another_thread(estimator: Any, quick: bool) -> None:
-    fitted = clone(estimator).fit(NUMBERS, THREE)
-    assert is_quick(fitted, predictor(fitted, False)) is quick
-
-
-@pytest.mark.parametrize(("tokenizer", "quick"), [(None, True), (split, False)])
-def test_the_authors_own_tokenizer_may_take_long(tokenizer: Any, quick: bool) -> None:
-    vectorizer = TfidfVectorizer(tokenizer=tokenizer, token_pattern=None if tokenizer else r"\w+")
-    fitted = make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS, THREE)
-    assert is_quick(fitted, predictor(fitted, True)) is quick
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "found"),
-    [
-        ("XGBClassifier", {"n_estimators": None}, 100),
-        ("XGBClassifier", {"n_estimators": 10, "classes_": [0, 1, 2]}, 30),
-        ("XGBClassifier", {"n_estimators": 10, "num_parallel_tree": 7}, 70),
-        ("LGBMClassifier", {"n_estimators": 10, "classes_": [0, 1]}, 10),
-        ("CatBoostClassifier", {}, 0),
-    ],
-)
-def test_the_trees_of_boosters(name: str, parameters: dict[str, Any], found: int) -> None:
-    members = {"__module__": "xgboost.sklearn", **parameters}
-    assert trees_of(type(name, (), members)()) == found
 
 
 @pytest.mark.parametrize(
