@@ -97,7 +97,9 @@ class ModelService(Flask):
         self.service = Service.around(model, settings, self.url_map, self._on_stuck)
         # Whether gunicorn's worker may answer one row in the thread that accepts connections.
         # A request that asks Redis waits for a network, so it goes to the thread pool.
-        self.predicts_at_once = self.service.is_quick and not rate_limit.asks_redis(settings)
+        self.predicts_inline = self.service.can_predict_inline and not rate_limit.asks_redis(
+            settings
+        )
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)

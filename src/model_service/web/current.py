@@ -47,7 +47,7 @@ class Service:
             timeout_seconds=settings.predict_seconds,
             max_in_flight=settings.max_in_flight,
             batches=model.answers_rows_alike,
-            inline=_is_quick(model),
+            inline=_can_predict_inline(model),
             on_stuck=on_stuck,
             on_waiting=metrics.set_waiting,
         )
@@ -56,9 +56,9 @@ class Service:
         return cls(settings, model, queue, readiness, Predictor(model, queue, readiness), metrics)
 
     @property
-    def is_quick(self) -> bool:
+    def can_predict_inline(self) -> bool:
         """Whether predicting one row inline is cheaper than handing it to another thread."""
-        return _is_quick(self.model)
+        return _can_predict_inline(self.model)
 
     def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
         """Predict validated rows and count them; raises what Predictor.predict raises."""
@@ -77,7 +77,7 @@ class Service:
         self.metrics.count_predictions(predictions)
 
 
-def _is_quick(model: Model) -> bool:
+def _can_predict_inline(model: Model) -> bool:
     return model.plan is not None and model.plan.inline
 
 
