@@ -1,0 +1,238 @@
+"""Every command in a console block of the documentation runs, and prints what the page shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Bake, environment, git
+from markdown_pages import PROJECT_README, Block, Page, Section, documentation
+
+PAGES = documentation()
+TUTORIAL = "docs/tutorial/from-a-pickled-model-to-a-url.md"
+# In this order, in one project; each page begins with the project as it was committed.
+IN_A_PROJECT = (
+    PROJECT_README,
+    "docs/reference/commands.md",
+    "docs/how-to/make-it-yours.md",
+    "docs/how-to/deploy-to-heroku.md",
+    "docs/how-to/operate.md",
+    "docs/how-to/upgrade-and-eject.md",
+    "docs/how-to/retrain.md",
+)
+ELSEWHERE = {
+    "README.md": "CI runs `make test`, and test_loan_example.py what `make demo` does",
+    TUTORIAL: "test_the_tutorial",
+    "docs/how-to/move-an-old-project.md": "test_move_an_old_project.py",
+}
+# Run in full by other tests, and only held against the Makefile here.
+MATCHED = {"make test": "test_selftest.py", "make demo": "test_loan_example.py"}
+# What takes long and depends on the project alone: once is enough.
+ONCE = {"make doctor"}
+SERVES = {"make run"}
+# Lines of a page's output that this project does not print.
+OTHER_OUTPUT = {
+    "  - the model file alone": "the same model, saved with compression, has another size",
+}
+COMMANDS_PAGE = "docs/reference/commands.md"
+FILES_PAGE = "docs/reference/files.md"
+slow = pytest.mark.slow
+in_the_verified_group = pytest.mark.xdist_group("verified")
+
+
+def test_every_page_with_commands_is_run() -> None:
+    with_commands = {name for name, page in PAGES.items() if any(consoles(page))}
+    assert with_commands == {*IN_A_PROJECT, *ELSEWHERE}
+
+
+def consoles(page: Page) -> Iterator[tuple[Section, Block]]:
+    for section in page.sections:
+        yield from ((section, block) for block in section.blocks if block.language == "console")
+
+
+class Terminal:
+    """A shell in a folder, in which `cd` lasts."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self._environment = environment(**variables)
+
+    def run(self, command: str) -> str:
+        """Run a command that must succeed and return what it printed."""
+        if command.startswith("cd "):
+            self.folder = self.folder / command.removeprefix("cd ")
+            assert self.folder.is_dir()
+            return ""
+        result = subprocess.run(
+            ["sh", "-c", command],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"{command}\n{result.stdout}"
+        return result.stdout
+
+
+@contextmanager
+def serving(project: Path, command: str = "make run") -> Iterator[str]:
+    """Serve a project by its own command until the block ends; yield the address."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=project,
+        env=environment(PORT=str(port)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        address = f"http://localhost:{port}"
+        wait_until_ready(address, server)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
+
+
+def wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            get(f"{address}/ready")
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    pytest.fail("the service is not ready")
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        content: bytes = response.read()
+    return content
+
+
+def missing_lines(shown: str, printed: str) -> list[str]:
+    """Return the parts of a page's output that were not printed; figures may differ."""
+    parts = [part for line in shown.splitlines() for part in line.split("…")]
+    output = without_figures(printed)
+    return [part for part in parts if without_figures(part) not in output]
+
+
+def without_figures(text: str) -> str:
+    return " ".join(re.sub(r"\d[\d.,]*", "0", text).split())
+
+
+def output_of(section: Section, block: Block) -> str:
+    """Return what the page shows as the output of a console block."""
+    following = section.blocks[section.blocks.index(block) + 1 :]
+    return following[0].text if following and following[0].language == "text" else ""
+
+
+@pytest.fixture
+def project(verified: Bake, tmp_path: Path) -> Path:
+    copy = tmp_path / verified.project.name
+    shutil.copytree(verified.project, copy, symlinks=True)
+    return copy
+
+
+@slow
+@in_the_verified_group
+def test_commands_in_a_project(project: Path) -> None:
+    terminal, base = Terminal(project), git(project, "rev-parse", "HEAD").strip()
+    done: set[str] = set()
+    for name in IN_A_PROJECT:
+        git(project, "reset", "--quiet", "--hard", base)
+        title = ""
+        for section, block in consoles(PAGES[name]):
+            if section.title != title:
+                # A section begins with what was committed, and without files that are not in git.
+                git(project, "reset", "--quiet", "--hard")
+                git(project, "clean", "--quiet", "-d", "--force")
+                title = section.title
+                if "new.joblib" in block.text:
+                    save_again(project, "new.joblib")
+            printed = ""
+            for command in block.commands:
+                if command in MATCHED or (command in ONCE and command in done):
+                    continue
+                done.add(command)
+                if command in SERVES:
+                    with serving(project, command) as address:
+                        check_routes(project, address)
+                else:
+                    printed += terminal.run(command)
+            if printed:
+                assert missing_lines(output_of(section, block), printed) == [], title
+            if "make doctor" in block.commands and printed:
+                described = [row[0] for row in PAGES[COMMANDS_PAGE].table("check").rows]
+                assert checks_of(printed) == described
+
+
+def save_again(project: Path, name: str) -> None:
+    """Save the model with other bytes: a retrained one."""
+    script = f"import joblib; joblib.dump(joblib.load('model/model.joblib'), {name!r}, compress=9)"
+    subprocess.run([".venv/bin/python", "-c", script], cwd=project, env=environment(), check=True)
+
+
+def checks_of(printed: str) -> list[str]:
+    """Return the names in the doctor's table."""
+    head, *lines = printed.splitlines()
+    start, end = head.index("check"), head.index("found")
+    names = (line[start:end].strip() for line in lines if re.match(r"ok|warning|error", line))
+    return [name for name in names if name]
+
+
+def check_routes(project: Path, address: str) -> None:
+    """Ask a service for what the pages on the API and on files say of its routes."""
+    routes = [row[0].strip("`") for row in PAGES["docs/reference/http-api.md"].table("route").rows]
+    for route in routes:
+        method, path = route.split()
+        if method == "GET":
+            get(f"{address}{path}")
+    manifest = json.loads((project / "model" / "manifest.json").read_text(encoding="utf-8"))
+    prose = " ".join(PAGES[FILES_PAGE].section("model/manifest.json").prose.split())
+    but = re.search(r"`/metadata` shows all but (.*?)\.", prose)
+    assert but
+    shown = set(manifest) - set(re.findall(r"`(\w+)`", but[1]))
+    assert set(json.loads(get(f"{address}/metadata"))) == shown
+
+
+@slow
+@in_the_verified_group
+def test_the_tutorial(verified: Bake, tmp_path: Path) -> None:
+    page = PAGES[TUTORIAL]
+    blocks = {section.title[0]: [b for b in section.blocks] for section in page.sections}
+    terminal = Terminal(tmp_path)
+    demo = tmp_path / ".demo"
+    demo.mkdir()
+    (demo / "loan-approval").symlink_to(verified.project)  # what `make demo` renders
+
+    (ask,), (refused,) = (block.commands for block in blocks["2"][:1]), (blocks["2"][1].text,)
+    with serving(verified.project) as address:
+        answer = terminal.run(ask[0].replace("http://localhost:8000", address))
+    assert json.loads(answer) == json.loads(refused)
+
+    train, run_it = blocks["3"]
+    (demo / "train.py").write_text(train.text, encoding="utf-8")
+    for command in run_it.commands:
+        terminal.run(command)
