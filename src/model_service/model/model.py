@@ -33,7 +33,7 @@ from model_service.contract.contract import (
     check_output,
     read_contract,
 )
-from model_service.contract.golden import RELATIVE, Golden, GoldenError, read_golden
+from model_service.contract.golden import RELATIVE_TOLERANCE, Golden, GoldenError, read_golden
 from model_service.contract.profile import Profile, read_profiles
 from model_service.errors import StartError
 from model_service.fast_path import FastPath, NotCompiled
@@ -249,7 +249,7 @@ class Model:
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row is answered alone as it is among others."""
         # It notes a wider tolerance where more than the last bits of a sum move.
-        return self.golden is not None and self.golden.tolerance <= RELATIVE
+        return self.golden is not None and self.golden.tolerance <= RELATIVE_TOLERANCE
 
     @property
     def predicts_rows_alone(self) -> bool:

@@ -6,7 +6,7 @@ import logging
 import threading
 from datetime import datetime, timezone
 
-from model_service.contract.golden import disagreements
+from model_service.contract.golden import golden_differences
 from model_service.model.model import Model
 from model_service.serving.queue import PredictionQueue, Unavailable
 
@@ -66,7 +66,7 @@ class Readiness:
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."
-        if any(disagreements(golden, predictions) for predictions in found):
+        if any(golden_differences(golden, predictions) for predictions in found):
             return "The model does not reproduce its recorded predictions; run make verify."
         self._reproduced = datetime.now(timezone.utc)
         return None

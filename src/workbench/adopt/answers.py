@@ -21,7 +21,7 @@ from model_service.contract.contract import (
 from workbench.adopt.sample import NUMBER, read_columns, read_header, read_text
 from workbench.errors import UserError, listing
 from workbench.inspect import Refused, read_document, texts_in
-from workbench.lock.pins import HEROKU_PYTHONS
+from workbench.lock.table import HEROKU_PYTHONS
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")

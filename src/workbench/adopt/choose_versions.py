@@ -9,8 +9,9 @@ from typing import Any
 from workbench.adopt.answers import Answers
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
+from workbench.lock.choose import pins, pythons
 from workbench.lock.environment import find_python
-from workbench.lock.pins import Pins, pins, pythons
+from workbench.lock.pins import Pins
 
 # What needs nobody's trust. Of other libraries the pins know some of their own time; of the rest
 # `make lock` finds a version that goes with these.

@@ -16,7 +16,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from model_service.contract.contract import Feature, Invalid, Row, Value
-from model_service.contract.golden import RELATIVE, differences
+from model_service.contract.golden import RELATIVE_TOLERANCE, differences
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -226,4 +226,4 @@ def _at_thresholds(model: Model, ask: Ask, row: Row) -> Iterator[Row]:
 
 
 def _jump(before: Prediction, after: Prediction) -> bool:
-    return bool(differences(before, after, RELATIVE))
+    return bool(differences(before, after, RELATIVE_TOLERANCE))

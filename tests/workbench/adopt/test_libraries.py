@@ -22,7 +22,7 @@ from conftest import SRC, TESTS, environment
 from workbench.adopt import decide
 from workbench.adopt.answers import Answers
 from workbench.inspect import Refused, inspect
-from workbench.lock.pins import pins, pythons
+from workbench.lock.choose import pins, pythons
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")

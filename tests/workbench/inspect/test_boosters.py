@@ -34,7 +34,8 @@ from model_service.model.model import Manifest
 from workbench.inspect import ModelFacts, Refused, inspect
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
-from workbench.lock.pins import NoPins, Pins, pins, pythons
+from workbench.lock.choose import pins, pythons
+from workbench.lock.pins import NoPins, Pins
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 FILES = TESTS / "data" / "boosters"

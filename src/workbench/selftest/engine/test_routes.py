@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import parse_contract
 from model_service.model.model import Model
 from model_service.web.app import create_app
 
@@ -37,10 +36,6 @@ def test_errors_are_problems(client: FlaskClient, method: str, route: str, statu
     assert status != 405 or response.headers["Allow"]
 
 
-def test_the_contract_is_what_features_shows(client: FlaskClient, model: Model) -> None:
-    assert parse_contract(client.get("/features").json) == model.contract
-
-
 def test_metadata_tells_about_the_model_and_nothing_of_the_sample(client: FlaskClient) -> None:
     document = client.get("/metadata").json
     assert document is not None
@@ -48,21 +43,6 @@ def test_metadata_tells_about_the_model_and_nothing_of_the_sample(client: FlaskC
         assert name in document
     assert set(document["model"]) >= {"file", "sha256"}
     assert "examples" not in document
-
-
-def test_openapi_has_every_feature_and_examples_that_work(
-    client: FlaskClient, model: Model
-) -> None:
-    document = client.get("/openapi.json").json
-    assert document is not None
-    assert document["openapi"].startswith("3.1")
-    row = document["components"]["schemas"]["Row"]
-    assert row["required"] == [feature.name for feature in model.contract.features]
-    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
-    for example in content["application/json"]["examples"].values():
-        assert client.post("/predict", json=example["value"]).status_code == 200
-    table = {"data": content["text/csv"]["example"], "content_type": "text/csv"}
-    assert client.post("/predict", buffered=True, **table).status_code == 200
 
 
 def test_a_failure_of_the_model_tells_the_caller_an_id_and_nothing_else(

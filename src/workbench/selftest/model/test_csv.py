@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from model_service.contract.contract import json_text
-from model_service.contract.golden import RELATIVE, differences
+from model_service.contract.golden import RELATIVE_TOLERANCE, differences
 from model_service.csv.writer import answer_columns, neutral
 from model_service.model.model import Model
-from workbench.selftest.test_requests import problem
+from workbench.selftest.responses import problem
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ def test_csv_and_json_agree(client: FlaskClient, model: Model, rows: list[Row]) 
     header, *records = table(send(client, of_rows(rows)))
     columns = answer_columns(model.contract.output, answer["predictions"][0], rows[0])
     assert header == [*map(neutral, rows[0]), *map(neutral, columns)]
-    tolerance = model.golden.tolerance if model.golden else RELATIVE
+    tolerance = model.golden.tolerance if model.golden else RELATIVE_TOLERANCE
     for row, prediction, record in zip(rows, answer["predictions"], records, strict=True):
         assert record[: len(row)] == [neutral(cell(value)) for value in row.values()]
         for path, text in zip(columns.values(), record[len(row) :], strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.golden import RELATIVE, differences, disagreements
+from model_service.contract.golden import RELATIVE_TOLERANCE, differences, golden_differences
 from model_service.model.model import Model
 
 
@@ -40,7 +40,7 @@ def test_each_class_has_a_probability(
 def test_a_batch_answers_each_row_as_if_it_were_alone(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    tolerance = model.golden.tolerance if model.golden else RELATIVE
+    tolerance = model.golden.tolerance if model.golden else RELATIVE_TOLERANCE
     batch = client.post("/predict", json={"rows": rows}).json
     assert batch is not None
     assert len(batch["predictions"]) == len(rows)
@@ -84,7 +84,7 @@ def test_the_recorded_predictions_are_reproduced(client: FlaskClient, model: Mod
         pytest.skip("nothing is recorded before the first make verify")
     answer = client.post("/predict", json={"rows": model.golden.rows}).json
     assert answer is not None
-    assert disagreements(model.golden, answer["predictions"]) == []
+    assert golden_differences(model.golden, answer["predictions"]) == []
 
 
 def test_answers_are_strict_json(client: FlaskClient, rows: list[dict[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.auth import PUBLIC
-from model_service.web.form import texts_of
+from model_service.web.form import field_texts
 from model_service.web.settings import Settings, SettingsError
 
 KEY, OLD_KEY = "a-key", "an-old-key"
@@ -132,7 +132,7 @@ def test_a_page_asks_once_and_forgets_when_told(
         assert attribute in cookie(right)
     assert SECRET in client.get("/docs").text
     assert "Sign out" in client.get("/").text
-    assert client.post("/", data=texts_of(rows[0])).status_code == 200
+    assert client.post("/", data=field_texts(rows[0])).status_code == 200
     assert client.post("/predict", json=rows[0]).status_code == 200
     content = client.get("/example.csv").data
     form = {"file": (io.BytesIO(content), "some.csv")}

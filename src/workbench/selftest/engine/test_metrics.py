@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,34 +13,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import REASONS, json_text
+from model_service.contract.contract import REASONS
 from model_service.model.model import Model
 from model_service.web.app import ModelService, create_app
 from model_service.web.metrics import MAX_NAMES, OTHER, Metrics
-
-SAMPLE = re.compile(
-    r'(?P<name>[a-z_]+)(\{(?P<labels>([a-z_0-9]+="([^"\\\n]|\\.)*",?)+)\})? (?P<value>\S+)'
-)
-LABEL = re.compile(r'([a-z_0-9]+)="((?:[^"\\\n]|\\.)*)"')
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def samples(client: FlaskClient) -> Samples:
-    """Return the samples by name and labels."""
-    response = client.get("/metrics")
-    assert response.status_code == 200
-    assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    found: Samples = {}
-    for line in response.text.split("\n")[:-1]:
-        if not line.startswith("#"):
-            match = SAMPLE.fullmatch(line)
-            assert match, line
-            labels = LABEL.findall(match["labels"] or "")
-            key = (match["name"], frozenset((n, unescaped(text)) for n, text in labels))
-            assert key not in found
-            found[key] = float(match["value"])
-    return found
+from workbench.selftest.responses import samples, value
 
 
 def metrics_of(client: FlaskClient) -> Metrics:
@@ -52,14 +27,6 @@ def metrics_of(client: FlaskClient) -> Metrics:
 
 def records(table: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(table, newline="")))
-
-
-def unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text)
-
-
-def value(found: Samples, name: str, /, **labels: str) -> float:
-    return found.get((name, frozenset(labels.items())), 0)
 
 
 def test_requests_are_counted_by_route_method_and_status(client: FlaskClient) -> None:
@@ -94,27 +61,6 @@ def test_requests_are_counted_by_route_method_and_status(client: FlaskClient) ->
     assert 0 < value(found, "http_request_duration_seconds_sum", route="/health") < 30
 
 
-def test_rows_and_classes_are_counted(
-    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
-) -> None:
-    answers = client.post("/predict", json={"rows": rows}).get_json()["predictions"]
-    answers.append(client.post("/predict", json=rows[0]).get_json())
-    found = samples(client)
-    assert value(found, "model_rows_total") == len(rows) + 1
-    expected: Counter[frozenset[tuple[str, str]]] = Counter()
-    if model.manifest.task == "classification" and model.manifest.classes:
-        known = {json_text(name) for name in model.manifest.classes[:MAX_NAMES]}
-        for answer in answers:
-            prediction = answer["prediction"]
-            by_target = prediction if model.contract.output.targets else {"": prediction}
-            for target, name in by_target.items():
-                text = json_text(name) if json_text(name) in known else OTHER
-                pairs = {"class": text, **({"target": target} if target else {})}
-                expected[frozenset(pairs.items())] += 1
-    counted = {key: n for (name, key), n in found.items() if name == "model_predictions_total"}
-    assert counted == dict(expected)
-
-
 def test_a_csv_counts_its_rows_and_not_the_example_that_it_is_tried_with(
     client: FlaskClient,
 ) -> None:
@@ -124,26 +70,6 @@ def test_a_csv_counts_its_rows_and_not_the_example_that_it_is_tried_with(
         == 200
     )
     assert value(samples(client), "model_rows_total") == len(records(table)) - 1
-
-
-def test_rejected_rows_are_counted_by_reason_and_feature(
-    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
-) -> None:
-    name = model.contract.features[0].name
-    without = {key: cell for key, cell in rows[0].items() if key != name}
-    client.post(
-        "/predict", json={"rows": [without, {**rows[0], name: {}}, {**rows[0], "*no*": 1}, 5]}
-    )
-    found = samples(client)
-    counted = {key: n for (kind, key), n in found.items() if kind == "model_rejected_rows_total"}
-    about = {"feature": name} if name else {}
-    category = model.contract.features[0].type == "category" and model.contract.features[0].closed
-    assert counted == {
-        frozenset({"reason": "missing", **about}.items()): 1,
-        frozenset({"reason": "category" if category else "type", **about}.items()): 1,
-        frozenset({"reason": "unknown"}.items()): 1,
-        frozenset({"reason": "form"}.items()): 1,
-    }
 
 
 def test_bad_rows_of_a_csv_that_are_kept_are_counted(client: FlaskClient) -> None:

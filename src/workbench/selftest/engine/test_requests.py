@@ -11,9 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from model_service.contract.contract import Feature
-from model_service.model.model import Model
 from model_service.web.headers import HEADERS, NO_STORE, STRICT_TRANSPORT_SECURITY
+from workbench.selftest.responses import problem
 
 NOT_JSON = [
     (b"", "Expecting value"),
@@ -34,24 +33,6 @@ NOT_JSON = [
     (b"[" * 100_000, "nested too deeply"),
     (b"9" * 5000, "too many digits"),
 ]
-WRONG: dict[str, list[Any]] = {
-    "number": ["5", "5.1", True, [], {}, 1e400, 10**400, 10**4000],
-    "integer": ["5", True, [], 5.5, 2**63],
-    "category": [[], {}, {"a": 1}],
-    "boolean": ["true", 1, 0],
-    "text": [5, True, [], "\ud800"],
-    "date": [5, "2024-13-01", "1.2.2024", "20240101", "9999-01-01"],
-}
-
-
-def problem(response: TestResponse, status: int) -> dict[str, Any]:
-    assert response.status_code == status, response.text
-    assert response.mimetype == "application/problem+json"
-    document = response.json
-    assert isinstance(document, dict)
-    assert document["status"] == status
-    assert document["title"]
-    return document
 
 
 @pytest.mark.parametrize(("body", "detail"), NOT_JSON)
@@ -166,56 +147,4 @@ def test_too_many_rows_and_too_many_bytes(client: FlaskClient, rows: list[dict[s
     problem(client.post("/predict", json={"rows": [{}] * 1001}), 413)
     large = b'{"a": "' + b"x" * 1024 * 1024 + b'"}'
     problem(client.post("/predict", data=large, content_type="application/json"), 413)
-    assert client.post("/predict", json=rows[0]).status_code == 200
-
-
-def test_every_missing_feature_is_named(client: FlaskClient, model: Model) -> None:
-    errors = problem(client.post("/predict", json={}), 422)["errors"]
-    missing = [(error["row"], error["feature"], error["message"]) for error in errors]
-    assert missing == [(1, f.name, "is missing") for f in model.contract.features[:1000]]
-
-
-def test_an_unknown_feature_is_named_with_the_nearest(
-    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
-) -> None:
-    row, name = rows[0], model.contract.features[-1].name
-    misspelt = f"{name}_"
-    while misspelt in row:
-        misspelt += "_"
-    row[misspelt] = row.pop(name)
-    errors = problem(client.post("/predict", json=row), 422)["errors"]
-    assert [error["feature"] for error in errors] == [misspelt, name]
-    assert errors[0]["message"] == f"unknown feature; did you mean {name}?"
-    assert errors[1]["message"] == "is missing"
-
-
-def test_a_value_of_the_wrong_type_is_refused(
-    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
-) -> None:
-    for feature in model.contract.features[:50]:
-        for value in wrong_values(feature):
-            body = json.dumps({**rows[0], feature.name: value}).replace(": Infinity", ": 1e999")
-            response = client.post("/predict", data=body, content_type="application/json")
-            errors = problem(response, 422)["errors"]
-            assert [error["feature"] for error in errors] == [feature.name], value
-    assert client.post("/predict", json=rows[0]).status_code == 200
-
-
-def wrong_values(feature: Feature) -> list[Any]:
-    values = list(WRONG[feature.type])
-    if feature.closed and not feature.nullable:
-        values += [None, "no such category"]
-    return values
-
-
-def test_all_problems_of_all_rows_come_at_once(
-    client: FlaskClient, model: Model, rows: list[dict[str, Any]]
-) -> None:
-    first = model.contract.features[0].name
-    without = {name: value for name, value in rows[0].items() if name != first}
-    batch = [rows[0], {**rows[0], first: {}}, without, {**rows[0], "no such feature": 1}]
-    document = problem(client.post("/predict", json={"rows": batch}), 422)
-    found = [(error["row"], error["feature"]) for error in document["errors"]]
-    assert found == [(2, first), (3, first), (4, "no such feature")]
-    assert document["detail"] == "3 problems"
     assert client.post("/predict", json=rows[0]).status_code == 200

@@ -29,11 +29,12 @@ def connection(directory: Path) -> Iterator[HTTPConnection]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     server = subprocess.Popen(
         # -B: where the project's folder is a template, nothing is to be left in it.
         [sys.executable, "-B", "-m", "gunicorn", "--config", "gunicorn.conf.py"],
         cwd=PROJECT,
-        env={"PATH": os.environ["PATH"], "MODEL_DIR": str(directory), "PORT": str(port)},
+        env={**kept, "MODEL_DIR": str(directory), "PORT": str(port)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
