@@ -7,7 +7,8 @@ from importlib import resources
 from flask import Blueprint, Response, render_template, send_from_directory, url_for
 
 from model_service.contract import snippets
-from model_service.web import current
+from model_service.web.current import service
+from model_service.web.policy import policy
 
 bp = Blueprint("docs", __name__, url_prefix="/docs")
 
@@ -17,11 +18,12 @@ SWAGGER_UI_FILES = "'swagger-ui.css', 'swagger-ui-bundle.js'"
 
 
 @bp.get("")
+@policy(menu="API")
 def page() -> str:
     """Show requests for this model; their URLs have the scheme and host of this request."""
     url = url_for("api.predict", _external=True)
-    rows = [current.model().manifest.example(number) for number in range(2)]
-    needs_key = bool(current.settings().api_keys)
+    rows = [service.model.manifest.example(number) for number in range(2)]
+    needs_key = bool(service.settings.api_keys)
     requests = {
         "One row": _snippets(url, rows[0], needs_key),
         "Several rows": _snippets(url, {"rows": rows}, needs_key),
@@ -31,6 +33,7 @@ def page() -> str:
 
 
 @bp.get(f"/<any({SWAGGER_UI_FILES}):name>")
+@policy(needs_key=False, is_limited=False)
 def viewer(name: str) -> Response:
     """Send a file of Swagger UI from the package flask_swagger_ui."""
     return send_from_directory(SWAGGER_UI, name)

@@ -12,12 +12,13 @@ from werkzeug.datastructures import MultiDict
 
 from model_service.contract.contract import Problem
 from model_service.contract.snippets import csv_text
-from model_service.csv.reader import CsvFile, Pace
+from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
-from model_service.csv.writer import neutral
-from model_service.web import current
-from model_service.web.api import answer_csv, keeps, parse_json
-from model_service.web.errors import RequestProblem, rendered
+from model_service.csv.writer import escape_formula
+from model_service.errors import InvalidRows, ServiceError
+from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.current import service
+from model_service.web.errors import RequestProblem, render_page
 from model_service.web.form import (
     MAX_UNGROUPED_FIELDS,
     field_text,
@@ -27,6 +28,8 @@ from model_service.web.form import (
     parse_form,
 )
 from model_service.web.model_card import CHART_HEIGHT, build_model_card
+from model_service.web.policy import policy
+from model_service.web.strict_json import parse_json
 from model_service.web.wording import describe_prediction
 
 bp = Blueprint("pages", __name__)
@@ -36,9 +39,10 @@ MULTIPART_BYTES = 10_000
 
 
 @bp.get("/")
+@policy(menu="Predict")
 def form() -> bytes:
     """Show the form, filled in with the defaults, or with an example row for `?example=1`."""
-    model = current.model()
+    model = service.model
     if "example" in request.args:
         return _render_form(field_texts(model.manifest.example()))
     return _render_form({f.name: field_text(f.default) for f in model.contract.features})
@@ -56,7 +60,8 @@ def predict_row() -> tuple[bytes, int]:
     text = request.form.get("row", "")
     try:
         return _predict(_pasted_texts(text))
-    except RequestProblem as problem:
+    except (RequestProblem, ServiceError) as error:
+        problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
         message = f"{problem.title}. {problem.detail}"
         return _render_form({}, [Problem(1, None, message)], {"pasted": text}), problem.status
 
@@ -64,11 +69,11 @@ def predict_row() -> tuple[bytes, int]:
 @bp.post("/file")
 def predict_file() -> Response:
     """Return the predictions of an uploaded CSV; with JavaScript the page uses /predict itself."""
-    request.max_content_length = current.settings().max_csv_bytes + MULTIPART_BYTES
-    keep = keeps(request.form.get("on_error", "refuse"))
+    request.max_content_length = service.settings.max_csv_bytes + MULTIPART_BYTES
+    keep = keeps_bad_rows(request.form.get("on_error", "refuse"))
     if (file := request.files.get("file")) is None or not file.filename:
         raise RequestProblem(422, "There is no file", "Choose a CSV file.")
-    return answer_csv(file.stream, keep)
+    return csv_response(file.stream, keep)
 
 
 def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:
@@ -78,7 +83,7 @@ def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:
     sent if it is not checked.
     """
     # Browsers send line breaks in a field's name as CR LF, whatever they are in the page.
-    names = {_with_line_feeds(f.name): f.name for f in current.model().contract.features}
+    names = {_with_line_feeds(f.name): f.name for f in service.model.contract.features}
     # A part of multipart/form-data can have no name.
     submitted = ((name or "", values[-1]) for name, values in form.lists())
     return {names.get(_with_line_feeds(name), name): text for name, text in submitted}
@@ -99,39 +104,37 @@ def _pasted_texts(text: str) -> dict[str, str]:
                 422, "The row cannot be read", "It is not a JSON object of features."
             )
         return {name: field_text(value) for name, value in row.items()}
-    names = [feature.name for feature in current.model().contract.features]
+    names = [feature.name for feature in service.model.contract.features]
     hint = "Paste a JSON object, or a line with the names and under it one with the values."
     try:
         file = CsvFile(
             io.BytesIO(text.encode("utf-8", "surrogatepass")),
             names,
-            current.settings().max_csv_line_characters,
+            service.settings.max_csv_line_characters,
         )
-        (cells,) = next(file.chunks(Pace(rows=1))).records
-        features = current.model().contract.by_name
+        (cells,) = next(file.chunks(ChunkSize(rows=1))).records
+        features = service.model.contract.by_name
         return {
             name: cell_of(features.get(name), cell)
             for name, cell in zip(file.header, cells, strict=True)
         }
-    except (RequestProblem, StopIteration, ValueError):
+    except (InvalidRows, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
 
 
 def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
-    row, problems = parse_form(current.model().contract, texts)
+    row, problems = parse_form(service.model.contract, texts)
     if row is None:
         if not _is_script_request():
-            current.metrics().rejected(problems)
+            service.metrics.count_rejected(problems)
         # 200 for the script, which asks while the user is still typing: browsers log each 422.
         return _render_form(texts, problems), 200 if _is_script_request() else 422
     try:
-        prediction = current.predict([row])[0]
-    except RequestProblem as problem:
-        if not problem.errors:
-            raise
-        current.metrics().rejected(problem.errors)
-        return _render_form(texts, problem.errors), problem.status
-    output, task = current.model().contract.output, current.model().manifest.task
+        prediction = service.predict([row])[0]
+    except InvalidRows as error:
+        service.metrics.count_rejected(error.problems)
+        return _render_form(texts, error.problems), 422
+    output, task = service.model.contract.output, service.model.manifest.task
     answer = {
         "predictions": describe_prediction(prediction, output, task),
         "row_json": json.dumps(row),
@@ -149,19 +152,19 @@ def _render_form(
     problems: Sequence[Problem] = (),
     variables: Mapping[str, Any] | None = None,
 ) -> bytes:
-    model = current.model()
+    model = service.model
     contract, manifest = model.contract, model.manifest
     fields = form_fields(contract, texts, problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
-    return rendered(
+    return render_page(
         template,
         fields=fields,
         groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
         task=manifest.task,
-        limits=current.settings(),
+        limits=service.settings,
         **(variables or {}),
     )
 
@@ -169,22 +172,23 @@ def _render_form(
 @bp.get("/example.csv")
 def example_csv() -> Response:
     """Return a CSV of example rows."""
-    manifest = current.model().manifest
+    manifest = service.model.manifest
     count = min(5, len(manifest.examples))
     # Spreadsheets open it: a cell that looks like a formula gets an apostrophe, which our own
     # CSV reader removes again.
-    text = csv_text([manifest.example(number) for number in range(count)], neutral)
+    text = csv_text([manifest.example(number) for number in range(count)], escape_formula)
     headers = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
     return Response(text, mimetype="text/csv", headers=headers)
 
 
 @bp.get("/model")
+@policy(menu="Model")
 def card() -> str:
     """Show the model card."""
-    model, readiness = current.model(), current.readiness()
+    model, readiness = service.model, service.readiness
     reason = readiness.reason()  # first: it checks the golden predictions, if that was not done yet
     golden_count = len(model.golden.rows) if model.golden is not None else 0
     model_card = build_model_card(
-        model.contract, model.manifest, golden_count, readiness.reproduced, reason
+        model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
     )
     return render_template("model.html", card=model_card, chart_height=CHART_HEIGHT)

@@ -17,7 +17,7 @@ from workbench.lock.pins import Pins
 # `make lock` finds a version that goes with these.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle dill imbalanced-learn joblib lightgbm lz4 numpy pandas scikit-learn scipy
+    catboost cloudpickle dill imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy
     skops statsmodels threadpoolctl xgboost
     """.split()
 )

@@ -183,14 +183,14 @@ def test_entries_of_the_verification(model: Model) -> None:
 
 def test_the_golden_predictions_are_reproduced_once_and_the_time_is_kept(model: Model) -> None:
     readiness = create_app(model).service.readiness
-    assert readiness.reproduced is None
+    assert readiness.reproduced_at is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None
-    first = readiness.reproduced
+    first = readiness.reproduced_at
     assert (first is None) == (model.golden is None)
     assert first is None or before <= first <= datetime.now(timezone.utc)
     readiness.reason()
-    assert readiness.reproduced is first
+    assert readiness.reproduced_at is first
 
 
 def test_markup_in_names_is_escaped(model: Model) -> None:

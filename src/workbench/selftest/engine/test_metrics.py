@@ -158,7 +158,7 @@ def test_those_who_wait_are_of_the_workers_that_live(client: FlaskClient, replac
         return value(samples(client), "model_requests_waiting")
 
     assert waiting() == 0  # when the goldens, which wait too where a thread predicts, are checked
-    metrics_of(client).waits(1)
+    metrics_of(client).set_waiting(1)
     with forked(client, waiting=10):
         assert waiting() == 11
         with forked(client, waiting=100):
@@ -179,7 +179,7 @@ def forked(client: FlaskClient, waiting: int | None = None) -> Iterator[int]:
         try:
             client.get("/health")
             if waiting is not None:
-                metrics_of(client).waits(waiting)
+                metrics_of(client).set_waiting(waiting)
             os.write(write, bytes([metrics_of(client).slot()]))
             signal.pause()
         finally:

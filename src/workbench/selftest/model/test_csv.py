@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from model_service.contract.contract import json_text
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
-from model_service.csv.writer import answer_columns, neutral
+from model_service.csv.writer import answer_columns, escape_formula
 from model_service.model.model import Model
 from workbench.selftest.responses import problem
 
@@ -59,10 +59,10 @@ def test_csv_and_json_agree(client: FlaskClient, model: Model, rows: list[Row]) 
     assert answer is not None
     header, *records = table(send(client, of_rows(rows)))
     columns = answer_columns(model.contract.output, answer["predictions"][0], rows[0])
-    assert header == [*map(neutral, rows[0]), *map(neutral, columns)]
+    assert header == [*map(escape_formula, rows[0]), *map(escape_formula, columns)]
     tolerance = model.golden.tolerance if model.golden else RELATIVE_TOLERANCE
     for row, prediction, record in zip(rows, answer["predictions"], records, strict=True):
-        assert record[: len(row)] == [neutral(cell(value)) for value in row.values()]
+        assert record[: len(row)] == [escape_formula(cell(value)) for value in row.values()]
         for path, text in zip(columns.values(), record[len(row) :], strict=True):
             value: Any = prediction
             for key in path:
@@ -70,7 +70,7 @@ def test_csv_and_json_agree(client: FlaskClient, model: Model, rows: list[Row]) 
             if isinstance(value, float):  # of many rows the last digits may be others
                 assert differences(value, float(text), tolerance) == []
             else:
-                assert text == neutral(cell(value))
+                assert text == escape_formula(cell(value))
 
 
 def test_the_answer_is_a_file_to_save(client: FlaskClient, rows: list[Row]) -> None:
@@ -139,7 +139,7 @@ def test_bad_rows_are_kept_if_asked(
     assert good[: len(rows[0])] == other[: len(rows[0])] == plain[: len(rows[0])]
     assert good[-1] == other[-1] == ""
     assert good[len(rows[0])] != ""
-    assert refused[-1].startswith(neutral(feature))
+    assert refused[-1].startswith(escape_formula(feature))
     assert set(refused[len(rows[0]) : -1]) == {""}
 
 

@@ -1,6 +1,6 @@
-"""Read the files of XGBoost, LightGBM and CatBoost, which hold a model in their own format.
+"""Read the files that XGBoost, LightGBM and CatBoost save in their own formats.
 
-Such a file becomes what a pickle of the same model describes, so that one reader serves both.
+Such a file is returned as a pickle of the same model would be, so that one reader serves both.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from workbench.inspect.errors import Refused, truncated
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Dict, Global, Instance
+from workbench.inspect.refused_file import RefusedFile, truncated
 
-# The largest model that is kept as a whole; of a longer one how it begins and ends.
-WHOLE, END, CHUNK = 32 << 20, 1 << 20, 1 << 20
+MAX_WHOLE = 32 << 20  # bytes; of a longer model only both ends are kept
+END, CHUNK = 1 << 20, 1 << 20
 SAVE_AGAIN = {
     "xgboost": "booster.save_model('model.ubj')",
     "lightgbm": "booster.save_model('model.txt')",
@@ -23,10 +23,10 @@ SAVE_AGAIN = {
 PROPER_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
 
-def read_native(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance, str]:
+def read_booster_file(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance, str]:
     """Return the model that a library's own file holds, and the usual suffix of such files.
 
-    Raises Refused for a file that is cut off or damaged.
+    Raises RefusedFile for a file that is cut off or damaged.
     """
     content = _content(stream)
     if library == "xgboost":
@@ -45,7 +45,7 @@ def read_native(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance,
 def _xgboost(content: bytes | Blob) -> tuple[Instance, str]:
     facts = xgboost_model.read(content)
     if facts is None or facts.objective is None or not _consistent(facts):
-        raise damaged("xgboost")
+        raise _damaged("xgboost")
     head = content.head if isinstance(content, Blob) else content[:2]
     model = Instance(Global("xgboost.core", "Booster"), (), Dict(("handle", content)))
     return model, ".ubj" if head.startswith(b"{L") else ".json"
@@ -56,12 +56,12 @@ def _lightgbm(content: bytes | Blob) -> Instance:
     try:
         text = content if isinstance(content, Blob) else content.decode("utf-8")
     except UnicodeDecodeError:
-        raise damaged("lightgbm") from None
+        raise _damaged("lightgbm") from None
     if not lightgbm_model.is_whole(text):
         raise truncated()
     facts = lightgbm_model.read(text)
     if facts is None or facts.n_features is None or not _consistent(facts):
-        raise damaged("lightgbm")
+        raise _damaged("lightgbm")
     return Instance(Global("lightgbm.basic", "Booster"), (), Dict(("_handle", text)))
 
 
@@ -70,26 +70,26 @@ def _consistent(facts: BoosterFacts) -> bool:
 
 
 def _catboost(content: bytes | Blob) -> Instance:
-    """Return what would answer: of CatBoost's classes the one for classes, or the plain one."""
+    """Return a CatBoostClassifier if the model was fitted on classes, else a plain CatBoost."""
     classifier = isinstance(content, bytes) and catboost_model.is_classifier(content)
     if isinstance(content, bytes) and catboost_model.read(content) is None:
-        raise damaged("catboost")
+        raise _damaged("catboost")
     name = "CatBoostClassifier" if classifier else "CatBoost"
     return Instance(Global("catboost.core", name), (), Dict(("__model", content)))
 
 
-def damaged(library: str) -> Refused:
-    """Describe a file that begins as one of a library's and is none."""
-    return Refused(
+def _damaged(library: str) -> RefusedFile:
+    """Return the refusal of a file that only begins as a library's own format."""
+    return RefusedFile(
         "malformed",
         f"The file is not a readable {PROPER_NAMES[library]} model: it is damaged.",
         f"Save it again with {SAVE_AGAIN[library]} and give that file.",
     )
 
 
-def packed(library: str) -> Refused:
-    """Describe a file that the library itself could not read, for it is compressed."""
-    return Refused(
+def compressed(library: str) -> RefusedFile:
+    """Return the refusal of a compressed file, which the library itself cannot read."""
+    return RefusedFile(
         "unsupported",
         f"The file is a compressed {PROPER_NAMES[library]} model.",
         "Unpack it and give the file in it.",
@@ -97,7 +97,7 @@ def packed(library: str) -> Refused:
 
 
 def _content(stream: io.BufferedReader[Any]) -> bytes | Blob:
-    content = stream.read(WHOLE)
+    content = stream.read(MAX_WHOLE)
     more = stream.read(CHUNK)
     if not more:
         return content

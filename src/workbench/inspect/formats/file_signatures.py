@@ -1,18 +1,18 @@
-"""Files that people take for a pickled model, recognized by how they begin."""
+"""Recognize files by their first bytes: native boosters, skops files, files without a model."""
 
 from __future__ import annotations
 
 import re
 
-from workbench.inspect.errors import Refused
+from workbench.inspect.refused_file import RefusedFile
 
-HEAD = 4096  # bytes that decide
+HEAD = 4096  # bytes that signatures look at
 
 PICKLE = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
 UNPACK = "Unpack it and give the model file in it."
 
-# (how the file begins, code, what it is, remedy)
-SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
+# (first bytes, code of the refusal, what the file is, remedy)
+REFUSED: tuple[tuple[bytes, str, str, str], ...] = (
     (
         rb"version https://git-lfs",
         "git_lfs",
@@ -57,21 +57,21 @@ SIGNATURES: tuple[tuple[bytes, str, str, str], ...] = (
     ),
     (rb".{257}ustar|7z\xbc\xaf|Rar!", "archive", "The file is an archive, not a model.", UNPACK),
     (
-        rb"\x1f\x8b|\xfd7zXZ|BZh\d1AY",  # only reached inside of a compressed file
+        rb"\x1f\x8b|\xfd7zXZ|BZh\d1AY",  # only reached inside a compressed file
         "unsupported",
         "The file is compressed twice.",
         "Unpack it once and give the result.",
     ),
 )
 
-# (how the file begins, the library whose own format it is)
+# (first bytes, the library whose own format it is)
 NATIVE: tuple[tuple[bytes, str], ...] = (
     (rb"\{L\x00{7}\x07learner|\s*\{\s*\"learner\"\s*:", "xgboost"),
     (rb"tree\nversion=", "lightgbm"),
     (rb"CBM1", "catboost"),
 )
 
-# (a member's name somewhere in the archive, what it is, remedy)
+# (part of a member's name in the archive, what the file is, remedy)
 ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
     (b"/data.pkl", "The file is a PyTorch model.", PICKLE),
     (b"config.json", "The file is a Keras model.", PICKLE),
@@ -79,39 +79,51 @@ ZIP_MEMBERS: tuple[tuple[bytes, str, str], ...] = (
     (b".npy", "The file holds numpy arrays, not a model.", PICKLE),
 )
 ZIP, SKOPS_MEMBER = b"PK\x03\x04", b"schema.json"
+LZ4 = b"\x04\x22\x4d\x18"
 
 
 def refuse_foreign_file(head: bytes, tail: bytes) -> None:
-    """Raise Refused if the file that begins and ends so is known to be something else."""
+    """Raise RefusedFile if the first and last bytes are those of a file that is no model."""
     if native_library(head) is not None:
         return
     if head.startswith(ZIP):
         raise _describe_zip(head + tail)
-    for pattern, code, what, remedy in SIGNATURES:
+    for pattern, code, what, remedy in REFUSED:
         if re.match(pattern, head, re.DOTALL):
-            raise Refused(code, what, remedy)
+            raise RefusedFile(code, what, remedy)
 
 
 def native_library(head: bytes) -> str | None:
-    """Return the boosting library in whose own format a file that begins so is written."""
-    found = (library for start, library in NATIVE if re.match(start, head, re.DOTALL))
-    return next(found, None)
+    """Return the boosting library in whose own format the file is, or None."""
+    matches = (library for start, library in NATIVE if re.match(start, head, re.DOTALL))
+    return next(matches, None)
 
 
 def is_skops(head: bytes, tail: bytes) -> bool:
-    """Say whether a file that begins and ends so was written by skops."""
-    return head.startswith(ZIP) and SKOPS_MEMBER in tail  # where a zip has its directory
+    """Return whether skops wrote the file."""
+    return head.startswith(ZIP) and SKOPS_MEMBER in tail  # the directory of a zip is at its end
 
 
-def _describe_zip(names: bytes) -> Refused:
+def lz4_file(name: str) -> RefusedFile:
+    """Return the refusal of a file compressed with LZ4, with the lines that save it again."""
+    without = name.removesuffix(".lz4") if name.endswith(".lz4") else f"new-{name}"
+    return RefusedFile(
+        "unsupported",
+        f"The file {name} is compressed with LZ4, which is not supported.",
+        "Save it again with zlib, in Python: `import joblib`, then "
+        f"`joblib.dump(joblib.load({name!r}), {without!r}, compress=3)`.",
+    )
+
+
+def _describe_zip(names: bytes) -> RefusedFile:
     for member, what, remedy in ZIP_MEMBERS:
         if member in names:
-            return Refused("unsupported", what, remedy)
-    return Refused("archive", "The file is a zip archive, not a model.", UNPACK)
+            return RefusedFile("unsupported", what, remedy)
+    return RefusedFile("archive", "The file is a zip archive, not a model.", UNPACK)
 
 
 def is_text(head: bytes) -> bool:
-    """Say whether a file that begins so is text (a CSV, a script) rather than a pickle."""
+    """Return whether the file is text (a CSV, a script) rather than a pickle."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         return True
     text = head.decode("utf-8", "ignore")
@@ -119,6 +131,6 @@ def is_text(head: bytes) -> bool:
     return len(text) > 0.9 * len(head) and printable == len(text)
 
 
-def text_file() -> Refused:
-    """Describe a file that turned out to be text."""
-    return Refused("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)
+def text_file() -> RefusedFile:
+    """Return the refusal of a text file."""
+    return RefusedFile("text", "The file is text (a CSV or a script?), not a saved model.", PICKLE)
