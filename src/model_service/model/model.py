@@ -13,9 +13,8 @@ from joblib import parallel_backend
 from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
-from model_service.contract.golden import RELATIVE, Golden
-from model_service.fast_path import FastPath, NotCompiled
-from model_service.fast_path import make as compile_fast_path
+from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
+from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
 from model_service.model.manifest import Manifest
 from model_service.model.predictions import Prediction, PredictionFormat, Predictions
 
@@ -69,12 +68,12 @@ class Model:
     def by_fast_path(self, fast_path: FastPath, batch: Batch) -> Sequence[Prediction]:
         """Predict by the fast path. Raises whatever it raises."""
         self._use_no_threads()
-        if fast_path.row is not None and len(batch) == 1:
+        if fast_path.predict_row is not None and len(batch) == 1:
             # After an error here, the way of many rows tells whether there is one.
             with suppress(Exception):
-                found = fast_path.row(self.contract.row_values(batch, self._names))
+                found = fast_path.predict_row(self.contract.row_values(batch, self._names))
                 return [self._format.answer(*found)]
-        return self._format.answers(*fast_path(self.contract.columns(batch)))
+        return self._format.answers(*fast_path.predict_columns(self.contract.columns(batch)))
 
     def natively(self, batch: Batch) -> Predictions:
         """Predict by the model's own methods. Raises whatever they raise."""
@@ -125,11 +124,11 @@ class Model:
             self.estimator,
             self.stages,
             kind=manifest.input,
-            names=manifest.columns,
-            wanted=manifest.model.columns,
+            column_names=manifest.columns,
+            model_columns=manifest.model.columns,
             probabilities=manifest.task.probabilities,
             # Some steps refuse dates, and predictions of several targets are made of arrays.
-            alone=self.contract.output.targets is None
+            single_rows=self.contract.output.targets is None
             and all(feature.kind != "date" for feature in self.contract.features),
         )
 
@@ -137,12 +136,12 @@ class Model:
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
         # It records a wider tolerance if more than the last bits of a sum differ.
-        return self.golden is not None and self.golden.tolerance <= RELATIVE
+        return self.golden is not None and self.golden.tolerance <= RELATIVE_TOLERANCE
 
     @property
     def predicts_rows_alone(self) -> bool:
         """Whether a single row is predicted by other code than a batch."""
-        return self.fast_path is not None and self.fast_path.row is not None
+        return self.fast_path is not None and self.fast_path.predict_row is not None
 
 
 def _before_last(estimator: Any, data: Any) -> tuple[Any, Any]:

@@ -17,8 +17,8 @@ from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
 from workbench.adopt.sample import read_columns, read_header, read_text
 from workbench.errors import UserError, listing
-from workbench.inspect import Refused, read_document, texts_in
-from workbench.lock.pins import HEROKU_PYTHONS
+from workbench.inspect import RefusedFile, read_document, texts_in
+from workbench.lock.table import HEROKU_PYTHONS
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
@@ -159,7 +159,7 @@ def _pickled(path: Path) -> tuple[str, ...]:
     """Return the names in a pickled list, which many keep beside their model."""
     try:
         names = texts_in(read_document(path).root)
-    except Refused as error:
+    except RefusedFile as error:
         raise UserError(f"features: {path}: {error}") from None
     if names is None:
         raise UserError(f"features: {path} holds no list of names; give names, or a text file.")

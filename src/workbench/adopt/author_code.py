@@ -11,8 +11,7 @@ from typing import Any
 
 from workbench.adopt.sample import read_text
 from workbench.errors import UserError, listing
-from workbench.inspect import ModelFacts
-from workbench.inspect.estimators.own_classes import Outline, Outlines
+from workbench.inspect import ClassDefinition, ModelFacts, UserClasses
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 from workbench.inspect.pickle.values import Global
 
@@ -28,7 +27,7 @@ class Code:
     text: str
     names: frozenset[str]
     imports: frozenset[str]
-    outlines: Outlines
+    outlines: UserClasses
 
     @property
     def prepares(self) -> bool:
@@ -130,14 +129,16 @@ def _classes(body: Sequence[ast.stmt], outer: str = "") -> Iterator[tuple[str, a
             yield from _classes(node.body, outer)
 
 
-def _outlines(body: Sequence[ast.stmt], classes: Mapping[str, ast.ClassDef]) -> dict[str, Outline]:
+def _outlines(
+    body: Sequence[ast.stmt], classes: Mapping[str, ast.ClassDef]
+) -> dict[str, ClassDefinition]:
     """Return the bases and the members of each class."""
     imported = dict(_imported(body))
     found = {}
     for name, node in classes.items():
         outer = name.rpartition(".")[0]
         bases = (_base(ast.unparse(base), outer, classes, imported) for base in node.bases)
-        found[name] = Outline(tuple(bases), frozenset(_names(node.body)))
+        found[name] = ClassDefinition(tuple(bases), frozenset(_names(node.body)))
     return found
 
 

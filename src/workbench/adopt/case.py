@@ -13,7 +13,7 @@ from workbench.adopt.answers import Answers, FeaturesAnswer, read_features
 from workbench.adopt.author_code import Code, read_code
 from workbench.adopt.sample import Sample, read_sample
 from workbench.errors import UserError, listing
-from workbench.inspect import Bundle, ModelFacts, Outlines, Refused, bundle_of, model_facts
+from workbench.inspect import Bundle, ModelFacts, RefusedFile, UserClasses, bundle_of, model_facts
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _sample(answers: Answers) -> Sample | None:
 
 
 def _model(
-    answers: Answers, read: transformer_files.Files, outlines: Outlines
+    answers: Answers, read: transformer_files.Files, outlines: UserClasses
 ) -> tuple[ModelFacts, Bundle | None]:
     """Return the facts of the model that was named, and of what else lies in its file.
 
@@ -107,7 +107,7 @@ def _model(
         )
     try:
         facts = model_facts(document, file, member, outlines)
-    except Refused as error:
+    except RefusedFile as error:
         raise UserError(f"model_path: {part}: {error}") from None
     return facts, bundle
 

@@ -109,9 +109,9 @@ def problems(facts: ModelFacts, known: Known) -> Iterator[str]:
                 f'of the training, or features= with the "categories" of {name} in the order of '
                 "their codes (pandas sorts them)."
             )
-        elif column.most_code >= len(column.values):
+        elif column.max_code >= len(column.values):
             yield (
-                f"features: the model asks {name} for category number {column.most_code + 1}, and "
+                f"features: the model asks {name} for category number {column.max_code + 1}, and "
                 f"only {len(column.values)} are known ({listing(_texts(column.values))}). Give "
                 f'sample_data with all rows of the training, or features= with all "categories" '
                 f"of {name} in the order of their codes (pandas sorts them)."

@@ -9,14 +9,15 @@ from typing import Any
 from workbench.adopt.answers import Answers
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
+from workbench.lock.choose import pins, pythons
 from workbench.lock.environment import find_python
-from workbench.lock.pins import Pins, pins, pythons
+from workbench.lock.pins import Pins
 
 # What needs nobody's trust. Of other libraries the pins know some of their own time; of the rest
 # `make lock` finds a version that goes with these.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle dill imbalanced-learn joblib lightgbm lz4 numpy pandas scikit-learn scipy
+    catboost cloudpickle dill imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy
     skops statsmodels threadpoolctl xgboost
     """.split()
 )

@@ -28,8 +28,9 @@ from workbench.adopt.sample import Sample, read_rows
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
 from workbench.inspect.formats.pickled_boosters import LIBRARIES
-from workbench.lock import lock
 from workbench.lock.pins import NoPins, Pins, imported_as
+from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
+from workbench.lock.unlocked import requirements_in, unlocked
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,7 @@ def _write_transformers(adoption: Adoption, project: Path) -> None:
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     pinned = adoption.pins
-    requirements, engine = project / lock.SOURCE, vendor.lines(project, vendor.ENGINE)
+    requirements, engine = project / SOURCE, vendor.lines(project, vendor.ENGINE)
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
@@ -301,9 +302,9 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
-        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former, engine),
-        lock.LOCK: lock.unlocked(pinned.exact, engine),
-        lock.TEST_LOCK: lock.unlocked(
+        SOURCE: requirements_in(pinned, kept, adoption.former, engine),
+        LOCK: unlocked(pinned.exact, engine),
+        TEST_LOCK: unlocked(
             (f"{name}=={version}" for name, version in pinned.tests.items()),
             vendor.lines(project, vendor.TOOLS),
         ),

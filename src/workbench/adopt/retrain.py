@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +18,6 @@ from workbench.adopt.answers import Answers, problems
 from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
 from workbench.errors import UserError, bullets, listing
-from workbench.lock import lock
-from workbench.lock.environment import run
 
 VARIABLES = {
     "model_path": "MODEL",
@@ -134,41 +131,6 @@ def _as_variables(problems: Sequence[str]) -> list[str]:
         re.sub(rf"\b({names})(?=[:=]| is | cannot )", lambda m: VARIABLES[m[1]], problem)
         for problem in problems
     ]
-
-
-def rollback(project: Path) -> str:
-    """Bring the model before back from git; return what was done. Raises WorkbenchError.
-
-    An adoption that is not committed yet is undone; a committed one is answered with the files of
-    the last commit that had another version.
-    """
-    present = files.read_manifest(project)["version"]
-    committed = _version_at(project, "HEAD")
-    edited = _git(project, "status", "--porcelain", "--", str(files.MODEL)).strip()
-    if committed == present and edited:
-        raise UserError(f"{files.MODEL}/ has changes that git does not have; commit them first.")
-    for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
-        version = _version_at(project, commit)
-        if version == present:
-            continue
-        paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *lock.FILES)]
-        _git(project, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", str(files.MODEL))
-        _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
-        _git(project, "checkout", commit, "--", *paths)
-        return (
-            f"Version {version} of {commit[:10]} is back, instead of {present}. "
-            "Next: make verify, git diff --staged, git commit."
-        )
-    raise UserError("git has no other version of the model to go back to.")
-
-
-def _version_at(project: Path, commit: str) -> int:
-    text = _git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}")
-    return int(json.loads(text)["version"])
-
-
-def _git(project: Path, *arguments: str) -> str:
-    return run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)
 
 
 def changes(

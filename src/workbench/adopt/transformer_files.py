@@ -20,7 +20,7 @@ from workbench.inspect import (
     Document,
     FileFacts,
     ModelFacts,
-    Refused,
+    RefusedFile,
     Transformer,
     bundle_of,
     describe_transformer,
@@ -78,7 +78,7 @@ class Files:
             try:
                 document = read_document(path)
                 self._read[key] = document, file_facts(document)
-            except Refused as error:
+            except RefusedFile as error:
                 raise UserError(f"{question}: {path}: {error}") from None
         return self._read[key]
 
@@ -206,7 +206,7 @@ def _read(asked: _Asked, people: Sequence[str], files: Files) -> Iterator[Fitted
             described = describe_transformer(member.value)
             own = (member.name,) if member.name in people else asked.columns
             yield Fitted(Part(asked.part.path, member.name), facts, described, own)
-    except Refused as error:
+    except RefusedFile as error:
         raise UserError(f"transformers: {asked.part}: {error}") from None
 
 
@@ -482,7 +482,7 @@ def beside(path: Path, facts: ModelFacts, files: Files) -> Iterator[str]:
         try:
             document, _ = files.read(sibling, "transformers")
             found = describe_transformer(document.root)
-        except (UserError, Refused):
+        except (UserError, RefusedFile):
             continue
         same = facts.n_features in (found.n_features, found.n_outputs)
         if facts.n_features is not None and same and not found.encodes_labels:

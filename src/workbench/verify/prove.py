@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar, json_text
-from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
+from model_service.contract.golden import (
+    RELATIVE_TOLERANCE,
+    Golden,
+    differences,
+    golden_differences,
+)
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import whole
 from model_service.errors import ModelError
@@ -82,7 +87,7 @@ def prove(project: Path) -> str:
     manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
     done.append(_served(served_by))
     document = dataclasses.asdict(golden)
-    if golden.tolerance == RELATIVE:
+    if golden.tolerance == RELATIVE_TOLERANCE:
         del document["tolerance"]
     files.write(project / files.GOLDEN, files.dumps(document))
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
@@ -136,7 +141,7 @@ def _reproduce(model: Model, golden: Golden) -> Golden:
             f"make adopt MODEL={files.MODEL / model.manifest.model.file}"
         )
     predictions = list(model.predict(batch))
-    found = disagreements(golden, predictions)
+    found = golden_differences(golden, predictions)
     if found:
         raise ProofFailed(
             "The model does not reproduce its recorded predictions "
@@ -340,7 +345,7 @@ def record(model: Model) -> Golden:
     together = list(model.predict(Batch.of_rows(rows)))
     alone = [model.predict(Batch.of_rows([row]))[0] for row in rows]
     # A Gaussian process solves so ill a system that a batch moves the eighth digit.
-    tolerance = RELATIVE if not differences(together, alone) else ILL_CONDITIONED
+    tolerance = RELATIVE_TOLERANCE if not differences(together, alone) else ILL_CONDITIONED
     if found := differences(together, alone, tolerance):
         raise ProofFailed(
             f"The model answers differently for one row alone and among others: {found[0]}."

@@ -34,7 +34,7 @@ from model_service.model.loading import load_model
 from model_service.model.model import Model
 from workbench.adopt.category_lists import completed
 from workbench.errors import UserError
-from workbench.inspect import Categories, Refused, inspect
+from workbench.inspect import Categories, RefusedFile, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model
 from workbench.verify import prove
 
@@ -290,7 +290,7 @@ def test_the_columns_of_lightgbms_lists(text: str, columns: list[int]) -> None:
     ],
 )
 def test_lists_without_a_column_are_refused(text: str) -> None:
-    with pytest.raises(Refused, match="does not tell which columns they are"):
+    with pytest.raises(RefusedFile, match="does not tell which columns they are"):
         lightgbm_model.read(text)
 
 

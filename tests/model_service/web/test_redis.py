@@ -90,7 +90,7 @@ def test_processes_share_the_count_and_go_on_without_redis(
         with redis.Redis.from_url(url) as client:
             (key,) = client.keys()
             assert key.startswith(b"loan-approval:requests:")
-            assert 0 < client.ttl(key) <= 2 * rate_limit.WINDOW
+            assert 0 < client.ttl(key) <= 2 * rate_limit.WINDOW_SECONDS
     with caplog.at_level(logging.WARNING):
         for client in (one, other):
             assert statuses(client, MOST + 1) == [200] * MOST + [429]

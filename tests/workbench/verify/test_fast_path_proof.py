@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeRegressor
 from model_service.contract.contract import Batch, Column
 from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
-from model_service.fast_path import single_row as single
+from model_service.fast_path.steps import registry
 from model_service.model.loading import load_model
 from model_service.model.model import Model
 from workbench.verify import fast_path_proof, prove
@@ -48,13 +48,13 @@ def model(proven: Path) -> Model:
 def changed(plan: FastPath, change: Callable[[list[Column], Any, Any], Any]) -> FastPath:
     """Return a plan whose answers are changed; the table that it is asked is passed along.
 
-    A row has no other way there.
+    A single row has no path of its own there.
     """
 
     def predict(data: Any) -> Any:
         return change(data.columns, *plan.predict(data))
 
-    return dataclasses.replace(plan, predict=predict, row=None)
+    return dataclasses.replace(plan, predict=predict, predict_row=None)
 
 
 def lie(shares: Any, where: Any) -> Any:
@@ -90,10 +90,12 @@ def test_the_proof_notices_a_plan_that_lies(
 ) -> None:
     assert model.golden is not None
     assert model.fast_path is not None
-    assert fast_path_proof.disproof(model, model.fast_path, model.golden.rows) is None
-    reason = fast_path_proof.disproof(model, changed(model.fast_path, change), model.golden.rows)
+    assert fast_path_proof.find_difference(model, model.fast_path, model.golden.rows) is None
+    reason = fast_path_proof.find_difference(
+        model, changed(model.fast_path, change), model.golden.rows
+    )
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 ROW_LIES: dict[str, Callable[[list[Any], Any, Any], Any]] = {
@@ -116,12 +118,14 @@ def test_the_proof_notices_a_row_alone_that_is_answered_otherwise(
 ) -> None:
     assert model.golden is not None
     assert model.fast_path is not None
-    way = model.fast_path.row
-    assert way is not None
-    lying = dataclasses.replace(model.fast_path, row=lambda row: change(list(row), *way(row)))
-    reason = fast_path_proof.disproof(model, lying, model.golden.rows)
+    predict_row = model.fast_path.predict_row
+    assert predict_row is not None
+    lying = dataclasses.replace(
+        model.fast_path, predict_row=lambda row: change(list(row), *predict_row(row))
+    )
+    reason = fast_path_proof.find_difference(model, lying, model.golden.rows)
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 def test_a_scaler_that_forgets_its_shift_serves_no_row(
@@ -130,13 +134,18 @@ def test_a_scaler_that_forgets_its_shift_serves_no_row(
     assert model.golden is not None
     assert fast_path_proof.examine(model, model.golden.rows) == {"serves": "plan"}
 
-    def forgetful(scaler: Any) -> Any:
-        return lambda values: [v / s for v, s in zip(values, scaler.scale_, strict=True)]
+    compile_scaler = registry.TRANSFORMERS["sklearn", "StandardScaler"]
 
-    monkeypatch.setitem(single.STEPS, "StandardScaler", forgetful)
+    def forgetful(scaler: Any) -> registry.CompiledTransformer:
+        def scale_row(values: list[Any]) -> list[Any]:
+            return [v / s for v, s in zip(values, scaler.scale_, strict=True)]
+
+        return dataclasses.replace(compile_scaler(scaler), row=scale_row)
+
+    monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), forgetful)
     found = fast_path_proof.examine(model, model.golden.rows)
     assert found["serves"] == "native"
-    assert found["reason"].startswith("It answers otherwise than the model")
+    assert found["reason"].startswith("The fast path predicts differently from the model")
 
 
 def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
@@ -146,9 +155,14 @@ def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
     batch = parse_rows(model.contract, model.golden.rows)
     rows = [batch[number : number + 1] for number in range(len(batch))]
     alone = [list(model.predict(row)) for row in rows]
-    monkeypatch.delitem(single.STEPS, "StandardScaler")
+    compile_scaler = registry.TRANSFORMERS["sklearn", "StandardScaler"]
+
+    def without_row(scaler: Any) -> registry.CompiledTransformer:
+        return dataclasses.replace(compile_scaler(scaler), row=None, no_row="for this test")
+
+    monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), without_row)
     model.fast_path = model.compile_fast_path()
-    assert model.fast_path.row is None
+    assert model.fast_path.predict_row is None
     assert [list(model.predict(row)) for row in rows] == alone
 
 
@@ -161,7 +175,7 @@ def test_what_a_row_alone_fails_on_the_plan_answers(model: Model) -> None:
     def fail(row: Any) -> Any:
         raise ZeroDivisionError
 
-    failing = dataclasses.replace(model.fast_path, row=fail)
+    failing = dataclasses.replace(model.fast_path, predict_row=fail)
     assert list(model.by_fast_path(failing, batch)) == expected
 
 
@@ -178,8 +192,8 @@ def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
         return native(batch)
 
     monkeypatch.setattr(model, "natively", refusing)
-    reason = fast_path_proof.disproof(model, model.fast_path, model.golden.rows)
-    assert reason == "It answers a row that the model fails on."
+    reason = fast_path_proof.find_difference(model, model.fast_path, model.golden.rows)
+    assert reason == "The fast path predicts a row that the model fails on."
 
 
 def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
@@ -190,8 +204,8 @@ def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
         raise KeyError("a step")
 
     failing = changed(model.fast_path, fail)
-    reason = fast_path_proof.disproof(model, failing, model.golden.rows)
-    assert reason == "It fails on the first recorded row (KeyError)."
+    reason = fast_path_proof.find_difference(model, failing, model.golden.rows)
+    assert reason == "The fast path fails on the first golden row (KeyError)."
     # Were it to serve, the model's own methods would answer.
     batch = Batch.of_rows(model.golden.rows)
     expected = list(model.predict(batch))
@@ -199,10 +213,14 @@ def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
     assert list(model.predict(batch)) == expected
 
 
+def predicting(model: Model) -> fast_path_proof.PredictRows:
+    return lambda rows: model.natively(Batch.of_rows(rows))
+
+
 def test_rows_are_drawn_where_a_plan_may_be_wrong(model: Model) -> None:
     assert model.golden is not None
-    rows = fast_path_proof.proof_rows(model, model.natively, model.golden.rows)
-    assert rows == fast_path_proof.proof_rows(model, model.natively, model.golden.rows)
+    rows = fast_path_proof.proof_rows(model, predicting(model), model.golden.rows)
+    assert rows == fast_path_proof.proof_rows(model, predicting(model), model.golden.rows)
     assert len(rows) >= 2000
     for feature in model.contract.features:
         values = {row[feature.name] for row in rows}
@@ -221,9 +239,8 @@ def test_rows_are_drawn_on_both_sides_of_thresholds(tmp_path: Path) -> None:
     prove.prove(project)
     model = load_model(project / "model")
     assert model.golden is not None
-    asked = {
-        row["x"] for row in fast_path_proof.proof_rows(model, model.predict, model.golden.rows)
-    }
+    drawn = fast_path_proof.proof_rows(model, predicting(model), model.golden.rows)
+    asked = {row["x"] for row in drawn}
     thresholds = tree.tree_.threshold[tree.tree_.feature == 0]
     assert len(thresholds) == 3
     # A tree compares in float32: the number that is last on the left is found to the last bit.
@@ -252,7 +269,7 @@ def test_what_takes_a_frame_stays_native(model: Model) -> None:
     assert fast_path_proof.examine(model, [])["serves"] == "native"
 
 
-FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path" / "test_fast_path.py"
+FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path"
 
 
 @pytest.mark.slow
