@@ -190,7 +190,7 @@ def _manifest(
         "description": answers.description,
         "version": last["version"] + 1,
         "verified": False,
-        "plan": {"serves": "native", "reason": "It was never verified."},
+        "fast_path": {"serves": "native", "reason": "It was never verified."},
         **about,
         "categories": category_lists.to_json({**category_lists.of_model(given.model), **known}),
         "code": code.to_json(own_code.own_names(facts, code)) if code is not None else None,
