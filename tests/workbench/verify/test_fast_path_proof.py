@@ -212,6 +212,10 @@ def test_a_fast_path_that_fails_does_not_serve(model: Model) -> None:
     assert model.predict(model.golden.rows) == expected
 
 
+def predicting(model: Model) -> fast_path_proof.PredictRows:
+    return lambda rows: model.natively(Batch.of_rows(rows))
+
+
 def test_rows_are_drawn_of_all_kinds_of_values(model: Model) -> None:
     assert model.golden is not None
     rows = fast_path_proof.proof_rows(model, predicting(model), model.golden.rows)
