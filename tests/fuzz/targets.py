@@ -15,18 +15,14 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Problem,
-    Row,
-    parse_contract,
-    read_contract,
-)
+from model_service.contract.contract import Batch, Contract, ContractError, Problem
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import ServiceError
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.web import api
 from model_service.web.app import create_app
@@ -112,13 +108,13 @@ def json_rows(folder: Path) -> Attack:
         with app.app_context():
             try:
                 parsed = api.parse_json(body)
-                batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
-                rows = api.validate(parsed["rows"] if batch else [parsed], app.service)
+                several = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
+                batch = api.validate(parsed["rows"] if several else [parsed], app.service)
             except (RequestProblem, ServiceError) as problem:
                 check_problem(problem)
                 return
-            answers = model.predict(rows)
-            assert len(answers) == len(rows)
+            answers = model.predict(batch)
+            assert len(answers) == len(batch)
             strict_json(json.dumps(list(answers), allow_nan=False))
 
     return attack
@@ -127,7 +123,7 @@ def json_rows(folder: Path) -> Attack:
 def csv_rows(folder: Path) -> Attack:
     """A CSV is returned with its predictions, or there is a problem; `keep` keeps bad rows."""
     model = served(folder)
-    example = model.predict([ROW])[0]
+    example = model.predict(Batch.of_rows([ROW]))[0]
     names = [feature.name for feature in model.contract.features]
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
@@ -144,8 +140,8 @@ def csv_rows(folder: Path) -> Attack:
         assert "prediction" in records[0]
         return records
 
-    def predict(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
-        return model.predict(rows), ()
+    def predict(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return model.predict(batch), ()
 
     def count(problems: Sequence[Problem]) -> None:
         assert all(problem.message for problem in problems)
@@ -176,9 +172,9 @@ def contract(folder: Path) -> Attack:
         assert parse_contract(written) == found
         strict_json(json.dumps(document(found, manifest), allow_nan=False))
         for row in rows_for(found):
-            rows, problems = found.parse_rows([row])
-            assert rows or problems
-            found.columns(rows)
+            batch = parse_rows(found, [row])
+            assert len(batch) or batch.problems
+            found.columns(batch)
 
     return attack
 

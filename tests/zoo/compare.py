@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.verify.prove import prove
 

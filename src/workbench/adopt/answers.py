@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import (
-    ContractError,
-    Transformer,
-    did_you_mean,
-    parse_contract,
-    parse_feature,
-)
-from workbench.adopt.sample import NUMBER, read_columns, read_header, read_text
+from model_service.contract.contract import ContractError, Transformer
+from model_service.contract.parsing import did_you_mean
+from model_service.contract.schema import parse_contract, parse_feature
+from model_service.contract.typed_text import is_number
+from workbench.adopt.sample import read_columns, read_header, read_text
 from workbench.errors import UserError, listing
 from workbench.inspect import RefusedFile, read_document, texts_in
 from workbench.lock.table import HEROKU_PYTHONS
@@ -174,7 +171,7 @@ def _is_header(lines: list[str], is_csv: bool) -> bool:
     if not is_csv:
         return len(lines) == 1 and "," in lines[0]
     several = len(lines) > 1 and not any(mark in line for line in lines for mark in ",;\t|")
-    return not several or any(NUMBER.fullmatch(line) for line in lines)
+    return not several or any(is_number(line) for line in lines)
 
 
 def _from_json(document: object, path: Path) -> FeaturesAnswer:

@@ -154,7 +154,7 @@ def _api(
     )
     notices: list[str] = []
     contract = features.contract_of(facts, given.answer, sample, given.prepares, notices, before)
-    inputs = [column.name for column in contract.columns([])]
+    inputs = list(contract.column_kinds)
     told = category_lists.known_categories(facts, inputs, sample) if not given.prepares else {}
     known = category_lists.completed(told, contract, previous)
     if sample is not None:

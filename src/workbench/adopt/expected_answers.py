@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Row, json_text, same_json
+from model_service.contract.parsing import parse_rows
+from model_service.contract.typed_text import SAMPLE_BOOLEANS, is_number
 from workbench import files
 from workbench.adopt.decoding import as_people_say
 from workbench.adopt.features import rows_of
-from workbench.adopt.sample import BOOLEANS, EXPECTED, NUMBER, Sample
+from workbench.adopt.sample import EXPECTED, Sample
 from workbench.errors import UserError
 
 # What another processor, or the 32 bits of a boosted tree, makes of a number written in full.
@@ -45,7 +47,7 @@ def given(contract: Contract, sample: Sample) -> dict[str, Any] | None:
         if answer not in (None, "")
     ]
     for row, _ in pairs:
-        for problem in contract.parse_rows([row])[1]:
+        for problem in parse_rows(contract, [row]).problems:
             raise UserError(
                 f"sample_data: {json.dumps(row, ensure_ascii=False)} has an expected answer, but "
                 f"{problem.feature} {problem.message}; mend the row or the features."
@@ -59,7 +61,7 @@ def kept(contract: Contract, document: Mapping[str, Any] | None) -> dict[str, An
         return None
     rows = [as_people_say(row, contract) for row in document["rows"]]
     pairs = zip(rows, document["predictions"], strict=True)
-    fitting = [(row, answer) for row, answer in pairs if not contract.parse_rows([row])[1]]
+    fitting = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row]).problems]
     return _document(fitting, document["typed"])
 
 
@@ -108,10 +110,10 @@ def agrees(expected: Any, actual: Any, typed: bool, rounded: bool) -> bool:
         if rounded and _is_number(expected) and _is_number(actual):
             return _as_written(json.dumps(expected), actual)
         return same_json(expected, actual)
-    if _is_number(actual) and NUMBER.fullmatch(cell := expected.strip()):
+    if _is_number(actual) and is_number(cell := expected.strip()):
         return _as_written(cell, actual) if rounded else float(cell) == actual
     return expected == json_text(actual) or (
-        isinstance(actual, bool) and BOOLEANS.get(expected) is actual
+        isinstance(actual, bool) and SAMPLE_BOOLEANS.get(expected) is actual
     )
 
 

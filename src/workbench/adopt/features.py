@@ -7,39 +7,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Feature,
-    Output,
-    Row,
-    Scalar,
+from model_service.contract.contract import Contract, ContractError, Feature, Output, Row, Scalar
+from model_service.contract.parsing import did_you_mean, parse_rows
+from model_service.contract.schema import (
     check_categories,
     check_output,
-    did_you_mean,
     parse_contract,
     parse_output,
-    same_json,
 )
+from model_service.contract.typed_text import sample_value, whole
 from workbench.adopt import proposals
 from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.category_lists import Known, enforced, known_categories, said_of
 from workbench.adopt.decoding import as_people_say, read_back
-from workbench.adopt.sample import (
-    BOOLEANS,
-    EXAMPLES,
-    EXPECTED,
-    MISSING,
-    NUMBER,
-    ColumnFacts,
-    Sample,
-    whole,
-)
+from workbench.adopt.sample import EXAMPLES, EXPECTED, ColumnFacts, Sample
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
 
 _NOTHING = object()
-MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")  # what pandas and spreadsheets write with a date
 # The fields that the sample and the model can tell; the last one of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
@@ -357,17 +342,17 @@ def examples(
     """Return rows that the contract takes: of the sample, of the model before, or made up."""
     if sample is not None:
         cells = rows_of(contract, sample, sample.examples)
-        parsed = [contract.parse_rows([row]) for row in cells]
-        rows = [row for row, (_, problems) in zip(cells, parsed, strict=True) if not problems]
+        parsed = [parse_rows(contract, [row]) for row in cells]
+        rows = [row for row, batch in zip(cells, parsed, strict=True) if not batch.problems]
         if not rows:
-            problem = parsed[0][1][0]
+            problem = parsed[0].problems[0]
             raise UserError(
                 f"sample_data: no row of {sample.path.name} fits the features; in the first one "
                 f"{problem.feature} {problem.message}."
             )
         return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
     kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
-    kept = [row for row in kept if not contract.parse_rows([row])[1]]
+    kept = [row for row in kept if not parse_rows(contract, [row]).problems]
     return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
 
 
@@ -376,29 +361,13 @@ def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]
     return [
         {
             **{
-                f.name: row.get(f.name) if sample.typed else from_cell(f, row.get(f.name, ""))
+                f.name: row.get(f.name) if sample.typed else sample_value(f, row.get(f.name, ""))
                 for f in contract.features
             },
             **read_back(row, contract),
         }
         for row in rows
     ]
-
-
-def from_cell(feature: Feature, cell: str) -> Any:
-    """Return a cell of the sample as a request would have it."""
-    if cell in MISSING:
-        return None
-    if feature.type in ("number", "integer"):
-        return whole(float(cell)) if NUMBER.fullmatch(cell.strip()) else cell
-    if feature.type == "date":
-        return MIDNIGHT.sub("", cell)
-    if feature.type == "boolean":
-        return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
-    if feature.type == "category" and cell not in (feature.categories or (cell,)):
-        typed = BOOLEANS.get(cell, float(cell) if NUMBER.fullmatch(cell.strip()) else cell)
-        return next((c for c in feature.categories or () if same_json(c, typed)), cell)
-    return cell
 
 
 def made_up(feature: Feature, number: int) -> Any:

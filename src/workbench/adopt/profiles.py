@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Invalid, Value
+from model_service.contract.parsing import parse_value
 from model_service.contract.profile import Profile, read_profiles
+from model_service.contract.typed_text import whole
 from workbench.adopt.features import column_of, rows_of
-from workbench.adopt.sample import Sample, whole
+from workbench.adopt.sample import Sample
 
 # Of fewer values than these a spread would tell about people.
 FEWEST_VALUES = 10
@@ -55,7 +57,7 @@ def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:
 
 def _parsed(feature: Feature, value: Value) -> Value:
     try:
-        return feature.parse(value)
+        return parse_value(feature, value)
     except Invalid:
         return None
 

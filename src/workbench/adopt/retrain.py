@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError, read_contract
+from model_service.contract.contract import Contract, ContractError
+from model_service.contract.schema import read_contract
 from workbench import files
 from workbench.adopt import decide as adoption
 from workbench.adopt.answers import Answers, problems

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import contract
-from model_service.contract.contract import Scalar, did_you_mean, json_text
+from model_service.contract.contract import Scalar, json_text
+from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import Answers, FeaturesAnswer, Part
 from workbench.adopt.sample import Sample
 from workbench.errors import UserError, listing
