@@ -207,9 +207,14 @@ def test_a_fast_path_that_fails_does_not_serve(model: Model) -> None:
     reason = fast_path_proof.find_difference(model, failing, model.golden.rows)
     assert reason == "The fast path fails on the first golden row (KeyError)."
     # If it served, the model's own methods would predict instead.
-    expected = model.predict(model.golden.rows)
+    batch = Batch.of_rows(model.golden.rows)
+    expected = list(model.predict(batch))
     model.fast_path = failing
-    assert model.predict(model.golden.rows) == expected
+    assert list(model.predict(batch)) == expected
+
+
+def predicting(model: Model) -> fast_path_proof.PredictRows:
+    return lambda rows: model.natively(Batch.of_rows(rows))
 
 
 def test_rows_are_drawn_of_all_kinds_of_values(model: Model) -> None:
