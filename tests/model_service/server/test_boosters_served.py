@@ -68,7 +68,9 @@ def project(
 
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("serves", ["fast", "native"])
-def test_boosters_answer_all(project: Path, tmp_path: Path, serves: str, threads: str) -> None:
+def test_boosters_answer_every_request(
+    project: Path, tmp_path: Path, serves: str, threads: str
+) -> None:
     """Rows, batches and files at once, before a worker is killed and another forked, and after."""
     model = tmp_path / "model"
     shutil.copytree(project / "model", model)
