@@ -25,8 +25,9 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
 TRANSFORMS = ("exp", "expm1")
+# Models hold whole numbers in 64 bits.
+WHOLE_NUMBERS = 2**63
 # The years that datetime64[ns], which models are trained on, can hold in full.
-WHOLE_NUMBERS = 2**63  # what they stay below, as the 64 bits of a model hold no others
 EARLIEST, LATEST = datetime.date(1678, 1, 1), datetime.date(2261, 12, 31)
 # A hostile request may hold 100,000 unknown names; looking for their neighbours costs.
 MAX_SUGGESTIONS = 20

@@ -18,7 +18,7 @@ from model_service.contract.contract import (
     Table,
     nearest,
 )
-from model_service.contract.typed_text import value_of
+from model_service.contract.typed_text import request_value
 from model_service.csv.reader import Chunk
 from model_service.csv.writer import meant
 
@@ -91,7 +91,7 @@ class _Memo(dict[str, Any]):
         value: object = cell
         found: object
         try:
-            value = value_of(self.feature, cell)
+            value = request_value(self.feature, cell)
             found = self.feature.parse(value)
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Output, json_text
+from model_service.contract.typed_text import is_spreadsheet_number
 from model_service.model.predictions import Path, values_at
 
 # What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
 # OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
 _FORMULA = frozenset("=+-@\t\r\n\0")
-# As far as spreadsheets write them: with a decimal comma too.
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def answer_columns(
@@ -60,7 +58,7 @@ def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[st
 
 def neutral(text: str) -> str:
     """Return the text, behind an apostrophe if a spreadsheet would execute it."""
-    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text[:1] in _FORMULA and not is_spreadsheet_number(text) else text
 
 
 def meant(text: str) -> str:

@@ -15,7 +15,7 @@ from model_service.contract.contract import (
     Value,
     json_text,
 )
-from model_service.contract.typed_text import value_of
+from model_service.contract.typed_text import request_value
 
 Control = Literal["number", "radio", "select", "suggest", "line", "checkbox", "date", "text"]
 
@@ -169,7 +169,7 @@ def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None
         # Browsers send the line breaks of a text as CR LF, a JSON request has LF.
         text = typed.replace("\r\n", "\n")
         try:
-            row[name] = value_of(features[name], text) if name in features else text
+            row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
             unread[name] = Problem(1, name, str(error))
     rows, problems = contract.parse_rows([row])

@@ -18,7 +18,8 @@ from model_service.contract.contract import (
     parse_contract,
     parse_feature,
 )
-from workbench.adopt.sample import NUMBER, read_columns, read_header, read_text
+from model_service.contract.typed_text import is_number
+from workbench.adopt.sample import read_columns, read_header, read_text
 from workbench.errors import UserError, listing
 from workbench.inspect import Refused, read_document, texts_in
 from workbench.lock.pins import HEROKU_PYTHONS
@@ -174,7 +175,7 @@ def _is_header(lines: list[str], is_csv: bool) -> bool:
     if not is_csv:
         return len(lines) == 1 and "," in lines[0]
     several = len(lines) > 1 and not any(mark in line for line in lines for mark in ",;\t|")
-    return not several or any(NUMBER.fullmatch(line) for line in lines)
+    return not several or any(is_number(line) for line in lines)
 
 
 def _from_json(document: object, path: Path) -> FeaturesAnswer:

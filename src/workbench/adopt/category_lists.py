@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Scalar, json_text
-from workbench.adopt.sample import ColumnFacts, Sample, whole
+from model_service.contract.typed_text import whole
+from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing
 from workbench.inspect import Categories, ModelFacts
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, Value, json_text, same_json
-from workbench.adopt.sample import BOOLEANS, MISSING, NUMBER
+from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 
 
 def as_people_say(row: Mapping[str, Any], contract: Contract) -> Row:
@@ -30,25 +30,16 @@ def read_back(row: Mapping[str, Any], contract: Contract) -> Row:
             continue
         if feature.one_hot is not None and set(feature.one_hot.values()) <= set(row):
             found[feature.name] = _of_dummies(feature, feature.one_hot, row)
-        elif feature.encode is not None and (code := number(value)) is not None:
+        elif feature.encode is not None and (code := sample_number(value)) is not None:
             names = [name for name, given in feature.encode.items() if given == code]
             if names:
                 found[feature.name] = _category(feature, names[0])
     return found
 
 
-def number(value: object) -> float | None:
-    """Return the number that a cell of a CSV or a JSON value is for a model."""
-    if isinstance(value, str):
-        if value in BOOLEANS:
-            return float(BOOLEANS[value])
-        return float(value) if NUMBER.fullmatch(value.strip()) else None
-    return float(value) if isinstance(value, (bool, int, float)) else None
-
-
 def _is_category(feature: Feature, value: Value) -> bool:
     """Tell whether a value is said as people say it."""
-    code = number(value)
+    code = sample_number(value)
     return any(
         json_text(category) == json_text(value) or (code is not None and same_json(category, code))
         for category in feature.categories or ()
@@ -56,9 +47,9 @@ def _is_category(feature: Feature, value: Value) -> bool:
 
 
 def _of_dummies(feature: Feature, columns: Mapping[str, str], row: Mapping[str, Any]) -> Value:
-    codes = {name: number(row[column]) for name, column in columns.items()}
+    codes = {name: sample_number(row[column]) for name, column in columns.items()}
     if any(code not in (0, 1) for code in codes.values()):
-        missing = all(row[column] in (None, *MISSING) for column in columns.values())
+        missing = all(row[column] in (None, *SAMPLE_MISSING) for column in columns.values())
         return None if missing else "neither 0 nor 1"
     ones = [name for name, code in codes.items() if code == 1]
     if len(ones) > 1:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Row, json_text, same_json
+from model_service.contract.typed_text import SAMPLE_BOOLEANS, is_number
 from workbench import files
 from workbench.adopt.decoding import as_people_say
 from workbench.adopt.features import rows_of
-from workbench.adopt.sample import BOOLEANS, EXPECTED, NUMBER, Sample
+from workbench.adopt.sample import EXPECTED, Sample
 from workbench.errors import UserError
 
 # What another processor, or the 32 bits of a boosted tree, makes of a number written in full.
@@ -108,10 +109,10 @@ def agrees(expected: Any, actual: Any, typed: bool, rounded: bool) -> bool:
         if rounded and _is_number(expected) and _is_number(actual):
             return _as_written(json.dumps(expected), actual)
         return same_json(expected, actual)
-    if _is_number(actual) and NUMBER.fullmatch(cell := expected.strip()):
+    if _is_number(actual) and is_number(cell := expected.strip()):
         return _as_written(cell, actual) if rounded else float(cell) == actual
     return expected == json_text(actual) or (
-        isinstance(actual, bool) and BOOLEANS.get(expected) is actual
+        isinstance(actual, bool) and SAMPLE_BOOLEANS.get(expected) is actual
     )
 
 

@@ -19,27 +19,17 @@ from model_service.contract.contract import (
     did_you_mean,
     parse_contract,
     parse_output,
-    same_json,
 )
+from model_service.contract.typed_text import sample_value, whole
 from workbench.adopt import proposals
 from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.category_lists import Known, enforced, known_categories, said_of
 from workbench.adopt.decoding import as_people_say, read_back
-from workbench.adopt.sample import (
-    BOOLEANS,
-    EXAMPLES,
-    EXPECTED,
-    MISSING,
-    NUMBER,
-    ColumnFacts,
-    Sample,
-    whole,
-)
+from workbench.adopt.sample import EXAMPLES, EXPECTED, ColumnFacts, Sample
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
 
 _NOTHING = object()
-MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")  # what pandas and spreadsheets write with a date
 # The fields that the sample and the model can tell; the last one of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
@@ -376,29 +366,13 @@ def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]
     return [
         {
             **{
-                f.name: row.get(f.name) if sample.typed else from_cell(f, row.get(f.name, ""))
+                f.name: row.get(f.name) if sample.typed else sample_value(f, row.get(f.name, ""))
                 for f in contract.features
             },
             **read_back(row, contract),
         }
         for row in rows
     ]
-
-
-def from_cell(feature: Feature, cell: str) -> Any:
-    """Return a cell of the sample as a request would have it."""
-    if cell in MISSING:
-        return None
-    if feature.type in ("number", "integer"):
-        return whole(float(cell)) if NUMBER.fullmatch(cell.strip()) else cell
-    if feature.type == "date":
-        return MIDNIGHT.sub("", cell)
-    if feature.type == "boolean":
-        return BOOLEANS.get(cell, {"1": True, "0": False}.get(cell, cell))
-    if feature.type == "category" and cell not in (feature.categories or (cell,)):
-        typed = BOOLEANS.get(cell, float(cell) if NUMBER.fullmatch(cell.strip()) else cell)
-        return next((c for c in feature.categories or () if same_json(c, typed)), cell)
-    return cell
 
 
 def made_up(feature: Feature, number: int) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Invalid, Value
 from model_service.contract.profile import Profile, read_profiles
+from model_service.contract.typed_text import whole
 from workbench.adopt.features import column_of, rows_of
-from workbench.adopt.sample import Sample, whole
+from workbench.adopt.sample import Sample
 
 # Of fewer values than these a spread would tell about people.
 FEWEST_VALUES = 10

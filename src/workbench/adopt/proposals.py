@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, json_text
+from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 from workbench import files
-from workbench.adopt.decoding import number
-from workbench.adopt.sample import MISSING, ColumnFacts, Sample
+from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing
 
 _SEPARATOR = re.compile(r"[_=. ]+")
@@ -242,7 +242,7 @@ def _adjacent(group: Group, names: list[str]) -> bool:
 
 
 def _code(value: object) -> object:
-    code = number(value)
+    code = sample_number(value)
     if code in (0, 1):
         return int(code)
-    return None if value is None or value in MISSING else "anything else"
+    return None if value is None or value in SAMPLE_MISSING else "anything else"

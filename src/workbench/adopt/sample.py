@@ -16,20 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from model_service.contract.typed_text import (
+    SAMPLE_BOOLEANS,
+    SAMPLE_MISSING,
+    is_number,
+    whole,
+)
 from workbench.errors import UserError
 
-# https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
-MISSING = frozenset(
-    (
-        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
-        *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
-    )
-)
-BOOLEANS = {
-    **dict.fromkeys(("True", "TRUE", "true"), True),
-    **dict.fromkeys(("False", "FALSE", "false"), False),
-}
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # Up to here different texts are categories; up to the larger number if each occurs often.
 FEW_CATEGORIES, MOST_CATEGORIES, ROWS_A_CATEGORY = 20, 100, 10
 EXAMPLES = 32
@@ -58,14 +52,14 @@ class ColumnFacts:
     distinct: set[str] = field(default_factory=set)
 
     def add(self, cell: str) -> None:
-        if cell in MISSING:
+        if cell in SAMPLE_MISSING:
             self.rows += 1
             self.missing += 1
             return
         self._count(cell)
-        self.boolean = self.boolean and cell in BOOLEANS
+        self.boolean = self.boolean and cell in SAMPLE_BOOLEANS
         # As pandas does: one cell that is no number makes the column text.
-        self.numeric = self.numeric and NUMBER.fullmatch(cell.strip()) is not None
+        self.numeric = self.numeric and is_number(cell)
         if self.numeric and math.isfinite(number := float(cell)):
             self.minimum, self.maximum = min(self.minimum, number), max(self.maximum, number)
 
@@ -102,13 +96,8 @@ class ColumnFacts:
         if self.numeric:
             return sorted({whole(float(cell)) for cell in self.distinct})
         if self.boolean:
-            return sorted({BOOLEANS[cell] for cell in self.distinct})
+            return sorted({SAMPLE_BOOLEANS[cell] for cell in self.distinct})
         return sorted(self.distinct)
-
-
-def whole(number: float) -> float:
-    """Write 5000 for 5000.0, as a person would."""
-    return int(number) if math.isfinite(number) and number == int(number) else number
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, Scalar, json_text
 from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
+from model_service.contract.typed_text import whole
 from model_service.model.model import Model, ModelError, load_model
 from workbench import files
 from workbench.adopt.expected_answers import disagreements as unexpected
 from workbench.adopt.expected_answers import read_expected
-from workbench.adopt.sample import whole
 from workbench.errors import listing
 from workbench.verify import resource_limits
 from workbench.verify.fast_path_proof import examine

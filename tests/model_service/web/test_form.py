@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from model_service.contract.contract import (
     Contract,
     Feature,
-    Invalid,
     Output,
     Problem,
     parse_feature,
 )
-from model_service.contract.typed_text import value_of
+from model_service.contract.typed_text import request_value
 from model_service.web.form import fields_of, groups_of, range_of, read_texts, text_of
 from model_service.web.wording import number, percent, said_of
 
@@ -81,61 +80,6 @@ def test_a_wide_model_has_groups_and_the_one_with_an_error_is_open() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("members", "text", "value"),
-    [
-        ({"type": "number"}, "5", 5),
-        ({"type": "number"}, " 5.50 ", 5.5),
-        ({"type": "number"}, "+.5e1", 5.0),
-        ({"type": "number"}, "-5.", -5.0),
-        ({"type": "integer"}, "9007199254740993", 9007199254740993),
-        ({"type": "number", "nullable": True}, "", None),
-        ({"type": "boolean"}, "TRUE", True),
-        ({"type": "boolean"}, "0", False),
-        ({"type": "text"}, "", ""),
-        ({"type": "text"}, " as it is ", " as it is "),
-        ({"type": "text", "nullable": True}, "", None),
-        ({"type": "text", "nullable": True}, "NA", "NA"),
-        ({"type": "date"}, " 2024-02-29 ", "2024-02-29"),
-        ({"type": "category"}, "anything", "anything"),
-        ({"categories": [1, 2]}, "2", 2),
-        ({"categories": [1, 2]}, "2.0", 2.0),
-        ({"categories": ["1", "2"]}, "2", "2"),
-        ({"categories": [True, False]}, "True", True),
-        ({"categories": [1, "1"]}, "1", 1),
-        ({"categories": [1, "a"]}, "a", "a"),
-        ({"categories": ["a", " b"]}, " b", " b"),
-        ({"categories": ["a", "b"]}, " b", "b"),
-        ({"categories": ["a", "b"], "strict": False}, "c", "c"),
-        ({"categories": [1, 2], "strict": False}, "7", 7.0),
-    ],
-)
-def test_text_stands_for_a_json_value(members: dict[str, Any], text: str, value: object) -> None:
-    found = value_of(feature(**members), text)
-    assert found == value
-    assert type(found) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("members", "text", "message"),
-    [
-        ({"type": "number"}, "", "must not be empty"),
-        ({"categories": ["a"]}, "", "must not be empty"),
-        ({"type": "number"}, "lots", 'must be a number, not "lots"'),
-        ({"type": "number"}, "3,5", 'must be a number with a decimal point, not "3,5"'),
-        ({"type": "number"}, "nan", 'must be a number, not "nan"'),
-        ({"type": "number"}, "1_000", 'must be a number, not "1_000"'),
-        ({"type": "number"}, "٣", 'must be a number, not "٣"'),
-        ({"type": "number"}, "x" * 50, f'must be a number, not "{"x" * 40}…"'),
-        ({"type": "boolean"}, "yes", 'must be true or false, not "yes"'),
-    ],
-)
-def test_text_that_stands_for_nothing(members: dict[str, Any], text: str, message: str) -> None:
-    with pytest.raises(Invalid) as caught:
-        value_of(feature(**members), text)
-    assert str(caught.value) == message
-
-
 @given(
     st.one_of(
         st.tuples(st.just({"type": "number"}), st.floats(allow_nan=False, allow_infinity=False)),
@@ -148,7 +92,7 @@ def test_text_that_stands_for_nothing(members: dict[str, Any], text: str, messag
 )
 def test_a_json_value_survives_as_the_text_of_a_field(pair: tuple[dict[str, Any], Any]) -> None:
     members, value = pair
-    found = value_of(feature(**members), text_of(value))
+    found = request_value(feature(**members), text_of(value))
     assert found == value
     assert json.dumps(found) == json.dumps(value)
 

@@ -567,7 +567,7 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
     assert (project / "model" / "custom_code.py").read_text() == NOTEBOOK
     # In a process of its own: there `__main__` is another module, as it is under gunicorn.
     script = (
-        "import json; from pathlib import Path; from service.model import load_model\n"
+        "import json; from pathlib import Path; from model_service.model.model import load_model\n"
         "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
         "print(json.dumps(model.predict(model.contract.parse_rows(rows)[0])))"
     )
@@ -628,7 +628,7 @@ def test_a_step_of_ones_own_before_the_columns_gets_what_it_takes(
     with pytest.raises(UserError, match=rf"answer features= .* {features},status"):
         adopted(tmp_path, model, model_code="code.py", **given)
     project = adopted(tmp_path, model, model_code="code.py", features=features, **given)
-    script = "from workbench.prove import prove; from pathlib import Path; print(prove(Path()))"
+    script = "from workbench.verify.prove import prove; from pathlib import Path; print(prove(Path()))"
     where = {"cwd": project, "env": environment(PYTHONPATH=str(SRC))}
     assert b"recorded" in subprocess.check_output([sys.executable, "-c", script], **where)
     golden = json.loads((project / "model" / "golden.json").read_text())
