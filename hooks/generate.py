@@ -11,8 +11,9 @@ from typing import Any
 
 import wheels
 from workbench import files, vendor
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers, problems, with_example
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
 from workbench.lock.environment import run
 from workbench.smoke import curl
@@ -55,8 +56,8 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     cruft = _by_cruft(context)
     if cruft and not answers.model.path.exists():
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
-    decided = decide.decide(answers)
-    decide.write(decided, project)
+    decided = decide(answers)
+    write(decided, project)
     lines = [f"Note: {notice}" for notice in decided.notices]
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.lock.environment import find_python
 
@@ -148,8 +149,8 @@ def adopt_into(place: Path, given: Mapping[str, str], version: str) -> tuple[str
         python_version=version,
         **given,  # type: ignore[arg-type]
     )
-    decided = decide.decide(answers)
-    decide.write(decided, place / "project")
+    decided = decide(answers)
+    write(decided, place / "project")
     return decided.pins.exact
 
 

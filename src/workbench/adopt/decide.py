@@ -1,4 +1,4 @@
-"""Adopt: take a model file into the project. Inspect, decide, write `model/` and the pins.
+"""Decide an adoption: inspect the model file, derive the contract, the manifest and the pins.
 
 Standard library only, no clock, no randomness, no network: the same inputs write the same bytes.
 """
@@ -6,14 +6,12 @@ Standard library only, no clock, no randomness, no network: the same inputs writ
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Row, json_text
-from workbench import files, vendor
 from workbench.adopt import author_code as own_code
 from workbench.adopt import category_lists, features, proposals, requirements_hint, trust
 from workbench.adopt import choose_versions as requirements
@@ -28,7 +26,6 @@ from workbench.adopt.sample import Sample, read_rows
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
 from workbench.inspect.formats.pickled_boosters import LIBRARIES
-from workbench.lock import lock
 from workbench.lock.pins import NoPins, Pins, imported_as
 
 
@@ -255,58 +252,6 @@ def _about_the_model(facts: ModelFacts, pinned: Pins, source: Part) -> dict[str,
             "bytes": facts.size,
             "source": source.path.name,
         },
-    }
-
-
-def write(adoption: Adoption, project: Path) -> None:
-    """Write what was decided into the project; recorded predictions go with their model."""
-    model = adoption.manifest["model"]["file"]
-    target = project / files.MODEL / model
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.resolve() != adoption.source.resolve():
-        staged = target.with_name(f".{model}.new")
-        shutil.copyfile(adoption.source, staged)
-        staged.replace(target)
-    for old in target.parent.glob("model.*"):
-        if old != target:
-            old.unlink()
-    _write_transformers(adoption, project)
-    for gone in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
-        (project / gone).unlink(missing_ok=True)
-    for path, text in _texts(adoption, project).items():
-        files.write(project / path, text)
-
-
-def _write_transformers(adoption: Adoption, project: Path) -> None:
-    """Copy the fitted files; they may come from the very folder that is replaced."""
-    folder = project / files.MODEL / transformers.FOLDER
-    contents = {name: source.read_bytes() for source, name in adoption.transformers.items()}
-    if folder.exists():
-        shutil.rmtree(folder)
-    for name, content in contents.items():
-        files.write(project / files.MODEL / name, content)
-
-
-def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
-    pinned = adoption.pins
-    requirements, engine = project / lock.SOURCE, vendor.lines(project, vendor.ENGINE)
-    kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
-    texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
-    if adoption.expected is not None:
-        texts[files.EXPECTED] = files.dumps(adoption.expected)
-    if adoption.proposed is not None:
-        texts[files.PROPOSED] = files.dumps(adoption.proposed.document)
-    return {
-        **texts,
-        files.FEATURES: files.dumps(adoption.contract.to_json()),
-        files.MANIFEST: files.dumps(adoption.manifest),
-        files.PYTHON_VERSION: f"{pinned.python}\n",
-        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former, engine),
-        lock.LOCK: lock.unlocked(pinned.exact, engine),
-        lock.TEST_LOCK: lock.unlocked(
-            (f"{name}=={version}" for name, version in pinned.tests.items()),
-            vendor.lines(project, vendor.TOOLS),
-        ),
     }
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from model_service.contract.contract import Contract, ContractError, read_contract
 from workbench import files
-from workbench.adopt import decide as adoption
 from workbench.adopt.answers import Answers, problems
+from workbench.adopt.decide import decide
 from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
+from workbench.adopt.write import write
 from workbench.errors import UserError, bullets, listing
 from workbench.lock import lock
 from workbench.lock.environment import run
@@ -64,7 +65,7 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
     reshape = options.accept == "breaking" and not options.features
     promised = read_expected(project)
     try:
-        decided = adoption.decide(answers, previous, reshape=reshape, promised=promised)
+        decided = decide(answers, previous, reshape=reshape, promised=promised)
     except UserError as error:
         said = _as_variables(error.problems)
         if not options.features and any(problem.startswith("FEATURES: ") for problem in said):
@@ -79,7 +80,7 @@ def adopt(project: Path, options: argparse.Namespace) -> str:
         raise UserError(
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
-    adoption.write(decided, project)
+    write(decided, project)
     same = previous["model"]["sha256"] == decided.facts.sha256
     notices = list(decided.notices)
     if not same and not options.transformers:

@@ -41,8 +41,8 @@ from sklearn.svm import SVC
 
 from model_service.model.model import ModelError, load_model
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -323,7 +323,7 @@ def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> No
         features=names,
         python_version=PYTHON,
     )
-    decided = decide.decide(answers)
+    decided = decide(answers)
     assert [f.name for f in decided.contract.features] == list(DIABETES.columns)
     assert any("another order" in notice for notice in decided.notices)
 
@@ -628,7 +628,9 @@ def test_a_step_of_ones_own_before_the_columns_gets_what_it_takes(
     with pytest.raises(UserError, match=rf"answer features= .* {features},status"):
         adopted(tmp_path, model, model_code="code.py", **given)
     project = adopted(tmp_path, model, model_code="code.py", features=features, **given)
-    script = "from workbench.verify.prove import prove; from pathlib import Path; print(prove(Path()))"
+    script = (
+        "from workbench.verify.prove import prove; from pathlib import Path; print(prove(Path()))"
+    )
     where = {"cwd": project, "env": environment(PYTHONPATH=str(SRC))}
     assert b"recorded" in subprocess.check_output([sys.executable, "-c", script], **where)
     golden = json.loads((project / "model" / "golden.json").read_text())

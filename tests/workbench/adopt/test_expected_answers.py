@@ -18,10 +18,11 @@ from sklearn.linear_model import Ridge
 from tests.workbench.adopt.test_retrain import adopt as adopt_again
 from tests.workbench.adopt.test_retrain import workbench
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.adopt.expected_answers import agrees
 from workbench.adopt.sample import read_sample
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -39,7 +40,7 @@ def adopted(model: Any, folder: Path, sample: str = "sample.csv", **answers: str
         *("Name", "name", "About.", "model.joblib", folder),
         **{"sample_data": sample, "python_version": PYTHON, **answers},  # type: ignore[arg-type]
     )
-    decide.write(decide.decide(given), folder / "project")
+    write(decide(given), folder / "project")
     return folder / "project"
 
 
@@ -69,7 +70,7 @@ MODELS: dict[str, tuple[Callable[[], Any], pd.DataFrame]] = {
         DIABETES,
     ),
 }
-Write = Callable[[pd.DataFrame, list[Any], Path], None]
+Save = Callable[[pd.DataFrame, list[Any], Path], None]
 
 
 def as_column(frame: pd.DataFrame, answers: list[Any], path: Path) -> None:
@@ -92,22 +93,22 @@ def as_bare_values(frame: pd.DataFrame, answers: list[Any], path: Path) -> None:
     path.write_text(json.dumps({"rows": frame.to_dict("records"), "predictions": answers}))
 
 
-@pytest.mark.parametrize("write", [as_column, as_list, as_golden, as_bare_values])
+@pytest.mark.parametrize("save", [as_column, as_list, as_golden, as_bare_values])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_answers_of_the_notebook_are_checked(name: str, write: Write, tmp_path: Path) -> None:
+def test_the_answers_of_the_notebook_are_checked(name: str, save: Save, tmp_path: Path) -> None:
     fit, data = MODELS[name]
-    if name == "targets" and write is as_column:
+    if name == "targets" and save is as_column:
         pytest.skip("a column has one answer")
     native, asked = fit(), data.head(50)
     answers = native.predict(asked).tolist()
-    write(asked, answers, tmp_path / "sample.csv")
+    save(asked, answers, tmp_path / "sample.csv")
     project = adopted(native, tmp_path)
     assert len(expected(project)["rows"]) == 50
     assert "expected" not in expected(project)["rows"][0]
     assert "The model gives the 50 answers that you expected." in prove.prove(project)
     assert "The model gives the 50 answers that you expected." in prove.prove(project)
 
-    write(asked, change_first(answers), tmp_path / "sample.csv")
+    save(asked, change_first(answers), tmp_path / "sample.csv")
     project = adopted(native, tmp_path)
     with pytest.raises(prove.ProofFailed, match=r"expected: 1 of 50 rows differ") as caught:
         prove.prove(project)
@@ -188,8 +189,8 @@ def test_what_agrees(pair: tuple[Any, Any, bool, bool], same: bool) -> None:
 def test_a_thousand_rows_at_most_are_kept_spread_evenly(tmp_path: Path) -> None:
     native = Ridge().fit(DIABETES, DIABETES_Y)
     many = pd.concat([DIABETES] * 6, ignore_index=True).assign(age=np.arange(442 * 6) / 1000)
-    for write, name in ((as_column, "sample.csv"), (as_golden, "sample.json")):
-        write(many, native.predict(many).tolist(), tmp_path / name)
+    for save, name in ((as_column, "sample.csv"), (as_golden, "sample.json")):
+        save(many, native.predict(many).tolist(), tmp_path / name)
         project = adopted(native, tmp_path, name)
         ages = np.array([row["age"] for row in expected(project)["rows"]])
         assert 500 <= len(ages) <= 1000

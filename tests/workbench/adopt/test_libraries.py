@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from conftest import SRC, TESTS, environment
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.inspect import Refused, inspect
 from workbench.lock.pins import pins, pythons
 
@@ -225,9 +226,9 @@ def test_the_service_answers_as_the_author_would(
             sample_data=rows.name,
             python_version=python,
         )
-        adoption = decide.decide(answers)
+        adoption = decide(answers)
         assert adoption.pins.model.items() <= wanted.model.items(), case
-        decide.write(adoption, tmp_path / case)
+        write(adoption, tmp_path / case)
         questions += [tmp_path / case, rows]
     printed = run(inside_python, FILES / "ask.py", *questions).splitlines()
     served = [line for line in printed if not line.startswith("level=")]  # the service's log

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from model_service.contract.contract import parse_contract
 from model_service.contract.profile import Profile, read_profiles
 from model_service.model.model import Manifest
-from workbench.adopt import decide as adopt
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.adopt.profiles import of_dates, of_numbers, profiles
 from workbench.adopt.sample import MOST_ROWS, read_sample
 
@@ -189,11 +189,13 @@ def test_any_dates_are_told_in_few_shares(dates: list[datetime.date]) -> None:
     assert 0 < len(of_dates(dates)["shares"]) <= 22
 
 
-def decide(folder: Path, previous: dict[str, Any] | None = None, **answers: str) -> dict[str, Any]:
+def manifest_of(
+    folder: Path, previous: dict[str, Any] | None = None, **answers: str
+) -> dict[str, Any]:
     given: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
     model = str(EXAMPLE / "model.joblib")
     answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **given)
-    return adopt.decide(answered, previous).manifest
+    return decide(answered, previous).manifest
 
 
 def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> None:
@@ -206,12 +208,12 @@ def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> N
 
 def test_a_profile_is_the_same_every_time(tmp_path: Path) -> None:
     sample = str(EXAMPLE / "sample.csv")
-    first, second = (decide(tmp_path, sample_data=sample)["profile"] for _ in range(2))
+    first, second = (manifest_of(tmp_path, sample_data=sample)["profile"] for _ in range(2))
     assert first == second is not None
 
 
 def test_without_a_sample_there_is_none(tmp_path: Path) -> None:
-    assert decide(tmp_path)["profile"] is None
+    assert manifest_of(tmp_path)["profile"] is None
 
 
 def test_a_manifest_without_a_profile_is_still_read(loan_copy: Path, tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_manifest_without_a_profile_is_still_read(loan_copy: Path, tmp_path: P
     del document["profile"]
     path.write_text(json.dumps(document))
     assert Manifest.read(path).profiles == {}
-    assert decide(tmp_path, document)["profile"] is None
+    assert manifest_of(tmp_path, document)["profile"] is None
 
 
 def test_a_retrained_model_keeps_the_profile_of_the_features_that_stay(
@@ -234,6 +236,6 @@ def test_a_retrained_model_keeps_the_profile_of_the_features_that_stay(
     by_name["dependents"]["categories"].append("many")
     by_name["education"]["categories"] = ["Graduate"]
     path.write_text(json.dumps(contract))
-    kept = decide(tmp_path, before, features=str(path))["profile"]
+    kept = manifest_of(tmp_path, before, features=str(path))["profile"]
     gone = {"loan_term", "education"}
     assert kept == [entry for entry in before["profile"] if entry["name"] not in gone]

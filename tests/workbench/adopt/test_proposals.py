@@ -17,9 +17,10 @@ from tests.workbench.verify.test_verify import ask, make, served
 from model_service.contract.contract import parse_contract
 from model_service.model.model import load_model
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.decoding import read_back
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -63,19 +64,17 @@ def fitted(raw: pd.DataFrame = RAW, target: Any = TARGET) -> Any:
     return LogisticRegression(max_iter=5000).fit(raw / 1, target)
 
 
-def decided(
-    model: Any, folder: Path, sample: pd.DataFrame | None, **answers: str
-) -> decide.Adoption:
+def decided(model: Any, folder: Path, sample: pd.DataFrame | None, **answers: str) -> Adoption:
     folder.mkdir(exist_ok=True)
     joblib.dump(model, folder / "model.joblib")
     if sample is not None:
         sample.to_csv(folder / "sample.csv", index=False)
         answers["sample_data"] = "sample.csv"
     given: dict[str, Any] = {"python_version": PYTHON, **answers}
-    return decide.decide(Answers("Name", "name", "About.", "model.joblib", folder, **given))
+    return decide(Answers("Name", "name", "About.", "model.joblib", folder, **given))
 
 
-def proposed(adoption: decide.Adoption) -> dict[str, Any]:
+def proposed(adoption: Adoption) -> dict[str, Any]:
     """Return the features of the proposal by name; what is proposed must be a contract."""
     if adoption.proposed is None:
         assert not any("proposed" in notice for notice in adoption.notices)
@@ -247,13 +246,13 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     }
     (tmp_path / "features.json").write_text(json.dumps(document))
     project = tmp_path / "project"
-    decide.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     with pytest.raises(prove.ProofFailed, match="takes numbers, and Married are text") as disproved:
         prove.prove(project)
     married = str(disproved.value)
     document[1] = json.loads(married[married.index('{"name"') :])
     (tmp_path / "features.json").write_text(json.dumps(document))
-    decide.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     prove.prove(project)
     model = load_model(project / "model")
     rows, problems = model.contract.parse_rows(HUMAN.to_dict("records"))
@@ -271,11 +270,11 @@ def test_a_model_with_more_columns_keeps_the_accepted_ones(tmp_path: Path) -> No
         features="features.json",
         python_version=PYTHON,
     )
-    contract = decide.decide(answers, reshape=True).contract
+    contract = decide(answers, reshape=True).contract
     assert [f.name for f in contract.features] == ["Income", "Married", "Area", "Gender", "Age"]
     assert [f.name for f in contract.features if f.encoded] == ["Married", "Area", "Gender"]
     joblib.dump(fitted(RAW.drop(columns="Area_Urban")), tmp_path / "model.joblib")
-    contract = decide.decide(answers, reshape=True).contract
+    contract = decide(answers, reshape=True).contract
     names = ["Income", "Married", "Area_Semiurban", "Gender"]
     assert [f.name for f in contract.features] == names
 
@@ -320,7 +319,7 @@ def test_accepted_the_human_row_gets_the_answer_of_the_raw_one(form: str, tmp_pa
     answers = native.predict(RAW).tolist()
     first = decided(native, tmp_path, RAW.assign(expected=answers))
     project = tmp_path / "project"
-    decide.write(first, project)
+    write(first, project)
     accepted = {"features": str(project / "model" / "features.proposed.json")}
     human = HUMAN.replace({"Area": {"Rural": "other"}})
     data = (human if form.startswith("human") else RAW).assign(expected=answers)
@@ -334,10 +333,10 @@ def test_accepted_the_human_row_gets_the_answer_of_the_raw_one(form: str, tmp_pa
         )
         manifest = json.loads((project / "model" / "manifest.json").read_text())
         promised = json.loads((project / "model" / "expected.json").read_text())
-        second = decide.decide(given, manifest, promised=promised)
+        second = decide(given, manifest, promised=promised)
     else:
         second = decided(native, tmp_path, None if form.endswith("json") else data, **accepted)
-    decide.write(second, project)
+    write(second, project)
     assert not (project / "model" / "features.proposed.json").exists()
     assert [f.name for f in second.contract.features] == ["Income", "Married", "Area", "Gender"]
     examples = second.manifest["examples"]

@@ -9,8 +9,8 @@ import pytest
 import sklearn
 from conftest import EXAMPLE, TESTS
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 
 BOOSTERS = TESTS / "data" / "boosters"
 RIGHT = sklearn.__version__
@@ -26,7 +26,7 @@ def notices(model: Path, folder: Path, requirements: bytes, beside: str = ".") -
     path.parent.mkdir()
     shutil.copyfile(model, path)
     (path.parent / beside / "requirements.txt").write_bytes(requirements)
-    return list(decide.decide(Answers("Name", "name", "About.", str(path), folder)).notices)
+    return list(decide(Answers("Name", "name", "About.", str(path), folder)).notices)
 
 
 @pytest.mark.parametrize("beside", [".", ".."])

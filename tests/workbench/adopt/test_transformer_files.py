@@ -37,9 +37,9 @@ from sklearn.utils import Bunch
 
 from model_service.model.model import ModelError, load_model
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt import retrain as retrain_command
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -711,7 +711,7 @@ def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_pat
     joblib.dump(MODEL, tmp_path / "model.pkl")
     joblib.dump(SCALER, tmp_path / "scaler.pkl")
     joblib.dump(THREE, tmp_path / "other.pkl")
-    decided = decide.decide(answers_for(tmp_path))
+    decided = decide(answers_for(tmp_path))
     (notice,) = (text for text in decided.notices if "beside the model" in text)
     assert "scaler.pkl beside the model is a StandardScaler" in notice
     assert "transformers=scaler.pkl" in notice
@@ -733,7 +733,7 @@ def test_a_model_without_names_is_refused_with_what_may_have_them(
     joblib.dump(model.fit(made, [0, 1] * (made.shape[0] // 2)), tmp_path / "model.pkl")
     joblib.dump(before, tmp_path / "before.pkl")
     with pytest.raises(UserError) as caught:
-        decide.decide(replace(answers_for(tmp_path), features=""))
+        decide(replace(answers_for(tmp_path), features=""))
     missing, hint = caught.value.problems
     assert "their names are not in the file" in missing
     assert said in hint
@@ -753,7 +753,7 @@ def test_a_pickled_list_of_names_is_a_features_answer(names: Any, tmp_path: Path
 
 def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:
     joblib.dump({"model": MODEL, "threshold": 0.4, "best": 0.9}, tmp_path / "model.pkl")
-    decided = decide.decide(answers_for(tmp_path))
+    decided = decide(answers_for(tmp_path))
     assert any('"positive": 1, "threshold": 0.4' in notice for notice in decided.notices)
     assert decided.contract.output.threshold is None
 

@@ -47,7 +47,8 @@ def adopt(folder: Path, name: str, **answers: str) -> Path:
 def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
     """Return what the service answers, asked in a process where `__main__` is another module."""
     script = (
-        "import json, sys; from pathlib import Path; from model_service.model.model import load_model\n"
+        "import json, sys; from pathlib import Path\n"
+        "from model_service.model.model import load_model\n"
         "model = load_model(Path('model'))\n"
         "rows, problems = model.contract.parse_rows(json.load(sys.stdin))\n"
         "assert not problems, problems\n"
