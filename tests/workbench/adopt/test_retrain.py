@@ -93,7 +93,7 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
     features = "FEATURES=applicant_income,age"
     before = files(loan_copy)
 
-    status, said = adopt(loan_copy, f"MODEL={model}", *features)
+    status, said = adopt(loan_copy, f"MODEL={model}", features)
     assert status == 1
     for sentence in (
         "feature dependents is gone",
@@ -104,7 +104,7 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
         assert sentence in said
     assert files(loan_copy) == before
 
-    status, said = adopt(loan_copy, f"MODEL={model}", *features, "ACCEPT=breaking")
+    status, said = adopt(loan_copy, f"MODEL={model}", features, "ACCEPT=breaking")
     assert status == 0, said
     assert manifest(loan_copy)["classes"] == ["A", "B"]
 
