@@ -18,7 +18,7 @@ from model_service.web.settings import Settings
 
 @pytest.fixture(scope="session")
 def directory() -> Path:
-    return Settings.from_environment().model_directory or Path("model")
+    return (Settings.from_environment().model_directory or Path("model")).absolute()
 
 
 @pytest.fixture(scope="session")
