@@ -11,7 +11,7 @@ from typing import Any
 
 import wheels
 from workbench import files, vendor
-from workbench.adopt.answers import Answers, problems, with_example
+from workbench.adopt.answers import Answers, check_answers, with_example
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
@@ -38,7 +38,7 @@ def refusals(
         return ""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     typed = {name: value for name, value in raw.items() if value != document.get(name)}
-    found = problems(replace(answers, raw=typed))
+    found = [str(problem) for problem in check_answers(replace(answers, raw=typed))]
     if any(project.iterdir()):
         found.append(
             f"The folder {project} is not empty; it is left as it is. Choose another name."
@@ -58,7 +58,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
     decided = decide(answers)
     write(decided, project)
-    lines = [f"Note: {notice}" for notice in decided.notices]
+    lines = [f"Note: {note}" for note in decided.notes]
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:

@@ -12,26 +12,30 @@ from workbench.lock import lock
 
 
 def write(adoption: Adoption, project: Path) -> None:
-    """Write what was decided into the project; recorded predictions go with their model."""
-    model = adoption.manifest["model"]["file"]
-    target = project / files.MODEL / model
+    """Write what was decided. The golden predictions of the model before are deleted."""
+    _write_model(adoption, project)
+    _write_transformers(adoption, project)
+    for stale in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
+        (project / stale).unlink(missing_ok=True)
+    for path, text in _texts(adoption, project).items():
+        files.write(project / path, text)
+
+
+def _write_model(adoption: Adoption, project: Path) -> None:
+    name = adoption.manifest["model"]["file"]
+    target = project / files.MODEL / name
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.resolve() != adoption.source.resolve():
-        staged = target.with_name(f".{model}.new")
+        staged = target.with_name(f".{name}.new")
         shutil.copyfile(adoption.source, staged)
         staged.replace(target)
     for old in target.parent.glob("model.*"):
         if old != target:
             old.unlink()
-    _write_transformers(adoption, project)
-    for gone in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
-        (project / gone).unlink(missing_ok=True)
-    for path, text in _texts(adoption, project).items():
-        files.write(project / path, text)
 
 
 def _write_transformers(adoption: Adoption, project: Path) -> None:
-    """Copy the fitted files; they may come from the very folder that is replaced."""
+    """Copy the fitted files, which can come from the folder that is replaced."""
     folder = project / files.MODEL / FOLDER
     contents = {name: source.read_bytes() for source, name in adoption.transformers.items()}
     if folder.exists():
@@ -41,6 +45,7 @@ def _write_transformers(adoption: Adoption, project: Path) -> None:
 
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
+    """Return the text files of an adoption by path in the project."""
     pinned = adoption.pins
     requirements, engine = project / lock.SOURCE, vendor.lines(project, vendor.ENGINE)
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""

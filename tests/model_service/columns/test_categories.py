@@ -28,7 +28,7 @@ from tests.workbench.verify.test_verify import ask, served
 
 from model_service.contract.contract import parse_contract
 from model_service.model.model import ModelError, load_model
-from workbench.adopt.category_lists import completed
+from workbench.adopt.category_lists import complete_categories
 from workbench.errors import UserError
 from workbench.inspect import Categories, Refused, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model
@@ -189,9 +189,9 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
 def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None:
     contract = parse_contract({"features": [{"name": "City", "categories": ["b", "a"]}]})
     told = {"City": Categories()}
-    previous = {"categories": {"City": {"values": ["a", "b"], "dtype": None}}}
-    assert completed(told, contract, previous)["City"].values == ("a", "b")
-    assert completed(told, contract, None)["City"].values == ("b", "a")
+    previous = {"City": ["a", "b"]}
+    assert complete_categories(told, contract, previous)["City"].values == ("a", "b")
+    assert complete_categories(told, contract, {})["City"].values == ("b", "a")
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder(), TargetEncoder()])

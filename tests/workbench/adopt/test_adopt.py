@@ -325,7 +325,7 @@ def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> No
     )
     decided = decide(answers)
     assert [f.name for f in decided.contract.features] == list(DIABETES.columns)
-    assert any("another order" in notice for notice in decided.notices)
+    assert any("another order" in notice for notice in decided.notes)
 
 
 @pytest.mark.parametrize(

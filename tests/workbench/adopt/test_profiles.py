@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from model_service.contract.contract import parse_contract
 from model_service.contract.profile import Profile, read_profiles
 from model_service.model.model import Manifest
+from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.profiles import of_dates, of_numbers, profiles
-from workbench.adopt.sample import MOST_ROWS, read_sample
+from workbench.adopt.sample import MAX_ROWS, read_sample
 
 RANDOM = random.Random(0)
 NORMAL = [str(round(RANDOM.gauss(50, 10), 1)) for _ in range(1000)]
@@ -162,7 +163,7 @@ def test_of_many_categories_the_frequent_ones_are_shown(tmp_path: Path) -> None:
 
 def test_a_file_that_repeats_itself_is_shown_as_it_is(tmp_path: Path) -> None:
     """Every 2nd, 4th, … 64th row of it is the same."""
-    found = profile(tmp_path, PARITY * 2 * MOST_ROWS, type="category", categories=PARITY)
+    found = profile(tmp_path, PARITY * 2 * MAX_ROWS, type="category", categories=PARITY)
     assert found["shares"] == [0.5, 0.5]
 
 
@@ -195,7 +196,8 @@ def manifest_of(
     given: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
     model = str(EXAMPLE / "model.joblib")
     answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **given)
-    return decide(answered, previous).manifest
+    replaced = AdoptedModel.from_manifest(previous) if previous is not None else None
+    return decide(answered, replaced).manifest
 
 
 def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> None:

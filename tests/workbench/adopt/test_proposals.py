@@ -17,9 +17,10 @@ from tests.workbench.verify.test_verify import ask, make, served
 from model_service.contract.contract import parse_contract
 from model_service.model.model import load_model
 from model_service.web.app import create_app
+from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
-from workbench.adopt.decoding import read_back
+from workbench.adopt.sample_rows import decoded_values
 from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove
@@ -77,7 +78,7 @@ def decided(model: Any, folder: Path, sample: pd.DataFrame | None, **answers: st
 def proposed(adoption: Adoption) -> dict[str, Any]:
     """Return the features of the proposal by name; what is proposed must be a contract."""
     if adoption.proposed is None:
-        assert not any("proposed" in notice for notice in adoption.notices)
+        assert not any("proposed" in notice for notice in adoption.notes)
         return {}
     document = adoption.proposed.document
     parse_contract(document)
@@ -88,11 +89,11 @@ def test_what_an_app_encodes_is_proposed_and_nothing_else_changes(tmp_path: Path
     adoption = decided(fitted(), tmp_path, RAW)
     assert [f.name for f in adoption.contract.features] == list(RAW.columns)
     assert not any(f.encoded for f in adoption.contract.features)
-    (notice,) = adoption.notices
+    (notice,) = adoption.notes
     assert notice == (
         "Area_Semiurban, Area_Urban look like the category Area; Gender_Male looks like the "
-        "category Gender; Married is only 0 or 1. model/features.proposed.json lets callers say "
-        "what people say: read its words, mend them, and accept them with make adopt "
+        "category Gender; Married is only 0 or 1. model/features.proposed.json describes "
+        "them in people's words: check and edit it, then accept it with make adopt "
         "MODEL=model/model.joblib FEATURES=model/features.proposed.json ACCEPT=breaking"
     )
     features = proposed(adoption)
@@ -227,7 +228,7 @@ def test_what_the_user_says_of_a_column_is_no_guess(tmp_path: Path) -> None:
 
 
 def test_a_user_who_vouched_for_names_does_so_again(tmp_path: Path) -> None:
-    (notice,) = decided(fitted(), tmp_path, RAW, trust="mylib.Scorer").notices
+    (notice,) = decided(fitted(), tmp_path, RAW, trust="mylib.Scorer").notes
     assert notice.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
 
 
@@ -269,12 +270,13 @@ def test_a_model_with_more_columns_keeps_the_accepted_ones(tmp_path: Path) -> No
         *("Name", "name", "About.", "model.joblib", tmp_path),
         features="features.json",
         python_version=PYTHON,
+        accept_other_features=True,
     )
-    contract = decide(answers, reshape=True).contract
+    contract = decide(answers).contract
     assert [f.name for f in contract.features] == ["Income", "Married", "Area", "Gender", "Age"]
     assert [f.name for f in contract.features if f.encoded] == ["Married", "Area", "Gender"]
     joblib.dump(fitted(RAW.drop(columns="Area_Urban")), tmp_path / "model.joblib")
-    contract = decide(answers, reshape=True).contract
+    contract = decide(answers).contract
     names = ["Income", "Married", "Area_Semiurban", "Gender"]
     assert [f.name for f in contract.features] == names
 
@@ -310,7 +312,7 @@ CONTRACT = parse_contract(
     ],
 )
 def test_a_row_of_the_model_is_read_back(row: dict[str, Any], found: dict[str, Any]) -> None:
-    assert read_back(row, CONTRACT) == found
+    assert decoded_values(row, CONTRACT) == found
 
 
 @pytest.mark.parametrize("form", ["raw", "human", "raw json", "human json", "previous"])
@@ -332,8 +334,8 @@ def test_accepted_the_human_row_gets_the_answer_of_the_raw_one(form: str, tmp_pa
             *("Name", "name", "About.", "model.joblib", tmp_path), python_version=PYTHON, **accepted
         )
         manifest = json.loads((project / "model" / "manifest.json").read_text())
-        promised = json.loads((project / "model" / "expected.json").read_text())
-        second = decide(given, manifest, promised=promised)
+        expected = json.loads((project / "model" / "expected.json").read_text())
+        second = decide(given, AdoptedModel.from_manifest(manifest, expected))
     else:
         second = decided(native, tmp_path, None if form.endswith("json") else data, **accepted)
     write(second, project)

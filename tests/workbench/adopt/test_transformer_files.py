@@ -5,7 +5,6 @@ Each story is a training script and the app that somebody wrote around its files
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Callable
@@ -584,12 +583,9 @@ def test_a_retrained_model_keeps_its_transformers_unless_others_are_given(tmp_pa
 
 def retrain(project: Path, *variables: str) -> str:
     """Run `make adopt` with these variables, as they were printed."""
-    names = ("model", "features", "sample", "transformers", "code", "trust", "accept")
-    options = argparse.Namespace(**dict.fromkeys(names, ""))
-    for variable in variables:
-        name, _, value = variable.partition("=")
-        setattr(options, name.lower(), value)
-    return retrain_command.adopt(project, options)
+    pairs = (variable.partition("=") for variable in variables)
+    options = {name: value for name, _, value in pairs}
+    return retrain_command.adopt(project, retrain_command.read_options(options))
 
 
 def test_another_scaler_beside_a_retrained_model_is_pointed_out_with_the_command(
@@ -712,7 +708,7 @@ def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_pat
     joblib.dump(SCALER, tmp_path / "scaler.pkl")
     joblib.dump(THREE, tmp_path / "other.pkl")
     decided = decide(answers_for(tmp_path))
-    (notice,) = (text for text in decided.notices if "beside the model" in text)
+    (notice,) = (text for text in decided.notes if "beside the model" in text)
     assert "scaler.pkl beside the model is a StandardScaler" in notice
     assert "transformers=scaler.pkl" in notice
     assert decided.manifest["transformers"] == []
@@ -754,7 +750,7 @@ def test_a_pickled_list_of_names_is_a_features_answer(names: Any, tmp_path: Path
 def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:
     joblib.dump({"model": MODEL, "threshold": 0.4, "best": 0.9}, tmp_path / "model.pkl")
     decided = decide(answers_for(tmp_path))
-    assert any('"positive": 1, "threshold": 0.4' in notice for notice in decided.notices)
+    assert any('"positive": 1, "threshold": 0.4' in notice for notice in decided.notes)
     assert decided.contract.output.threshold is None
 
 

@@ -26,7 +26,7 @@ def notices(model: Path, folder: Path, requirements: bytes, beside: str = ".") -
     path.parent.mkdir()
     shutil.copyfile(model, path)
     (path.parent / beside / "requirements.txt").write_bytes(requirements)
-    return list(decide(Answers("Name", "name", "About.", str(path), folder)).notices)
+    return list(decide(Answers("Name", "name", "About.", str(path), folder)).notes)
 
 
 @pytest.mark.parametrize("beside", [".", ".."])

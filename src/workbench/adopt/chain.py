@@ -1,0 +1,430 @@
+"""Join the author's code, the transformers and the model into the chain that predicts a row."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model_service.contract.contract import Scalar, Transformer, did_you_mean, json_text
+from workbench.adopt.answers import Answers
+from workbench.adopt.author_code import AuthorCode
+from workbench.adopt.case import Case
+from workbench.adopt.category_lists import untransformed_categories
+from workbench.adopt.problems import AnswerError, Notes, Problem
+from workbench.adopt.transformer_files import FOLDER, NUMBERED, Fitted, Neighbour
+from workbench.errors import listing
+from workbench.inspect import Bundle, FileFacts, ModelFacts
+
+NAME, SOME = '["NAME"]', "[…]"  # columns to fill in, in the example of a features file
+MAX_LABELS = 8  # labels that a message lists
+OTHER_DUMMIES = ("infrequent_sklearn", "nan", "None")  # dummy columns that are no category
+TARGET_NAME = re.compile(r"(^|[\W_])(y|target|output)($|[\W_A-Z])|[a-z](Y|Target)($|[\W_])")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What predicts a row: the author's code, then the transformers in order, then the model."""
+
+    facts: ModelFacts  # of the transformers and the model as if they were one
+    model: ModelFacts  # of the model alone
+    fitted: tuple[Fitted, ...] = ()
+    labels: Mapping[str, str] | None = None  # of the classes, from an encoder of the target
+    code: AuthorCode | None = None  # only if the chain needs it
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the author's `prepare` makes the model's columns."""
+        return self.code is not None and self.code.prepares
+
+    @property
+    def needs_pandas(self) -> bool:
+        """Whether the model, the transformers or the author's code take frames."""
+        in_code = self.code is not None and (self.prepares or "pandas" in self.code.imports)
+        between = bool(self.fitted) and self.model.feature_names is not None
+        in_file = "pandas" in self.facts.distributions
+        return self.facts.fitted_on_frame or between or in_file or in_code
+
+    @property
+    def encoded_categories(self) -> dict[str, tuple[Scalar, ...]]:
+        """The categories that encoders were fitted on, by column."""
+        if self.prepares:
+            return {}
+        found: dict[str, tuple[Scalar, ...]] = {}
+        for one in self.fitted:
+            columns = one.columns or one.facts.feature_names or ()
+            if one.facts.categories is not None and len(columns) == len(one.facts.categories):
+                for column, categories in zip(columns, one.facts.categories, strict=True):
+                    found.setdefault(column, categories)
+            for column, texts in one.facts.encoded.items():
+                found.setdefault(column, texts)
+        return {**self.facts.encoded, **found}
+
+    def copied_files(self, model: Path) -> dict[Path, str]:
+        """Return the files to copy, with their names below model/; not the model's own file."""
+        names: dict[Path, str] = {}
+        for one in self.fitted:
+            source = one.part.path
+            if source.resolve() != model.resolve() and source not in names:
+                plain = re.sub(r"[^A-Za-z0-9._-]+", "-", NUMBERED.sub("", source.name))
+                names[source] = f"{FOLDER}/{len(names) + 1:02}-{plain}"
+        return names
+
+    def contract_transformers(self, model: Path) -> list[dict[str, Any]]:
+        """Return the transformers as features.json has them."""
+        names = self.copied_files(model)
+        found = []
+        for one in self.fitted:
+            member = f"#{one.part.member}" if one.part.member else ""
+            file = names.get(one.part.path, "") + member
+            found.append(Transformer(file, one.columns).to_json())
+        return found
+
+
+def build_chain(case: Case) -> tuple[Chain, Notes]:
+    """Return the chain of a case. Raises AnswerError with all problems of its transformers."""
+    fitted, labels, notes = _order(case)
+    joined, task_notes = _with_task(_join(case.model, fitted))
+    columns = [one.columns for one in fitted]
+    facts = replace(joined, categories=untransformed_categories(case.model, joined, columns))
+    facts, bundle_notes = _with_names_of_bundle(facts, case.bundle)
+    code, code_notes = _needed_code(facts, case.code)
+    hints = neighbour_hints(facts, case.neighbours, case.answers)
+    return (
+        Chain(facts, case.model, fitted, labels, code),
+        (*case.model.notices, *task_notes, *notes, *bundle_notes, *hints, *code_notes),
+    )
+
+
+def _order(case: Case) -> tuple[tuple[Fitted, ...], Mapping[str, str] | None, Notes]:
+    """Return the transformers in order with their columns, and the labels of the classes."""
+    names = case.answers.names
+    features, all_columns = _feature_names(case)
+    problems = list(case.transformers.problems)
+    found: list[Fitted] = []
+    labels: dict[str, str] | None = None
+    notes: list[str] = []
+    for one in case.transformers.fitted:
+        try:
+            placed = _place(one, case, features or all_columns)
+        except AnswerError as error:
+            problems += error.found
+            continue
+        if placed is not None:
+            found.append(placed)
+            continue
+        (classes,) = one.facts.categories or ((),)
+        labels = {str(code): json_text(label) for code, label in enumerate(classes)}
+        shown = [f"{code} is {label}" for code, label in labels.items()][:MAX_LABELS]
+        notes.append(f"{one.name} gives the classes of the model their labels: {', '.join(shown)}.")
+    in_model_file = case.transformers.in_model_file
+    if in_model_file and len([one for one in found if one.columns is None]) > 1:
+        members = ",".join(f"{case.answers.model_path}#{one.part.member}" for one in found)
+        message = (
+            f"{case.answers.model.path.name} holds {len(found)} transformers beside the model; in "
+            f"which order are they applied? Answer {names.transformers}={members}, or "
+            f"{names.model_path} with the # of the model if it needs none of them."
+        )
+        problems.append(Problem("model_path", message))
+    if problems:
+        raise AnswerError(problems)
+    if in_model_file and found:
+        # Encoders of single columns come before a scaler of all columns.
+        found.sort(key=lambda one: one.columns is None)
+        notes.append(
+            f"{listing([one.name for one in found])} in the same file "
+            f"{'is' if len(found) == 1 else 'are'} applied before the model."
+        )
+    return tuple(found), labels, tuple(notes)
+
+
+def _feature_names(case: Case) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of the features, if they are known, and the columns that may be some."""
+    known = case.declared.names or case.model.feature_names
+    of_all = [
+        one.facts.feature_names
+        for one in case.transformers.fitted
+        if one.columns is None and one.facts.feature_names
+    ]
+    return known or max(of_all, key=len, default=()), known or case.sample_columns
+
+
+def _place(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitted | None:
+    """Return a transformer with its columns; None for the encoder of the model's own classes.
+
+    Raises AnswerError if it is not clear which columns those are.
+    """
+    last = (fitted.part.member or "").rpartition(".")[2]
+    if fitted.columns is None and last in known:
+        fitted = replace(fitted, columns=(last,))
+    if fitted.columns is not None:
+        _check_columns(fitted, fitted.columns)
+        return fitted
+    if fitted.facts.encodes_labels:
+        return _place_label_encoder(fitted, case, known)
+    _refuse_target_scaler(fitted, known)
+    names = fitted.facts.feature_names
+    if names is None:
+        return fitted
+    placed = replace(fitted, columns=names)
+    if _without_dummies(placed, case.model.feature_names) is not None:
+        return placed
+    if not set(names) < set(known):
+        return fitted
+    # It was fitted on some of the columns and knows which.
+    if not fitted.facts.one_to_one and case.model.feature_names is None:
+        shown = json.dumps(list(names), ensure_ascii=False)
+        message = (
+            f"{fitted.name} turns {listing(names)} into other columns, and the model file does not "
+            f"say where they stood in training. Name the columns in a features file: "
+            f"{_features_file(fitted, shown)}; what it gives then stands in the place of the first "
+            "of them."
+        )
+        raise AnswerError(Problem("transformers", message))
+    return placed
+
+
+def _refuse_target_scaler(fitted: Fitted, known: Sequence[str]) -> None:
+    """Refuse a scaler of the target: it would fit before a model of one feature."""
+    if not fitted.facts.one_to_one or fitted.facts.n_features != 1:
+        return
+    names = fitted.facts.feature_names or ()
+    if TARGET_NAME.search(fitted.author_name) or not {*names} <= {*known}:
+        message = (
+            f"{fitted.name} was fitted on one column{f', {names[0]!r}' if names else ''}, which "
+            "seems to be what the model predicts. The target is not scaled back after the model "
+            "here: save the model as a TransformedTargetRegressor, which does it, fitted on the "
+            "target as it is. If it is for a feature, name it in a features file: "
+            f"{_features_file(fitted, NAME)}"
+        )
+        raise AnswerError(Problem("transformers", message))
+
+
+def _features_file(fitted: Fitted, columns: str) -> str:
+    """Return a features file with an entry for a transformer, to be copied."""
+    transformer = f'"file": "{fitted.name}", "columns": {columns}'
+    return '{"features": […], "transformers": [{' + transformer + "}]}"
+
+
+def _check_columns(fitted: Fitted, columns: Sequence[str]) -> None:
+    names, count = fitted.facts.feature_names, fitted.facts.n_features
+    if count is not None and len(columns) != count:
+        message = (
+            f"{fitted.name} was fitted on {_columns(count)}, and {len(columns)} are named for it "
+            f"({listing(columns)})."
+        )
+        raise AnswerError(Problem("transformers", message))
+    for column in columns:
+        if names is not None and column not in names:
+            message = (
+                f"{fitted.name} was not fitted on {column!r}{did_you_mean(column, names)}; its "
+                f"columns are {listing(names)}."
+            )
+            raise AnswerError(Problem("transformers", message))
+
+
+def _place_label_encoder(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitted | None:
+    """Return a label encoder with its column; None if it encodes the model's classes."""
+    (classes,) = fitted.facts.categories or ((),)
+    codes = tuple(range(len(classes)))
+    columns = [
+        name
+        for name, column in (case.sample.columns.items() if case.sample else ())
+        if name in known and column.categories and set(column.categories) <= set(classes)
+    ] or [name for name in known if _names_column(fitted, name)]
+    if len(columns) == 1:
+        return replace(fitted, columns=(columns[0],))
+    if codes in (case.model.classes, case.model.binary) and not columns:
+        return None
+    shown = listing([json_text(label) for label in classes[:MAX_LABELS]])
+    message = (
+        f"{fitted.name} encodes {shown}, and it is not clear of which column. Say so in a features "
+        f"file: {_features_file(fitted, NAME)}; if they are what the model predicts, leave the "
+        'file out and give "output": {"labels": {…}} there.'
+    )
+    raise AnswerError(Problem("transformers", message))
+
+
+def _names_column(fitted: Fitted, column: str) -> bool:
+    """Return whether an encoder's name contains a column's: le_gender, gender-encoder."""
+    pattern = rf"(^|[\W_]){re.escape(column)}($|[\W_])"
+    return re.search(pattern, fitted.author_name, re.IGNORECASE) is not None
+
+
+def _join(model: ModelFacts, fitted: Sequence[Fitted]) -> ModelFacts:
+    """Return the facts of the transformers and the model as if they were one.
+
+    Raises AnswerError if one does not fit the next.
+    """
+    if not fitted:
+        return model
+    names, count, following, joined = model.feature_names, model.n_features, "the model", model
+    for one in reversed(fitted):
+        names, count = _input_columns(one, names, count, following)
+        following = one.name
+        joined = _add_file(joined, one)
+    first = fitted[0]
+    return replace(
+        joined,
+        feature_names=names,
+        n_features=count,
+        takes_texts=first.facts.takes_texts,
+        fitted_on_frame=first.columns is not None or first.facts.fitted_on_frame,
+    )
+
+
+def _input_columns(
+    one: Fitted, names: tuple[str, ...] | None, count: int | None, following: str
+) -> tuple[tuple[str, ...] | None, int | None]:
+    """Return the columns that a transformer needs, so that the following step gets its own."""
+    outputs, same = one.facts.n_outputs, one.facts.one_to_one or one.facts.encodes_labels
+    if one.columns is None:
+        if None not in (outputs, count) and outputs != count:
+            message = (
+                f"{one.name} gives {_columns(outputs)}, and {following} takes {count}. If it is "
+                "for some of the columns only, name them in a features file: "
+                f"{_features_file(one, SOME)}"
+            )
+            raise AnswerError(Problem("transformers", message))
+        return (
+            one.facts.feature_names or (names if same else None),
+            one.facts.n_features or (count if same else None),
+        )
+    if same:
+        if names is not None:
+            for column in one.columns:
+                if column not in names:
+                    message = (
+                        f"{one.name} is for {column!r}, which is no feature"
+                        f"{did_you_mean(column, names)}."
+                    )
+                    raise AnswerError(Problem("transformers", message))
+        return names, count
+    names = _without_dummies(one, names)
+    return names, len(names) if names is not None else None
+
+
+def _without_dummies(one: Fitted, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the names with an encoder's input columns in place of its dummy columns.
+
+    Returns None if no name is one of its dummy columns.
+    """
+    if names is None or one.columns is None or one.facts.categories is None:
+        return None
+    dummies = {
+        f"{column}_{label}"
+        for column, labels in zip(one.columns, one.facts.categories, strict=True)
+        for label in (*labels, *OTHER_DUMMIES)
+    }
+    if not dummies & set(names):
+        return None
+    position = next(number for number, name in enumerate(names) if name in dummies)
+    others = [name for name in names if name not in dummies]
+    before = sum(name not in dummies for name in names[:position])
+    return (*others[:before], *one.columns, *others[before:])
+
+
+def _columns(count: int | None) -> str:
+    return "1 column" if count == 1 else f"{count} columns"
+
+
+def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
+    """Return what both files need. Raises AnswerError if they contradict each other."""
+    other = one.file
+    for library, version in other.libraries.items():
+        model_version = facts.libraries.get(library, version)
+        if model_version != version:
+            message = (
+                f"{one.name} was saved with {library} {version} and the model with "
+                f"{model_version}; a file is only safe with the version that wrote it. Fit and "
+                "save both with one version."
+            )
+            raise AnswerError(Problem("transformers", message))
+    majors = [major for major in (facts.numpy_major, other.numpy_major) if major is not None]
+    return replace(
+        facts,
+        libraries=dict(sorted({**facts.libraries, **other.libraries}.items())),
+        formats={**facts.formats, **other.formats},
+        distributions=_union(facts.distributions, other.distributions),
+        # A newer numpy reads files of an older one; the reverse fails.
+        numpy_major=max(majors, default=None),
+        unknown_names=_union(facts.unknown_names, other.unknown_names),
+        custom_names=_union(facts.custom_names, other.custom_names),
+        pickled_names=_union(facts.pickled_names, other.pickled_names),
+        code_pythons=_common_pythons(facts, other),
+    )
+
+
+def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other}))
+
+
+def _common_pythons(one: FileFacts, other: FileFacts) -> tuple[str, ...] | None:
+    """Return the Python versions that can run the pickled code of both files."""
+    if one.code_pythons is None or other.code_pythons is None:
+        return one.code_pythons or other.code_pythons
+    return tuple(python for python in one.code_pythons if python in other.code_pythons)
+
+
+def _with_task(facts: ModelFacts) -> tuple[ModelFacts, Notes]:
+    """Return the facts with a task: regression, if the file does not say what is predicted."""
+    if facts.task is not None:
+        return facts, ()
+    note = (
+        f"It is not known what {facts.estimator} predicts, so its answers are given as they are, "
+        "like those of a regression. If it is a classifier, let its class descend from "
+        "ClassifierMixin and set classes_ in fit."
+    )
+    return replace(facts, task="regression"), (note,)
+
+
+def _with_names_of_bundle(facts: ModelFacts, bundle: Bundle | None) -> tuple[ModelFacts, Notes]:
+    """Return the facts with the feature names of a list in the model's file, if it has no other."""
+    notes: list[str] = []
+    if bundle is None:
+        return facts, ()
+    if bundle.threshold is not None and facts.classes is not None and len(facts.classes) == 2:
+        positive = json.dumps(facts.classes[1], ensure_ascii=False)
+        notes.append(
+            f"The model's file holds a threshold, {bundle.threshold}. If your app decides by it, "
+            f'put "positive": {positive}, "threshold": {bundle.threshold} into the output of the '
+            "features file."
+        )
+    names = bundle.names(facts.n_features)
+    if facts.feature_names is not None or names is None:
+        return facts, tuple(notes)
+    notes.append(f"The features are named as in the model's file: {listing(names)}.")
+    return replace(facts, feature_names=names), tuple(notes)
+
+
+def _needed_code(facts: ModelFacts, code: AuthorCode | None) -> tuple[AuthorCode | None, Notes]:
+    """Return the author's code if the model file refers to it or it prepares the columns."""
+    if code is None or code.prepares or code.needed_names(facts):
+        return code, ()
+    return None, (f"The model does not need {code.path.name}, so it was left out.",)
+
+
+def neighbour_hints(
+    facts: ModelFacts, neighbours: Sequence[Neighbour], answers: Answers
+) -> Iterator[str]:
+    """Yield a note for each fitted file beside the model that may have to be applied before it."""
+    for neighbour in neighbours:
+        found = neighbour.facts
+        same_count = facts.n_features in (found.n_features, found.n_outputs)
+        if facts.n_features is not None and same_count and not found.encodes_labels:
+            relation = "for" if found.n_features is not None else "that gives"
+            columns = _columns(found.n_features or found.n_outputs)
+            fits = f"{relation} {columns}, and the model takes {facts.n_features}"
+        elif found.encodes_labels and facts.classes == tuple(
+            range(len((found.categories or ((),))[0]))
+        ):
+            fits = f"of {len(facts.classes)} labels, as many as the model has classes"
+        else:
+            continue
+        yield (
+            f"{neighbour.name} beside the model is a {found.name} {fits}. If the model was trained "
+            f"on what it gives, answer {answers.names.transformers}={neighbour.name}"
+        )
