@@ -49,7 +49,7 @@ class AdoptedModel:
     transformers: tuple[AdoptedTransformer, ...]
     sample: str | None  # the file's name
     examples: Sequence[Mapping[str, Any]]
-    # The fields of each feature that nobody declared.
+    # The fields of each feature that adopt derived, by feature.
     derived: Mapping[str, Mapping[str, Any]]
     # The values of pandas categories in the order of their codes, by column.
     categories: Mapping[str, Sequence[Scalar] | None]

@@ -141,7 +141,7 @@ def with_example(answers: Mapping[str, Any], example: Path) -> dict[str, Any]:
 
 
 def check_answers(answers: Answers) -> list[Problem]:
-    """Return one problem for each answer that is wrong whatever the model is."""
+    """Return one problem for each answer that is wrong for any model."""
     return [problem for check in _CHECKS for problem in check(answers)]
 
 

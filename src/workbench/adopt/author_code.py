@@ -1,4 +1,4 @@
-"""The author's own code: what a .py file defines. The file is parsed and never executed."""
+"""Read the author's code: the names in a .py file, which is parsed and never executed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class AuthorCode:
         """Return the names in a model file that this code has to define.
 
         Names of a notebook are in `__main__`. Names of a local module look like those of an
-        unknown library; they are the author's if this code defines them.
+        unknown library, except that this code defines them.
         """
         return (*facts.custom_names, *(n for n in facts.unknown_names if self.defines(n)))
 

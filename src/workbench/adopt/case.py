@@ -56,9 +56,9 @@ def read_case(answers: Answers, previous: AdoptedModel | None = None) -> Case:
     model, bundle = _read_model(answers, reader, code.outlines if code is not None else {})
     sample = _read_sample(answers.sample) if answers.sample is not None else None
     declared = read_features(answers)
-    people = declared.names or (tuple(sample.columns) if sample is not None else ())
-    model = _with_original_names(model, people)
-    features = declared.names or model.feature_names or people
+    columns = tuple(sample.columns) if sample is not None else ()
+    model = _with_original_names(model, declared.names or columns)
+    features = declared.names or model.feature_names or columns
     transformers = read_transformers(answers, declared, bundle, features, reader)
     has_none = not transformers.fitted and not transformers.problems
     return Case(
@@ -109,10 +109,12 @@ def _read_model(
     return facts, bundle
 
 
-def _with_original_names(model: ModelFacts, people: Sequence[str]) -> ModelFacts:
-    """Return the facts with the names that people use: LightGBM makes "a b" into "a_b"."""
+def _with_original_names(model: ModelFacts, originals: Sequence[str]) -> ModelFacts:
+    """Return the facts with the original feature names: LightGBM changes "a b" to "a_b"."""
     if model.feature_names is None or "lightgbm" not in model.distributions:
         return model
-    original = {re.sub(r"\s", "_", name): name for name in people}
-    names = [name if name in people else original.get(name, name) for name in model.feature_names]
+    by_changed = {re.sub(r"\s", "_", name): name for name in originals}
+    names = (
+        name if name in originals else by_changed.get(name, name) for name in model.feature_names
+    )
     return replace(model, feature_names=tuple(names))

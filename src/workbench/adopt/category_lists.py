@@ -30,7 +30,7 @@ def known_categories(facts: ModelFacts, columns: Sequence[str], sample: Sample |
 
 
 def model_categories(model: ModelFacts) -> Known:
-    """Return the categories of the model's own columns, whatever is applied before the model."""
+    """Return the categories of the columns that the model itself takes."""
     return known_categories(model, model.feature_names or (), None)
 
 
@@ -123,7 +123,7 @@ def check_category_lists(
         elif entry.most_code >= len(entry.values):
             yield Problem(
                 "features",
-                f"the model asks {name} for category number {entry.most_code + 1}, and only "
+                f"the model uses category number {entry.most_code + 1} of {name}, and only "
                 f"{len(entry.values)} are known ({listing(_texts(entry.values))}). Give "
                 f"{names.sample_data} with all rows of the training, or {names.features}= with all "
                 f'"categories" of {name} in the order of their codes (pandas sorts them).',
@@ -135,8 +135,9 @@ def category_notes(in_file: Known, known: Known) -> Iterator[str]:
     for name, entry in known.items():
         if entry.values and not in_file[name].values:
             yield (
-                f"The file has only the codes of the pandas category {name}; they are taken for "
-                f"{', '.join(_texts(entry.values))}, in this order. Check it with the training."
+                f"The file has only the codes of the pandas category {name}; they are assumed "
+                f"to be {', '.join(_texts(entry.values))}, in this order. Compare it with the "
+                "training data."
             )
 
 

@@ -15,14 +15,18 @@ from workbench.adopt.author_code import AuthorCode
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import untransformed_categories
 from workbench.adopt.problems import AnswerError, Notes, Problem
+from workbench.adopt.transformer_columns import (
+    MAX_LABELS,
+    features_file,
+    place_transformer,
+    show_count,
+    without_dummies,
+)
 from workbench.adopt.transformer_files import FOLDER, NUMBERED, Fitted, Neighbour
 from workbench.errors import listing
 from workbench.inspect import Bundle, FileFacts, ModelFacts
 
-NAME, SOME = '["NAME"]', "[…]"  # columns to fill in, in the example of a features file
-MAX_LABELS = 8  # labels that a message lists
-OTHER_DUMMIES = ("infrequent_sklearn", "nan", "None")  # dummy columns that are no category
-TARGET_NAME = re.compile(r"(^|[\W_])(y|target|output)($|[\W_A-Z])|[a-z](Y|Target)($|[\W_])")
+SOME_COLUMNS = "[…]"  # columns to fill in, in the example of a features file
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _order(case: Case) -> tuple[tuple[Fitted, ...], Mapping[str, str] | None, No
     notes: list[str] = []
     for one in case.transformers.fitted:
         try:
-            placed = _place(one, case, features or all_columns)
+            placed = place_transformer(one, case, features or all_columns)
         except AnswerError as error:
             problems += error.found
             continue
@@ -124,8 +128,8 @@ def _order(case: Case) -> tuple[tuple[Fitted, ...], Mapping[str, str] | None, No
     if in_model_file and len([one for one in found if one.columns is None]) > 1:
         members = ",".join(f"{case.answers.model_path}#{one.part.member}" for one in found)
         message = (
-            f"{case.answers.model.path.name} holds {len(found)} transformers beside the model; in "
-            f"which order are they applied? Answer {names.transformers}={members}, or "
+            f"{case.answers.model.path.name} holds {len(found)} transformers besides the model; "
+            f"in which order are they applied? Answer {names.transformers}={members}, or "
             f"{names.model_path} with the # of the model if it needs none of them."
         )
         problems.append(Problem("model_path", message))
@@ -142,7 +146,7 @@ def _order(case: Case) -> tuple[tuple[Fitted, ...], Mapping[str, str] | None, No
 
 
 def _feature_names(case: Case) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the names of the features, if they are known, and the columns that may be some."""
+    """Return the names of the features, if they are known, and else the sample's columns."""
     known = case.declared.names or case.model.feature_names
     of_all = [
         one.facts.feature_names
@@ -150,108 +154,6 @@ def _feature_names(case: Case) -> tuple[Sequence[str], Sequence[str]]:
         if one.columns is None and one.facts.feature_names
     ]
     return known or max(of_all, key=len, default=()), known or case.sample_columns
-
-
-def _place(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitted | None:
-    """Return a transformer with its columns; None for the encoder of the model's own classes.
-
-    Raises AnswerError if it is not clear which columns those are.
-    """
-    last = (fitted.part.member or "").rpartition(".")[2]
-    if fitted.columns is None and last in known:
-        fitted = replace(fitted, columns=(last,))
-    if fitted.columns is not None:
-        _check_columns(fitted, fitted.columns)
-        return fitted
-    if fitted.facts.encodes_labels:
-        return _place_label_encoder(fitted, case, known)
-    _refuse_target_scaler(fitted, known)
-    names = fitted.facts.feature_names
-    if names is None:
-        return fitted
-    placed = replace(fitted, columns=names)
-    if _without_dummies(placed, case.model.feature_names) is not None:
-        return placed
-    if not set(names) < set(known):
-        return fitted
-    # It was fitted on some of the columns and knows which.
-    if not fitted.facts.one_to_one and case.model.feature_names is None:
-        shown = json.dumps(list(names), ensure_ascii=False)
-        message = (
-            f"{fitted.name} turns {listing(names)} into other columns, and the model file does not "
-            f"say where they stood in training. Name the columns in a features file: "
-            f"{_features_file(fitted, shown)}; what it gives then stands in the place of the first "
-            "of them."
-        )
-        raise AnswerError(Problem("transformers", message))
-    return placed
-
-
-def _refuse_target_scaler(fitted: Fitted, known: Sequence[str]) -> None:
-    """Refuse a scaler of the target: it would fit before a model of one feature."""
-    if not fitted.facts.one_to_one or fitted.facts.n_features != 1:
-        return
-    names = fitted.facts.feature_names or ()
-    if TARGET_NAME.search(fitted.author_name) or not {*names} <= {*known}:
-        message = (
-            f"{fitted.name} was fitted on one column{f', {names[0]!r}' if names else ''}, which "
-            "seems to be what the model predicts. The target is not scaled back after the model "
-            "here: save the model as a TransformedTargetRegressor, which does it, fitted on the "
-            "target as it is. If it is for a feature, name it in a features file: "
-            f"{_features_file(fitted, NAME)}"
-        )
-        raise AnswerError(Problem("transformers", message))
-
-
-def _features_file(fitted: Fitted, columns: str) -> str:
-    """Return a features file with an entry for a transformer, to be copied."""
-    transformer = f'"file": "{fitted.name}", "columns": {columns}'
-    return '{"features": […], "transformers": [{' + transformer + "}]}"
-
-
-def _check_columns(fitted: Fitted, columns: Sequence[str]) -> None:
-    names, count = fitted.facts.feature_names, fitted.facts.n_features
-    if count is not None and len(columns) != count:
-        message = (
-            f"{fitted.name} was fitted on {_columns(count)}, and {len(columns)} are named for it "
-            f"({listing(columns)})."
-        )
-        raise AnswerError(Problem("transformers", message))
-    for column in columns:
-        if names is not None and column not in names:
-            message = (
-                f"{fitted.name} was not fitted on {column!r}{did_you_mean(column, names)}; its "
-                f"columns are {listing(names)}."
-            )
-            raise AnswerError(Problem("transformers", message))
-
-
-def _place_label_encoder(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitted | None:
-    """Return a label encoder with its column; None if it encodes the model's classes."""
-    (classes,) = fitted.facts.categories or ((),)
-    codes = tuple(range(len(classes)))
-    columns = [
-        name
-        for name, column in (case.sample.columns.items() if case.sample else ())
-        if name in known and column.categories and set(column.categories) <= set(classes)
-    ] or [name for name in known if _names_column(fitted, name)]
-    if len(columns) == 1:
-        return replace(fitted, columns=(columns[0],))
-    if codes in (case.model.classes, case.model.binary) and not columns:
-        return None
-    shown = listing([json_text(label) for label in classes[:MAX_LABELS]])
-    message = (
-        f"{fitted.name} encodes {shown}, and it is not clear of which column. Say so in a features "
-        f"file: {_features_file(fitted, NAME)}; if they are what the model predicts, leave the "
-        'file out and give "output": {"labels": {…}} there.'
-    )
-    raise AnswerError(Problem("transformers", message))
-
-
-def _names_column(fitted: Fitted, column: str) -> bool:
-    """Return whether an encoder's name contains a column's: le_gender, gender-encoder."""
-    pattern = rf"(^|[\W_]){re.escape(column)}($|[\W_])"
-    return re.search(pattern, fitted.author_name, re.IGNORECASE) is not None
 
 
 def _join(model: ModelFacts, fitted: Sequence[Fitted]) -> ModelFacts:
@@ -284,9 +186,9 @@ def _input_columns(
     if one.columns is None:
         if None not in (outputs, count) and outputs != count:
             message = (
-                f"{one.name} gives {_columns(outputs)}, and {following} takes {count}. If it is "
+                f"{one.name} gives {show_count(outputs)}, and {following} takes {count}. If it is "
                 "for some of the columns only, name them in a features file: "
-                f"{_features_file(one, SOME)}"
+                f"{features_file(one, SOME_COLUMNS)}"
             )
             raise AnswerError(Problem("transformers", message))
         return (
@@ -303,32 +205,8 @@ def _input_columns(
                     )
                     raise AnswerError(Problem("transformers", message))
         return names, count
-    names = _without_dummies(one, names)
+    names = without_dummies(one, names)
     return names, len(names) if names is not None else None
-
-
-def _without_dummies(one: Fitted, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return the names with an encoder's input columns in place of its dummy columns.
-
-    Returns None if no name is one of its dummy columns.
-    """
-    if names is None or one.columns is None or one.facts.categories is None:
-        return None
-    dummies = {
-        f"{column}_{label}"
-        for column, labels in zip(one.columns, one.facts.categories, strict=True)
-        for label in (*labels, *OTHER_DUMMIES)
-    }
-    if not dummies & set(names):
-        return None
-    position = next(number for number, name in enumerate(names) if name in dummies)
-    others = [name for name in names if name not in dummies]
-    before = sum(name not in dummies for name in names[:position])
-    return (*others[:before], *one.columns, *others[before:])
-
-
-def _columns(count: int | None) -> str:
-    return "1 column" if count == 1 else f"{count} columns"
 
 
 def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
@@ -374,8 +252,8 @@ def _with_task(facts: ModelFacts) -> tuple[ModelFacts, Notes]:
     if facts.task is not None:
         return facts, ()
     note = (
-        f"It is not known what {facts.estimator} predicts, so its answers are given as they are, "
-        "like those of a regression. If it is a classifier, let its class descend from "
+        f"It is not known what {facts.estimator} predicts, so its predictions are returned as "
+        "they are, like those of a regression. If it is a classifier, let its class descend from "
         "ClassifierMixin and set classes_ in fit."
     )
     return replace(facts, task="regression"), (note,)
@@ -410,13 +288,13 @@ def _needed_code(facts: ModelFacts, code: AuthorCode | None) -> tuple[AuthorCode
 def neighbour_hints(
     facts: ModelFacts, neighbours: Sequence[Neighbour], answers: Answers
 ) -> Iterator[str]:
-    """Yield a note for each fitted file beside the model that may have to be applied before it."""
+    """Yield a note for each fitted file in the model's folder that fits before the model."""
     for neighbour in neighbours:
         found = neighbour.facts
         same_count = facts.n_features in (found.n_features, found.n_outputs)
         if facts.n_features is not None and same_count and not found.encodes_labels:
             relation = "for" if found.n_features is not None else "that gives"
-            columns = _columns(found.n_features or found.n_outputs)
+            columns = show_count(found.n_features or found.n_outputs)
             fits = f"{relation} {columns}, and the model takes {facts.n_features}"
         elif found.encodes_labels and facts.classes == tuple(
             range(len((found.categories or ((),))[0]))
@@ -425,6 +303,6 @@ def neighbour_hints(
         else:
             continue
         yield (
-            f"{neighbour.name} beside the model is a {found.name} {fits}. If the model was trained "
-            f"on what it gives, answer {answers.names.transformers}={neighbour.name}"
+            f"{neighbour.name} in the model's folder is a {found.name} {fits}. If the model was "
+            f"trained on its output, answer {answers.names.transformers}={neighbour.name}"
         )

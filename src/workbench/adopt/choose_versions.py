@@ -24,7 +24,7 @@ SUPPORTED = frozenset(
     skops statsmodels threadpoolctl xgboost
     """.split()
 )
-# Libraries for which a requirements.txt beside the model is compared with the model file.
+# Libraries for which a requirements.txt near the model is compared with the model file.
 COMPARED = ("catboost", "lightgbm", "scikit-learn", "xgboost")
 _PIN = re.compile(
     r"^\s*([A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*===?\s*([^\s;#,\\*]+)(?=[\s;#\\]|$)", re.MULTILINE
@@ -115,12 +115,12 @@ def _note_on_code(facts: ModelFacts, python: str) -> Iterator[str]:
 
 
 def _compare_requirements(model: Path, facts: ModelFacts, pinned: Pins) -> Iterator[str]:
-    """Yield a note for each pin beside the model that differs from what is installed for it.
+    """Yield a note for each pin near the model that differs from the installed version.
 
-    Such a file is no source of versions: half of those that people keep contradict the model file.
+    The pins themselves are not used: in half of the public examples they contradict the model file.
     """
     installed = {imported_as(name): version for name, version in pinned.model.items()}
-    for name, version in _requirements_beside(model).items():
+    for name, version in _requirements_near(model).items():
         if name not in facts.distributions or _same(version, installed.get(name, version)):
             continue
         saved_with = facts.libraries.get(name)
@@ -130,12 +130,12 @@ def _compare_requirements(model: Path, facts: ModelFacts, pinned: Pins) -> Itera
             else "and the file does not say"
         )
         yield (
-            f"requirements.txt beside the model says {name} {version}, {truth}: "
+            f"requirements.txt near the model says {name} {version}, {truth}: "
             f"{installed[name]} is installed."
         )
 
 
-def _requirements_beside(model: Path) -> Mapping[str, str]:
+def _requirements_near(model: Path) -> Mapping[str, str]:
     """Return the exact pins of model libraries in the model's folder, or in the one above."""
     for folder in (model.parent, model.parent.parent):
         path = folder / "requirements.txt"

@@ -106,7 +106,7 @@ def derive(case: Case) -> Adoption:
 
 
 def _hints_at_names(case: Case, chain: Chain) -> list[Problem]:
-    """Return the files beside a model without names that may have been fitted before it."""
+    """Return hints at fitted files that can have the names that the model lacks."""
     if chain.facts.feature_names is not None or case.declared.features or case.sample is not None:
         return []
     hints = neighbour_hints(chain.facts, case.neighbours, case.answers)

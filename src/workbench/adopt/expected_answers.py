@@ -1,7 +1,7 @@
 """Expected answers: the predictions of the author's notebook for rows of the sample.
 
 Golden predictions show that a model still predicts what it predicted when it was verified. Only
-expected answers show that it predicts what it did where it was trained. `model/expected.json` has
+expected answers show that it predicts the same as in training. `model/expected.json` has
 the shape of golden.json.
 """
 

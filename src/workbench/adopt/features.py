@@ -45,8 +45,8 @@ MAX_MISSING_COLUMNS = 20  # of a sample, each with a message of its own
 def declared_features(case: Case, chain: Chain) -> FeaturesAnswer:
     """Return what the user declares about the features.
 
-    On a retrain the answer is features.json, which also holds what adopt derived for the model
-    before: that is left out where the new sample or model provides it.
+    On a retrain the answer is features.json, which also holds fields that adopt derived for the
+    previous model. They are left out if the new sample or model provides them.
     """
     facts = chain.facts
     derived = case.previous.derived if case.previous is not None else {}
@@ -325,7 +325,7 @@ def _with_features_of(facts: ModelFacts, declared: FeaturesAnswer) -> FeaturesAn
 def _categories_in_model(
     facts: ModelFacts, declared: FeaturesAnswer, derived: Mapping[str, Entry]
 ) -> dict[str, Entry]:
-    """Return the derived categories of the model before for which the model has its own."""
+    """Return the derived categories of the previous model that the model file itself has."""
     names = facts.feature_names or declared.names
     in_model = {
         names[number]
@@ -341,7 +341,7 @@ def _categories_in_model(
 
 
 def _without(declared: FeaturesAnswer, derived: Mapping[str, Entry]) -> FeaturesAnswer:
-    """Return the answer without the fields that adopt itself wrote and nobody edited."""
+    """Return the answer without the derived fields that are unchanged."""
     kept = [
         {
             key: value
@@ -354,16 +354,16 @@ def _without(declared: FeaturesAnswer, derived: Mapping[str, Entry]) -> Features
 
 
 def without_derived(case: Case, declared: FeaturesAnswer) -> FeaturesAnswer:
-    """Return the answer without anything that was derived for the model before."""
+    """Return the answer without the fields that were derived for the previous model."""
     return _without(declared, case.previous.derived) if case.previous is not None else declared
 
 
 def derived_fields(
     contract: Contract, declared: FeaturesAnswer, closed: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the fields of each feature that nobody declared: verify and a retrain correct them.
+    """Return the undeclared fields of each feature, which verify and a retrain can correct.
 
-    `declared` holds only what the user says about the features. `closed` names the features for
+    `declared` holds only what the user declares about the features. `closed` names the features for
     which the model takes no other than the listed categories.
     """
     by_name = {entry["name"]: set(entry) for entry in declared.features}

@@ -27,7 +27,7 @@ class Interface:
     """The contract of an adoption, with the rows for its documentation and its checks."""
 
     contract: Contract
-    declared: FeaturesAnswer  # only what the user says about the features
+    declared: FeaturesAnswer  # only what the user declares about the features
     categories: Known  # of the model's columns
     examples: list[Row]
     expected: Mapping[str, Any] | None  # the content of expected.json

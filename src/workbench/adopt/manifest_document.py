@@ -18,7 +18,7 @@ from workbench.lock.pins import Pins, imported_as
 
 
 def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins) -> dict[str, Any]:
-    """Return the manifest of a model that was never verified."""
+    """Return the manifest of a model that is not verified yet."""
     answers, facts, previous = case.answers, chain.facts, case.previous
     closed = closed_categories(interface.categories)
     derived = derived_fields(interface.contract, interface.declared, closed)
@@ -33,14 +33,14 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
         "task": facts.task,
         "classes": list(facts.classes) if facts.classes is not None else None,
         "estimator": describe(facts),
-        # The classes of a raw booster that answers a number: the contract may ask for them.
+        # The two classes of a raw booster that returns a number; labels or a threshold select them.
         "binary": list(facts.binary) if facts.binary is not None else None,
         "outputs": facts.n_outputs,
         "probabilities": facts.has_probabilities,
         "input": _input(facts),
         "columns": list(facts.feature_names) if facts.feature_names is not None else None,
         "python": pinned.python,
-        # Where the version is not known yet, verify writes that of the lock.
+        # None if the version is not known yet; verify takes it from the lock.
         "libraries": {
             **{imported_as(name): version for name, version in pinned.model.items()},
             **dict.fromkeys(pinned.unpinned),
@@ -50,7 +50,7 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
         "code": chain.code.to_json(chain.code.needed_names(facts)) if chain.code else None,
         "transformers": _transformers(case, chain),
         "sample": answers.sample.name if answers.sample else last_sample,
-        # A text may be empty, so there is nothing to find out about it.
+        # A text can be empty, so there is nothing to find out about it.
         "derived": {} if facts.takes_texts else derived,
         "examples": interface.examples,
         "profile": profiles(

@@ -40,7 +40,7 @@ class QuestionNames:
     trust: str = "trust"
 
     def of(self, question: Question) -> str:
-        """Return the name of a question; the others have one name everywhere."""
+        """Return the name of a question, its own if no field renames it."""
         name: str = getattr(self, question, question)
         return name
 

@@ -27,7 +27,7 @@ ROUNDING = 1e-9
 def profiles(
     contract: Contract, sample: Sample | None, previous: Sequence[Mapping[str, Any]] | None
 ) -> list[dict[str, Any]] | None:
-    """Return the manifest's `profile`: of the sample, else what still fits of the previous one."""
+    """Return the manifest's `profile`: of the sample, else what of the previous one still fits."""
     if sample is not None:
         found = _of_sample(contract, sample)
     else:

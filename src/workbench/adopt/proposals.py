@@ -30,7 +30,7 @@ _CATEGORY = re.compile(
 )
 # Columns that begin with these words are separate questions.
 _QUESTIONS = frozenset("are did does had has have is no not was".split())
-# Fields that say nothing about the encoding of a column.
+# Fields that leave the encoding of a column open.
 _NEUTRAL = frozenset(("name", "description", "unit", "nullable"))
 
 
@@ -117,7 +117,7 @@ def propose(
 ) -> Proposal | None:
     """Return a proposal, or None if no column looks encoded by hand.
 
-    `declared` holds only what the user says about the features.
+    `declared` holds only what the user declares about the features.
     """
     facts = chain.facts
     if chain.prepares or facts.takes_texts:
@@ -202,7 +202,7 @@ def suggest_features_file(
     return Problem(
         "sample_data",
         f"{sample.path.name} has no column {listing(list(absent))}, but {listing(names)}, of which "
-        f"the model's columns are made. Answer {questions.features}= with a file that says so: "
+        f"the model's columns are made. Answer {questions.features}= with this in a file: "
         f"{document}",
     )
 
@@ -224,7 +224,7 @@ def _yes_or_no(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prefixes(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return columns with a common prefix, by prefix and the rest of the name; short ones first."""
+    """Return columns by common prefix and rest of the name, the shortest prefix first."""
     found: dict[str, dict[str, str]] = {}
     for name in names:
         for separator in _SEPARATOR.finditer(name):

@@ -1,4 +1,4 @@
-"""Replace the model of a project by another model file, as one reviewable change, or roll back."""
+"""Replace the model of a project by another file, as one reviewable change, or roll back."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _decide(project: Path, options: AdoptOptions, previous: AdoptedModel) -> Ado
     )
     wrong = [problem.shown(MAKE_ADOPT) for problem in check_answers(answers)]
     if options.accept and not options.accepts_breaking:
-        wrong.append(f"ACCEPT={options.accept!r} means nothing; leave it out or say breaking.")
+        wrong.append(f"ACCEPT={options.accept!r} is unknown; leave it out or give ACCEPT=breaking.")
     if wrong:
         raise UserError(wrong)
     try:
@@ -117,20 +117,20 @@ def _decide(project: Path, options: AdoptOptions, previous: AdoptedModel) -> Ado
 
 
 def _notes_on_files(options: AdoptOptions, previous: AdoptedModel, adoption: Adoption) -> Notes:
-    """Return notes on files of the model before that were kept, or that are gone."""
+    """Return notes on files of the previous model that were kept or removed."""
     notes: list[str] = []
     if previous.sha256 != adoption.facts.sha256 and not options.transformers:
         notes += _newer_transformers(previous.transformers, options.model)
     if previous.expected is not None and adoption.expected is None:
         notes.append(
-            f"{files.EXPECTED} held the answers of the model before and is gone; give SAMPLE= with "
-            "those that you expect of this one."
+            f"{files.EXPECTED} held the expected answers of the previous model and was removed; "
+            "give SAMPLE= with those of the new model."
         )
     return tuple(notes)
 
 
 def _newer_transformers(kept: Sequence[AdoptedTransformer], model: str) -> Iterator[str]:
-    """Yield a note on files beside the new model that differ from the kept ones of that name."""
+    """Yield a note on files in the new model's folder that differ from the kept ones."""
     folder = Path(model.rpartition("#")[0] or model).expanduser().parent
     paths: dict[str, str] = {}
     for transformer in kept:
@@ -142,9 +142,10 @@ def _newer_transformers(kept: Sequence[AdoptedTransformer], model: str) -> Itera
     others = [Path(path).name for file, path in paths.items() if path != str(files.MODEL / file)]
     if others:
         answer = shlex.quote(",".join(paths.values()))
+        differ = "differs" if len(others) == 1 else "differ"
         yield (
-            f"{listing(others)} beside the new model {'is' if len(others) == 1 else 'are'} not "
-            "what the model before had, which is kept. If the new model was trained with it, run "
+            f"{listing(others)} in the new model's folder {differ} from the previous model's, "
+            "which is kept. If the new model was trained with it, run "
             f"make adopt MODEL={shlex.quote(model)} TRANSFORMERS={answer}"
         )
 
@@ -164,7 +165,7 @@ class Change:
 def find_changes(
     before: Contract, after: Contract, old: AdoptedModel, new: AdoptedModel
 ) -> Iterator[Change]:
-    """Yield the differences that callers and reviewers have to know."""
+    """Yield the differences that matter to callers and reviewers."""
     yield from _changed_features(before, after)
     for what, was, now in (
         ("the task was", old.task, new.task),
@@ -173,7 +174,7 @@ def find_changes(
         if was != now:
             yield Change(True, f"{what} {was}, now {now}")
     if old.probabilities and not new.probabilities:
-        yield Change(True, "answers have no probabilities any more")
+        yield Change(True, "predictions no longer have probabilities")
     if old.python != new.python:
         yield Change(False, f"Python was {old.python} and is {new.python}")
     if old.estimator != new.estimator:
@@ -202,7 +203,7 @@ def _changed_features(before: Contract, after: Contract) -> Iterator[Change]:
         if feature.type != earlier.type:
             yield Change(True, f"feature {name} was a {earlier.type} and is a {feature.type}")
         if earlier.nullable and not feature.nullable:
-            yield Change(True, f"feature {name} may not be null any more")
+            yield Change(True, f"feature {name} can no longer be null")
         lost = [c for c in earlier.categories or () if c not in (feature.categories or ())]
         if feature.closed and lost:
             shown = ", ".join(map(str, lost))
@@ -232,7 +233,7 @@ def _changed_transformers(
 
 
 def rollback(project: Path) -> str:
-    """Restore the model before from git; return what was done. Raises UserError.
+    """Restore the previous model from git; return what was done. Raises UserError.
 
     An adoption that is not committed yet is undone; after a commit, the files of the last commit
     with another version are restored.

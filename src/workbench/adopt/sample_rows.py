@@ -18,7 +18,7 @@ from workbench.adopt.sample import MAX_EXAMPLES, ColumnFacts, Sample
 def examples(
     contract: Contract, sample: Sample | None, previous: Sequence[Mapping[str, Any]]
 ) -> list[Row]:
-    """Return rows that the contract takes: of the sample, of the model before, or invented.
+    """Return rows that the contract takes: of the sample, of the previous model, or invented.
 
     Raises AnswerError if the sample has no such row.
     """
@@ -108,7 +108,7 @@ def _from_dummies(feature: Feature, columns: Mapping[str, str], row: Mapping[str
         return " and ".join(ones)  # no contract takes it
     if ones:
         return _category(feature, ones[0])
-    # The model does not tell categories without a column from each other.
+    # Categories without a column are all zeros, so any of them will do.
     without_column = (c for c in feature.categories or () if json_text(c) not in columns)
     return next(without_column, None)
 

@@ -1,4 +1,4 @@
-"""The fitted files around a model: read those to apply before it, and look at those beside it."""
+"""Read the fitted files to apply before a model, and other fitted files in its folder."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def read_transformers(
 ) -> TransformerFiles:
     """Read the transformers that the answers name, else the other members of the model's file.
 
-    `features` are the names that people use, as far as they are known.
+    `features` are the names of the features, as far as they are known.
     """
     requested = list(_requested(answers, declared))
     in_model_file = not requested and bundle is not None

@@ -63,7 +63,7 @@ def _check_trust(
         others = [name for name in others if name not in pickled]
         yield Problem(
             None,
-            f"The model file brings code of its own ({listing(pickled)}), pickled by cloudpickle"
+            f"The model file contains code ({listing(pickled)}), pickled by cloudpickle"
             f"{f', and refers to {listing(others)}' if others else ''}. Pickled code is code: it "
             "runs on your machine and on the server, and no check can show that it is harmless. "
             f"If you know who wrote it and trust them, answer {answer}",

@@ -112,7 +112,7 @@ def test_categories_that_only_their_codes_are_known_of_must_be_given(tmp_path: P
         adopted(tmp_path, model, **given)
     frame = sample_of(model.stem, tmp_path)
     frame[frame["City"] != "Bonn"].to_csv(tmp_path / "some.csv", index=False)
-    with pytest.raises(UserError, match=r"asks City for category number 3, and only 2"):
+    with pytest.raises(UserError, match=r"uses category number 3 of City, and only 2"):
         adopted(tmp_path, model, sample_data="some.csv", **given)
     features: list[dict[str, Any]] = [{"name": name} for name in frame.columns]
     for number, values in OCCURRED.items():

@@ -15,7 +15,7 @@ from workbench.adopt.decide import decide
 BOOSTERS = TESTS / "data" / "boosters"
 RIGHT = sklearn.__version__
 OTHER = (
-    "requirements.txt beside the model says scikit-learn 1.3.0, but the file was saved with "
+    "requirements.txt near the model says scikit-learn 1.3.0, but the file was saved with "
     f"{RIGHT}: {RIGHT} is installed."
 )
 
@@ -68,6 +68,6 @@ def test_a_file_without_a_version_is_served_by_the_tables_and_that_is_said(tmp_p
     (model,) = BOOSTERS.glob("lightgbm-4.7.0-text.joblib")
     (found,) = notices(model, tmp_path, b"lightgbm==4.3.0\n")
     assert found == (
-        "requirements.txt beside the model says lightgbm 4.3.0, and the file does not say: "
+        "requirements.txt near the model says lightgbm 4.3.0, and the file does not say: "
         "4.7.0 is installed."
     )

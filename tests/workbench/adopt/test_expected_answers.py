@@ -298,7 +298,7 @@ def test_expected_answers_go_with_their_model_and_come_back_with_it(
     joblib.dump(native, tmp_path / "new.joblib")
     status, said = adopt_again(loan_copy, f"MODEL={tmp_path / 'new.joblib'}")
     assert status == 0, said
-    assert "expected.json held the answers of the model before and is gone" in said
+    assert "expected.json held the expected answers of the previous model and was removed" in said
     assert not file.exists()
     status, said = workbench(loan_copy, "rollback")
     assert status == 0, said

@@ -605,7 +605,10 @@ def test_another_scaler_beside_a_retrained_model_is_pointed_out_with_the_command
     joblib.dump(MinMaxScaler().fit(RANDOM.normal(size=(ROWS, 4))), new / "scaler.pkl")
     joblib.dump(retrained.set_params(C=2), new / "model.pkl")
     said = retrain(project, f"MODEL={new / 'model.pkl'}")
-    assert "scaler.pkl beside the new model is not what the model before had" in said
+    assert (
+        "scaler.pkl in the new model's folder differs from the previous model's, which is kept"
+        in said
+    )
     command = next(line for line in said.splitlines() if line.startswith("Note: "))
     said = retrain(project, *shlex.split(command.partition("make adopt ")[2]))
     assert "  - the transformer scaler.pkl was StandardScaler and is MinMaxScaler" in said
@@ -661,7 +664,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
         {"m.pkl": MODEL, "ohe.pkl": OneHotEncoder().fit(PEOPLE[["city"]])},
         {"transformers": "ohe.pkl", "features": "income,city"},
-        ["turns city into other columns", "in the place of the first"],
+        ["turns city into other columns", "takes the place of the first"],
     ),
     *(
         (
@@ -708,8 +711,8 @@ def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_pat
     joblib.dump(SCALER, tmp_path / "scaler.pkl")
     joblib.dump(THREE, tmp_path / "other.pkl")
     decided = decide(answers_for(tmp_path))
-    (notice,) = (text for text in decided.notes if "beside the model" in text)
-    assert "scaler.pkl beside the model is a StandardScaler" in notice
+    (notice,) = (text for text in decided.notes if "in the model's folder" in text)
+    assert "scaler.pkl in the model's folder is a StandardScaler" in notice
     assert "transformers=scaler.pkl" in notice
     assert decided.manifest["transformers"] == []
 

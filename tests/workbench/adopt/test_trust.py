@@ -70,7 +70,7 @@ def test_pickled_code_needs_trust_for_its_names_and_the_python_that_wrote_it(
     name = f"pickled_pipeline-{python}.pkl"
     everything = ",".join(PIPELINE)
     for trust in ("", "__main__.ratio", "__main__.Another", *PIPELINE):
-        with pytest.raises(UserError, match="brings code of its own") as caught:
+        with pytest.raises(UserError, match="The model file contains code") as caught:
             adopt(tmp_path, name, trust=trust, python_version="auto")
         assert f'answer trust="{everything}"' in str(caught.value)
     other = "3.12" if python == "3.11" else "3.11"
