@@ -154,27 +154,27 @@ def test_the_rows_of_a_json_are_read_as_they_are(tmp_path: Path) -> None:
     assert (texts["missing"], texts["shares"]) == (0.5, [1])
 
 
-def test_of_many_categories_the_frequent_ones_are_shown(tmp_path: Path) -> None:
+def test_only_the_most_frequent_of_many_categories_are_shown(tmp_path: Path) -> None:
     categories = [f"c{n}" for n in range(40)]
     cells = [*categories, *categories[30:] * 9]
     found = profile(tmp_path, cells, type="category", categories=categories)
     assert found["values"] == [*categories[:10], *categories[30:]]
 
 
-def test_a_file_that_repeats_itself_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_periodic_file_keeps_its_shares(tmp_path: Path) -> None:
     """Every 2nd, 4th, … 64th row of it is the same."""
     found = profile(tmp_path, PARITY * 2 * MAX_ROWS, type="category", categories=PARITY)
     assert found["shares"] == [0.5, 0.5]
 
 
-def test_an_outlier_does_not_make_one_bar_of_the_rest(tmp_path: Path) -> None:
+def test_an_outlier_does_not_squeeze_the_rest_into_one_bar(tmp_path: Path) -> None:
     found = profile(tmp_path, [*NORMAL, 1e9])
     assert max(found["shares"]) < 0.3
     assert found["start"] + found["step"] * len(found["shares"]) < 100
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=10, max_size=300))
-def test_any_numbers_are_told_in_few_shares_between_round_limits(values: list[float]) -> None:
+def test_any_numbers_have_few_bins_with_round_limits(values: list[float]) -> None:
     found = Profile("x", "number", 0, **of_numbers(values))
     assert read_profiles(json.loads(json.dumps([found.to_json()]))) == {"x": found}
     assert len(found.shares) <= 22
@@ -186,21 +186,21 @@ def test_any_numbers_are_told_in_few_shares_between_round_limits(values: list[fl
 
 
 @given(st.lists(st.dates(), min_size=10))
-def test_any_dates_are_told_in_few_shares(dates: list[datetime.date]) -> None:
+def test_any_dates_have_few_shares(dates: list[datetime.date]) -> None:
     assert 0 < len(of_dates(dates)["shares"]) <= 22
 
 
 def manifest_of(
     folder: Path, previous: dict[str, Any] | None = None, **answers: str
 ) -> dict[str, Any]:
-    given: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
+    options: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
     model = str(EXAMPLE / "model.joblib")
-    answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **given)
+    answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **options)
     replaced = AdoptedModel.from_manifest(previous) if previous is not None else None
     return decide(answered, replaced).manifest
 
 
-def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> None:
+def test_the_profile_of_the_example_is_not_in_metadata(loan: Path) -> None:
     manifest = Manifest.read(loan / "model" / "manifest.json")
     features = json.loads((loan / "model" / "features.json").read_text())["features"]
     assert list(manifest.profiles) == [feature["name"] for feature in features]
@@ -208,13 +208,13 @@ def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> N
     assert "profile" not in manifest.public()
 
 
-def test_a_profile_is_the_same_every_time(tmp_path: Path) -> None:
+def test_a_profile_is_deterministic(tmp_path: Path) -> None:
     sample = str(EXAMPLE / "sample.csv")
     first, second = (manifest_of(tmp_path, sample_data=sample)["profile"] for _ in range(2))
     assert first == second is not None
 
 
-def test_without_a_sample_there_is_none(tmp_path: Path) -> None:
+def test_there_is_no_profile_without_a_sample(tmp_path: Path) -> None:
     assert manifest_of(tmp_path)["profile"] is None
 
 
@@ -227,7 +227,7 @@ def test_a_manifest_without_a_profile_is_still_read(loan_copy: Path, tmp_path: P
     assert manifest_of(tmp_path, document)["profile"] is None
 
 
-def test_a_retrained_model_keeps_the_profile_of_the_features_that_stay(
+def test_a_retrained_model_keeps_the_profile_of_its_remaining_features(
     loan_copy: Path, tmp_path: Path
 ) -> None:
     path = loan_copy / "model" / "features.json"
