@@ -1,1 +1,1 @@
-"""`make bench`: the generated service beside other ways to serve the same model file."""
+"""`make bench`: the generated service compared with other ways to serve the same model file."""

@@ -1,9 +1,9 @@
-"""Many rows at once, beside pandas and the model itself: `make bench-bulk`, or a part of it.
+"""Compare large CSV and JSON requests with pandas and the model itself: `make bench-bulk`.
 
     python -m benchmarks.bulk --folder .bench [--models logistic,forest] [--rounds 5]
 
-Both answer the same file in turn, round after round. All of the models write bulk.md beside this
-file; a part writes it into the folder.
+In each round both predict the same file, one after the other. A run of all models writes bulk.md
+beside this file; any other run writes it into the folder.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks.__main__ import named
-from benchmarks.environments import LIBRARIES, PYTHON, Workshop, clean, commit
+from benchmarks.__main__ import parse_names
+from benchmarks.environments import LIBRARIES, PYTHON, Workshop, clean_environment, commit
 from benchmarks.report import number, table
-from benchmarks.servers import OURS, PEERS_FOLDER, Asked, Running, ServerError, running
+from benchmarks.servers import OURS, PEERS_FOLDER, BenchmarkRows, Running, ServerError, running
 
 HERE = Path(__file__).resolve().parent
-# By name: the model of train.py, and whether its plan serves.
+# The model of train.py, and whether its fast path serves it, by name.
 MODELS = {
     "logistic": ("logistic", True),
     "logistic-native": ("logistic", False),
@@ -38,25 +38,25 @@ MODELS = {
 }
 TITLES = {
     "logistic": "logistic regression",
-    "logistic-native": "logistic regression, no plan",
+    "logistic-native": "logistic regression, no fast path",
     "forest": "random forest",
     "hist": "HistGradientBoosting",
 }
 CSV_ROWS, JSON_ROWS = 100_000, 10_000
 KINDS = {"csv": "text/csv", "json": "application/json"}
-# The goal: a CSV in at most so many times the time of pandas.
-MOST = 2.0
+# The goal: the CPU time for a CSV, as a multiple of that of pandas.
+MAX_CPU_RATIO = 2.0
 ABOUT = """\
-Written by `make bench-bulk`. The service runs as a project runs it, with one worker. Pandas is
-`read_csv`, `predict_proba` and `to_csv` (of JSON `json.loads`, a frame and `json.dumps`) in a
-process that is warm. The service checks every cell, answers classes beside probabilities, and holds
-a part of the file at a time. Its CPU time is that of all its processes, with the transport."""
+Written by `make bench-bulk`. The service runs as in a project, with one worker. "pandas" is
+`read_csv`, `predict_proba` and `to_csv` (for JSON `json.loads`, a frame and `json.dumps`) in a
+process that is warmed up. The service validates every cell, returns classes and probabilities, and
+holds one chunk of the file at a time. Its CPU time includes all its processes and the transport."""
 LIMITS = {"MAX_JSON_ROWS": str(JSON_ROWS), "MAX_JSON_BYTES": str(1 << 24)}
 
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds of CPU and of the clock for one file, ours and pandas'."""
+    """Seconds for one file: CPU time and wall-clock time, each of the service and of pandas."""
 
     cpu: tuple[float, float]
     clock: tuple[float, float]
@@ -64,7 +64,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Files:
-    """The bodies, and what pandas answers to the CSV."""
+    """The request bodies, and the CSV that pandas writes."""
 
     csv: Path
     json: Path
@@ -72,52 +72,55 @@ class Files:
 
 
 def main() -> None:
-    """Measure what is asked for, and tell."""
+    """Run the benchmark and write its report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where all is built")
-    parser.add_argument("--models", default="", help=f"of {', '.join(MODELS)}")
+    parser.add_argument("--folder", type=Path, required=True, help="for environments and projects")
+    parser.add_argument("--models", default="", help=f"some of {', '.join(MODELS)}")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    models = named(options.models, tuple(MODELS), tuple(MODELS))
+    models = parse_names(options.models, tuple(MODELS), tuple(MODELS))
     workshop = Workshop(options.folder.resolve())
     folder = workshop.folder / "bulk"
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(folder / "rows.csv", folder / "rows.json", folder / "pandas.csv")
-    found = {name: measure(name, workshop, files, options.rounds) for name in models}
-    text = report(found, options.rounds)
+    results = {name: measure(name, workshop, files, options.rounds) for name in models}
+    text = report(results, options.rounds)
     print(text)
-    place = HERE if set(models) == set(MODELS) else workshop.folder
-    (place / "bulk.md").write_text(text, encoding="utf-8")
-    print(f"Written to {place / 'bulk.md'}")
+    file = (HERE if set(models) == set(MODELS) else workshop.folder) / "bulk.md"
+    file.write_text(text, encoding="utf-8")
+    print(f"Written to {file}")
 
 
 def measure(name: str, workshop: Workshop, files: Files, rounds: int) -> dict[str, list[Round]]:
-    """Let both answer each kind of body in turn; the first round is to warm up."""
-    model, planned = MODELS[name]
+    """Measure both with each kind of body; the first round is a warm-up and does not count."""
+    model, has_fast_path = MODELS[name]
     limits = dict(LIMITS)
-    if not planned:
-        limits["MODEL_DIR"] = str(without_plan(workshop, model))
-    asked = Asked.read(workshop.models() / model)
-    found: dict[str, list[Round]] = {kind: [] for kind in KINDS}
-    with peer(workshop, model, files) as pandas, running(OURS, model, workshop, limits) as ours:
-        ours.until_ready(asked.rows[0])
+    if not has_fast_path:
+        limits["MODEL_DIR"] = str(without_fast_path(workshop, model))
+    rows = BenchmarkRows.read(workshop.models() / model)
+    results: dict[str, list[Round]] = {kind: [] for kind in KINDS}
+    with (
+        pandas_process(workshop, model, files) as pandas,
+        running(OURS, model, workshop, limits) as ours,
+    ):
+        ours.until_ready(rows.rows[0])
         for turn in range(rounds + 1):
             print(f"{name}: round {turn} of {rounds}", flush=True)
             for kind, content_type in KINDS.items():
-                his_cpu, his_clock = ask(pandas, kind)
+                pandas_cpu, pandas_clock = predict_with_pandas(pandas, kind)
                 body = (files.csv if kind == "csv" else files.json).read_bytes()
                 cpu, clock = ours.cpu(), time.perf_counter()
                 answer = post(ours, body, content_type)
                 cpu, clock = ours.cpu() - cpu, time.perf_counter() - clock
                 if turn:
-                    found[kind].append(Round((cpu, his_cpu), (clock, his_clock)))
+                    results[kind].append(Round((cpu, pandas_cpu), (clock, pandas_clock)))
                 elif kind == "csv":
                     compare(answer.decode(), files.output.read_text(encoding="utf-8"))
-    return found
+    return results
 
 
-def without_plan(workshop: Workshop, model: str) -> Path:
-    """Return a copy of a project's model that its own methods serve."""
+def without_fast_path(workshop: Workshop, model: str) -> Path:
+    """Return a copy of a project's model folder in which the fast path is switched off."""
     copied = workshop.folder / "bulk" / f"{model}-native"
     shutil.rmtree(copied, ignore_errors=True)
     shutil.copytree(workshop.project(model) / "model", copied)
@@ -129,14 +132,14 @@ def without_plan(workshop: Workshop, model: str) -> Path:
 
 
 @contextmanager
-def peer(workshop: Workshop, model: str, files: Files) -> Iterator[subprocess.Popen[str]]:
-    """Start pandas and the model in a process that answers a file when it is told to."""
+def pandas_process(workshop: Workshop, model: str, files: Files) -> Iterator[subprocess.Popen[str]]:
+    """Run bulk_pandas.py until the block ends."""
     python = workshop.environment("train") / "bin" / "python"
     script, saved = PEERS_FOLDER / "bulk_pandas.py", workshop.models() / model / "model.joblib"
     words = (python, script, saved, files.csv, CSV_ROWS, files.json, JSON_ROWS, files.output)
     process = subprocess.Popen(
         list(map(str, words)),
-        env=clean(),
+        env=clean_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -148,8 +151,8 @@ def peer(workshop: Workshop, model: str, files: Files) -> Iterator[subprocess.Po
         process.communicate()
 
 
-def ask(pandas: subprocess.Popen[str], kind: str) -> tuple[float, float]:
-    """Return the seconds of CPU and of the clock that pandas needs for a file."""
+def predict_with_pandas(pandas: subprocess.Popen[str], kind: str) -> tuple[float, float]:
+    """Let pandas predict a file; return the seconds of CPU time and of wall-clock time."""
     assert pandas.stdin is not None
     assert pandas.stdout is not None
     pandas.stdin.write(f"{kind}\n")
@@ -159,7 +162,7 @@ def ask(pandas: subprocess.Popen[str], kind: str) -> tuple[float, float]:
 
 
 def post(ours: Running, body: bytes, kind: str) -> bytes:
-    """Return the whole answer of the service. Raises ServerError."""
+    """Send a body to the service; return the response body. Raises ServerError."""
     connection = http.client.HTTPConnection("127.0.0.1", ours.port, timeout=120)
     try:
         connection.request("POST", ours.server.path, body, {"Content-Type": kind})
@@ -173,7 +176,7 @@ def post(ours: Running, body: bytes, kind: str) -> bytes:
 
 
 def compare(ours: str, pandas: str) -> None:
-    """Hold every probability of an answer against pandas'. Raises ServerError."""
+    """Compare all probabilities of two CSV files. Raises ServerError."""
     pairs = zip(*(csv.DictReader(text.splitlines()) for text in (ours, pandas)), strict=True)
     for line, (one, other) in enumerate(pairs, start=2):
         for name in filter(lambda name: name.startswith("probability_"), other):
@@ -181,32 +184,34 @@ def compare(ours: str, pandas: str) -> None:
                 raise ServerError(f"line {line}: {name} is {one[name]}, not {other[name]}")
 
 
-def report(found: dict[str, dict[str, list[Round]]], rounds: int) -> str:
-    """Return what is written: where it was measured, and a table for each kind of body."""
+def report(results: dict[str, dict[str, list[Round]]], rounds: int) -> str:
+    """Return the report: the machine, and a table for each kind of body."""
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    goal = f"The goal is a CSV in at most {MOST:g} times the CPU time of pandas."
+    goal = f"The goal is a CSV in at most {MAX_CPU_RATIO:g} times the CPU time of pandas."
     parts = [
         "# Many rows at once",
         ABOUT,
         f"- {day}, the template at commit {commit()}, Python {PYTHON}, {LIBRARIES[6]};\n"
-        f"- medians of {rounds} rounds in turn; load average {os.getloadavg()[0]:.1f} at the end.",
+        f"- medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at the end.",
         f"## {CSV_ROWS:,} loans as CSV",
-        in_table({name: kinds["csv"] for name, kinds in found.items()}, goal=True),
+        to_table({name: kinds["csv"] for name, kinds in results.items()}, has_goal=True),
         goal,
         f"## {JSON_ROWS:,} loans as JSON `rows`",
-        in_table({name: kinds["json"] for name, kinds in found.items()}),
+        to_table({name: kinds["json"] for name, kinds in results.items()}),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def in_table(found: dict[str, Sequence[Round]], *, goal: bool = False) -> str:
-    """Return a line a model: medians of the seconds, and of the ratios round by round."""
-    header = ["model", "CPU, s", "pandas, s", "ratio", "lowest to highest", "ratio of the clock"]
+def to_table(results: dict[str, Sequence[Round]], *, has_goal: bool = False) -> str:
+    """Return a table with a line for each model: median seconds, and ratios of the rounds."""
+    header = ["model", "CPU, s", "pandas, s", "ratio", "lowest to highest", "wall-clock ratio"]
     lines = []
-    for name, rounds in found.items():
+    for name, rounds in results.items():
         ratios = [one.cpu[0] / one.cpu[1] for one in rounds]
         clocks = median(one.clock[0] / one.clock[1] for one in rounds)
-        verdict = ("reached" if median(ratios) <= MOST else "**missed**") if goal else ""
+        verdict = (
+            ("reached" if median(ratios) <= MAX_CPU_RATIO else "**missed**") if has_goal else ""
+        )
         lines.append(
             [
                 TITLES[name],
@@ -214,10 +219,10 @@ def in_table(found: dict[str, Sequence[Round]], *, goal: bool = False) -> str:
                 number(median(ratios), 1, 2),
                 f"{min(ratios):.2f} to {max(ratios):.2f}",
                 number(clocks, 1, 2),
-                *([verdict] if goal else []),
+                *([verdict] if has_goal else []),
             ]
         )
-    return table([*header, *([""] if goal else [])], lines)
+    return table([*header, *([""] if has_goal else [])], lines)
 
 
 if __name__ == "__main__":

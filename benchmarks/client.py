@@ -1,8 +1,8 @@
-"""A light HTTP client for an open load: requests are sent when they are due, whoever waits.
+"""A light HTTP client for an open workload: requests are sent at their due times.
 
-The load generators that can be installed from PyPI (locust, molotov) send the next request of a
-user when the one before is answered, and take more of a core than the service does; wrk and hey
-cannot check that an answer is the one of its row.
+The load generators on PyPI (locust, molotov) are closed: each user waits for an answer before the
+next request. They also need more CPU time than the service does. wrk and hey cannot check that an
+answer belongs to its row.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 
-# A connection is closed after so many requests, as a router does: those of a worker that dies
-# would all be with the other one for ever.
-REQUESTS_A_CONNECTION = 100
-# select() takes no file descriptors from 1024 on; a service that answers needs far fewer.
-MOST_CONNECTIONS = 200
+# After so many requests a connection is closed, as a router does. Otherwise, after a worker was
+# killed, all connections would stay with the other worker.
+REQUESTS_PER_CONNECTION = 100
+# select() is limited to file descriptors below 1024; a working service needs far fewer.
+MAX_CONNECTIONS = 200
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.I)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.I)
@@ -31,15 +31,15 @@ class Outcome(StrEnum):
     """How a request ended."""
 
     RIGHT = "right"
-    BUSY = "busy"  # 503 with Retry-After: the service refuses what it has no room for
-    WRONG = "wrong"  # the status or the content is not what it should be
-    LOST = "lost"  # the connection ended, or there was no answer for too long
-    REFUSED = "refused"  # there was no connection
+    BUSY = "busy"  # 503 with Retry-After: the service is overloaded
+    WRONG = "wrong"  # the status or the content is wrong
+    LOST = "lost"  # the connection ended, or the answer timed out
+    REFUSED = "refused"  # the connection was refused
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and how its answer is known to be right."""
+    """The bytes of a request, and the check of its answer."""
 
     kind: str
     content: bytes
@@ -49,16 +49,16 @@ class Request:
 
 @dataclass(eq=False)
 class Sent:
-    """A request on its way; times are those of the event loop."""
+    """A request in flight; times are those of the event loop."""
 
     request: Request
     due: float
-    at: float = 0.0  # when it was written to a connection
+    at: float = 0.0  # the time at which it was written to a connection
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer at the start of what was received, and how much of it that is."""
+    """A complete response; `size` is its length in bytes, with the head."""
 
     status: int
     body: bytes
@@ -67,8 +67,8 @@ class Answer:
     size: int
 
 
-def answer_in(received: bytes) -> Answer | None:
-    """Return the answer that is there, None where more of it must come. Raises ValueError."""
+def parse_answer(received: bytes) -> Answer | None:
+    """Return the first response, or None if it is incomplete. Raises ValueError."""
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return None
@@ -81,7 +81,7 @@ def answer_in(received: bytes) -> Answer | None:
             return None
         return Answer(status, received[start:size], closes, again, size)
     if not CHUNKED.search(head):
-        raise ValueError("an answer without a length")
+        raise ValueError("the answer has neither a length nor chunks")
     pieces: list[bytes] = []
     while (line := received.find(b"\r\n", start)) >= 0:
         length_of_chunk = int(received[start:line].partition(b";")[0], 16)
@@ -95,10 +95,10 @@ def answer_in(received: bytes) -> Answer | None:
 
 
 class Client:
-    """Sends requests on connections that are kept, and tells `ended` of each exactly once."""
+    """Sends requests on kept connections; calls `on_end` exactly once for each request."""
 
-    def __init__(self, port: int, ended: Callable[[Sent, Outcome, str], None]) -> None:
-        self._port, self._ended = port, ended
+    def __init__(self, port: int, on_end: Callable[[Sent, Outcome, str], None]) -> None:
+        self._port, self._on_end = port, on_end
         self._loop = asyncio.get_running_loop()
         self._idle: deque[_Connection] = deque()
         self._waiting: deque[Sent] = deque()
@@ -107,16 +107,16 @@ class Client:
 
     @property
     def in_flight(self) -> int:
-        """How many requests were sent and have no answer yet."""
+        """The number of requests that were sent and have no answer yet."""
         return sum(connection.sent is not None for connection in self._open)
 
     @property
     def pending(self) -> int:
-        """How many requests have not ended; some may wait for a connection."""
+        """The number of requests that have not ended, with those that wait for a connection."""
         return len(self._opening) + len(self._waiting) + self.in_flight
 
     def send(self, request: Request, due: float | None = None) -> None:
-        """Send a request now, on the connection that has been idle for longest."""
+        """Send a request on the connection that has been idle longest; `due` defaults to now."""
         self._waiting.append(Sent(request, self._loop.time() if due is None else due))
         self._send_waiting()
 
@@ -124,14 +124,14 @@ class Client:
         while self._waiting:
             if self._idle:
                 self._idle.popleft().send(self._waiting.popleft())
-            elif len(self._open) + len(self._opening) < MOST_CONNECTIONS:
+            elif len(self._open) + len(self._opening) < MAX_CONNECTIONS:
                 task = self._loop.create_task(self._connect(self._waiting.popleft()))
                 self._opening.add(task)
-                task.add_done_callback(self._opened)
+                task.add_done_callback(self._on_connected)
             else:
                 return
 
-    def _opened(self, task: asyncio.Task[None]) -> None:
+    def _on_connected(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
         self._send_waiting()
 
@@ -142,14 +142,14 @@ class Client:
             )
         except OSError as error:
             sent.at = self._loop.time()
-            self._ended(sent, Outcome.REFUSED, str(error))
+            self._on_end(sent, Outcome.REFUSED, str(error))
             return
         self._open.add(connection)
         connection.send(sent)
 
-    def answered(self, connection: _Connection, sent: Sent, answer: Answer) -> None:
-        """Judge an answer, and use its connection again."""
-        if answer.closes or connection.requests >= REQUESTS_A_CONNECTION:
+    def on_answer(self, connection: _Connection, sent: Sent, answer: Answer) -> None:
+        """Check an answer, and use its connection again."""
+        if answer.closes or connection.requests >= REQUESTS_PER_CONNECTION:
             self._open.discard(connection)
             connection.close()
         else:
@@ -157,35 +157,35 @@ class Client:
         self._send_waiting()
         request = sent.request
         if answer.status == request.status and request.is_right(answer.body):
-            self._ended(sent, Outcome.RIGHT, "")
+            self._on_end(sent, Outcome.RIGHT, "")
         else:
-            said = f"{request.kind}: {answer.status} {answer.body[:300].decode(errors='replace')}"
-            busy = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after
-            self._ended(sent, Outcome.BUSY if busy else Outcome.WRONG, said)
+            text = f"{request.kind}: {answer.status} {answer.body[:300].decode(errors='replace')}"
+            is_busy = answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after
+            self._on_end(sent, Outcome.BUSY if is_busy else Outcome.WRONG, text)
 
-    def broken(self, connection: _Connection, sent: Sent | None, why: str) -> None:
-        """Forget a connection that has ended; what waited for an answer on it is lost."""
+    def on_disconnect(self, connection: _Connection, sent: Sent | None, reason: str) -> None:
+        """Remove a connection that has ended; a request that waited on it is lost."""
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         if sent is not None:
-            self._ended(sent, Outcome.LOST, f"{sent.request.kind}: {why}")
+            self._on_end(sent, Outcome.LOST, f"{sent.request.kind}: {reason}")
         self._send_waiting()
 
-    def give_up(self, seconds: float) -> None:
-        """Give up what has waited for so long; no answer that comes later counts."""
+    def time_out(self, seconds: float) -> None:
+        """End requests that were due before so many seconds; later answers do not count."""
         now = self._loop.time()
         while self._waiting and self._waiting[0].due < now - seconds:
             sent = self._waiting.popleft()
             sent.at = now
-            self._ended(sent, Outcome.LOST, f"{sent.request.kind}: no connection was free")
+            self._on_end(sent, Outcome.LOST, f"{sent.request.kind}: no connection was free")
         for connection in list(self._open):
             if connection.sent is not None and connection.sent.due < now - seconds:
-                connection.give_up(f"no answer for {seconds:g} s")
+                connection.abort(f"no answer for {seconds:g} s")
 
     def close(self) -> None:
         """Close all connections."""
-        self.give_up(0)
+        self.time_out(0)
         for connection in list(self._open):
             connection.close()
 
@@ -211,24 +211,24 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if self.sent is None:
-            self.give_up("bytes that nobody asked for")
+            self.abort("unexpected bytes")
             return
         try:
-            answer = answer_in(self._received)
+            answer = parse_answer(self._received)
         except ValueError as error:
-            self.give_up(str(error))
+            self.abort(str(error))
             return
         if answer is not None:
             self._received = self._received[answer.size :]
             sent, self.sent = self.sent, None
-            self._client.answered(self, sent, answer)
+            self._client.on_answer(self, sent, answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.give_up(str(error or "the connection was closed"))
+        self.abort(str(error or "the connection was closed"))
 
-    def give_up(self, why: str) -> None:
+    def abort(self, reason: str) -> None:
         sent, self.sent = self.sent, None
-        self._client.broken(self, sent, why)
+        self._client.on_disconnect(self, sent, reason)
         self._transport.abort()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""An environment for each peer, a rendered project for each model: all under one folder."""
+"""The environments of the peers and the rendered projects of the models, all in one folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TEMPLATE = "{{cookiecutter.project_slug}}"
-# The newest Python that every peer takes.
+# What a rendered project is made of.
+SOURCES = ("{{cookiecutter.project_slug}}", "src", "hooks", "cookiecutter.json", "examples")
+# The newest Python that all peers support.
 PYTHON = "3.12"
-# The model of the template's own answers.
+# The model of the template's default answers.
 EXAMPLE = "loan"
-# What is in the model files, for all alike.
+# The libraries of the model files, in the same versions for all servers.
 LIBRARIES = (
     *(ROOT / "examples/loan_model/requirements.txt").read_text(encoding="utf-8").split("\n")[1:-1],
     "lightgbm==4.7.0",
@@ -28,50 +29,50 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Workshop:
-    """The folder in which everything is built; what is there already is kept."""
+    """The folder for everything that is built; a part that exists is used again."""
 
     folder: Path
 
     def environment(self, name: str, requirements: Sequence[str] = ()) -> Path:
-        """Return the environment with the model's libraries and these."""
-        place = self.folder / "environments" / name
-        wanted = "\n".join([PYTHON, *LIBRARIES, *requirements])
-        stamp = place / ".complete"
-        if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
-            _run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(place))
-            install = ("uv", "pip", "install", "--quiet", "--python", str(place))
+        """Return the folder of an environment with LIBRARIES and these requirements."""
+        environment = self.folder / "environments" / name
+        content = "\n".join([PYTHON, *LIBRARIES, *requirements])
+        stamp = environment / ".complete"
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != content:
+            _run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(environment))
+            install = ("uv", "pip", "install", "--quiet", "--python", str(environment))
             _run(*install, *LIBRARIES, *requirements)
-            stamp.write_text(wanted, encoding="utf-8")
-        return place
+            stamp.write_text(content, encoding="utf-8")
+        return environment
 
     def models(self) -> Path:
-        """Return the folder of the models, which are the same at every training."""
-        place = self.folder / "models"
-        if not (place / "text" / "answers.json").exists():
-            shutil.rmtree(place, ignore_errors=True)
+        """Return the folder of the models; training is deterministic, so it is done once."""
+        models = self.folder / "models"
+        if not (models / "text" / "answers.json").exists():
+            shutil.rmtree(models, ignore_errors=True)
             python = self.environment("train") / "bin" / "python"
-            _run(str(python), str(ROOT / "benchmarks" / "train.py"), str(place))
-        return place
+            _run(str(python), str(ROOT / "benchmarks" / "train.py"), str(models))
+        return models
 
     def project(self, model: str) -> Path:
-        """Return the project of a model, rendered and verified as a user would, at this commit."""
-        place = self.folder / "projects" / commit()
-        project = place / f"bench-{model}"
+        """Return the folder of a model's project, rendered and verified at this commit."""
+        folder = self.folder / "projects" / commit()
+        project = folder / f"bench-{model}"
         if commit().endswith("-changed"):
             shutil.rmtree(project, ignore_errors=True)
         if not (project / "model" / "golden.json").exists():
             shutil.rmtree(project, ignore_errors=True)
-            place.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             answers = {"project_name": f"Bench {model}", "python_version": PYTHON}
             if model != EXAMPLE:
                 answers |= self._answers(model)
             command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
-            given = [f"{name}={value}" for name, value in answers.items()]
-            _run(*command, *given, folder=place)
+            words = [f"{name}={value}" for name, value in answers.items()]
+            _run(*command, *words, folder=folder)
         return project
 
     def _answers(self, model: str) -> dict[str, str]:
-        """Return what is answered about a model of train.py."""
+        """Return the answers to cookiecutter's questions for a model of train.py."""
         folder = self.models() / model
         contract = folder / "features.json"
         return {
@@ -81,8 +82,8 @@ class Workshop:
         }
 
 
-def where() -> list[str]:
-    """Return the lines that say when, with which template and on which machine it is measured."""
+def describe_machine() -> list[str]:
+    """Return the lines of a report on the time, the commit and the machine."""
     information = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     cpu = next((line.split(": ")[1] for line in information if line.startswith("model name")), "?")
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -94,18 +95,18 @@ def where() -> list[str]:
 
 
 def commit() -> str:
-    """Return the last commit that changed the template, and whether it was changed since."""
-    log = ("git", "log", "-1", "--format=%h", "--", TEMPLATE)
-    found = subprocess.check_output(log, cwd=ROOT, text=True).strip()
-    changed = subprocess.check_output(("git", "status", "--porcelain", TEMPLATE), cwd=ROOT)
-    return f"{found}-changed" if changed else found
+    """Return the last commit of a project's sources, with "-changed" if they have changed since."""
+    log = ("git", "log", "-1", "--format=%h", "--", *SOURCES)
+    last = subprocess.check_output(log, cwd=ROOT, text=True).strip()
+    status = ("git", "status", "--porcelain", "--", *SOURCES)
+    return f"{last}-changed" if subprocess.check_output(status, cwd=ROOT) else last
 
 
-def clean() -> dict[str, str]:
-    """Return the environment variables of what is started, one core for each server."""
+def clean_environment() -> dict[str, str]:
+    """Return the environment variables for a server: few, and one thread for NumPy's libraries."""
     kept = {"PATH", "HOME", "LANG", "TMPDIR"}
-    given = {name: value for name, value in os.environ.items() if name in kept}
-    return {**given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    variables = {name: value for name, value in os.environ.items() if name in kept}
+    return {**variables, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _run(*command: str, folder: Path = ROOT) -> None:

@@ -1,11 +1,11 @@
--- For wrk: ask row after row, and hold every answer against the one that is expected.
--- One connection a thread: the answer that comes belongs to the row that was asked last.
+-- For wrk: send row after row, and compare every answer with the expected one.
+-- Each thread has one connection, so an answer belongs to the last row that the thread sent.
 
 local TOLERANCE = 1e-9
 local NUMBER = "%-?%d+%.?%d*[eE]?[%-+]?%d*"
 local requests, answers, threads = {}, {}, {}
 
-wrong = 0 -- global, as `current` and `example` are: done() reads them out of each thread
+wrong = 0 -- `wrong`, `current` and `example` are global, so that done() can read them
 current = 0
 example = ""
 
@@ -28,18 +28,19 @@ function request()
   return requests[current]
 end
 
--- The same text, but for the last bits of a number: a batch of another size may move them.
-local function same(body, expected)
+-- Compares texts; numbers can differ in their last bits, as these depend on the size of a batch.
+local function is_equal(body, expected)
   if body == expected then
     return true
   end
   if body:gsub(NUMBER, "#") ~= expected:gsub(NUMBER, "#") then
     return false
   end
-  local others = expected:gmatch(NUMBER)
+  local expected_numbers = expected:gmatch(NUMBER)
   for number in body:gmatch(NUMBER) do
-    local other = others()
-    if number ~= other and math.abs(tonumber(number) - tonumber(other)) > TOLERANCE then
+    local expected_number = expected_numbers()
+    if number ~= expected_number
+        and math.abs(tonumber(number) - tonumber(expected_number)) > TOLERANCE then
       return false
     end
   end
@@ -47,20 +48,20 @@ local function same(body, expected)
 end
 
 function response(status, _, body)
-  if status ~= 200 or not same(body:gsub("%s+$", ""), answers[current]) then
+  if status ~= 200 or not is_equal(body:gsub("%s+$", ""), answers[current]) then
     wrong = wrong + 1
     example = status .. " " .. body:gsub("%s+", " ")
   end
 end
 
 function done(summary, latency)
-  local count, seen = 0, ""
+  local count, last_example = 0, ""
   for _, thread in ipairs(threads) do
     count = count + thread:get("wrong")
-    seen = thread:get("wrong") > 0 and thread:get("example") or seen
+    last_example = thread:get("wrong") > 0 and thread:get("example") or last_example
   end
   local errors = summary.errors
   io.write(string.format("\nfound %d %d %d %d %d %d %s\n", latency:percentile(50),
                          latency:percentile(99), summary.duration, summary.requests, count,
-                         errors.connect + errors.read + errors.write + errors.timeout, seen))
+                         errors.connect + errors.read + errors.write + errors.timeout, last_example))
 end

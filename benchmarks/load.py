@@ -1,4 +1,4 @@
-"""One run of wrk against a server: every answer is held against the one that is expected."""
+"""Run wrk against a server; load.lua compares each answer with the expected one."""
 
 from __future__ import annotations
 
@@ -9,70 +9,73 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.servers import Asked, Running
+from benchmarks.servers import BenchmarkRows, Running
 
 WARM_UP_SECONDS = 1
 SCRIPT = Path(__file__).with_name("load.lua")
-FOUND = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
+RESULT = re.compile(r"^found (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$", re.M)
 
 
 class WrongAnswerError(RuntimeError):
-    """A server gave an answer that is not the model's, or none."""
+    """A server gave a wrong answer, or none."""
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What one run of wrk saw: the median latency in seconds, answers a second, the slow tail."""
+    """The result of one run of wrk: latencies in seconds, and requests per second."""
 
-    latency: float
+    latency: float  # median
     rate: float
-    tail: float = 0.0  # the latency that one answer of a hundred exceeds
+    tail: float = 0.0  # 99th percentile of the latency
 
 
-def in_turn(
+def round_robin(
     title: str,
-    up: Mapping[str, Running],
-    asked: Asked,
+    servers: Mapping[str, Running],
+    rows: BenchmarkRows,
     connections: Sequence[int],
     rounds: int,
     seconds: int,
 ) -> Iterator[tuple[str, int, Burst]]:
-    """Warm up servers that are ready, then ask each in turn, and again in the next round."""
-    expected = {name: server.log.with_suffix(".expected") for name, server in up.items()}
-    for name, server in up.items():
-        lines = [line for pair in server.answers(asked) for line in pair]
+    """Warm up servers that are ready; then, in each round, measure one after the other.
+
+    Yields the server's name, the number of connections and the result.
+    """
+    expected = {name: server.log.with_suffix(".expected") for name, server in servers.items()}
+    for name, server in servers.items():
+        lines = [line for exchange in server.check_answers(rows) for line in exchange]
         expected[name].write_text("\n".join(lines) + "\n", encoding="utf-8")
         burst(server.url, expected[name], max(connections), WARM_UP_SECONDS)
     for turn in range(rounds):
         print(f"{title}: round {turn + 1} of {rounds}", flush=True)
-        for name, server in up.items():
+        for name, server in servers.items():
             for number in connections:
                 yield name, number, burst(server.url, expected[name], number, seconds)
 
 
 def wrk() -> str:
-    """Return where wrk is. Raises SystemExit."""
-    found = shutil.which("wrk")
-    if found is None:
+    """Return the path of wrk. Raises SystemExit if it is not installed."""
+    path = shutil.which("wrk")
+    if path is None:
         raise SystemExit("The benchmark needs wrk: apt-get install wrk, or brew install wrk.")
-    return found
+    return path
 
 
 def burst(url: str, expected: Path, connections: int, seconds: int) -> Burst:
-    """Ask for so long, the rows of the file one after the other. Raises WrongAnswerError."""
-    each = (f"--threads={connections}", f"--connections={connections}", "--timeout=30s")
-    command = [wrk(), *each, f"--duration={seconds}s", f"--script={SCRIPT}", url, "--"]
+    """Send the rows of a file in a loop for some seconds. Raises WrongAnswerError."""
+    options = (f"--threads={connections}", f"--connections={connections}", "--timeout=30s")
+    command = [wrk(), *options, f"--duration={seconds}s", f"--script={SCRIPT}", url, "--"]
     done = subprocess.run([*command, str(expected)], capture_output=True, text=True, check=True)
     return read(done.stdout, url)
 
 
 def read(output: str, url: str) -> Burst:
-    """Return what the script printed. Raises WrongAnswerError."""
-    found = FOUND.search(output)
-    if found is None:
+    """Return the result that load.lua printed. Raises WrongAnswerError."""
+    match = RESULT.search(output)
+    if match is None:
         raise WrongAnswerError(f"{url}: wrk says {output!r}")
-    median, tail, duration, answers, wrong, failed = map(int, found.groups()[:6])
+    median, tail, duration, answers, wrong, failed = map(int, match.groups()[:6])
     if wrong or failed or not answers:
-        detail = f"{wrong} wrong and {failed} without an answer, of {answers}. {found[7]}"
+        detail = f"{wrong} wrong and {failed} without an answer, of {answers}. {match[7]}"
         raise WrongAnswerError(f"{url}: {detail.strip()}")
     return Burst(median / 1e6, answers / (duration / 1e6), tail / 1e6)

@@ -1,4 +1,4 @@
-"""What the soak asks: rows, batches, files, the form, bad rows, and what monitors ask."""
+"""The requests of the soak test: rows, batches, files, the form, bad rows and monitoring."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from benchmarks.client import Request
 
 SEED = 2026
-# Of a hundred requests. The single ones are spread over all rows.
-PARTS = {
+# In percent. Requests of one row are spread over all rows.
+PERCENTAGES = {
     "row": 55,
     "batch": 8,
     "csv": 5,
@@ -29,32 +29,32 @@ PARTS = {
     "health": 10,
 }
 JSON, CSV, FORM = "application/json", "text/csv", "application/x-www-form-urlencoded"
-# Of the answers of one request that were found to be right; they differ in the last bits.
-MOST_KNOWN = 100
+# Right answers to one request can differ in the last bits of their numbers. So many are remembered.
+MAX_KNOWN_ANSWERS = 100
 ANSWER = re.compile(r'data-answer="([^"]*)"')
 
 
-def recorded(project: Path) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Return the rows and predictions that were recorded when the project was verified."""
+def read_golden(project: Path) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the rows and predictions of the project's golden.json."""
     golden = json.loads((project / "model" / "golden.json").read_text(encoding="utf-8"))
     return golden["rows"], golden["predictions"]
 
 
-def mixed(rows: Sequence[Mapping[str, Any]], predictions: Sequence[Any]) -> list[Request]:
-    """Return requests for rows and what must be predicted for them, in a mixed order."""
+def build_requests(rows: Sequence[Mapping[str, Any]], predictions: Sequence[Any]) -> list[Request]:
+    """Return requests for rows with known predictions, in random order."""
     requests = [
         request
-        for kind, count in PARTS.items()
-        for request in _of(kind, count * len(rows), rows, predictions)
+        for kind, count in PERCENTAGES.items()
+        for request in _requests_of_kind(kind, count * len(rows), rows, predictions)
     ]
     Random(SEED).shuffle(requests)
     return requests
 
 
-def _of(
+def _requests_of_kind(
     kind: str, count: int, rows: Sequence[Mapping[str, Any]], predictions: Sequence[Any]
 ) -> list[Request]:
-    """Return so many requests of a kind; those of the same row are the same object."""
+    """Return `count` requests of a kind; requests for the same row are the same object."""
     if kind in ("row", "form", "bad row"):
         make = {"row": row_request, "form": form_request, "bad row": bad_request}[kind]
         each = [make(row, answer) for row, answer in zip(rows, predictions, strict=True)]
@@ -66,55 +66,57 @@ def _of(
 
 
 def row_request(row: Mapping[str, Any], expected: Any) -> Request:
-    """Ask for one row."""
+    """Return a request that predicts one row."""
     body = json.dumps(row).encode()
     return request(
-        "row", "POST /predict", 200, lambda text: same(expected, json.loads(text)), body, JSON
+        "row", "POST /predict", 200, lambda text: contains(json.loads(text), expected), body, JSON
     )
 
 
 def batch_request(rows: Sequence[Mapping[str, Any]], expected: Sequence[Any]) -> Request:
-    """Ask for all rows at once."""
+    """Return a request that predicts all rows."""
     body = json.dumps({"rows": rows}).encode()
 
     def is_right(text: bytes) -> bool:
-        return same(list(expected), json.loads(text)["predictions"])
+        return contains(json.loads(text)["predictions"], list(expected))
 
     return request("batch", "POST /predict", 200, is_right, body, JSON)
 
 
 def csv_request(rows: Sequence[Mapping[str, Any]], expected: Sequence[Any]) -> Request:
-    """Send all rows as a file."""
+    """Return a request that predicts all rows as CSV."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    writer.writerows([list(rows[0]), *([text_of(value) for value in row.values()] for row in rows)])
+    writer.writerows(
+        [list(rows[0]), *([cell_text(value) for value in row.values()] for row in rows)]
+    )
 
     def is_right(text: bytes) -> bool:
         found = list(csv.DictReader(io.StringIO(text.decode(), newline="")))
-        return len(found) == len(expected) and all(map(same_cells, expected, found))
+        return len(found) == len(expected) and all(map(has_cells, found, expected))
 
     return request("csv", "POST /predict", 200, is_right, file.getvalue().encode(), CSV)
 
 
 def form_request(row: Mapping[str, Any], expected: Any) -> Request:
-    """Send the form as a browser without scripts does."""
-    body = urlencode({name: text_of(value) for name, value in row.items()}).encode()
+    """Return a request that submits the form as a browser without JavaScript does."""
+    body = urlencode({name: cell_text(value) for name, value in row.items()}).encode()
 
     def is_right(text: bytes) -> bool:
         found = ANSWER.search(text.decode())
-        return found is not None and same(expected, json.loads(html.unescape(found[1])))
+        return found is not None and contains(json.loads(html.unescape(found[1])), expected)
 
     return request("form", "POST /", 200, is_right, body, FORM, accept="text/html")
 
 
 def bad_request(row: Mapping[str, Any], _: Any) -> Request:
-    """Ask for a row without its first feature, and with one that does not exist."""
+    """Return a request with a missing and an unknown feature."""
     (first, _), *others = row.items()
     body = json.dumps({**dict(others), "no such feature": 1}).encode()
 
     def is_right(text: bytes) -> bool:
-        named = {error["feature"] for error in json.loads(text)["errors"]}
-        return named == {first, "no such feature"}
+        features = {error["feature"] for error in json.loads(text)["errors"]}
+        return features == {first, "no such feature"}
 
     return request("bad row", "POST /predict", 422, is_right, body, JSON)
 
@@ -128,7 +130,7 @@ def request(
     content_type: str = "",
     accept: str = "*/*",
 ) -> Request:
-    """Make a request whose answers are read once: most are the same bytes again."""
+    """Return a request. An answer with the same bytes as a right one is not parsed again."""
     known: set[bytes] = set()
 
     def is_known_or_right(text: bytes) -> bool:
@@ -138,7 +140,7 @@ def request(
             right = is_right(text)
         except (ValueError, KeyError, TypeError):
             return False
-        if right and len(known) < MOST_KNOWN:
+        if right and len(known) < MAX_KNOWN_ANSWERS:
             known.add(text)
         return right
 
@@ -159,38 +161,38 @@ METRICS = Request(
 )
 
 
-def text_of(value: Any) -> str:
-    """Return a value of a row as a file or a form has it."""
+def cell_text(value: Any) -> str:
+    """Return a value of a row as the text of a CSV cell or a form field."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def same(expected: Any, found: Any) -> bool:
-    """Tell whether an answer has what was recorded; it may have more, such as the labels."""
+def contains(found: Any, expected: Any) -> bool:
+    """Return whether an answer has all expected members; it can have more, such as labels."""
     if isinstance(expected, Mapping):
         return isinstance(found, Mapping) and all(
-            name in found and same(value, found[name]) for name, value in expected.items()
+            name in found and contains(found[name], value) for name, value in expected.items()
         )
     if isinstance(expected, list):
         return (
             isinstance(found, list)
             and len(found) == len(expected)
-            and all(map(same, expected, found))
+            and all(map(contains, found, expected))
         )
     if isinstance(expected, float):
-        number = isinstance(found, (int, float))
-        return number and math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-12)
+        is_number = isinstance(found, (int, float))
+        return is_number and math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-12)
     return bool(expected == found)
 
 
-def same_cells(expected: Mapping[str, Any], cells: Mapping[str, str]) -> bool:
-    """Tell whether a line of the file has the prediction and the probabilities of its row."""
+def has_cells(cells: Mapping[str, str], expected: Mapping[str, Any]) -> bool:
+    """Return whether a row of the CSV has the expected prediction and probabilities."""
     probabilities = expected.get("probabilities", {})
     columns = {f"probability_{name}": value for name, value in probabilities.items()}
     return all(
-        same(value, json.loads(cells[name]))
+        contains(json.loads(cells[name]), value)
         if isinstance(value, float)
-        else cells[name] == text_of(value)
+        else cells[name] == cell_text(value)
         for name, value in {"prediction": expected["prediction"], **columns}.items()
     )

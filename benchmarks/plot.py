@@ -1,4 +1,4 @@
-"""The plot: how long one row takes, a dot for each server and model, on a logarithmic scale."""
+"""The plot of the report: the median latency of each server and model on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def plot(measured: Measured) -> str:
     ]
     if not points:
         raise ValueError("nothing was measured at one connection")
-    least, most = (limit(value for *_, value in points) for limit in (min, max))
-    first, last = floor(log10(least)), floor(log10(most)) + 1
+    lowest, highest = (limit(value for *_, value in points) for limit in (min, max))
+    first, last = floor(log10(lowest)), floor(log10(highest)) + 1
     bottom = TOP + ROW * len(measured.models())
 
-    def across(milliseconds: float) -> float:
+    def x_of(milliseconds: float) -> float:
         share = (log10(milliseconds) - first) / (last - first)
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
@@ -47,7 +47,7 @@ def plot(measured: Measured) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     for power in range(first, last + 1):
-        x = across(10.0**power)
+        x = x_of(10.0**power)
         parts.append(f'<path d="M{x} {TOP}V{bottom}" stroke="#ddd"/>')
         parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{10.0**power:g}</text>')
     parts.append(
@@ -61,7 +61,7 @@ def plot(measured: Measured) -> str:
         parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#eee"/>')
     for row, server, milliseconds in points:
         radius = 7 if server == OURS else 5
-        centre = f'cx="{across(milliseconds)}" cy="{TOP + ROW * (row + 0.5)}"'
+        centre = f'cx="{x_of(milliseconds)}" cy="{TOP + ROW * (row + 0.5)}"'
         parts.append(
             f'<circle {centre} r="{radius}" fill="{COLOURS[server]}" fill-opacity="0.85"/>'
         )

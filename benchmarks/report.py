@@ -1,4 +1,4 @@
-"""From what was measured to what is said: medians, ratios, and the tables of the README."""
+"""The report of `make bench`: medians, ratios and the tables of README.md."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ STARTED = "logistic"
 
 @dataclass(frozen=True)
 class Start:
-    """One start of a server alone: seconds from exec to the first answer, and bytes held."""
+    """One start of a server without other servers."""
 
-    ready: float
-    memory: float
+    ready: float  # seconds from exec to the first answer
+    memory: float  # bytes
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All rounds: bursts by model, server and connections; starts by server."""
+    """The results of all rounds: bursts by model, server and connections, starts by server."""
 
     bursts: Mapping[tuple[str, str, int], Sequence[Burst]]
     starts: Mapping[str, Sequence[Start]]
 
     def latency(self, model: str, server: str) -> float | None:
-        """Return the seconds that half of the answers need at one connection, if measured."""
-        found = self.bursts.get((model, server, CONNECTIONS[0]))
-        return median(burst.latency for burst in found) if found else None
+        """Return the median latency at one connection in seconds, if it was measured."""
+        bursts = self.bursts.get((model, server, CONNECTIONS[0]))
+        return median(burst.latency for burst in bursts) if bursts else None
 
     def rate(self, model: str, server: str) -> float | None:
-        """Return the answers a second at many connections, if measured."""
-        found = self.bursts.get((model, server, CONNECTIONS[1]))
-        return median(burst.rate for burst in found) if found else None
+        """Return the requests per second at 32 connections, if they were measured."""
+        bursts = self.bursts.get((model, server, CONNECTIONS[1]))
+        return median(burst.rate for burst in bursts) if bursts else None
 
     def ready(self, server: str) -> float | None:
-        """Return the seconds from exec to the first answer, if measured."""
-        found = self.starts.get(server)
-        return median(start.ready for start in found) if found else None
+        """Return the seconds from exec to the first answer, if they were measured."""
+        starts = self.starts.get(server)
+        return median(start.ready for start in starts) if starts else None
 
     def memory(self, server: str) -> float | None:
-        """Return the bytes that a server holds, if measured."""
-        found = self.starts.get(server)
-        return median(start.memory for start in found) if found else None
+        """Return the memory of a server in bytes, if it was measured."""
+        starts = self.starts.get(server)
+        return median(start.memory for start in starts) if starts else None
 
     def models(self) -> list[str]:
         """Return the models that were measured, in the order of the tables."""
@@ -69,54 +69,67 @@ class Measured:
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio that the service must reach, or must not exceed; None where it was not measured."""
+    """A ratio and the bound that it must reach, or must not exceed if `is_upper_bound`."""
 
     figure: str
     bound: float
-    found: float | None
-    most: bool = False
+    found: float | None  # None: it was not measured
+    is_upper_bound: bool = False
 
     @property
     def verdict(self) -> str:
         if self.found is None:
             return "not measured"
-        reached = self.found <= self.bound if self.most else self.found >= self.bound
+        reached = self.found <= self.bound if self.is_upper_bound else self.found >= self.bound
         return "reached" if reached else "**missed**"
 
 
 def ratio(one: float | None, other: float | None) -> float | None:
-    """Divide what was measured."""
+    """Return one / other, or None if one of them was not measured."""
     return None if one is None or other is None else one / other
 
 
-def faster(measured: Measured, model: str) -> float | None:
-    """Return how many times longer the quickest peer needs for one row."""
+def latency_ratio(measured: Measured, model: str) -> float | None:
+    """Return the latency of the fastest peer divided by ours."""
     peers = (measured.latency(model, peer) for peer in ALL_PEERS)
     best = min((found for found in peers if found is not None), default=None)
     return ratio(best, measured.latency(model, OURS))
 
 
-def busier(measured: Measured, model: str) -> float | None:
-    """Return how many times more answers than the busiest peer the service gives."""
+def throughput_ratio(measured: Measured, model: str) -> float | None:
+    """Return our throughput divided by that of the best peer."""
     peers = (measured.rate(model, peer) for peer in ALL_PEERS)
     best = max((found for found in peers if found is not None), default=None)
     return ratio(measured.rate(model, OURS), best)
 
 
 def goals(measured: Measured) -> list[Goal]:
-    """Return what must be reached, and what was found."""
-    echoed = ratio(measured.rate(STARTED, OURS), measured.rate(STARTED, ECHO))
+    """Return the goals with the ratios that were measured."""
+    echo = ratio(measured.rate(STARTED, OURS), measured.rate(STARTED, ECHO))
     ready = ratio(measured.ready(OURS), measured.ready("fastapi"))
     memory = ratio(measured.memory(OURS), measured.memory("fastapi"))
     bounds = {"logistic": 10, "forest": 8, "hist": 8}
     latency = "p50 at 1 connection, best peer / ours"
     rate = "requests/s at 32 connections, ours / best peer"
     return [
-        *(Goal(f"{latency}, {MODELS[m]}", b, faster(measured, m)) for m, b in bounds.items()),
-        *(Goal(f"{rate}, {MODELS[m]}", 5, busier(measured, m)) for m in MODELS),
-        Goal(f"requests/s, ours / Flask echo, {MODELS[STARTED]}", 0.7, echoed),
-        Goal(f"exec to the first answer, ours / FastAPI, {MODELS[STARTED]}", 1, ready, most=True),
-        Goal(f"memory with one worker, ours / FastAPI, {MODELS[STARTED]}", 1, memory, most=True),
+        *(
+            Goal(f"{latency}, {MODELS[m]}", b, latency_ratio(measured, m))
+            for m, b in bounds.items()
+        ),
+        *(Goal(f"{rate}, {MODELS[m]}", 5, throughput_ratio(measured, m)) for m in MODELS),
+        Goal(f"requests/s, ours / Flask echo, {MODELS[STARTED]}", 0.7, echo),
+        Goal(
+            f"exec to the first answer, ours / FastAPI, {MODELS[STARTED]}",
+            1,
+            ready,
+            is_upper_bound=True,
+        ),
+        Goal(
+            f"memory with one worker, ours / FastAPI, {MODELS[STARTED]}",
+            1,
+            memory,
+            is_upper_bound=True,
+        ),
     ]
 
 
@@ -153,13 +166,13 @@ def report(measured: Measured) -> str:
                 for s in measured.starts
             ],
         ),
-        "### What must be reached",
+        "### Goals",
         table(
             ["figure", "bound", "found", ""],
             [
                 [
                     goal.figure,
-                    f"{goal.bound:g} or {'less' if goal.most else 'more'}",
+                    f"{goal.bound:g} or {'less' if goal.is_upper_bound else 'more'}",
                     number(goal.found, 1, 2),
                     goal.verdict,
                 ]
@@ -171,11 +184,11 @@ def report(measured: Measured) -> str:
 
 
 def number(value: float | None, scale: float, decimals: int) -> str:
-    """Write a number, or a dash for what was not measured."""
+    """Return a scaled number as text, or a dash for None."""
     return "-" if value is None else f"{value * scale:,.{decimals}f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, its numbers to the right."""
+    """Return a Markdown table; all columns but the first are aligned right."""
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))

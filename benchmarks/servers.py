@@ -1,4 +1,4 @@
-"""The servers that are compared: what each needs, how it is started, and what it is asked."""
+"""The servers of the comparison: requirements, command, request and response of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environments import Workshop, clean
+from benchmarks.environments import Workshop, clean_environment
 
 PEERS_FOLDER = Path(__file__).resolve().parent / "peers"
 BOOT_SECONDS, STOP_SECONDS, ANSWER_SECONDS = 120, 10, 30
@@ -28,32 +28,32 @@ Row = Mapping[str, Any]
 
 
 class ServerError(RuntimeError):
-    """A server does not start, or does not answer as it should."""
+    """A server does not start, or gives a wrong answer."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A way to serve a model. The command's words may hold {port} and {peers}."""
+    """A way to serve a model. The words of the command can contain {port} and {peers}."""
 
     title: str
     command: tuple[str, ...]
-    # None: in the rendered project, with what is installed there.
+    # None: it runs in the rendered project, in the project's environment.
     requirements: tuple[str, ...] | None = ()
     path: str = "/predict"
     body: Callable[[Row], Any] = lambda row: row
-    # Of the answer: the probabilities of the classes, in their order.
+    # Returns the probabilities in an answer, in the order of the classes.
     probabilities: Callable[[Any], Sequence[float]] | None = lambda answer: answer["probabilities"]
-    # Of the answer, where it has no probabilities: the class.
+    # Returns the class in an answer, for servers that give no probabilities.
     prediction: Callable[[Any], Any] | None = None
 
 
-def rows_in_table(row: Row) -> Any:
-    """Return MLflow's body."""
+def mlflow_body(row: Row) -> Any:
+    """Return the request body of MLflow's scoring server."""
     return {"inputs": [row["text"]]} if "text" in row else {"dataframe_records": [row]}
 
 
-def tensors(row: Row) -> Any:
-    """Return the body of the Open Inference Protocol, a column a tensor."""
+def open_inference_body(row: Row) -> Any:
+    """Return the request body of the Open Inference Protocol, with one tensor for each column."""
     content = "str" if "text" in row else "pd"
     return {
         "id": "1",
@@ -64,16 +64,16 @@ def tensors(row: Row) -> Any:
 
 
 def _tensor(name: str, value: Any) -> Any:
-    number = not isinstance(value, str)
-    about = {} if number else {"parameters": {"content_type": "str"}}
-    kind = "FP64" if number else "BYTES"
-    return {"name": name, "shape": [1, 1], "datatype": kind, "data": [value], **about}
+    is_text = isinstance(value, str)
+    datatype = "BYTES" if is_text else "FP64"
+    tensor = {"name": name, "shape": [1, 1], "datatype": datatype, "data": [value]}
+    return {**tensor, "parameters": {"content_type": "str"}} if is_text else tensor
 
 
-def by_class(answer: Any) -> list[float]:
-    """Return the probabilities of an answer that names the classes."""
-    named: dict[str, float] = answer["probabilities"]
-    return [named[name] for name in sorted(named)]
+def probabilities_by_class(answer: Any) -> list[float]:
+    """Return the probabilities of an answer that has them by class name."""
+    by_class: dict[str, float] = answer["probabilities"]
+    return [by_class[name] for name in sorted(by_class)]
 
 
 OURS, ECHO = "ours", "echo"
@@ -83,7 +83,7 @@ SERVERS: dict[str, Server] = {
         "this template",
         (*GUNICORN, "gunicorn.conf.py"),
         requirements=None,
-        probabilities=by_class,
+        probabilities=probabilities_by_class,
     ),
     ECHO: Server(
         "Flask echo (the limit)",
@@ -106,10 +106,10 @@ SERVERS: dict[str, Server] = {
     "mlserver": Server(
         "MLServer",
         ("python", "serve_mlserver.py"),
-        # Its worker ends at once with the uvloop that came after it.
+        # Its worker crashes at the start with newer versions of uvloop.
         ("mlserver==1.7.1", "mlserver-sklearn==1.7.1", "uvloop==0.21.0"),
         path="/v2/models/model/infer",
-        body=tensors,
+        body=open_inference_body,
         probabilities=lambda answer: answer["outputs"][0]["data"],
     ),
     "flask": Server(
@@ -123,7 +123,7 @@ SERVERS: dict[str, Server] = {
         ("python", "serve_mlflow.py"),
         ("mlflow==3.17.2",),
         path="/invocations",
-        body=rows_in_table,
+        body=mlflow_body,
         probabilities=lambda answer: answer["predictions"][0],
     ),
     "vetiver": Server(
@@ -140,15 +140,15 @@ ALL_PEERS = tuple(name for name in SERVERS if name not in (OURS, ECHO))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The rows of a model, and the probabilities that the model itself gives them."""
+class BenchmarkRows:
+    """Rows for a model, and the probabilities that the model itself predicts for them."""
 
     rows: Sequence[Row]
     probabilities: Sequence[Sequence[float]]
 
     @classmethod
-    def read(cls, folder: Path) -> Asked:
-        """Read what the training wrote."""
+    def read(cls, folder: Path) -> BenchmarkRows:
+        """Read the rows and probabilities that train.py wrote."""
         rows, answers = (
             json.loads((folder / name).read_text(encoding="utf-8"))
             for name in ("rows.json", "answers.json")
@@ -157,10 +157,10 @@ class Asked:
 
 
 def is_right(server: Server, sent: Any, answer: Any, probabilities: Sequence[float]) -> bool:
-    """Tell whether a server's answer is the model's."""
+    """Return whether a server's answer to the body `sent` has the model's probabilities."""
     if server.prediction is not None:
-        likeliest = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return bool(server.prediction(answer) == likeliest)
+        most_probable = max(range(len(probabilities)), key=probabilities.__getitem__)
+        return bool(server.prediction(answer) == most_probable)
     if server.probabilities is None:
         return bool(answer == sent)
     found = server.probabilities(answer)
@@ -170,7 +170,7 @@ def is_right(server: Server, sent: Any, answer: Any, probabilities: Sequence[flo
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs on this machine."""
+    """A server process on this machine; `started` is a time of the monotonic clock."""
 
     server: Server
     process: subprocess.Popen[bytes]
@@ -183,7 +183,7 @@ class Running:
         return f"http://127.0.0.1:{self.port}{self.server.path}"
 
     def ask(self, row: Row) -> tuple[str, str]:
-        """Return the body that is sent for a row, and the answer. Raises ServerError, OSError."""
+        """Send a row; return the request body and the answer. Raises ServerError and OSError."""
         body = json.dumps(self.server.body(row))
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
@@ -208,34 +208,34 @@ class Running:
             time.sleep(PAUSE)
         raise ServerError(f"{self.server.title} is not ready after {spent:.0f} s; see {self.log}")
 
-    def answers(self, asked: Asked) -> list[tuple[str, str]]:
-        """Return body and answer for each row. Raises ServerError where one is wrong."""
-        found = []
-        for row, probabilities in zip(asked.rows, asked.probabilities, strict=True):
+    def check_answers(self, rows: BenchmarkRows) -> list[tuple[str, str]]:
+        """Send each row; return bodies and answers. Raises ServerError if an answer is wrong."""
+        exchanges = []
+        for row, probabilities in zip(rows.rows, rows.probabilities, strict=True):
             body, text = self.ask(row)
             if not is_right(self.server, json.loads(body), json.loads(text), probabilities):
                 raise ServerError(f"{self.server.title} answers {text}, not {probabilities}")
-            found.append((body, text))
-        return found
+            exchanges.append((body, text))
+        return exchanges
 
     def memory(self) -> int:
-        """Return the bytes that the server's processes hold: of shared pages, their share."""
-        return sum(_proportional(pid) for pid in _family(self.process.pid))
+        """Return the proportional set size of the server's processes, in bytes."""
+        return sum(_proportional_set_size(pid) for pid in _process_tree(self.process.pid))
 
     def cpu(self) -> float:
-        """Return the seconds that the server's processes have computed."""
-        return sum(_computed(pid) for pid in _family(self.process.pid))
+        """Return the CPU time of the server's processes, in seconds."""
+        return sum(_cpu_seconds(pid) for pid in _process_tree(self.process.pid))
 
 
 @contextmanager
 def running(
     name: str, model: str, workshop: Workshop, settings: Mapping[str, str] | None = None
 ) -> Iterator[Running]:
-    """Start a server of a model, and end it."""
+    """Serve a model with a server of SERVERS until the block ends."""
     server = SERVERS[name]
     port = free_port()
     words = [word.format(port=port, peers=PEERS_FOLDER) for word in server.command]
-    variables = {**clean(), "PORT": str(port), **(settings or {})}
+    variables = {**clean_environment(), "PORT": str(port), **(settings or {})}
     if server.requirements is None:
         folder = workshop.project(model)
         variables["WEB_CONCURRENCY"] = "1"
@@ -246,8 +246,8 @@ def running(
         variables["MODEL"] = str(workshop.models() / model / "model.joblib")
         words[0] = str(programs / words[0])
     log = workshop.folder / "logs" / f"{model}-{name}.log"
-    with started(server, words, port, folder, variables, log) as up:
-        yield up
+    with started(server, words, port, folder, variables, log) as process:
+        yield process
 
 
 @contextmanager
@@ -259,10 +259,10 @@ def started(
     variables: Mapping[str, str],
     log: Path,
 ) -> Iterator[Running]:
-    """Start a command in a folder, and end it."""
+    """Run a server's command in a folder until the block ends."""
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        began = time.monotonic()
+        start_time = time.monotonic()
         process = subprocess.Popen(
             words,
             cwd=folder,
@@ -273,13 +273,13 @@ def started(
             start_new_session=True,
         )
     try:
-        yield Running(server, process, port, began, log)
+        yield Running(server, process, port, start_time, log)
     finally:
         _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it started, which may outlive it."""
+    """Stop a process and its children, which can outlive it."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
@@ -289,7 +289,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port with two free ones behind it, below those of outgoing connections."""
+    """Return the first of three free ports, below the range of outgoing connections."""
     while True:
         port = random.randrange(18_000, 32_000)
         with ExitStack() as probes, contextlib.suppress(OSError):
@@ -298,25 +298,25 @@ def free_port() -> int:
             return port
 
 
-def _family(pid: int) -> Iterator[int]:
+def _process_tree(pid: int) -> Iterator[int]:
     yield pid
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in _told(listed).split():
-            yield from _family(int(child))
+        for child in _read_proc(listed).split():
+            yield from _process_tree(int(child))
 
 
-def _proportional(pid: int) -> int:
-    found = re.search(r"^Pss: +(\d+) kB$", _told(Path(f"/proc/{pid}/smaps_rollup")), re.M)
-    return 1024 * int(found[1]) if found else 0
+def _proportional_set_size(pid: int) -> int:
+    match = re.search(r"^Pss: +(\d+) kB$", _read_proc(Path(f"/proc/{pid}/smaps_rollup")), re.M)
+    return 1024 * int(match[1]) if match else 0
 
 
-def _told(file: Path) -> str:
-    """Return what the system tells of a process: nothing where it has just ended."""
+def _read_proc(file: Path) -> str:
+    """Return the text of a file in /proc, or "" if the process has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return file.read_text(encoding="ascii")
     return ""
 
 
-def _computed(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

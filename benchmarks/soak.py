@@ -1,12 +1,12 @@
-"""Load at half of the capacity, with faults on the way: `make soak`.
+"""Soak test: an hour of load at half of the capacity, with failures: `make soak`.
 
     python -m benchmarks.soak --folder .bench [--minutes 60] [--model loan]
 
-Serves the project of a model with its own Procfile and two workers, and finds how many requests
-a second it answers together with this client. Then requests come at half of that rate, whether
-those before are answered or not. A worker is killed on the way; at the end the service is told to
-stop while the requests still come. Writes soak.md beside this file, or into the folder where it
-was not an hour of the loan example; the exit status is 1 where a bound is missed.
+Serves the project of a model with its own Procfile and two workers, and measures its capacity in
+requests per second. Then requests are sent at half of that rate, whether earlier ones are answered
+or not. During the run one worker is killed; at the end the service gets SIGTERM under load. An hour
+of the loan example writes soak.md beside this file, any other run writes it into the folder. The
+exit status is 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -31,49 +31,49 @@ from pathlib import Path
 from statistics import quantiles
 
 from benchmarks.client import Client, Outcome, Request, Sent
-from benchmarks.endings import workers
-from benchmarks.environments import EXAMPLE, PYTHON, Workshop, clean, commit
-from benchmarks.mix import PARTS, mixed, recorded
+from benchmarks.environments import EXAMPLE, PYTHON, Workshop, clean_environment, commit
+from benchmarks.failures import workers as worker_pids
+from benchmarks.mix import PERCENTAGES, build_requests, read_golden
 from benchmarks.report import MODELS
 from benchmarks.servers import OURS, SERVERS, Running, ServerError, free_port, started
 from benchmarks.verdict import ROWS, Interval, Killed, Soak, Stopped, checks, report
 
 HERE = Path(__file__).resolve().parent
 MINUTES, WORKERS = 60.0, 2
-# Of the capacity: how much is asked.
-PART = 1 / 2
-# Requests at once while the capacity is found, and for how long.
-AT_ONCE, MOST_BURST_SECONDS = 16, 10.0
-# Who has waited so long has no answer; the service gives up after 20 s.
-HANG_SECONDS = 30.0
-# Part of the time after which a worker is killed: the second quarter begins with both of them warm.
+# The load, as a share of the capacity.
+LOAD = 1 / 2
+# Parallel requests while the capacity is measured, and the longest time for that.
+CAPACITY_REQUESTS, MAX_CAPACITY_SECONDS = 16, 10.0
+# The timeout of an answer; the service's own is 20 s.
+TIMEOUT_SECONDS = 30.0
+# When a worker is killed, as a share of the time: both must be warm in the second quarter.
 KILL_AFTER = 1 / 8
-# No worker lives longer after SIGKILL; a client hears by then of the requests that were with it.
-HEARD_SECONDS = 1.0
-# Load behind the measured time, before SIGTERM is sent.
+# Within this time after SIGKILL the client learns that the worker's connections are closed.
+DISCONNECT_SECONDS = 1.0
+# The load between the last interval and SIGTERM.
 LEAD_SECONDS = 0.5
-SHOWN = 10
+MAX_MESSAGES = 10
 ERROR = re.compile(r"^level=(error|critical) ")
 
 
 @dataclass
 class Tally:
-    """How requests ended, since the last interval."""
+    """The outcomes and latencies since the last interval."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     milliseconds: array[float] = field(default_factory=lambda: array("d"))
 
 
 @dataclass
-class Watch:
-    """Hears of each request how it ended."""
+class Recorder:
+    """Records the end of each request; it is the client's `on_end`."""
 
     loop: asyncio.AbstractEventLoop
     tally: Tally = field(default_factory=Tally)
     ended: Counter[Outcome] = field(default_factory=Counter)
-    # When those without an answer were sent, and when that was known.
+    # Requests without an answer: when they were sent, when they ended, and how.
     unanswered: list[tuple[float, float, Outcome]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def __call__(self, sent: Sent, outcome: Outcome, text: str) -> None:
         now = self.loop.time()
@@ -81,76 +81,81 @@ class Watch:
         self.ended[outcome] += 1
         if outcome in (Outcome.LOST, Outcome.REFUSED):
             self.unanswered.append((sent.at, now, outcome))
-        elif outcome is not Outcome.BUSY:  # which is quick, and no answer
+        elif outcome is not Outcome.BUSY:  # a refusal is fast, and no answer
             self.tally.milliseconds.append(1e3 * (now - sent.due))
-        if text and len(self.said) < SHOWN:
-            self.said.append(f"{outcome}: {text}")
+        if text and len(self.messages) < MAX_MESSAGES:
+            self.messages.append(f"{outcome}: {text}")
 
     def interval(self, seconds: float, memory: float) -> Interval:
-        """Return what was heard since the last time."""
+        """Return the figures since the last call."""
         tally, self.tally = self.tally, Tally()
-        found = tally.outcomes
-        # Of less than two answers there are no quantiles.
+        outcomes = tally.outcomes
+        # quantiles() needs two values.
         times = tally.milliseconds if len(tally.milliseconds) > 1 else [0.0, 0.0]
-        hundredths = quantiles(times, n=100)
+        percentiles = quantiles(times, n=100)
         return Interval(
             seconds=seconds,
-            requests=found.total(),
-            wrong=found[Outcome.WRONG],
-            busy=found[Outcome.BUSY],
-            lost=found[Outcome.LOST] + found[Outcome.REFUSED],
-            p50=hundredths[49],
-            p99=hundredths[98],
+            requests=outcomes.total(),
+            wrong=outcomes[Outcome.WRONG],
+            busy=outcomes[Outcome.BUSY],
+            lost=outcomes[Outcome.LOST] + outcomes[Outcome.REFUSED],
+            p50=percentiles[49],
+            p99=percentiles[98],
             memory=memory,
         )
 
 
 def main() -> int:
-    """Soak, tell, and return the exit status."""
+    """Run the soak test, write its report and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where all is built")
+    parser.add_argument("--folder", type=Path, required=True, help="for environments and projects")
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--model", default=EXAMPLE, choices=(EXAMPLE, *MODELS))
     options = parser.parse_args()
-    # Whoever ends the run ends the service with it.
+    # On SIGTERM, stop the service as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     workshop = Workshop(options.folder.resolve())
     folder = workshop.project(options.model)
     log = workshop.folder / "logs" / f"soak-{options.model}.log"
-    soak, said = soaked(folder, log, 60 * options.minutes)
+    soak, messages = run_soak(folder, log, 60 * options.minutes)
     text = f"{head(options.model, soak)}\n\n{report(soak)}\n"
-    print(text, *said, sep="\n")
-    whole = (options.model, options.minutes) == (EXAMPLE, MINUTES)
-    file = (HERE if whole else workshop.folder) / "soak.md"
+    print(text, *messages, sep="\n")
+    is_complete = (options.model, options.minutes) == (EXAMPLE, MINUTES)
+    file = (HERE if is_complete else workshop.folder) / "soak.md"
     file.write_text(text, encoding="utf-8")
     print(f"Written to {file}")
     return int(not all(check.reached for check in checks(soak)))
 
 
-def soaked(
-    project: Path, log: Path, seconds: float, part: float = PART, **variables: str
+def run_soak(
+    project: Path, log: Path, seconds: float, load: float = LOAD, **variables: str
 ) -> tuple[Soak, list[str]]:
-    """Serve a project and ask it for so long; return what was seen, and the first errors.
+    """Serve a project and send it requests; return the figures and the first error messages.
 
-    A `part` of the capacity is asked.
+    `load` is the share of the capacity that is sent.
     """
-    rows, predictions = recorded(project)
-    requests = mixed(rows, predictions)
+    rows, predictions = read_golden(project)
+    requests = build_requests(rows, predictions)
     with serving(project, log, variables) as server:
         server.until_ready(rows[0])
-        # The timers of select() have microseconds, those of epoll milliseconds.
+        # The timers of select() have a resolution of microseconds, those of epoll of milliseconds.
         loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            return runner.run(_soak(server, requests, seconds, part))
+            return runner.run(_soak(server, requests, seconds, load))
 
 
 @contextmanager
 def serving(project: Path, log: Path, more: Mapping[str, str]) -> Iterator[Running]:
-    """Run the command of the project's Procfile, as the platform does."""
-    (line,) = (project / "Procfile").read_text(encoding="utf-8").splitlines()
+    """Run the web command of the project's Procfile, as the platform does."""
+    lines = (project / "Procfile").read_text(encoding="utf-8").splitlines()
+    (command,) = (line.removeprefix("web:") for line in lines if line.startswith("web:"))
     port = free_port()
-    # How many threads a library has is for gunicorn.conf.py to say.
-    kept = {name: value for name, value in clean().items() if not name.endswith("_NUM_THREADS")}
+    # gunicorn.conf.py sets the number of threads.
+    kept = {
+        name: value
+        for name, value in clean_environment().items()
+        if not name.endswith("_NUM_THREADS")
+    }
     variables = {
         **kept,
         **more,
@@ -158,39 +163,38 @@ def serving(project: Path, log: Path, more: Mapping[str, str]) -> Iterator[Runni
         "PORT": str(port),
         "WEB_CONCURRENCY": str(WORKERS),
     }
-    words = shlex.split(line.removeprefix("web:"))
-    with started(SERVERS[OURS], words, port, project, variables, log) as server:
+    with started(SERVERS[OURS], shlex.split(command), port, project, variables, log) as server:
         yield server
 
 
 async def _soak(
-    server: Running, requests: Sequence[Request], seconds: float, part: float
+    server: Running, requests: Sequence[Request], seconds: float, load: float
 ) -> tuple[Soak, list[str]]:
     loop = asyncio.get_running_loop()
-    await _until_all_work(server)
-    capacity = await _capacity(server, requests, min(MOST_BURST_SECONDS, seconds / 4))
-    rate = part * capacity
-    print(f"It answers {capacity:,.0f} requests a second; asking {rate:,.0f}.", flush=True)
+    await _wait_for_workers(server)
+    capacity = await _measure_capacity(server, requests, min(MAX_CAPACITY_SECONDS, seconds / 4))
+    rate = load * capacity
+    print(f"Capacity: {capacity:,.0f} requests/s; sending {rate:,.0f}.", flush=True)
 
-    watch = Watch(loop)
-    client = Client(server.port, watch)
-    load = asyncio.create_task(_load(client, requests, rate))
-    began = loop.time()
-    killing = asyncio.create_task(_kill(server, client, watch, KILL_AFTER * seconds))
+    recorder = Recorder(loop)
+    client = Client(server.port, recorder)
+    sending = asyncio.create_task(_send_at_rate(client, requests, rate))
+    start = loop.time()
+    killing = asyncio.create_task(_kill_worker(server, client, recorder, KILL_AFTER * seconds))
     intervals: list[Interval] = []
     length = min(60.0, seconds / ROWS)
     while (until := length * (len(intervals) + 1)) <= seconds + 1e-6:
-        await asyncio.sleep(began + until - loop.time())
-        client.give_up(HANG_SECONDS)
+        await asyncio.sleep(start + until - loop.time())
+        client.time_out(TIMEOUT_SECONDS)
         memory = await asyncio.to_thread(server.memory)
-        intervals.append(watch.interval(loop.time() - began, memory))
+        intervals.append(recorder.interval(loop.time() - start, memory))
         print(_line(intervals[-1]), flush=True)
     killed = await killing
     await asyncio.sleep(LEAD_SECONDS)
-    stopped = await _stop(server, client, watch, load)
+    stopped = await _stop(server, client, recorder, sending)
     with server.log.open(encoding="utf-8", errors="replace") as log:
         log_errors = sum(ERROR.match(line) is not None for line in log)
-    return Soak(rate, intervals, killed, stopped, log_errors), watch.said
+    return Soak(rate, intervals, killed, stopped, log_errors), recorder.messages
 
 
 def _line(interval: Interval) -> str:
@@ -201,93 +205,95 @@ def _line(interval: Interval) -> str:
     )
 
 
-async def _until_all_work(server: Running) -> None:
-    while len(workers(server)) < WORKERS:
+async def _wait_for_workers(server: Running) -> None:
+    while len(worker_pids(server)) < WORKERS:
         await asyncio.sleep(0.05)
 
 
-async def _capacity(server: Running, requests: Sequence[Request], seconds: float) -> float:
-    """Ask as fast as answers come, and return how many came a second. Raises ServerError."""
+async def _measure_capacity(server: Running, requests: Sequence[Request], seconds: float) -> float:
+    """Send a request for each answer; return the answers per second. Raises ServerError."""
     loop = asyncio.get_running_loop()
     following = cycle(requests)
-    answered, said, until = 0, "", loop.time() + seconds
+    answered, message, until = 0, "", loop.time() + seconds
 
-    def again(_: Sent, outcome: Outcome, text: str) -> None:
-        nonlocal answered, said
+    def send_next(_: Sent, outcome: Outcome, text: str) -> None:
+        nonlocal answered, message
         answered += 1
-        said = said or text
+        message = message or text
         if loop.time() < until:
             client.send(next(following))
 
-    client = Client(server.port, again)
-    # The first requests are to warm up.
-    for part in (0.2, 0.8):
-        answered, began = 0, loop.time()
-        until = began + part * seconds
-        for _ in range(AT_ONCE):
+    client = Client(server.port, send_next)
+    # The first fifth is a warm-up.
+    for share in (0.2, 0.8):
+        answered, start = 0, loop.time()
+        until = start + share * seconds
+        for _ in range(CAPACITY_REQUESTS):
             client.send(next(following))
         while client.pending:
             await asyncio.sleep(0.01)
-            client.give_up(HANG_SECONDS)
-    rate = answered / (loop.time() - began)
+            client.time_out(TIMEOUT_SECONDS)
+    rate = answered / (loop.time() - start)
     client.close()
-    if said:
-        raise ServerError(f"{server.server.title} answers {said}; see {server.log}")
+    if message:
+        raise ServerError(f"{server.server.title} answers {message}; see {server.log}")
     return rate
 
 
-async def _load(client: Client, requests: Sequence[Request], rate: float) -> None:
-    """Send requests at a fixed rate, for ever."""
+async def _send_at_rate(client: Client, requests: Sequence[Request], rate: float) -> None:
+    """Send requests at a fixed rate until the task is cancelled."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    start = loop.time()
     for number, request in enumerate(cycle(requests)):
-        due = began + number / rate
+        due = start + number / rate
         if (wait := due - loop.time()) > 0:
             await asyncio.sleep(wait)
         elif not number % 100:
-            await asyncio.sleep(0)  # late: answers must be read all the same
+            await asyncio.sleep(0)  # late: let the event loop read answers
         client.send(request, due)
 
 
-async def _kill(server: Running, client: Client, watch: Watch, after: float) -> Killed:
-    """Kill a worker, and see who is lost with it and when there is another one."""
+async def _kill_worker(server: Running, client: Client, recorder: Recorder, after: float) -> Killed:
+    """Kill a worker; count the lost requests, and wait for the new worker."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(after)
-    pid, in_flight, before = workers(server)[0], client.in_flight, loop.time()
+    pid, in_flight, before = worker_pids(server)[0], client.in_flight, loop.time()
     os.kill(pid, signal.SIGKILL)
     replaced = None
-    while loop.time() < before + HANG_SECONDS and replaced is None:
+    while loop.time() < before + TIMEOUT_SECONDS and replaced is None:
         await asyncio.sleep(0.05)
-        if pid not in (now := workers(server)) and len(now) == WORKERS:
+        if pid not in (now := worker_pids(server)) and len(now) == WORKERS:
             replaced = loop.time() - before
-    # What was with the worker breaks when that ends, and is heard of when the client has a core.
-    await asyncio.sleep(HEARD_SECONDS)
-    until = before + HEARD_SECONDS
-    lost = sum(at < until and known >= before for at, known, _ in watch.unanswered)
+    # The worker's connections break when it ends; the client notices when it gets CPU time.
+    await asyncio.sleep(DISCONNECT_SECONDS)
+    until = before + DISCONNECT_SECONDS
+    lost = sum(at < until and known >= before for at, known, _ in recorder.unanswered)
     return Killed(after, in_flight, lost, replaced)
 
 
-async def _stop(server: Running, client: Client, watch: Watch, load: asyncio.Task[None]) -> Stopped:
-    """Send SIGTERM while requests come, until the service is gone."""
+async def _stop(
+    server: Running, client: Client, recorder: Recorder, sending: asyncio.Task[None]
+) -> Stopped:
+    """Send SIGTERM under load, and requests until the service has ended."""
     loop = asyncio.get_running_loop()
     in_flight, before = client.in_flight, loop.time()
-    already = watch.ended.copy()
-    first = len(watch.unanswered)
+    already = recorder.ended.copy()
+    first = len(recorder.unanswered)
     server.process.send_signal(signal.SIGTERM)
     seconds = None
-    while loop.time() < before + HANG_SECONDS and seconds is None:
+    while loop.time() < before + TIMEOUT_SECONDS and seconds is None:
         await asyncio.sleep(0.02)
         if server.process.poll() is not None:
             seconds = loop.time() - before
-    load.cancel()
+    sending.cancel()
     with suppress(asyncio.CancelledError):
-        await load
+        await sending
     while client.pending and seconds is not None:
         await asyncio.sleep(0.01)
     client.close()
-    unanswered = watch.unanswered[first:]
+    unanswered = recorder.unanswered[first:]
     lost = sum(at <= before for at, _, _ in unanswered)
-    ended = watch.ended - already
+    ended = recorder.ended - already
     refused = sum(outcome is Outcome.REFUSED for _, _, outcome in unanswered)
     return Stopped(
         seconds=seconds,
@@ -303,9 +309,9 @@ async def _stop(server: Running, client: Client, watch: Watch, load: asyncio.Tas
 
 
 def head(model: str, soak: Soak) -> str:
-    """Say where, when and with what this was measured."""
+    """Return the title and the lines on the machine and the load."""
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    mix = ", ".join(f"{count} % {kind}" for kind, count in PARTS.items())
+    mix = ", ".join(f"{count} % {kind}" for kind, count in PERCENTAGES.items())
     done = sum(interval.requests for interval in soak.intervals)
     minutes = soak.intervals[-1].seconds / 60
     return "\n".join(
@@ -315,11 +321,11 @@ def head(model: str, soak: Soak) -> str:
             f"commit {commit()}, Python {PYTHON};",
             f"- {os.cpu_count()} cores, Linux {platform.release()}, {WORKERS} workers; the client "
             "shares the cores with the service;",
-            f"- {soak.planned / PART:,.0f} requests a second are what both can do, "
-            f"{soak.planned:,.0f} a second are sent, at fixed times;",
+            f"- capacity {soak.planned / LOAD:,.0f} requests/s; {soak.planned:,.0f} requests/s are "
+            "sent, at fixed times;",
             f"- {mix};",
-            "- times are from when a request is due to the end of its answer; every answer is held "
-            "against its status and the recorded predictions.",
+            "- latency is from the due time of a request to the end of its answer; each answer's "
+            "status is checked, and its predictions are compared with the golden predictions.",
         )
     )
 

@@ -1,6 +1,6 @@
-"""Fit the models of the benchmark, and write what they answer: `python train.py FOLDER`.
+"""Train the models of the benchmark and write their predictions: `python train.py FOLDER`.
 
-Runs in an environment of its own, with the libraries that every server has.
+Runs in an environment of its own, with the same libraries as all servers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path.insert(0, str(LOAN))
 import train as loan  # noqa: E402
 
 SEED = 2026
-ROWS, WORDS, ASKED = 2000, 5000, 32
+ROWS, WORDS, BENCHMARK_ROWS = 2000, 5000, 32
 CLASSIFIERS: dict[str, Any] = {
     "logistic": loan.build()["classifier"],
     "forest": RandomForestClassifier(random_state=SEED),
@@ -37,8 +37,8 @@ CLASSIFIERS: dict[str, Any] = {
 
 
 def main(folder: Path) -> None:
-    """Write a folder for each model."""
-    # What read_csv gives, as the example does; XGBoost takes classes as numbers only.
+    """Write one folder for each model."""
+    # Through CSV, as in the example, for the dtypes of read_csv. XGBoost needs numeric classes.
     frame = pd.read_csv(io.StringIO(loan.to_csv(loan.simulate(ROWS, SEED))))
     approved = (frame.pop(loan.TARGET) == "Y").astype(int)
     contract = json.loads((LOAN / "features.json").read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def main(folder: Path) -> None:
 
 
 def letters(rng: np.random.Generator) -> tuple[list[str], list[int]]:
-    """Draw texts of 10 to 100 words, the frequent ones far more often, on two topics."""
+    """Draw texts on two topics, with 10 to 100 words from a Zipf distribution."""
     words = np.array([f"word{number}" for number in range(WORDS)])
     topics = rng.integers(2, size=ROWS)
     texts = [
@@ -64,16 +64,16 @@ def letters(rng: np.random.Generator) -> tuple[list[str], list[int]]:
     return texts, topics.tolist()
 
 
-def write(folder: Path, model: Any, frame: pd.DataFrame, given: Any) -> None:
-    """Write the model, its sample, and the rows that are asked with the model's own answers."""
+def write(folder: Path, model: Any, frame: pd.DataFrame, model_input: Any) -> None:
+    """Write the model, its sample, and the benchmark's rows with the model's probabilities."""
     folder.mkdir(parents=True)
     joblib.dump(model, folder / "model.joblib")
     frame[:500].to_csv(folder / "sample.csv", index=False)
-    # Without missing values: the servers differ in how they are written.
-    whole = frame.dropna().head(ASKED)
-    asked = [given[n] for n in whole.index] if isinstance(given, list) else whole
-    (folder / "rows.json").write_text(whole.to_json(orient="records"), encoding="utf-8")
-    answers = model.predict_proba(asked).tolist()
+    # Without missing values, which each server expects in another notation.
+    rows = frame.dropna().head(BENCHMARK_ROWS)
+    rows_input = [model_input[n] for n in rows.index] if isinstance(model_input, list) else rows
+    (folder / "rows.json").write_text(rows.to_json(orient="records"), encoding="utf-8")
+    answers = model.predict_proba(rows_input).tolist()
     (folder / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""From what a soak saw to what is said of it: the bounds, and the tables of soak.md."""
+"""The verdict of a soak test: the bounds and the tables of soak.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import linear_regression, median
 
 from benchmarks.report import table
 
-# The rows of the table; of an hour each is five minutes.
+# The rows of the table: five minutes each, if the test takes an hour.
 ROWS = 12
 STOP_SECONDS = REPLACE_SECONDS = 10
 BUSY = "answers 503 with Retry-After: the service was busy"
@@ -16,12 +16,12 @@ BUSY = "answers 503 with Retry-After: the service was busy"
 
 @dataclass(frozen=True)
 class Interval:
-    """Some of the time under load: how requests ended, milliseconds of answers, bytes held."""
+    """A part of the time: the outcomes of requests, latencies in ms, and memory in bytes."""
 
-    seconds: float  # from the start of the load to the end of this
+    seconds: float  # from the start of the load to the end of the interval
     requests: int
     wrong: int
-    busy: int  # refused, and told to come again
+    busy: int  # 503 with Retry-After
     lost: int
     p50: float
     p99: float
@@ -30,34 +30,34 @@ class Interval:
 
 @dataclass(frozen=True)
 class Killed:
-    """The end of a worker by SIGKILL; who waited for it has no answer."""
+    """A worker that was killed; requests that waited for it get no answer."""
 
     seconds: float  # from the start of the load
     in_flight: int
     lost: int
-    replaced: float | None  # seconds until there was another one
+    replaced: float | None  # seconds until the new worker was up
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """SIGTERM under load. What was sent before is in flight, and must be answered."""
+    """SIGTERM under load; requests that were sent before it are in flight and must be answered."""
 
-    seconds: float | None  # until the service was gone
+    seconds: float | None  # until the service had ended
     status: int | None
     in_flight: int
-    lost: int  # of those in flight
-    answered: int  # of those that came later
-    closed: int  # later, on a connection that was kept: closed without a byte
-    refused: int  # later, without a connection
+    lost: int  # in flight, without an answer
+    answered: int  # sent later
+    closed: int  # sent later on a kept connection, which was closed without an answer
+    refused: int  # later, the connection was refused
     wrong: int
     busy: int
 
 
 @dataclass(frozen=True)
 class Soak:
-    """All that a soak saw."""
+    """The figures of a soak test."""
 
-    planned: float  # requests a second
+    planned: float  # requests per second
     intervals: Sequence[Interval]
     killed: Killed
     stopped: Stopped
@@ -66,19 +66,19 @@ class Soak:
 
 @dataclass(frozen=True)
 class Check:
-    """A figure that must not exceed its bound; None where it could not be found."""
+    """A figure that must not exceed its bound."""
 
     figure: str
-    most: float
-    found: float | None
+    bound: float
+    found: float | None  # None: there are too few intervals, or an event did not happen
 
     @property
     def reached(self) -> bool:
-        return self.found is not None and self.found <= self.most
+        return self.found is not None and self.found <= self.bound
 
 
 def checks(soak: Soak) -> list[Check]:
-    """Return what must hold, and what was found."""
+    """Return the bounds with the figures that were measured."""
     stopped, killed = soak.stopped, soak.killed
     done = sum(interval.requests for interval in soak.intervals)
     seconds = soak.intervals[-1].seconds if soak.intervals else 0
@@ -118,16 +118,16 @@ def checks(soak: Soak) -> list[Check]:
 
 
 def total(soak: Soak, figure: Callable[[Interval], int]) -> int:
-    """Add up a figure of all intervals."""
+    """Return the sum of a figure over all intervals."""
     return sum(map(figure, soak.intervals))
 
 
 def last_to_second(
     intervals: Sequence[Interval], figure: Callable[[Interval], float]
 ) -> float | None:
-    """Divide the median of the last quarter by that of the second; the first is to warm up.
+    """Return the median of the last quarter, divided by that of the second (the first warms up).
 
-    None where one of them has nothing.
+    Return None if one of them is missing or 0.
     """
     quarter = len(intervals) // 4
     if not quarter:
@@ -140,7 +140,7 @@ def last_to_second(
 
 
 def growth(intervals: Sequence[Interval]) -> float | None:
-    """Return how much more memory a run as long as this one would end with, in percent."""
+    """Return the growth of memory during the run in percent, by linear regression."""
     warm = intervals[len(intervals) // 4 :]
     if len(warm) < 3:
         return None
@@ -162,7 +162,7 @@ def report(soak: Soak) -> str:
                 [
                     [
                         check.figure,
-                        f"{check.most:g}",
+                        f"{check.bound:g}",
                         "-" if check.found is None else f"{check.found:.4g}",
                         "reached" if check.reached else "**missed**",
                     ]
@@ -170,7 +170,7 @@ def report(soak: Soak) -> str:
                 ],
             ),
             f"**kill -9 of a worker** after {killed.seconds:.0f} s: {killed.in_flight} requests "
-            f"were in flight in both workers, {killed.lost} of the killed one got no answer; "
+            f"were in flight in both workers, {killed.lost} of the killed worker got no answer; "
             f"it was {replaced}.",
             f"**SIGTERM under load**: {stopped.in_flight} requests were in flight, {stopped.lost} "
             f"got no answer. Of those that came later {stopped.answered} were answered, "
@@ -201,6 +201,6 @@ def _row(part: Sequence[Interval]) -> list[str]:
 
 
 def parts(intervals: Sequence[Interval]) -> list[Sequence[Interval]]:
-    """Divide the intervals among the rows of the table."""
+    """Return the intervals of each row of the table."""
     size = max(1, len(intervals) // ROWS)
     return [intervals[first : first + size] for first in range(0, len(intervals), size)]

@@ -1,7 +1,7 @@
-"""Show the main job end to end: render the loan example, verify it, serve it, ask it once.
+"""The demo: render the loan example, verify it, serve it and send it one request.
 
-The service goes on in the background, so that the curl line works when pasted;
-`python tools/demo.py FOLDER --stop` ends it.
+The service keeps running in the background, so that you can paste the printed curl command;
+`python tools/demo.py FOLDER --stop` stops it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-TEMPLATE = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 BOOT_SECONDS, STOP_SECONDS = 60, 25
 
 
@@ -27,21 +27,21 @@ def main(folder: Path) -> None:
     project = folder / "loan-approval"
     stop(folder)
     if (project / "model" / "golden.json").exists():
-        print(f"{project} is rendered and verified already; make clean starts over.")
+        print(f"{project} exists and is verified; make clean removes it.")
     else:
         render(folder)
         if not (project / "model" / "golden.json").exists():
-            sys.exit("The example is not verified; above is why, and what to do.")
+            sys.exit("The example is not verified; the reason is above.")
     port = free_port()
     server = serve(folder, project, port)
     address = f"http://localhost:{port}"
     wait_until_ready(server, address, folder)
-    ask(project, port, address)
-    print(f"The service goes on in {project} (log: {folder / 'log'}). End it: make stop")
+    send_request(project, port, address)
+    print(f"The service keeps running in {project} (log: {folder / 'log'}). Stop it: make stop")
 
 
 def stop(folder: Path) -> None:
-    """End the service of the demo before, if it still runs, and wait until it is gone."""
+    """Stop the service of an earlier demo, if it still runs, and wait until it has ended."""
     pid_file = folder / "pid"
     if not pid_file.exists():
         return
@@ -55,33 +55,33 @@ def stop(folder: Path) -> None:
 
 
 def is_service(pid: str) -> bool:
-    """Tell whether the process is the service: its number may be another one's by now."""
-    asked = ["ps", "-p", pid, "-o", "args="]
-    return "gunicorn" in subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    """Return whether the process is the service, as its id can be used again by now."""
+    command = ["ps", "-p", pid, "-o", "args="]
+    return "gunicorn" in subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def render(folder: Path) -> None:
-    """Run cookiecutter as a user would."""
+    """Render the project as a user does."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
+    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
     if subprocess.run(command, cwd=folder, check=False).returncode:
         sys.exit(1)
 
 
 def free_port() -> int:
-    """Return PORT, or 8000, or any port where something else has taken that one."""
+    """Return PORT if it is set, else 8000, or any free port if 8000 is taken."""
     wanted = os.environ.get("PORT")
     for port in [int(wanted)] if wanted else [8000, 0]:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("0.0.0.0", port))
             return int(probe.getsockname()[1])
-    sys.exit(f"PORT={wanted} is taken; choose another.")
+    sys.exit(f"PORT={wanted} is in use; choose another one.")
 
 
 def serve(folder: Path, project: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the service as `make run` does, apart from this terminal."""
+    """Start the service as `make run` does, in a session of its own."""
     command = [".venv/bin/python", "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -106,11 +106,11 @@ def wait_until_ready(server: subprocess.Popen[bytes], address: str, folder: Path
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     stop(folder)
-    sys.exit(f"The service is not ready. It said:\n{(folder / 'log').read_text()}")
+    sys.exit(f"The service is not ready. Its log:\n{(folder / 'log').read_text()}")
 
 
-def ask(project: Path, port: int, address: str) -> None:
-    """Print a curl line and the answer to it; the machine may have no curl itself."""
+def send_request(project: Path, port: int, address: str) -> None:
+    """Print a curl command and its answer, which is requested here: curl may not be installed."""
     command = [sys.executable, "manage.py", "curl", f"PORT={port}"]
     line = subprocess.check_output(command, cwd=project, text=True).strip()
     body = shlex.split(line)[-1]
@@ -118,7 +118,7 @@ def ask(project: Path, port: int, address: str) -> None:
     request = urllib.request.Request(f"{address}/predict", body.encode(), headers)
     with urllib.request.urlopen(request, timeout=30) as response:
         answer = response.read().decode()
-    print(f"\nThe service is at {address}, a page for a browser\n\n{line}\n{answer}", flush=True)
+    print(f"\nOpen {address} in a browser, or send a request:\n\n{line}\n{answer}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Make `src/workbench/inspect/pickle/known_names.json` from the libraries' own releases.
+"""Write `src/workbench/inspect/pickle/known_names.json` from releases of the libraries.
 
     python tools/make_known_names.py PYTHON [PYTHON ...]     # the newest release last
 
-Each PYTHON is the interpreter of an environment that holds one release of scikit-learn and,
-where wanted, imbalanced-learn, xgboost, lightgbm and catboost. Names are only ever added: what
-the file on disk has already is kept, so that a release that can no longer be installed stays known.
+Each PYTHON is the interpreter of an environment with one release of scikit-learn and, optionally,
+of imbalanced-learn, xgboost, lightgbm and catboost. Names are only added: those that the file has
+already are kept, so that releases that can no longer be installed stay known.
 
-The file has three parts: `names` (what a model file may refer to), `calls` (what it may call
-while it loads) and `estimators` (what each estimator is, and the methods it has; a `?` marks a
-method that some of its settings take away).
+The file has three parts: `names` (that a model file can import), `calls` (that it can call while
+it is loaded) and `estimators` (the kind and the methods of each estimator; a `?` marks a method
+that only some settings have).
 """
 
-# The libraries exist only where `harvest` runs, so they are imported inside of functions.
+# The libraries are installed only where `harvest` runs, so functions import them.
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HARVEST = "--harvest"  # how this script calls itself inside each environment
 
 Names = dict[str, set[str]]
 
-# Calls that pickles of ordinary models make; none of them runs code of the file's choosing.
+# Calls in pickles of ordinary models; none of them runs code that the file chooses.
 CALLS = {
     "_codecs": ["encode"],
     "builtins": ["bytearray", "bytes", "complex", "frozenset", "object", "range", "set", "slice"],
@@ -47,9 +47,9 @@ CALLS = {
     "copyreg": ["__newobj__", "_reconstructor"],
     "datetime": ["date", "datetime", "time", "timedelta", "timezone"],
     "decimal": ["Decimal"],
-    "dill._dill": ["_create_array", "_load_type"],  # which the machine checks
+    "dill._dill": ["_create_array", "_load_type"],  # whose arguments the interpreter checks
     "fractions": ["Fraction"],
-    "functools": ["partial"],  # of what, the machine checks
+    "functools": ["partial"],  # whose function the interpreter checks
     "numpy": ["dtype"],
     "numpy._core.multiarray": ["_reconstruct", "scalar"],
     "numpy._core.numeric": ["_frombuffer"],
@@ -77,7 +77,7 @@ NAMES = {
     "numpy.random.mtrand": ["RandomState"],
     "sklearn.utils.validation": ["check_array"],  # in the preprocessor of histogram boosting
 }
-# Functions without side effects that people hand to FunctionTransformer and its like.
+# Functions without side effects that people give to FunctionTransformer and the like.
 NUMPY_FUNCTIONS = (
     "abs absolute all amax amin any argmax argmin around array asarray average clip copy cumprod "
     "cumsum diff max mean median min nan_to_num nanmax nanmean nanmedian nanmin nanstd nansum "
@@ -85,7 +85,7 @@ NUMPY_FUNCTIONS = (
 ).split()
 # The packages whose modules are searched as a whole.
 PACKAGES = ("sklearn", "imblearn")
-# Their modules that no fitted model refers to, or that write files or fetch data.
+# Modules in them that no fitted model refers to, or that write files or fetch data.
 NOT_IN_MODELS = (
     "imblearn._min_dependencies imblearn._version imblearn.datasets imblearn.exceptions "
     "imblearn.keras imblearn.model_selection imblearn.tensorflow imblearn.utils "
@@ -96,7 +96,7 @@ NOT_IN_MODELS = (
     "sklearn.utils._show_versions sklearn.utils._test_common sklearn.utils._testing "
     "sklearn.utils.deprecation sklearn.utils.estimator_checks sklearn.utils.parallel"
 ).split()
-# Where public functions are pure and get stored in estimators (scorers, scores, kernels).
+# Modules whose public functions are pure and stored in estimators (scorers, kernels).
 FUNCTION_MODULES = (
     "imblearn.metrics sklearn.metrics sklearn.feature_selection sklearn.cluster._kmeans "
     "sklearn.preprocessing._data sklearn.feature_extraction.text sklearn.ensemble._gb "
@@ -135,11 +135,11 @@ OTHER_CLASSES = {
 LIBRARIES = ("_loss catboost imblearn lightgbm numpy pandas scipy sklearn xgboost").split()
 
 
-# Inside an environment: what its libraries define, and what their fitted estimators pickle.
+# Inside an environment: the names that its libraries define and that fitted estimators pickle.
 
 
 def harvest() -> dict[str, Any]:
-    """Return the names, calls and estimators of the libraries that are installed here."""
+    """Return the names, calls and estimators of the installed libraries."""
     names: Names = defaultdict(set)
     calls: Names = defaultdict(set)
     estimators: dict[str, dict[str, str]] = defaultdict(dict)
@@ -153,7 +153,7 @@ def harvest() -> dict[str, Any]:
         module = importlib.import_module(namespace)
         names[namespace] |= set(names_of_pure_values(module))
     for core in ("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"):
-        # Where pickle finds a ufunc of numpy 1 and 2.
+        # The modules that pickles of numpy 1 and 2 import a ufunc from.
         names[core] |= {name for name in names["numpy"] if is_ufunc(name)}
     for estimator_class in estimator_classes():
         home, name = estimator_class.__module__, estimator_class.__name__
@@ -169,7 +169,7 @@ def harvest() -> dict[str, Any]:
 
 
 def modules() -> Iterator[types.ModuleType]:
-    """Import every module of scikit-learn and its kin that a fitted model may refer to."""
+    """Import and yield every module of PACKAGES that a fitted model can refer to."""
     for package in PACKAGES:
         try:
             path = importlib.import_module(package).__path__
@@ -186,7 +186,7 @@ def modules() -> Iterator[types.ModuleType]:
 
 
 def is_pure_function(module: str, name: str, value: object) -> bool:
-    """Say whether a function of a searched package only calculates."""
+    """Return whether a function in one of PACKAGES has no side effects."""
     if name.startswith("__pyx_unpickle_"):
         return True
     inside = any(module == top or module.startswith(f"{top}.") for top in FUNCTION_MODULES)
@@ -210,7 +210,7 @@ def is_ufunc(name: str) -> bool:
 
 
 def estimator_classes() -> Iterator[type]:
-    """Yield the public estimators of every library that is installed here."""
+    """Yield the public estimators of the installed libraries."""
     from sklearn.utils import all_estimators
 
     yield from (estimator_class for _, estimator_class in all_estimators())
@@ -249,7 +249,7 @@ def kind_of(estimator_class: type) -> str:
 
 
 def fitted_estimators() -> Iterator[object]:
-    """Fit what can be fitted on a few rows, for the sake of the names in its pickle."""
+    """Fit estimators on a few rows and yield them, for the names in their pickles."""
     import numpy as np
 
     random = np.random.RandomState(0)
@@ -259,14 +259,14 @@ def fitted_estimators() -> Iterator[object]:
     texts = [f"word{row % 7} other{row % 3}" for row in range(60)]
     for estimator in variants():
         for x, y in ((rows, labels), (rows, targets), (rows, np.c_[labels, labels]), (texts, None)):
-            with contextlib.suppress(Exception):  # not every estimator takes every data
+            with contextlib.suppress(Exception):  # not every estimator accepts every data
                 estimator.fit(x, y)
                 yield estimator
                 break
 
 
 def companions() -> Iterator[object]:
-    """Yield values of other libraries that estimators keep among their settings."""
+    """Yield values of other libraries that estimators hold."""
     import numpy as np
 
     pd = importlib.import_module("pandas")
@@ -286,16 +286,16 @@ def companions() -> Iterator[object]:
     for layout in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil"):
         for kind in ("matrix", "array"):
             yield getattr(sparse, f"{layout}_{kind}")(np.eye(2))
-    # Distributions of scipy.stats are left out on purpose: to load one executes a text in it.
+    # No distributions of scipy.stats: loading one executes a text that it holds.
 
 
 def variants() -> Iterator[Any]:
-    """Yield estimators with the settings that store different helpers."""
+    """Yield estimators with settings that store different helper objects."""
     from sklearn import linear_model, tree
 
     for estimator_class in estimator_classes():
         parameters = inspect.signature(estimator_class).parameters
-        with contextlib.suppress(Exception):  # some cannot be made or need other packages
+        with contextlib.suppress(Exception):  # some need arguments or other packages
             if "estimator" in parameters:
                 yield estimator_class(linear_model.LogisticRegression())
             elif "estimators" in parameters:
@@ -324,13 +324,13 @@ SETTINGS: dict[str, list[Any]] = {
 }
 
 
-# Only the pickler in Python lets its steps be watched; type checkers do not know them.
+# Only the pickler written in Python has methods to override, and it is missing in type stubs.
 Pickler: Any = pickle._Pickler
 which_module: Callable[[object, str], str] = vars(pickle)["whichmodule"]
 
 
 class NameRecorder(Pickler):  # type: ignore[misc]
-    """Pickle an object and record the names that it refers to and calls."""
+    """Pickle an object and record the names that loading it imports and calls."""
 
     def __init__(self, names: Names, calls: Names) -> None:
         super().__init__(io.BytesIO(), protocol=4)
@@ -347,7 +347,7 @@ class NameRecorder(Pickler):  # type: ignore[misc]
     def save_reduce(self, func: Any, args: Any, *rest: Any, **keywords: Any) -> None:
         called = func
         if func.__name__ in ("__newobj__", "__newobj_ex__"):
-            called = args[0] if any(args[1:]) else None  # without arguments it is no call
+            called = args[0] if any(args[1:]) else None  # without arguments it calls nothing
         if called is not None:
             name = called.__qualname__
             self.calls[which_module(called, name)].add(name)
@@ -355,7 +355,7 @@ class NameRecorder(Pickler):  # type: ignore[misc]
 
 
 def observe(estimator: object, names: Names, calls: Names) -> None:
-    """Add the names of libraries in the pickle of a fitted estimator."""
+    """Add the libraries' names in the pickle of a fitted estimator."""
     seen_names: Names = defaultdict(set)
     seen_calls: Names = defaultdict(set)
     with contextlib.suppress(Exception):  # some hold lambdas and cannot be pickled
@@ -363,10 +363,12 @@ def observe(estimator: object, names: Names, calls: Names) -> None:
     for seen, kept in ((seen_names, names), (seen_calls, calls)):
         for module, found in seen.items():
             if module.split(".")[0] in LIBRARIES:
-                kept[module] |= {name for name in found if "." not in name}  # no methods
+                kept[module] |= {
+                    name for name in found if "." not in name
+                }  # dotted names are methods
 
 
-# Outside: run the harvests, merge them, write the data.
+# Outside: harvest in each environment, merge, and write the file.
 
 
 def harvest_in(python: str) -> dict[str, Any]:
@@ -401,7 +403,7 @@ def merge(harvests: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def render(data: dict[str, Any]) -> str:
-    """Return JSON with one line a module, so that a new release makes a short diff."""
+    """Return JSON with one line for each module, so that a new release makes a short diff."""
     parts = []
     for part, modules in data.items():
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(modules[name])}" for name in modules)

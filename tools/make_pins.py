@@ -1,19 +1,23 @@
-"""Remake `src/workbench/lock/pins.json` from the package index.
+"""Write `src/workbench/lock/pins.json` from the package index.
 
     python tools/make_pins.py            # write the table
-    python tools/make_pins.py --check    # only say whether the table is what the index gives
+    python tools/make_pins.py --check    # compare the table with the index; exit 1 if it differs
 
-For a maintainer, with the network; needs uv (on PATH, or its path in $UV) and nothing else.
+For maintainers. Needs the network and uv (on PATH, or its path in $UV).
+
 A release of scikit-learn, XGBoost or CatBoost is in the table if it has a wheel for x86_64 Linux
-and one of Heroku's Pythons. Its companions are what `uv pip compile` chose on a fixed day
-(`--exclude-newer`) on which that scikit-learn was the newest: old scikit-learn breaks with
-today's numpy, scipy and pandas.
-So the table only changes when there is a new scikit-learn or a line of this file does.
+and one of Heroku's Pythons. Its companions (numpy, scipy, pandas, …) are what `uv pip compile`
+chooses on a fixed day (`--exclude-newer`) on which that scikit-learn was the newest, because an old
+scikit-learn breaks with today's companions. So the table changes only with a new scikit-learn or
+with this file.
 
-A new scikit-learn minor: add a Recipe on top, with a LightGBM that goes with it. A new XGBoost or
-CatBoost: add it to the newest Era, or add an Era where it wants another scikit-learn. A new day
-for Flask and pytest: change TODAY.
-Then run this, and prove the new sets: `PINS_PROVE=1.9 pytest tests/test_pins.py -m slow`.
+- A new minor version of scikit-learn: add a Recipe on top, with a LightGBM that works with it.
+- A new XGBoost or CatBoost: add it to the newest Era, or add an Era if it needs another
+  scikit-learn.
+- Newer versions of Flask and pytest: change TODAY.
+
+Then run this script, and test the new sets:
+`PINS_PROVE=1.9 pytest tests/workbench/lock/test_pins.py -m slow`.
 """
 
 from __future__ import annotations
@@ -40,8 +44,8 @@ HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
 OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
-# For files that they wrote or compressed; of any time: they read the older ones'.
-READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0", "lz4": "4.4.5"}
+# They read the files of their older releases, so one version serves all.
+READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0"}
 
 TODAY = "2026-11-22"
 SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1")
@@ -51,32 +55,32 @@ TESTS = ("pytest",)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Say on which day, and with which wishes, one set of companions is chosen."""
+    """How one set of companions is chosen: the day, the Pythons and additional constraints."""
 
     minor: str
     day: str
     pythons: tuple[str, ...]
-    wishes: tuple[str, ...] = ()
-    since: str = ""  # the first release of the minor that the set is for, if not all
-    lightgbm: str = "4.6.0"  # reads what every 4.x wrote
+    constraints: tuple[str, ...] = ()
+    since: str = ""  # the first release of the minor version that the set is for, if not all
+    lightgbm: str = "4.6.0"  # reads the models of every 4.x
 
 
 @dataclass(frozen=True)
 class Era:
-    """Say which releases of a library go with the same scikit-learn, where a file names none."""
+    """Releases of a library that get the same scikit-learn if the model file records none."""
 
     library: str
     first: str
     last: str
-    minors: tuple[str, ...]  # of scikit-learn; the second is for what numpy 2 wrote
-    installs: str = ""  # the distribution on x86_64 Linux, if it is another one
-    numpy: int = 0  # the only major that it goes with
-    more: tuple[str, ...] = ()  # what it needs and only it
+    minors: tuple[str, ...]  # of scikit-learn; the second is for files written with numpy 2
+    installs: str = ""  # the distribution to install on x86_64 Linux, if it is another one
+    numpy: int = 0  # the only major version of numpy that it works with
+    more: tuple[str, ...] = ()  # dependencies that only these releases have
     day: str = TODAY
 
 
-# The preferred set of a minor comes first. The days lie some weeks after the minor's last release
-# and before the next minor, or before a major release of a companion.
+# The preferred set of a minor version comes first. Each day is some weeks after the last release of
+# that minor version, and before the next one or a major release of a companion.
 RECIPES = (
     Recipe("1.9", TODAY, ("3.14", "3.13", "3.12", "3.11"), lightgbm="4.7.0"),
     Recipe("1.8", "2026-01-18", ("3.14", "3.13", "3.12", "3.11")),
@@ -89,25 +93,25 @@ RECIPES = (
     Recipe("1.5", "2024-12-07", ("3.13", "3.12", "3.11", "3.10")),
     Recipe("1.5", "2024-12-07", ("3.12", "3.11", "3.10"), ("numpy<2",)),
     Recipe("1.4", "2024-05-20", ("3.12", "3.11", "3.10")),
-    # 1.4.2 is the first that is built for both majors of numpy.
+    # 1.4.2 is the first that is built for both major versions of numpy.
     Recipe("1.4", "2024-09-30", ("3.12", "3.11", "3.10"), ("numpy==2.0.*", "scipy<1.14"), "1.4.2"),
-    # Some weeks into 1.4: the first python-dateutil that does not warn on Python 3.12.
+    # Some weeks after 1.4, for the first python-dateutil without a warning on Python 3.12.
     Recipe("1.3", "2024-03-15", ("3.12", "3.11", "3.10"), ("scipy<1.12", "pandas<2.2")),
     Recipe("1.2", "2023-03-31", ("3.11", "3.10")),
-    # Not its own numpy 1.23: that one cannot read random states that 1.24 and later wrote.
+    # Not the numpy 1.23 of its time: it cannot read random states that 1.24 and later wrote.
     Recipe("1.1", "2023-03-31", ("3.11", "3.10")),
     Recipe("1.0", "2023-03-31", ("3.10",), ("numpy<1.23", "scipy<1.9", "pandas<1.5")),
 )
-# Libraries of transformers and models that say nothing of their version in a file: what was the
-# newest on the set's day. What they need themselves is left to `make lock`.
+# Libraries that record no version in a file: the newest on the day of the set. `make lock` adds
+# their dependencies.
 OTHERS = ("category-encoders", "feature-engine", "mlxtend", "scikit-optimize")
-# LightGBM writes its text format into the file (v3 before version 4), but not its version.
-# Version 4 cannot read the regressors of 3, and 3 does not go with scikit-learn 1.8.
-OLD_LIGHTGBM, TOO_NEW_FOR_IT = "3.3.5", ("1.8", "1.9")
+# LightGBM records only the version of its text format: v3 before version 4. Version 4 cannot read
+# the regressors of version 3, and version 3 does not work with scikit-learn 1.8.
+OLD_LIGHTGBM, TOO_NEW_FOR_OLD_LIGHTGBM = "3.3.5", ("1.8", "1.9")
 LIGHTGBM_FORMATS = {"v4": ("lightgbm", "1.8"), "v3": ("lightgbm v3", "1.3")}
 
-# Newest first. What a library was published with: XGBoost and CatBoost break with the scikit-learn
-# that came later (1.6 asks estimators for tags), and XGBoost 3.2 with pandas 3.
+# Newest first, with the scikit-learn that each library was published with: XGBoost and CatBoost
+# break with later ones (1.6 requires tags of estimators), and XGBoost 3.2 with pandas 3.
 ERAS = (
     Era("xgboost", "3.3.0", "3.4.1", ("1.9",), "xgboost-cpu"),
     Era("xgboost", "3.1.0", "3.2.0", ("1.8",), "xgboost-cpu"),
@@ -117,7 +121,7 @@ ERAS = (
     Era("xgboost", "2.1.0", "2.1.0", ("1.5",), more=("nvidia-nccl-cu12",), day="2024-07-31"),
     Era("xgboost", "2.0.0", "2.0.3", ("1.3", "1.5")),
     Era("xgboost", "1.7.0", "1.7.6", ("1.2", "1.5")),
-    # They import pkg_resources without saying so.
+    # They import pkg_resources without declaring setuptools.
     Era("xgboost", "1.5.0", "1.6.2", ("1.1",), more=("setuptools",), day="2023-03-31"),
     Era("catboost", "1.2.9", "1.2.10", ("1.8",)),
     Era("catboost", "1.2.8", "1.2.8", ("1.6",)),
@@ -125,11 +129,11 @@ ERAS = (
     Era("catboost", "1.2", "1.2.2", ("1.3",), numpy=1),
     Era("catboost", "1.1", "1.1.1", ("1.2",), numpy=1),
 )
-# Their files do not name their version: they get the one of the scikit-learn's time.
+# Their files do not record their version: they get the one of the scikit-learn's time.
 COMPANIONS = ("imbalanced-learn", "statsmodels")
-# A file of statsmodels only tells by pandas of which time it is.
+# A file of statsmodels can be dated only by the pandas that wrote it.
 STATSMODELS = {"pandas 1": "1.2", "pandas 2": "1.8", "pandas 3": "1.9"}
-# skops reads the files of all releases before it. From 0.12 it wants numpy 1.25, and 0.11 wants
+# skops reads the files of all earlier releases. From 0.12 it requires numpy 1.25, and 0.11 requires
 # scikit-learn 1.1.
 SKOPS = "0.16.0"
 OLD_SKOPS = {"1.2": "0.11.0", "1.1": "0.11.0", "1.0": "0.10.0"}
@@ -137,7 +141,7 @@ DAY_OF_OLD_SKOPS = "2025-01-31"
 
 
 class Unsolvable(Exception):
-    """Say that the index holds no such set of wheels."""
+    """The index has no such set of wheels."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,18 +152,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = dump(table())
     if options.check:
         same = TABLE.is_file() and TABLE.read_text(encoding="utf-8") == text
-        print(f"{TABLE.name} is {'what the index gives' if same else 'stale: run without --check'}")
+        print(f"{TABLE.name} is {'up to date' if same else 'out of date: run without --check'}")
         return 0 if same else 1
     TABLE.write_text(text, encoding="utf-8")
     return 0
 
 
 def table() -> dict[str, Any]:
-    """Ask the index for everything that the table says."""
+    """Return the table, made from the index."""
     releases = wheels("scikit-learn", OLDEST)
     service, markers = choose(SERVICE, (), HEROKU_PYTHONS, TODAY)
     if markers:
-        raise SystemExit(f"the service needs more on some Pythons: {markers}")
+        raise SystemExit(f"the service has more dependencies on some Pythons: {markers}")
     tests, extra = choose(TESTS, exactly(service), HEROKU_PYTHONS, TODAY)
     for release, pythons in releases.items():
         served = {p for recipe in RECIPES if recipe.minor == minor(release) for p in recipe.pythons}
@@ -189,7 +193,7 @@ def table() -> dict[str, Any]:
 
 
 def wheels(name: str, first: str, last: str = "") -> dict[str, tuple[str, ...]]:
-    """Find every release of a library with wheels, newest first, and its Pythons."""
+    """Return the Pythons of each release of a library with wheels, newest release first."""
     found: dict[str, list[str]] = {}
     for python in HEROKU_PYTHONS:
         below = f",<={last}" if last else ""
@@ -206,11 +210,11 @@ def wheels(name: str, first: str, last: str = "") -> dict[str, tuple[str, ...]]:
 
 
 def booster(era: Era, releases: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Find the releases of one era and the scikit-learn releases that go with them."""
+    """Return the releases of one era and their scikit-learn releases."""
     found = wheels(era.installs or era.library, era.first, era.last)
     first, *others = found.values()
     if any(pythons != first for pythons in others):
-        raise SystemExit(f"not one list of Pythons for {era}: {found}")
+        raise SystemExit(f"the releases of {era} run on different Pythons: {found}")
     more = solve(era.more, (), first[-1], era.day) if era.more else {}
     return {
         "releases": list(found),
@@ -225,9 +229,9 @@ def booster(era: Era, releases: dict[str, tuple[str, ...]]) -> dict[str, Any]:
 def companions(
     recipe: Recipe, releases: dict[str, tuple[str, ...]], tests: dict[str, str]
 ) -> dict[str, Any]:
-    """Choose one set; what only pandas, LightGBM or CatBoost needs stands apart."""
+    """Choose one set; what only pandas, LightGBM or CatBoost needs is listed separately."""
     model = f"scikit-learn=={newest(recipe.minor, releases)}"
-    chosen, extra = choose([model, "pandas"], recipe.wishes, recipe.pythons, recipe.day)
+    chosen, extra = choose([model, "pandas"], recipe.constraints, recipe.pythons, recipe.day)
     without = solve([model], exactly(chosen), recipe.pythons[-1], recipe.day)
     if extra or not without.items() <= chosen.items():
         raise SystemExit(f"no common set for {recipe}: {extra or without}")
@@ -247,7 +251,7 @@ def companions(
 
 
 def others_beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
-    """Choose the other libraries that can be installed with a set, each on its own."""
+    """Choose a version of each of OTHERS that can be installed with a set."""
     found = {}
     for name in OTHERS:
         with contextlib.suppress(Unsolvable):
@@ -257,15 +261,15 @@ def others_beside(recipe: Recipe, chosen: dict[str, str]) -> dict[str, str]:
 
 
 def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dict[str, Any]:
-    """Choose what only models of other libraries need beyond a set with pandas."""
+    """Choose what models of other libraries need in addition to a set with pandas."""
 
     def beyond(wanted: str, day: str | None) -> dict[str, str]:
-        # A release that is newer than the day is asked for by name, without what it needs.
+        # A release newer than the day is requested by version, without its dependencies.
         have = {name: version for name, version in chosen.items() if name not in tests}
         found = solve([wanted], exactly(have), recipe.pythons[-1], day)
         return {n: tests.get(n, v) for n, v in found.items() if n not in chosen}
 
-    old = recipe.minor not in TOO_NEW_FOR_IT
+    old = recipe.minor not in TOO_NEW_FOR_OLD_LIGHTGBM
     catboost = beyond("catboost", recipe.day)
     del catboost["catboost"]
     skops = OLD_SKOPS.get(recipe.minor, SKOPS)
@@ -282,7 +286,7 @@ def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dic
 def choose(
     wanted: Sequence[str], limits: Sequence[str], pythons: Sequence[str], day: str
 ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Choose versions on the oldest Python that serve the others alike, and what some need more."""
+    """Return the versions that all Pythons share, and the additional ones of each Python."""
     first = solve(wanted, limits, pythons[-1], day)
     answers = {python: solve(wanted, [*limits, *exactly(first)], python, day) for python in pythons}
     shared = {n: v for n, v in first.items() if all(n in a for a in answers.values())}
@@ -293,7 +297,7 @@ def choose(
 def solve(
     wanted: Sequence[str], limits: Sequence[str], python: str, day: str | None
 ) -> dict[str, str]:
-    """Run `uv pip compile`, wheels only; without a day look at today and at no dependencies."""
+    """Run `uv pip compile` for wheels only. Without a day: releases of today, no dependencies."""
     with tempfile.TemporaryDirectory() as folder:
         asked, limited = Path(folder, "asked.in"), Path(folder, "limits.in")
         asked.write_text("\n".join(wanted), encoding="utf-8")
@@ -305,7 +309,7 @@ def solve(
         command += ["--exclude-newer", f"{day}T00:00:00Z"] if day else ["--no-deps"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        if "No solution found" not in done.stderr:  # say no network, not "no wheels"
+        if "No solution found" not in done.stderr:  # such as no network
             raise SystemExit(f"uv failed: {done.stderr}")
         raise Unsolvable(f"{list(wanted)} on Python {python}: {done.stderr}")
     lines = (line.partition("==") for line in done.stdout.splitlines())
@@ -313,12 +317,12 @@ def solve(
 
 
 def exactly(versions: dict[str, str]) -> list[str]:
-    """Write versions as requirements."""
+    """Return versions as requirement lines."""
     return [f"{name}=={version}" for name, version in versions.items()]
 
 
 def uv() -> str:
-    """Find uv."""
+    """Return the path of uv."""
     path = os.environ.get("UV") or shutil.which("uv")
     if not path:
         raise SystemExit("uv is needed: https://docs.astral.sh/uv/")
@@ -326,17 +330,17 @@ def uv() -> str:
 
 
 def newest(wanted: str, releases: dict[str, tuple[str, ...]]) -> str:
-    """Find the newest release of a minor."""
+    """Return the newest release of a minor version."""
     return next(release for release in releases if minor(release) == wanted)
 
 
 def minor(version: str) -> str:
-    """Cut a version to its first two numbers."""
+    """Return the first two numbers of a version."""
     return ".".join(version.split(".")[:2])
 
 
 def dump(data: dict[str, Any]) -> str:
-    """Write JSON with each list of Pythons on one line: small, and diffs are readable."""
+    """Return JSON with each list on one line, which keeps the file small and its diffs readable."""
     text = json.dumps(data, indent=1)
     return re.sub(r"\[[^][{}]*\]", lambda found: json.dumps(json.loads(found[0])), text) + "\n"
 

@@ -1,10 +1,10 @@
-"""What a bulk answer is measured against: pandas and the model itself, in a process of its own.
+"""The peer of bulk.py: pandas and the model itself, in a process of its own.
 
     python bulk_pandas.py MODEL CSV ROWS JSON ROWS OUTPUT
 
-writes so many rows where they are not yet there. Then it takes a word a line, `csv` or `json`,
-answers the file once, and prints the seconds of CPU and of the clock. The answer to a CSV is in
-OUTPUT.
+writes both files if they do not exist. Then it reads a word from each line of standard input, `csv`
+or `json`, predicts that file, and prints the seconds of CPU time and of wall-clock time. The CSV
+with predictions is written to OUTPUT.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED = 7
 
 
 def write_rows(as_csv: Path, csv_rows: int, as_json: Path, json_rows: int) -> None:
-    """Write loans without the target, as both kinds of body."""
+    """Write loans without the target, as a CSV and as a JSON request."""
     text = loan.to_csv(loan.simulate(csv_rows, SEED))
     frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
     frame.drop(columns=loan.TARGET).to_csv(as_csv, index=False)
@@ -35,7 +35,7 @@ def write_rows(as_csv: Path, csv_rows: int, as_json: Path, json_rows: int) -> No
 
 
 def main(model_file: str, csv_file: str, csv_rows: str, *others: str) -> None:
-    """Answer what is asked for on standard input."""
+    """Predict a file for each line of standard input."""
     json_file, json_rows, output_file = others
     as_csv, as_json, output = Path(csv_file), Path(json_file), Path(output_file)
     if not as_json.exists():
@@ -49,13 +49,13 @@ def main(model_file: str, csv_file: str, csv_rows: str, *others: str) -> None:
             frame = pd.read_csv(io.BytesIO(body))
         else:
             frame = pd.DataFrame(json.loads(body)["rows"])
-        shares = model.predict_proba(frame)
+        probabilities = model.predict_proba(frame)
         if path is as_csv:
-            for place, name in enumerate(model.classes_):
-                frame[f"probability_{name}"] = shares[:, place]
+            for index, name in enumerate(model.classes_):
+                frame[f"probability_{name}"] = probabilities[:, index]
             answer = frame.to_csv(index=False)
         else:
-            answer = json.dumps({"predictions": shares.tolist()})
+            answer = json.dumps({"predictions": probabilities.tolist()})
         cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
         if path is as_csv:
             output.write_text(answer, encoding="utf-8")

@@ -1,9 +1,8 @@
-"""The settings of the generated project, in whose folder this runs, without its hooks.
+"""The numbers of the project's gunicorn.conf.py, in whose folder this runs, without its hooks.
 
-gunicorn writes the line for each request, which the service writes itself.
+gunicorn logs each request here; in the project the service does that itself.
 """
 
-import gc
 import runpy
 from types import FunctionType
 
@@ -14,4 +13,3 @@ globals().update(
 )
 logger_class = "gunicorn.glogging.Logger"
 accesslog = "-"
-gc.enable()  # as a hook does in the service

@@ -17,7 +17,7 @@ class Served:
 
     @bentoml.api(batchable=True)
     def predict(self, rows: list[dict[str, Any]]) -> list[list[float]]:
-        texts = "text" in rows[0]
-        given = [row["text"] for row in rows] if texts else pd.DataFrame(rows)
-        probabilities: list[list[float]] = self.model.predict_proba(given).tolist()
+        has_text = "text" in rows[0]
+        features = [row["text"] for row in rows] if has_text else pd.DataFrame(rows)
+        probabilities: list[list[float]] = self.model.predict_proba(features).tolist()
         return probabilities

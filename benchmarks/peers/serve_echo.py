@@ -1,9 +1,9 @@
-"""The limit: a Flask application that sends back what it was sent."""
+"""The upper limit: a Flask application that returns the request's body."""
 
 from flask import Flask, Response, request
 
 app = Flask(__name__)
-# As the service is served: see service/worker.py.
+# So that the service's worker (src/model_service/server/worker.py) uses its fast lane here, too.
 app.predicts_at_once = True  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""The Flask tutorial: a route that calls the model, under gunicorn as it comes."""
+"""The usual Flask tutorial: a route that calls the model, and gunicorn with its defaults."""
 
 import os
 

@@ -18,8 +18,8 @@ class Served(litserve.LitAPI):
         return request
 
     def batch(self, inputs: list[dict[str, Any]]) -> Any:
-        texts = "text" in inputs[0]
-        return [row["text"] for row in inputs] if texts else pd.DataFrame(inputs)
+        has_text = "text" in inputs[0]
+        return [row["text"] for row in inputs] if has_text else pd.DataFrame(inputs)
 
     def predict(self, x: Any) -> Any:
         return self.model.predict_proba(x)

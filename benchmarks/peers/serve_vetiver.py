@@ -9,6 +9,6 @@ from vetiver import VetiverAPI, VetiverModel
 
 file = Path(os.environ["MODEL"])
 rows = pd.read_json(file.with_name("rows.json"), dtype=False)
-texts = list(rows) == ["text"]
-model = VetiverModel(joblib.load(file), "model", prototype_data=None if texts else rows.head(1))
-app = VetiverAPI(model, check_prototype=not texts).app
+has_text = list(rows) == ["text"]
+model = VetiverModel(joblib.load(file), "model", prototype_data=None if has_text else rows.head(1))
+app = VetiverAPI(model, check_prototype=not has_text).app

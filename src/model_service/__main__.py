@@ -69,9 +69,9 @@ def check(directory: Path | None = None) -> Iterator[str]:
         model,
         PredictionQueue(
             model.predict,
-            seconds=settings.predict_seconds,
-            most=settings.max_in_flight,
-            together=model.answers_rows_alike,
+            timeout_seconds=settings.predict_seconds,
+            max_in_flight=settings.max_in_flight,
+            batches=model.answers_rows_alike,
         ),
     )
     if reason := readiness.reason():

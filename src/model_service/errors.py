@@ -1,4 +1,15 @@
-"""The error that stops the service from starting."""
+"""Errors of the engine. They know no HTTP: web/errors.py has the status of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from model_service.contract.contract import Problem
+
+# A small request must not be answered with megabytes of problems.
+MAX_LISTED_PROBLEMS = 1000
 
 
 class StartError(Exception):
@@ -7,3 +18,35 @@ class StartError(Exception):
     Raised for a wrong config var (SettingsError) and for a model that must not be served
     (ModelError).
     """
+
+
+class ServiceError(Exception):
+    """A request cannot be answered: `summary` says what is wrong, the message gives the details."""
+
+    summary: ClassVar[str]
+
+
+class InvalidRows(ServiceError):
+    """Rows that the contract or the model does not take.
+
+    `problems` names row and feature of each; `total` counts those that are not listed, too.
+    """
+
+    summary = "The request does not fit the model"
+
+    def __init__(self, problems: Sequence[Problem], total: int | None = None) -> None:
+        total = len(problems) if total is None else total
+        count = "1 problem" if total == 1 else f"{total} problems"
+        listed = f" (the first {MAX_LISTED_PROBLEMS} are listed)"
+        super().__init__(count + (listed if total > MAX_LISTED_PROBLEMS else ""))
+        self.problems = problems
+
+
+class BadFile(InvalidRows):
+    """A file that cannot be read as rows: no CSV, a wrong header, nothing in it."""
+
+
+class TooManyRows(ServiceError):
+    """More rows than a limit allows."""
+
+    summary = "Too many rows"

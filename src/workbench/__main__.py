@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workbench.errors import CannotVerify, UserError, bullets
 
-UNKNOWN = 2
+USAGE_ERROR = 2
 CANNOT_VERIFY = 3
 
 Options = Mapping[str, str]
@@ -31,8 +31,8 @@ class Command:
     required: tuple[str, ...] = ()
 
 
-# The imports stand inside the functions: a command reads only the modules that it needs, since
-# nothing in a wheel is compiled beforehand.
+# Each function imports the modules of its command: modules in a wheel have no bytecode, and to
+# compile all of them takes half a second.
 # ruff: noqa: PLC0415
 
 
@@ -43,10 +43,10 @@ def _setup(project: Path, _: Options) -> None:
     print(".venv is made from the requirements files.")
 
 
-def _run(project: Path, options: Options) -> int:
+def _run(project: Path, options: Options) -> None:
     from workbench import processes
 
-    return processes.serve(project, _port(options))
+    processes.serve(project, _port(options))
 
 
 def _test(project: Path, _: Options) -> int:
@@ -62,9 +62,9 @@ def _adopt(project: Path, options: Options) -> None:
 
 
 def _rollback(project: Path, _: Options) -> None:
-    from workbench.adopt import retrain
+    from workbench import rollback
 
-    print(retrain.rollback(project))
+    print(rollback.rollback(project))
 
 
 def _lock(project: Path, _: Options) -> None:
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str], project: Path) -> int:
         options = _options(name, rest)
     except UserError as error:
         print("\n".join(error.problems), file=sys.stderr)
-        return UNKNOWN
+        return USAGE_ERROR
     try:
         return COMMANDS[name].run(project, options) or 0
     except CannotVerify as error:

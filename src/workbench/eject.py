@@ -22,17 +22,12 @@ def eject(project: Path) -> str:
     if (project / PACKAGE).exists():
         raise UserError(f"{PACKAGE}/ exists; move it away, then run make eject again.")
     engine = vendor.require_engine(project)
-    if engine.path.name in vendor.altered(project):
-        raise UserError(
-            f"{engine.path.name} is not the file that {vendor.README} lists; "
-            f"restore it: git checkout -- {vendor.FOLDER}"
-        )
     # Its hash is the one that was listed, so its names are ours: none leads out of the project.
     with zipfile.ZipFile(engine.path) as archive:
         members = [name for name in archive.namelist() if name.startswith(f"{PACKAGE}/")]
         for member in members:
             files.write(project / member, archive.read(member))
-    lock.replace_wheel(project, engine, None)
+    lock.replace_wheel(project, vendor.ENGINE, None)
     engine.path.unlink()
     vendor.write_readme(project)
     return (

@@ -1,4 +1,4 @@
-"""How the workbench refuses: one readable sentence or two for each problem."""
+"""How the tools refuse: one readable message for each problem."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class UserError(Exception):
 
 
 class CannotVerify(UserError):
-    """The model cannot be verified here and now: no such Python, or a package cannot be had."""
+    """The model cannot be verified on this machine: no such Python, or no package to install."""
 
 
 def bullets(problems: Iterable[str]) -> str:
-    """Return the problems as a list for the terminal, long lines left to it."""
+    """Return the problems as a list, without wrapping: the terminal wraps long lines."""
     return "\n".join(f"  - {problem}" for problem in problems)
 
 
-def listing(names: Sequence[str], most: int = 10) -> str:
-    """Return some of the names, and how many there are when that is not all."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, … ({len(names)} in all)"
+def listing(names: Sequence[str], max_names: int = 10) -> str:
+    """Return the first names separated by commas and, if that is not all, how many there are."""
+    shown = ", ".join(names[:max_names])
+    return shown if len(names) <= max_names else f"{shown}, … ({len(names)} in all)"

@@ -1,4 +1,4 @@
-"""The files of the project that the workbench reads and writes."""
+"""The files of the project that the tools read and write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
-# What the workbench reads of the manifest again.
+# The members of the manifest that the tools read again.
 MANIFEST_MEMBERS = frozenset(
     """
     classes code derived description estimator examples libraries model name probabilities python
@@ -27,7 +27,7 @@ MANIFEST_MEMBERS = frozenset(
 
 
 def dumps(document: Mapping[str, Any]) -> str:
-    """Return JSON with a feature or a row a line: people read and edit it, and read its diffs."""
+    """Return JSON with one line for each feature or row, for people to edit and for diffs."""
     members = (f" {_dump(name)}: {_member(value)}" for name, value in document.items())
     return "{\n" + ",\n".join(members) + "\n}\n"
 
@@ -43,7 +43,7 @@ def _dump(value: Any) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of the project. Raises WorkbenchError."""
+    """Read a JSON object of the project. Raises UserError."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically: whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.new")
     staged.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -64,7 +64,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def read_manifest(project: Path) -> dict[str, Any]:
-    """Read the manifest as this workbench writes it. Raises WorkbenchError."""
+    """Read the manifest, with all members that the tools need. Raises UserError."""
     manifest = read_json(project / MANIFEST)
     if absent := sorted(MANIFEST_MEMBERS - set(manifest)):
         raise UserError(f"{MANIFEST} lacks {', '.join(absent)}; restore it from git.")
@@ -72,7 +72,7 @@ def read_manifest(project: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> str:
-    """Read a text file of the project. Raises WorkbenchError."""
+    """Read a text file of the project. Raises UserError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -80,5 +80,5 @@ def read(path: Path) -> str:
 
 
 def python_version(project: Path) -> str:
-    """Return the Python that the project is for, such as "3.13". Raises WorkbenchError."""
+    """Return the project's Python, such as "3.13". Raises UserError."""
     return read(project / PYTHON_VERSION).strip()

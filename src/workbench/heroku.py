@@ -1,4 +1,4 @@
-"""What Heroku grants, as it documents it and as its Python buildpack has it (v351, August 2026).
+"""Heroku's limits and prices, from its documentation and its Python buildpack (v351, August 2026).
 
 https://devcenter.heroku.com/articles/limits, …/articles/dyno-sizes, …/articles/slug-compiler
 """
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 
 from model_service.web.settings import Settings
 
-# MB as the platform counts them: 2**20 bytes.
+# Heroku counts 2**20 bytes as one MB.
 MEGABYTE = 1 << 20
 SLUG_MEGABYTES = 500
-# From here on a build warns that the slug is slow to start.
+# Above it, a build warns that the slug starts slowly.
 SLOW_SLUG_MEGABYTES = 300
-# Until the port is bound (R10), and until the first byte of an answer (H12).
+# Until the port is bound (error R10), and until the first byte of a response (error H12).
 BOOT_SECONDS = 60
 REQUEST_SECONDS = 30
 STACKS = ("heroku-22", "heroku-24", "heroku-26")
-# The last day on which a Python that is still built is built.
+# The last day on which Heroku builds a Python that it will drop.
 LEAVING_PYTHONS = {"3.10": "2027-01-06"}
-# Of any of these a build takes exactly one, and a Pipfile only with its lock.
+# A build accepts exactly one of these, and a Pipfile only with its lock.
 PACKAGE_MANAGERS = ("requirements.txt", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock")
 
 
 @dataclass(frozen=True)
 class Dyno:
-    """One size: dollars a month, and the WEB_CONCURRENCY that the buildpack sets in it."""
+    """A dyno size: dollars a month, and the WEB_CONCURRENCY that the buildpack sets in it."""
 
     name: str
     megabytes: int
@@ -49,27 +49,27 @@ DYNOS = (
 
 @dataclass(frozen=True)
 class App:
-    """What app.json asks for; the defaults are what Heroku gives without it."""
+    """The settings in app.json; the defaults are Heroku's own."""
 
     stack: str | None = None
     size: str = BASIC.name
     concurrency: int | None = None
     predict_seconds: int = Settings.predict_seconds
-    keys: bool | None = None  # whether API_KEYS has to be set; None where it is not mentioned
+    keys: bool | None = None  # whether API_KEYS has to be set; None: app.json does not mention it
 
     @property
     def dyno(self) -> Dyno | None:
-        """Return the dyno, or None for a size that is not in the table."""
+        """Return the dyno size, or None for one that is not in the table."""
         return next((dyno for dyno in DYNOS if dyno.name == self.size.lower()), None)
 
     @property
     def workers(self) -> int:
-        """Return the WEB_CONCURRENCY that is set."""
+        """Return the number of worker processes, WEB_CONCURRENCY."""
         return self.concurrency or (self.dyno or BASIC).workers
 
 
 def parse_app(text: str | None) -> App | None:
-    """Read app.json, which need not be there; return None for one that Heroku cannot read."""
+    """Parse app.json, or the defaults without one; return None for one that Heroku cannot read."""
     try:
         document = json.loads(text or "{}")
         environment = document.get("env", {})

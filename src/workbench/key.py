@@ -1,4 +1,4 @@
-"""A new API key, shown once, and how to let the service ask for it."""
+"""Make an API key, which is shown once, and explain how to require it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import secrets
 
 
 def new_key() -> str:
-    """Return a key and its hash as text for the terminal; the key is kept nowhere."""
-    # 256 random bits: no salt and no slow hash make it harder to guess. Not in hexadecimal, so
-    # that the service can tell a key from a hash, and refuse it as one.
+    """Return a key and its hash as text for the terminal; the key is stored nowhere."""
+    # 256 random bits need neither a salt nor a slow hash. Not in hexadecimal: the service refuses
+    # a key in API_KEYS because it does not look like a hash.
     key = secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f"""\
-A new key, shown this once; nothing but its hash can be found again:
+A new key. It is shown this once, and cannot be recovered from its hash:
 
     {key}
 
-Set its hash, and every caller needs the key:
+Set its hash; from then on every request needs a key:
 
     heroku config:set API_KEYS={digest}
 
-Beside keys that are set already, so that callers can change over (later take the old hash out):
+Beside keys that are set already, so that callers can change over (later remove the old hash):
 
     heroku config:set API_KEYS="$(heroku config:get API_KEYS),{digest}"
 

@@ -42,6 +42,15 @@ def override(project: Path, page: str) -> str:
     )
 
 
+def overridden(project: Path) -> list[Path]:
+    """Return the project's templates that take the place of one of the engine's.
+
+    Raises UserError if the engine's are not there.
+    """
+    names = [FOLDER / page for page in sorted(_pages(project))]
+    return [name for name in names if (project / name).exists()]
+
+
 def outdated(project: Path) -> Iterator[Outdated]:
     """Yield the copied templates whose original is not the one that they were copied from."""
     pages = _pages(project)

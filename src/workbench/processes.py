@@ -7,15 +7,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from workbench import files, smoke
 from workbench.errors import UserError
-from workbench.lock.environment import BIN, REQUIREMENTS, VENV, environ
+from workbench.lock.environment import BIN, COMPLETE, VENV, environ
+from workbench.lock.requirements import LOCK, TEST_LOCK
 from workbench.verify import verify
 
 
-def serve(project: Path, port: str) -> int:
-    """Serve as the dyno does until the server ends; return its exit status."""
+def serve(project: Path, port: str) -> NoReturn:
+    """Replace this process by the server, which serves as the dyno does. Raises UserError."""
     if sys.platform == "win32":
         raise UserError(
             "gunicorn does not run on Windows; serve there with: "
@@ -23,7 +25,7 @@ def serve(project: Path, port: str) -> int:
         )
     python = environment(project)
     address = f"http://localhost:{port}"
-    print(f"The service will be at {address}. Ask it from another terminal:\n")
+    print(f"The service will be at {address}. Send it a request from another terminal:\n")
     print(smoke.curl(project, address, key=bool(os.environ.get("API_KEYS"))), flush=True)
     command = [str(python), "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     os.chdir(project)
@@ -41,11 +43,14 @@ def check(project: Path) -> int:
 
 
 def environment(project: Path) -> Path:
-    """Return the interpreter of .venv, made anew if a requirements file is newer than it."""
-    complete = project / VENV / ".complete"
-    sources = [project / name for name in (*REQUIREMENTS, files.PYTHON_VERSION)]
+    """Return the interpreter of .venv, made anew if a requirements file is newer than it.
+
+    Raises UserError.
+    """
+    complete = project / COMPLETE
+    sources = [project / name for name in (LOCK, TEST_LOCK, files.PYTHON_VERSION)]
     if not complete.exists() or any(
-        path.stat().st_mtime > complete.stat().st_mtime for path in sources
+        path.exists() and path.stat().st_mtime > complete.stat().st_mtime for path in sources
     ):
         print(f"Making {VENV} from the requirements files …", flush=True)
         verify.setup(project)

@@ -1,4 +1,4 @@
-"""Smoke: send the goldens to a deployed service and compare its answers."""
+"""Smoke test: send the golden rows to a deployed service and compare its answers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import snippets
-from model_service.contract.golden import GoldenError, disagreements, read_golden
+from model_service.contract.golden import GoldenError, golden_differences, read_golden
 from workbench import files
 from workbench.errors import UserError
 
-# The platform's router answers by itself after 30 s.
-TIMEOUT = 35
+# Longer than the 30 s after which Heroku's router answers by itself.
+TIMEOUT_SECONDS = 35
+MAX_DIFFERENCES = 10
+MAX_ERROR_BYTES = 2000
 
 
 def smoke(project: Path, url: str, key: str | None = None) -> str:
-    """Return what was shown, asking with a key if given. Raises WorkbenchError on differences."""
+    """Compare the service at `url` with the project; return a report.
+
+    Sends `key` as a Bearer token. Raises UserError for the first differences, and for a service
+    that cannot be asked or serves another model.
+    """
     address = url.rstrip("/").removesuffix("/predict")
     if not re.match(r"https?://[^\s/]+", address):
         raise UserError(
@@ -34,35 +40,36 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
     if golden is None:
         raise UserError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
     manifest = files.read_manifest(project)
-    about = _ask(f"{address}/metadata", key)
+    metadata = _request(f"{address}/metadata", key)
     own = {"name": manifest["name"], "version": manifest["version"]}
-    served = {key: about.get(key) for key in own}
+    served = {name: metadata.get(name) for name in own}
     if served != own:
         raise UserError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
-    answer = _ask(f"{address}/predict", key, {"rows": golden.rows})
-    found = disagreements(golden, answer.get("predictions"))
+    answer = _request(f"{address}/predict", key, {"rows": golden.rows})
+    found = golden_differences(golden, answer.get("predictions"))
     if found:
-        raise UserError([f"{url} answers differently from model/golden.json:", *found[:10]])
+        message = f"{url} answers differently from {files.GOLDEN}:"
+        raise UserError([message, *found[:MAX_DIFFERENCES]])
     return (
         f"{url} reproduces all {len(golden.rows)} recorded predictions of version {own['version']}."
     )
 
 
-def _ask(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _request(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     if key:
         request.add_unredirected_header("Authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
-        said = error.read(2000).decode("utf-8", "replace")
+        body_text = error.read(MAX_ERROR_BYTES).decode("utf-8", "replace")
         if error.code == http.HTTPStatus.UNAUTHORIZED:
-            said += " Give a key of the service: API_KEY=… make smoke URL=…"
-        raise UserError(f"{url} answers {error.code}: {said}") from None
+            body_text += " Give a key of the service: API_KEY=… make smoke URL=…"
+        raise UserError(f"{url} answers {error.code}: {body_text}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise UserError(f"{url} cannot be asked: {error}") from None
     if not isinstance(answer, dict):
@@ -71,6 +78,6 @@ def _ask(url: str, key: str | None, body: dict[str, Any] | None = None) -> dict[
 
 
 def curl(project: Path, address: str, *, key: bool = False) -> str:
-    """Return a curl line with a real row, ready to paste."""
+    """Return a curl command with a row of the sample, ready to paste."""
     row = files.read_manifest(project)["examples"][0]
-    return snippets.curl(f"{address}/predict", row, key=key)
+    return snippets.curl(f"{address}/predict", row, needs_key=key)

@@ -35,6 +35,8 @@ def upgrade(project: Path, source: str) -> str:
             "go back, delete model_service/ and render the project anew (make docs TOPIC=upgrade)."
         )
     before = {wheel.name: wheel for wheel in vendor.wheels(project)}
+    if set(before) != {vendor.ENGINE, vendor.TOOLS}:
+        raise UserError(f"{vendor.FOLDER}/ lacks a wheel; restore it: git checkout -- vendor")
     with _template(source) as template, tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         command = (sys.executable, "-B", template / BUILDER, built)
@@ -42,7 +44,7 @@ def upgrade(project: Path, source: str) -> str:
         after = {wheel.name: wheel for wheel in vendor.wheels_in(built)}
         if set(after) != {vendor.ENGINE, vendor.TOOLS}:
             raise UserError(f"{source} builds other wheels than this project has.")
-        lines = [_replace(project, before.get(name), wheel) for name, wheel in after.items()]
+        lines = [_replace(project, before[name], wheel) for name, wheel in after.items()]
         vendor.write_readme(project)
         lines += [
             f"{path} differs from the template's{_missing(project, template, path)}"
@@ -56,17 +58,15 @@ def upgrade(project: Path, source: str) -> str:
     return "\n".join([*lines, "Next: make verify, then commit."])
 
 
-def _replace(project: Path, old: vendor.Wheel | None, new: vendor.Wheel) -> str:
+def _replace(project: Path, old: vendor.Wheel, new: vendor.Wheel) -> str:
     """Put a wheel in the place of an older one, in vendor/ and in the requirements files."""
     target = project / vendor.FOLDER / new.path.name
-    if old is not None and old.path.name == new.path.name:
-        shutil.copyfile(new.path, target)
-        return f"{new.name} {new.version}: unchanged"
     shutil.copyfile(new.path, target)
-    lock.replace_wheel(project, old, vendor.Wheel(target, new.name, new.version))
-    if old is not None:
-        old.path.unlink()
-    return f"{new.name} {old.version if old else '(none)'} -> {new.version}"
+    if old.path.name == new.path.name:
+        return f"{new.name} {new.version}: unchanged"
+    lock.replace_wheel(project, new.name, vendor.Wheel(target, new.name, new.version))
+    old.path.unlink()
+    return f"{new.name} {old.version} -> {new.version}"
 
 
 @contextmanager

@@ -32,9 +32,14 @@ class Wheel:
     version: str
 
     @property
+    def relative_path(self) -> str:
+        """Return the path in the project, as git writes it."""
+        return f"{FOLDER.as_posix()}/{self.path.name}"
+
+    @property
     def line(self) -> str:
-        """Return the wheel's line in a requirements file, relative to the project."""
-        return f"./{FOLDER.as_posix()}/{self.path.name}"
+        """Return the line in a requirements file, relative to the project."""
+        return f"./{self.relative_path}"
 
     @property
     def sha256(self) -> str:
@@ -87,14 +92,19 @@ def write_readme(project: Path) -> None:
 
 
 def is_ejected(project: Path) -> bool:
-    """Return whether the engine's source lies in the project in the place of its wheel."""
+    """Return whether the project holds the engine's source instead of its wheel."""
     return (project / "model_service").is_dir() and not lines(project, ENGINE)
 
 
 def require_engine(project: Path) -> Wheel:
-    """Return the engine's wheel. Raises UserError if the project has none."""
+    """Return the engine's wheel. Raises UserError if it is not there, or not as listed."""
     for wheel in wheels(project):
         if wheel.name == ENGINE:
+            if wheel.path.name in altered(project):
+                raise UserError(
+                    f"{wheel.path.name} is not the file that {README} lists; restore it: "
+                    f"git checkout -- {FOLDER}"
+                )
             return wheel
     raise UserError(
         f"{FOLDER}/ holds no wheel of the engine: its source is model_service/ after `make eject`."

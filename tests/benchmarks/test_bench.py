@@ -1,4 +1,4 @@
-"""The benchmark's pure parts: what it makes of what it measured. Nothing is timed here."""
+"""The benchmark's report, goals and plot, and the checks of answers. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.plot import plot
 from benchmarks.report import CONNECTIONS, Goal, Measured, Start, goals, report, table
 from benchmarks.servers import OURS, SERVERS, Running, is_right
 
-# Milliseconds and answers a second of three rounds; the medians are 1 and 1,000 for ours.
+# Latencies in ms and requests/s of three rounds; our medians are 1 and 1,000.
 ROUNDS = {
     "ours": ([9, 1, 1], [1000, 1, 2000]),
     "echo": ([0.5, 0.5, 0.5], [2000, 2000, 2000]),
@@ -34,7 +34,7 @@ MEASURED = Measured(
     },
     {"ours": [Start(2, 150e6)], "fastapi": [Start(2, 100e6)]},
 )
-FOUND = {goal.figure: goal for goal in goals(MEASURED)}
+GOALS = {goal.figure: goal for goal in goals(MEASURED)}
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ FOUND = {goal.figure: goal for goal in goals(MEASURED)}
     ],
 )
 def test_a_goal_is_the_ratio_of_the_medians(figure: str, found: float | None, verdict: str) -> None:
-    assert FOUND[figure].found == found
-    assert FOUND[figure].verdict == verdict
+    assert GOALS[figure].found == found
+    assert GOALS[figure].verdict == verdict
 
 
 @pytest.mark.parametrize(
-    ("found", "most", "verdict"),
+    ("found", "is_upper_bound", "verdict"),
     [
         (5, False, "reached"),
         (4.99, False, "**missed**"),
@@ -64,15 +64,17 @@ def test_a_goal_is_the_ratio_of_the_medians(figure: str, found: float | None, ve
         (None, True, "not measured"),
     ],
 )
-def test_a_goal_is_reached_at_its_bound(found: float | None, most: bool, verdict: str) -> None:
-    assert Goal("", 5, found, most).verdict == verdict
+def test_a_goal_is_reached_at_its_bound(
+    found: float | None, is_upper_bound: bool, verdict: str
+) -> None:
+    assert Goal("", 5, found, is_upper_bound).verdict == verdict
 
 
-def test_nothing_measured_is_nothing_told() -> None:
+def test_without_measurements_no_goal_has_a_verdict() -> None:
     assert {goal.verdict for goal in goals(Measured({}, {}))} == {"not measured"}
 
 
-def test_the_report_shows_what_was_measured_and_nothing_else() -> None:
+def test_the_report_has_the_measured_servers_only() -> None:
     text = report(MEASURED)
     assert "| this template | 1.00 |\n" in text
     assert "| this template | 1,000 |\n" in text
@@ -80,11 +82,11 @@ def test_the_report_shows_what_was_measured_and_nothing_else() -> None:
     assert SERVERS["bentoml"].title not in text
 
 
-def test_a_table() -> None:
+def test_a_markdown_table() -> None:
     assert table(["a", "b"], [["x", "1"]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
 
 
-def test_the_plot_has_a_dot_for_each_figure_inside_its_frame() -> None:
+def test_the_plot_has_a_dot_for_each_latency_inside_its_frame() -> None:
     root = ElementTree.fromstring(plot(MEASURED))
     circles = [float(item.attrib["cx"]) for item in root.iter() if item.tag.endswith("circle")]
     assert len(circles) == 2 * len(ROUNDS)  # in the legend too
@@ -103,7 +105,7 @@ ANSWERS: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_is_held_against_the_model(name: str) -> None:
+def test_an_answer_is_compared_with_the_model(name: str) -> None:
     right, wrong = ANSWERS[name]
     assert is_right(SERVERS[name], {"text": "sent"}, right, [0.25, 0.75])
     assert not is_right(SERVERS[name], {"text": "sent"}, wrong, [0.25, 0.75])
@@ -124,22 +126,22 @@ def test_a_wrong_answer_ends_the_run(printed: str, message: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="asks Linux")
-def test_a_process_that_has_ended_holds_no_memory(tmp_path: Path) -> None:
+def test_a_process_that_has_ended_has_no_memory(tmp_path: Path) -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
         running = Running(SERVERS[OURS], process, 0, 0, tmp_path)
         assert running.memory() > 0
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert running.memory() == 0  # nobody has asked how it ended
+        assert running.memory() == 0  # a zombie: its exit status was not read
     assert running.memory() == 0
 
 
-def test_a_burst_is_seconds_and_answers_a_second() -> None:
+def test_a_burst_has_seconds_and_requests_per_second() -> None:
     assert read("Running\n\nfound 500 900 2000000 90 0 0 \n", "") == Burst(0.0005, 45, 0.0009)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a row with itself, save those that it is told to confuse."""
+    """Returns each row as its answer, except for the rows in `answers`."""
 
     protocol_version = "HTTP/1.1"
     answers: dict[str, str] = {"b": "0.50000000000000001"}  # noqa: RUF012
@@ -153,14 +155,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """Lets callers hang up, as wrk does when its time is over."""
+    """Ignores clients that close their connection, as wrk does at its end."""
 
     def handle_error(self, *_: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -177,12 +179,12 @@ def url() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("expected", "right"),
     [
-        ("a\na\nb\n0.5\n", True),  # but for the last bits
+        ("a\na\nb\n0.5\n", True),  # the numbers differ in the last bits
         ("a\na\nb\n0.51\n", False),
         ("a\na\nc\na\n", False),  # the answer of another row
     ],
 )
-def test_wrk_holds_each_answer_against_its_row(
+def test_wrk_compares_each_answer_with_its_row(
     url: str, tmp_path: Path, expected: str, right: bool
 ) -> None:
     file = tmp_path / "expected"

@@ -1,4 +1,4 @@
-"""The soak: what it says of what it saw; and, slow, itself for some seconds."""
+"""The soak test: its verdict and its client; and, marked slow, the test itself for 8 seconds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pytest
-from benchmarks import client
-from benchmarks.client import Answer, Client, Outcome, Request, answer_in
-from benchmarks.mix import PARTS, mixed, recorded, same
-from benchmarks.soak import soaked
+from benchmarks import client as client_module
+from benchmarks.client import Answer, Client, Outcome, Request, parse_answer
+from benchmarks.mix import PERCENTAGES, build_requests, contains, read_golden
+from benchmarks.soak import run_soak
 from benchmarks.verdict import BUSY, Interval, Killed, Soak, Stopped, checks, parts, report
 from conftest import Bake
 from flask.testing import FlaskClient
@@ -31,13 +31,13 @@ STOPPED = Stopped(
 )
 FINE = Interval(seconds=0, requests=600, wrong=0, busy=0, lost=0, p50=1, p99=5, memory=200e6)
 
-# Others may take the cores that were free while the capacity was found.
-SMALL_PART = 1 / 8
+# Low: other processes can use the CPU after the capacity was measured.
+SMALL_LOAD = 1 / 8
 
 
-def hour(**each: Callable[[int], float]) -> Soak:
-    """Return a soak of 60 minutes that differs in a figure of each minute, counted from 0."""
-    figures = {"lost": lambda minute: KILLED.lost * (minute == 7), **each}
+def hour(**changes: Callable[[int], float]) -> Soak:
+    """Return 60 minutes without problems; `changes` are figures by minute, counted from 0."""
+    figures = {"lost": lambda minute: KILLED.lost * (minute == 7), **changes}
     intervals = [
         dataclasses.replace(
             FINE,
@@ -54,13 +54,13 @@ def missed(soak: Soak) -> list[str]:
 
 
 def missed_in_seconds(soak: Soak) -> list[str]:
-    """Leave out what only a long soak can tell, on a machine that does nothing else."""
-    longer = ("memory, ", "p99, ", "requests that were not sent as planned", BUSY)
-    return [figure for figure in missed(soak) if not figure.startswith(longer)]
+    """Return the missed bounds, without those that need a long test on an idle machine."""
+    long_only = ("memory, ", "p99, ", "requests that were not sent as planned", BUSY)
+    return [figure for figure in missed(soak) if not figure.startswith(long_only)]
 
 
-def right(soak: Soak) -> int:
-    """Return how many answers were right."""
+def right_answers(soak: Soak) -> int:
+    """Return the number of right answers."""
     return sum(i.requests - i.wrong - i.busy - i.lost for i in soak.intervals)
 
 
@@ -68,7 +68,7 @@ LAST = "last quarter / second quarter"
 
 
 @pytest.mark.parametrize(
-    ("each", "expected"),
+    ("changes", "expected"),
     [
         pytest.param({}, [], id="fine"),
         pytest.param({"wrong": lambda m: m == 30}, ["answers with a wrong"], id="one wrong"),
@@ -98,10 +98,10 @@ LAST = "last quarter / second quarter"
         pytest.param({"p99": lambda m: 500 if m in (20, 50) else 5}, [], id="two slow minutes"),
     ],
 )
-def test_what_goes_wrong_in_an_hour_is_found(
-    each: Mapping[str, Callable[[int], float]], expected: list[str]
+def test_each_problem_misses_its_bound(
+    changes: Mapping[str, Callable[[int], float]], expected: list[str]
 ) -> None:
-    found = missed(hour(**each))
+    found = missed(hour(**changes))
     assert len(found) == len(expected)
     assert all(map(str.startswith, found, expected)), found
 
@@ -121,7 +121,9 @@ def test_what_goes_wrong_in_an_hour_is_found(
         ({"stopped": dataclasses.replace(STOPPED, status=-9)}, "exit status"),
     ],
 )
-def test_what_goes_wrong_at_a_fault_is_found(changed: dict[str, Any], expected: str) -> None:
+def test_each_problem_at_the_kill_and_the_stop_misses_its_bound(
+    changed: dict[str, Any], expected: str
+) -> None:
     (found,) = missed(dataclasses.replace(hour(), **changed))
     assert found.startswith(expected)
 
@@ -143,20 +145,22 @@ CLOSE, RETRY_AFTER = b"Connection: close\r\n", b"Retry-After: 1\r\n"
 @pytest.mark.parametrize("closes", [False, True])
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("rest", [LENGTH, CHUNKS])
-def test_an_answer_is_cut_from_what_was_received(rest: bytes, again: bool, closes: bool) -> None:
+def test_the_first_response_is_parsed_once_it_is_complete(
+    rest: bytes, again: bool, closes: bool
+) -> None:
     whole = HEAD + CLOSE * closes + RETRY_AFTER * again + rest
-    assert answer_in(whole) == Answer(200, b"ab", closes, again, len(whole))
-    assert answer_in(whole + HEAD) == answer_in(whole)
-    assert {answer_in(whole[:size]) for size in range(len(whole))} == {None}
+    assert parse_answer(whole) == Answer(200, b"ab", closes, again, len(whole))
+    assert parse_answer(whole + HEAD) == parse_answer(whole)
+    assert {parse_answer(whole[:size]) for size in range(len(whole))} == {None}
 
 
 class Handler(socketserver.StreamRequestHandler):
-    """Says the path of a request, and waits for the caller to go where there is one."""
+    """Answers with the bytes in the request's path, then waits until the client closes."""
 
     def handle(self) -> None:
         _, path, _ = self.rfile.readline().split()
-        if said := unquote_to_bytes(path):
-            self.wfile.write(said)
+        if answer := unquote_to_bytes(path):
+            self.wfile.write(answer)
             while self.rfile.readline():
                 pass
 
@@ -171,27 +175,27 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def outcomes(port: int, *said: bytes) -> list[Outcome]:
-    """Ask for these answers, one after the other; a right one has the body "ab"."""
-    told: list[Outcome] = []
+def outcomes(port: int, *answers: bytes) -> list[Outcome]:
+    """Request these answers, one after the other; a right one has the body "ab"."""
+    ended: list[Outcome] = []
 
-    async def ask() -> None:
-        asked = Client(port, lambda sent, outcome, text: told.append(outcome))
-        for answer in said:
+    async def send() -> None:
+        client = Client(port, lambda sent, outcome, text: ended.append(outcome))
+        for answer in answers:
             content = b"GET %s HTTP/1.1\r\n" % quote_from_bytes(answer).encode()
-            asked.send(Request("row", content, 200, lambda body: body == b"ab"))
-            while asked.pending:
+            client.send(Request("row", content, 200, lambda body: body == b"ab"))
+            while client.pending:
                 await asyncio.sleep(0.01)
-                asked.give_up(0.2)
-        asked.close()
-        await asyncio.sleep(0)  # the connections close in the next round of the loop
+                client.time_out(0.2)
+        client.close()
+        await asyncio.sleep(0)  # the connections close in the next iteration of the loop
 
-    apart(lambda: asyncio.run(ask()))
-    return told
+    in_thread(lambda: asyncio.run(send()))
+    return ended
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"),
+    ("answer", "outcome"),
     [
         (HEAD + LENGTH, Outcome.RIGHT),
         (HEAD + CHUNKS, Outcome.RIGHT),
@@ -201,15 +205,15 @@ def outcomes(port: int, *said: bytes) -> list[Outcome]:
         ((HEAD + RETRY_AFTER + LENGTH).replace(b"200", b"503"), Outcome.BUSY),
         ((HEAD + RETRY_AFTER + LENGTH).replace(b"200", b"500"), Outcome.WRONG),
         (HEAD + RETRY_AFTER + LENGTH, Outcome.RIGHT),
-        (HEAD, Outcome.LOST),  # and nothing more
-        (HEAD + b"\r\n", Outcome.LOST),  # of any length
+        (HEAD, Outcome.LOST),  # incomplete
+        (HEAD + b"\r\n", Outcome.LOST),  # neither a length nor chunks
     ],
 )
-def test_each_request_is_told_of_once(port: int, said: bytes, outcome: Outcome) -> None:
-    assert outcomes(port, said) == [outcome]
+def test_each_request_ends_once(port: int, answer: bytes, outcome: Outcome) -> None:
+    assert outcomes(port, answer) == [outcome]
 
 
-def test_after_a_connection_that_ends_there_is_another(port: int) -> None:
+def test_a_new_connection_replaces_one_that_has_ended(port: int) -> None:
     closing = HEAD + CLOSE + LENGTH
     assert outcomes(port, closing, closing, HEAD, HEAD + LENGTH) == [
         Outcome.RIGHT,
@@ -220,29 +224,29 @@ def test_after_a_connection_that_ends_there_is_another(port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome"), [(b"", Outcome.LOST), (HEAD + CLOSE + LENGTH, Outcome.RIGHT)]
+    ("answer", "outcome"), [(b"", Outcome.LOST), (HEAD + CLOSE + LENGTH, Outcome.RIGHT)]
 )
-def test_who_waits_for_a_connection_gets_one_when_others_end(
-    port: int, monkeypatch: pytest.MonkeyPatch, said: bytes, outcome: Outcome
+def test_a_waiting_request_is_sent_when_a_connection_ends(
+    port: int, monkeypatch: pytest.MonkeyPatch, answer: bytes, outcome: Outcome
 ) -> None:
-    monkeypatch.setattr(client, "MOST_CONNECTIONS", 2)
-    told: list[Outcome] = []
+    monkeypatch.setattr(client_module, "MAX_CONNECTIONS", 2)
+    ended: list[Outcome] = []
 
-    async def ask() -> None:
-        asked = Client(port, lambda sent, outcome, text: told.append(outcome))
-        content = b"GET %s HTTP/1.1\r\n" % quote_from_bytes(said).encode()
+    async def send() -> None:
+        client = Client(port, lambda sent, outcome, text: ended.append(outcome))
+        content = b"GET %s HTTP/1.1\r\n" % quote_from_bytes(answer).encode()
         for _ in range(5):
-            asked.send(Request("row", content, 200, lambda body: body == b"ab"))
+            client.send(Request("row", content, 200, lambda body: body == b"ab"))
         async with asyncio.timeout(30):
-            while asked.pending:
+            while client.pending:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0)
 
-    apart(lambda: asyncio.run(ask()))
-    assert told == [outcome] * 5
+    in_thread(lambda: asyncio.run(send()))
+    assert ended == [outcome] * 5
 
 
-def test_no_connection_is_a_refusal() -> None:
+def test_a_refused_connection() -> None:
     assert outcomes(free_port(), HEAD) == [Outcome.REFUSED]
 
 
@@ -259,34 +263,38 @@ def test_no_connection_is_a_refusal() -> None:
         (1.0, "1.0", False),
     ],
 )
-def test_an_answer_may_have_more_than_was_recorded(expected: Any, found: Any, right: bool) -> None:
-    assert same(expected, found) is right
+def test_an_answer_can_have_more_members_than_expected(
+    expected: Any, found: Any, right: bool
+) -> None:
+    assert contains(found, expected) is right
 
 
 @pytest.mark.slow
-def test_some_seconds_of_the_soak(verified: Bake, tmp_path: Path) -> None:
-    """Nothing is wrong or lost. What memory and time do in seconds says nothing."""
-    soak, said = apart(lambda: soaked(verified.project, tmp_path / "log", 8, SMALL_PART))
-    assert missed_in_seconds(soak) == [], said
-    assert right(soak) > 100
+def test_eight_seconds_of_the_soak_test(verified: Bake, tmp_path: Path) -> None:
+    """No answer is wrong or lost; for memory and p99 the time is too short."""
+    soak, messages = in_thread(lambda: run_soak(verified.project, tmp_path / "log", 8, SMALL_LOAD))
+    assert missed_in_seconds(soak) == [], messages
+    assert right_answers(soak) > 100
 
 
 @pytest.mark.slow
-def test_an_answer_that_is_not_the_models_is_found(verified: Bake) -> None:
-    rows, predictions = recorded(verified.project)
+def test_an_answer_with_another_prediction_is_wrong(verified: Bake) -> None:
+    rows, predictions = read_golden(verified.project)
     others = [
         {**each, "probabilities": {name: 1 - p for name, p in each["probabilities"].items()}}
         for each in predictions
     ]
     client = create_app(load_model(verified.project / "model")).test_client()
     for expected, wrong in ((predictions, set()), (others, {"row", "batch", "csv", "form"})):
-        requests = {request.kind: request for request in mixed(rows, expected)}
-        assert requests.keys() == PARTS.keys()
-        assert {kind for kind, asked in requests.items() if not is_right(client, asked)} == wrong
+        requests = {request.kind: request for request in build_requests(rows, expected)}
+        assert requests.keys() == PERCENTAGES.keys()
+        assert {
+            kind for kind, request in requests.items() if not is_right(client, request)
+        } == wrong
 
 
-def apart(call: Callable[[], Any]) -> Any:
-    """Call in a thread of its own: the browser's tests leave a running event loop in this one."""
+def in_thread(call: Callable[[], Any]) -> Any:
+    """Call in a new thread: Playwright leaves a running event loop in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(call).result()
 
@@ -295,6 +303,6 @@ def is_right(client: FlaskClient, request: Request) -> bool:
     head, _, body = request.content.partition(b"\r\n\r\n")
     line, *headers = head.decode().split("\r\n")
     method, path, _ = line.split()
-    given = [tuple(header.split(": ")) for header in headers]
-    response = client.open(path, method=method, data=body, headers=given)
+    pairs = [tuple(header.split(": ")) for header in headers]
+    response = client.open(path, method=method, data=body, headers=pairs)
     return response.status_code == request.status and request.is_right(response.data)

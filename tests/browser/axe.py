@@ -1,4 +1,4 @@
-"""What axe-core finds wrong with a page."""
+"""Accessibility checks of a page with axe-core."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice")
-# A colour on its way to another one is neither.
+# Colours are only checked once CSS transitions have ended.
 SETTLED = """Promise.allSettled(
     document.getAnimations()
         .filter((animation) => animation.effect.getComputedTiming().endTime !== Infinity)
@@ -15,7 +15,7 @@ SETTLED = """Promise.allSettled(
 
 
 def axe(page: Page) -> list[str]:
-    """Return one text for each element that breaks a rule of WCAG 2.1 A, AA or good practice."""
+    """Return one text for each element that violates WCAG 2.1 A or AA, or a best practice."""
     page.evaluate(SETTLED)
     options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
     violations = Axe().run(page, options=options).response["violations"]

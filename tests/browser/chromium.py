@@ -1,4 +1,4 @@
-"""The browser of the tests: find it, and as a script install it where there is none."""
+"""Find the browser of the tests; as a script, install it if there is none."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 
 from playwright.sync_api import Playwright, sync_playwright
 
-# The newest Playwright drives the Chromium of a distribution too, which gets security updates.
+# A distribution's Chromium, which gets security updates, works with Playwright too.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# The font is for people who look at screenshots: 日本 are two boxes otherwise.
+# The font is for screenshots, which show 日本 as two boxes without it.
 DEBIAN_PACKAGES = ("chromium", "fonts-droid-fallback")
 
 
 class NoBrowser(RuntimeError):
-    """There is no browser; the message says what to do."""
+    """No browser was found; the message says how to install one."""
 
 
 def find(playwright: Playwright) -> str:
     """Return the path of a Chromium or Chrome. Raises NoBrowser."""
-    if given := os.environ.get("CHROMIUM"):
-        return given
-    own = playwright.chromium.executable_path
-    for path in (*map(shutil.which, NAMES), own):
-        if path and Path(path).exists():
-            return path
+    if path := os.environ.get("CHROMIUM"):
+        return path
+    bundled = playwright.chromium.executable_path
+    for candidate in (*map(shutil.which, NAMES), bundled):
+        if candidate and Path(candidate).exists():
+            return candidate
     raise NoBrowser(
-        "The tests of the pages need Chromium or Chrome, and there is none. Install it "
+        "The browser tests need Chromium or Chrome, which was not found. Install it "
         f"(Debian: apt-get install {' '.join(DEBIAN_PACKAGES)}), or set CHROMIUM to its path."
     )
 
@@ -38,7 +38,7 @@ def find(playwright: Playwright) -> str:
 def installation() -> list[list[str]]:
     """Return the commands that install a browser on this machine."""
     root = os.geteuid() == 0
-    # On Ubuntu the package only fetches a snap, which containers cannot run.
+    # On Ubuntu the package installs a snap, which does not run in containers.
     if root and sys.platform == "linux" and platform.freedesktop_os_release()["ID"] == "debian":
         install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends"]
         return [["apt-get", "update", "-qq"], [*install, *DEBIAN_PACKAGES]]
@@ -51,7 +51,7 @@ def main() -> None:
         try:
             find(playwright)
         except NoBrowser:
-            print("The tests of the pages need a browser; installing Chromium …", flush=True)
+            print("The browser tests need Chromium; installing it …", flush=True)
             for command in installation():
                 if subprocess.run(command, check=False).returncode:
                     break

@@ -1,4 +1,4 @@
-"""Real Chromium in front of the real service, for any of the models in models.py.
+"""Fixtures that open pages of the running service in Chromium, for the models of models.py.
 
     def test_something(served: Served, visit: Visit) -> None:
         page = visit(served, "/", width=390, dark=True)         # for each model
@@ -7,13 +7,13 @@
     def test_something_else(served: Served, visit: Visit) -> None:
         page = visit(served, "/", javascript=False)             # for these models
 
-`served.url` is the address, `served.model` has the native estimator and rows to compare with.
-`visit` opens a page of the service in a fresh context and returns Playwright's `Page`, whose
-`goto` takes a path. `axe(page)` of axe.py returns what is wrong for people with disabilities.
+`served.url` is the service's URL, `served.model` has the estimator and rows to compare with.
+`visit` opens a page in a new browser context and returns Playwright's `Page`, whose `goto` accepts
+a path. `axe(page)` of axe.py returns accessibility problems.
 
-Every page is watched, and the test fails at its end for any error or warning in the console, any
-exception, any violation of the CSP and any request to another host. What a test provokes it
-announces: `watch.expect("status of 422")`; then it must come. All tests here are marked slow.
+A test also fails if a page logs an error or a warning, raises an exception, violates the CSP or
+sends a request to another host. A test that provokes such a message calls, for example,
+`watch.expect("status of 422")`, and then fails if it does not occur. All tests here are slow.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from threadpoolctl import threadpool_limits
 
 HERE = Path(__file__).parent
-WIDEST_PHONE = 600
+MAX_PHONE_WIDTH = 600
 TIMEOUT_MS = 15_000
-# Another host is not there, so that a page that asks for one does not wait for it either.
+# Requests to other hosts fail immediately instead of timing out.
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
 
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="see screenshots.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m "not slow" is looked at
+@pytest.hookimpl(tryfirst=True)  # before -m "not slow" is applied
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
@@ -53,7 +53,7 @@ Serve = Callable[[str], Served]
 
 
 class Visit(Protocol):
-    """Open a page of a service in a fresh context."""
+    """Open a page of a service in a new browser context."""
 
     def __call__(
         self,
@@ -68,12 +68,12 @@ class Visit(Protocol):
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Start the service of a model by its name; each is started once a session."""
+    """Start the service of a model by name; it runs until the end of the session."""
     running: dict[str, Served] = {}
 
     def serve(name: str) -> Served:
         if name not in running:
-            with threadpool_limits(1):  # several threads for a small model wait for each other
+            with threadpool_limits(1):  # more threads are slower with small models
                 model = MODELS[name](tmp_path_factory.mktemp(name))
             running[name] = start(model)
         return running[name]
@@ -89,13 +89,13 @@ def browser() -> Iterator[Browser]:
         path = chromium.find(playwright)
         with closing(
             playwright.chromium.launch(executable_path=path, args=[NO_OTHER_HOST])
-        ) as started:
-            yield started
+        ) as chromium_browser:
+            yield chromium_browser
 
 
 @pytest.fixture(params=MODELS)
 def served(request: pytest.FixtureRequest, serve: Serve) -> Served:
-    """A running service: of each model, or of those that indirect parametrisation names."""
+    """A running service: of each model, or of those in an indirect parametrization."""
     return serve(request.param)
 
 
@@ -103,7 +103,7 @@ def served(request: pytest.FixtureRequest, serve: Serve) -> Served:
 def watch() -> Iterator[Watch]:
     watch = Watch()
     yield watch
-    assert watch.complaints() == []
+    assert watch.problems() == []
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
             context = browser.new_context(
                 base_url=served.url,
                 viewport={"width": width, "height": 844},
-                is_mobile=width <= WIDEST_PHONE,  # then the page must say how wide it is
+                is_mobile=width <= MAX_PHONE_WIDTH,  # uses the page's viewport declaration
                 color_scheme="dark" if dark else "light",
                 reduced_motion="reduce",
                 java_script_enabled=javascript,
@@ -132,7 +132,7 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Visit]:
             watch.follow(context, served.url)
             page = context.new_page()
             page.goto(path)
-            expect(page.locator(".waiting")).to_have_count(0)  # for an answer asked for at once
+            expect(page.locator(".waiting")).to_have_count(0)  # until the first prediction is shown
             return page
 
         yield visit

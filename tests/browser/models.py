@@ -1,4 +1,4 @@
-"""The models behind the pages: trained here, saved, adopted and proven as an engineer would."""
+"""The models of the browser tests: trained, saved, adopted and proven here."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Features = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Adopted:
-    """A project, and the model in it as its author has it.
+    """A project, and the estimator that it serves.
 
-    `frame` holds rows as callers say them, `native` the same rows as the estimator takes them.
+    `frame` holds rows as in requests, `native` the same rows as the estimator's input.
     """
 
     name: str
@@ -65,24 +65,24 @@ def adopt(
     proven: bool = True,
     **answers: str,
 ) -> Adopted:
-    """Save a fitted estimator with a sample of its features, adopt both, prove it."""
+    """Save a fitted estimator and a sample, adopt them, and prove the model."""
     model, csv, contract = (folder / name for name in ("model.joblib", "s.csv", "features.json"))
     joblib.dump(estimator, model)
     sample.to_csv(csv, index=False)
     features = features or [{"name": column} for column in sample.columns]
     document = {"features": features, "output": output or {}}
     contract.write_text(json.dumps(document), encoding="utf-8")
-    given = {"sample_data": str(csv), "features": str(contract), **answers}
-    project = adopted(folder, model, project_slug=name, **given)
+    answers = {"sample_data": str(csv), "features": str(contract), **answers}
+    project = adopted(folder, model, project_slug=name, **answers)
     if proven:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what an unseen category makes scikit-learn say
+            warnings.simplefilter("ignore")  # scikit-learn warns about unseen categories
             prove(project)
     return Adopted(name, project, estimator, sample, sample if native is None else native)
 
 
 def loan(folder: Path, *, proven: bool = True) -> Adopted:
-    """Classes with labels; units, ranges, defaults; some features may be null."""
+    """Classes with labels; features with units, ranges and defaults; some are nullable."""
     document = json.loads((EXAMPLE / "features.json").read_text(encoding="utf-8"))
     return adopt(
         folder,
@@ -103,7 +103,7 @@ def unverified(folder: Path) -> Adopted:
 
 
 def iris(folder: Path) -> Adopted:
-    """Three classes; names with spaces and brackets; nothing said but by the sample."""
+    """Three classes; names with spaces and brackets; a contract from the sample alone."""
     data = load_iris(as_frame=True)
     species = data.target_names[data.target]
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.data, species)
@@ -149,7 +149,7 @@ def price(folder: Path) -> Adopted:
 
 
 def booking(folder: Path) -> Adopted:
-    """All types of features: also text, and a date and a boolean that may be unknown."""
+    """All types of features, among them text, a nullable date and a nullable boolean."""
     rng = np.random.default_rng(0)
     notes = ["late arrival please", "two beds", "no wishes", "quiet room", "maybe, not sure yet"]
     sample = pd.DataFrame(
@@ -198,26 +198,26 @@ def booking(folder: Path) -> Adopted:
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
-    """What the author of the bookings does before the model sees them."""
+    """The preprocessing in the author's model_code file."""
     arrival = frame["arrival"].dt
     columns = {"month": arrival.month, "weekday": arrival.day_of_week}
     return frame.drop(columns="arrival").assign(parking=frame["parking"].astype(float), **columns)
 
 
 def wide(folder: Path, *, features: int) -> Adopted:
-    """Sensors by the dozen."""
+    """Hundreds of features."""
     rng = np.random.default_rng(0)
     names = [f"sensor {n // 10 + 1:02} band {n % 10}" for n in range(features)]
     sample = pd.DataFrame(rng.normal(size=(60, features)).round(3), columns=names)
     worn = np.where(sample.iloc[:, :5].sum(axis=1) > 0, "worn", "sound")
     model = LogisticRegression().fit(sample, worn)
-    # Proving a thousand features takes a minute, and the pages are the same.
+    # Not proven, which would take a minute: the pages are the same.
     name = f"wide-{features}"
     return adopt(folder, name, model, sample, proven=False, project_name="Bearings")
 
 
 def text(folder: Path) -> Adopted:
-    """One text and nothing else."""
+    """One text feature."""
     praise = ["works well", "great and quick help", "very happy with it", "I love it"]
     blame = ["broken on arrival", "never again", "slow and rude help", "I want my money back"]
     texts = (praise + blame) * 5
@@ -235,7 +235,7 @@ def text(folder: Path) -> Adopted:
 
 
 def targets(folder: Path) -> Adopted:
-    """Two numbers at once."""
+    """Two numeric targets."""
     rng = np.random.default_rng(0)
     sample = pd.DataFrame(rng.uniform(0, 1, (200, 3)).round(3), columns=["wall", "roof", "glass"])
     loads = np.column_stack([sample.sum(axis=1) * 10, sample["glass"] * 25])
@@ -250,7 +250,7 @@ def targets(folder: Path) -> Adopted:
 
 
 def class_targets(folder: Path) -> Adopted:
-    """Two decisions at once, with probabilities."""
+    """Two classification targets with probabilities."""
     rng = np.random.default_rng(0)
     sample = pd.DataFrame(rng.uniform(0, 1, (200, 2)).round(3), columns=["acid", "sugar"])
     decisions = np.column_stack(
@@ -270,10 +270,10 @@ def class_targets(folder: Path) -> Adopted:
 
 
 def hostile(folder: Path) -> Adopted:
-    """Names, categories, labels and texts that mean something to HTML, Jinja, Python or Excel."""
+    """Names, categories, labels and texts with a meaning in HTML, Jinja, Python or Excel."""
     rng = np.random.default_rng(0)
     numbers = ["class", "a b", 'a"b', "a<b>", "{{x}}", "=1+1", "日本", "__proto__", "two\nlines"]
-    numbers += ["action", "dataset"]  # members of a form too
+    numbers += ["action", "dataset"]  # also members of HTMLFormElement
     sample = pd.DataFrame(rng.uniform(-1, 1, (200, len(numbers))).round(3), columns=numbers)
     choices = ["<i>one</i>", "a,b", '"', "=2+3", "{% raw %}"]
     sample["select"] = rng.choice(choices, 200)

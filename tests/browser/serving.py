@@ -1,4 +1,4 @@
-"""The service in front of an adopted model, as the dyno runs it."""
+"""Run the service around an adopted model, as the dyno does."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def start(model: Adopted, **variables: str) -> Served:
 
 
 def stop(served: Served) -> None:
-    """Kill a service; how it ends when asked to is shown in test_verify.py, and takes a second."""
+    """Kill a service: SIGTERM, which test_verify.py tests, would take a second."""
     os.killpg(served.process.pid, signal.SIGKILL)
     served.process.wait()
 

@@ -1,4 +1,4 @@
-"""A CSV in a real browser: upload, progress, what comes back, what is wrong."""
+"""Uploading a CSV: the predictions, the summary and the errors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def downloaded(page: Page) -> pd.DataFrame:
     return pd.read_csv(download.value.path(), keep_default_na=False, dtype=str)
 
 
-def sent(served: Served, page: Page, path: Path, query: str = "") -> pd.DataFrame:
-    """Return what /predict answers to the file."""
+def api_csv(served: Served, page: Page, path: Path, query: str = "") -> pd.DataFrame:
+    """Return the answer of /predict to the file."""
     headers = {"Content-Type": "text/csv"}
-    address = f"{served.url}/predict{query}"
-    response = page.request.post(address, headers=headers, data=path.read_bytes())
+    url = f"{served.url}/predict{query}"
+    response = page.request.post(url, headers=headers, data=path.read_bytes())
     assert response.ok, response.text()
     return pd.read_csv(io.StringIO(response.text()), keep_default_na=False, dtype=str)
 
@@ -40,34 +40,36 @@ def sent(served: Served, page: Page, path: Path, query: str = "") -> pd.DataFram
 @pytest.mark.parametrize(
     "served", ["loan", "price", "booking", "wide-200", "class-targets", "hostile"], indirect=True
 )
-def test_a_file_comes_back_with_predictions(served: Served, tmp_path: Path, visit: Visit) -> None:
+def test_the_download_has_the_predictions_of_the_api(
+    served: Served, tmp_path: Path, visit: Visit
+) -> None:
     path = tmp_path / "rows.csv"
     served.model.frame.head(20).to_csv(path, index=False)
     page = visit(served)
     upload(page, path)
     rows = min(20, len(served.model.frame))
     expect(page.get_by_role("heading", name=f"{rows} rows")).to_be_visible()
-    pd.testing.assert_frame_equal(downloaded(page), sent(served, page, path))
+    pd.testing.assert_frame_equal(downloaded(page), api_csv(served, page, path))
     first = page.locator("#batch-result th").first
     assert first.inner_text().startswith("prediction")
     assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_a_summary_counts_the_classes(served: Served, tmp_path: Path, visit: Visit) -> None:
+def test_the_summary_counts_the_classes(served: Served, tmp_path: Path, visit: Visit) -> None:
     path = tmp_path / "rows.csv"
     frame = pd.concat([served.model.frame] * 10)
     frame.to_csv(path, index=False)
     page = visit(served, width=390)
     upload(page, path)
     expect(page.get_by_role("heading", name=f"{len(frame):,} rows")).to_be_visible()
-    counts = sent(served, page, path)["label"].value_counts()
+    counts = api_csv(served, page, path)["label"].value_counts()
     for label, count in counts.items():
         expect(page.locator("#batch-result dt", has_text=f"{label} ({count:,})")).to_be_visible()
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_bad_rows_are_listed_by_line_or_kept_with_their_errors(
+def test_invalid_rows_are_listed_by_line_or_kept_with_their_errors(
     served: Served, tmp_path: Path, visit: Visit, watch: Watch
 ) -> None:
     path = tmp_path / "rows.csv"
@@ -91,7 +93,7 @@ def test_bad_rows_are_listed_by_line_or_kept_with_their_errors(
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_the_example_file_works_as_it_is(served: Served, tmp_path: Path, visit: Visit) -> None:
+def test_the_example_csv_can_be_uploaded(served: Served, tmp_path: Path, visit: Visit) -> None:
     page = visit(served)
     with page.expect_download() as download:
         page.get_by_role("link", name="Start from an example.").click()
@@ -102,7 +104,7 @@ def test_the_example_file_works_as_it_is(served: Served, tmp_path: Path, visit: 
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_without_a_script_the_answer_is_a_download_or_a_page_of_errors(
+def test_without_javascript_the_answer_is_a_download_or_an_error_page(
     served: Served, tmp_path: Path, visit: Visit, watch: Watch
 ) -> None:
     path = tmp_path / "rows.csv"
@@ -118,7 +120,7 @@ def test_without_a_script_the_answer_is_a_download_or_a_page_of_errors(
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_a_page_of_the_router_is_no_answer(
+def test_an_error_page_of_the_router_is_no_answer(
     served: Served, tmp_path: Path, visit: Visit, watch: Watch
 ) -> None:
     watch.expect("status of 503")

@@ -1,4 +1,4 @@
-"""The page of the API: its viewer asks the service, under the CSP and without another host."""
+"""The API documentation page: Swagger UI sends requests, under the CSP and to no other host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from browser.serving import Served
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("served", ["loan", "hostile"], indirect=True)
-def test_anybody_can_read_the_page(served: Served, visit: Visit, width: int, dark: bool) -> None:
+def test_the_page_is_accessible_and_fits_the_window(
+    served: Served, visit: Visit, width: int, dark: bool
+) -> None:
     page = visit(served, "/docs", width=width, dark=dark)
     page.get_by_role("button", name="Predict one row").click()
     page.get_by_role("button", name="Execute").wait_for()
@@ -21,22 +23,22 @@ def test_anybody_can_read_the_page(served: Served, visit: Visit, width: int, dar
 
 @pytest.mark.parametrize("kind", ["row", "rows", "text/csv"])
 @pytest.mark.parametrize("served", ["loan", "booking", "wide-1000", "hostile"], indirect=True)
-def test_each_example_is_answered(served: Served, visit: Visit, kind: str) -> None:
+def test_each_example_gets_an_answer(served: Served, visit: Visit, kind: str) -> None:
     if served.model.name == "hostile" and kind != "text/csv":
         pytest.skip("Swagger UI loses a feature that is called __proto__")
     page = visit(served, "/docs")
     page.get_by_role("button", name="Predict one row").click()
     choice = "Request content type" if kind == "text/csv" else "Example"
     page.get_by_role("combobox", name=choice).select_option(kind)
-    with page.expect_response("**/predict*") as asked:
+    with page.expect_response("**/predict*") as response:
         page.get_by_role("button", name="Execute").click()
-    assert asked.value.status == 200, asked.value.text()
+    assert response.value.status == 200, response.value.text()
     page.locator(".live-responses-table").wait_for()
     assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["hostile"], indirect=True)
-def test_what_is_said_of_a_feature_is_only_text(served: Served, visit: Visit) -> None:
+def test_markup_in_the_schema_is_shown_as_text(served: Served, visit: Visit) -> None:
     page = visit(served, "/docs")
     title = page.title()
     page.get_by_role("button", name="Predict one row").click()
@@ -47,7 +49,7 @@ def test_what_is_said_of_a_feature_is_only_text(served: Served, visit: Visit) ->
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_a_request_is_copied(served: Served, visit: Visit) -> None:
+def test_the_copy_button_copies_a_request(served: Served, visit: Visit) -> None:
     page = visit(served, "/docs")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").first.click()
@@ -58,7 +60,7 @@ def test_a_request_is_copied(served: Served, visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_without_javascript_the_requests_are_there(served: Served, visit: Visit) -> None:
+def test_without_javascript_the_requests_are_shown(served: Served, visit: Visit) -> None:
     page = visit(served, "/docs", javascript=False)
     assert page.locator(".request").count() == 7
     page.get_by_text("JavaScript", exact=True).first.click()

@@ -1,4 +1,4 @@
-"""The form in a real browser: answers, errors, what-if, wide models, and no script at all."""
+"""The form: predictions, errors, what-if, models with many features, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model_service.contract.golden import differences
 
 
 def fill(page: Page, row: dict[str, Any]) -> None:
-    """Type a row as a person would. Nothing is evaluated in the page: it may have no script."""
+    """Fill in a row with Playwright's actions, which also work without JavaScript in the page."""
     for number, (name, value) in enumerate(row.items(), start=1):
         field = page.locator(f"#f{number}")
         text = "" if value is None else json_text(value)
@@ -38,13 +38,13 @@ def predict(page: Page) -> None:
 
 
 def answer(page: Page) -> Any:
-    """Return the answer that the page shows, in the shape of /predict."""
+    """Return the prediction on the page, in the shape of /predict."""
     expect(page.locator("#detail[data-answer]")).to_have_count(1)
     return json.loads(page.locator("#detail").get_attribute("data-answer") or "")
 
 
-def native(served: Served, page: Page, row: dict[str, Any]) -> Any:
-    """Return what /predict answers to the row."""
+def api_answer(served: Served, page: Page, row: dict[str, Any]) -> Any:
+    """Return the answer of /predict to the row, without `model`."""
     response = page.request.post(f"{served.url}/predict", data=row)
     assert response.ok, response.text()
     body = response.json()
@@ -58,27 +58,27 @@ def native(served: Served, page: Page, row: dict[str, Any]) -> Any:
     ["loan", "iris", "price", "booking", "text", "targets", "class-targets", "hostile"],
     indirect=True,
 )
-def test_a_filled_form_gets_the_models_own_answer(
+def test_a_filled_form_gets_the_prediction_of_the_api(
     served: Served, javascript: bool, visit: Visit
 ) -> None:
     page = visit(served, javascript=javascript)
     row = served.model.rows[0]
     fill(page, row)
     predict(page)
-    expected = native(served, page, row)
+    expected = api_answer(served, page, row)
     assert differences(expected, answer(page)) == []
     verdict = page.locator("#verdict")
     expect(verdict).to_be_in_viewport()
     if served.model.name == "loan":
         assert expected["label"] in verdict.inner_text()
-        share = expected["probabilities"][expected["prediction"]]
-        assert f"{100 * share:.1f} %" in verdict.inner_text()
-    if javascript:  # which axe-core is
+        probability = expected["probabilities"][expected["prediction"]]
+        assert f"{100 * probability:.1f} %" in verdict.inner_text()
+    if javascript:  # axe-core needs it
         assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_without_a_script_the_errors_link_to_fields_that_keep_what_was_typed(
+def test_without_javascript_errors_link_to_fields_that_keep_their_text(
     served: Served, visit: Visit, watch: Any
 ) -> None:
     watch.expect("status of 422")
@@ -98,7 +98,7 @@ def test_without_a_script_the_errors_link_to_fields_that_keep_what_was_typed(
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_the_answer_follows_a_field_and_an_error_stands_beside_it(
+def test_a_changed_field_updates_the_prediction_or_shows_its_error(
     served: Served, visit: Visit
 ) -> None:
     page = visit(served)
@@ -111,7 +111,7 @@ def test_the_answer_follows_a_field_and_an_error_stands_beside_it(
     expect(page.get_by_text("must not be empty")).to_be_visible()
     expect(income).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#verdict")).to_contain_text("No answer")
-    expect(page.get_by_role("alert")).to_have_count(0)  # nobody asked yet
+    expect(page.get_by_role("alert")).to_have_count(0)  # the form was not submitted
     predict(page)
     expect(page.get_by_role("alert")).to_be_focused()
     assert axe(page) == []
@@ -122,24 +122,24 @@ def test_the_answer_follows_a_field_and_an_error_stands_beside_it(
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_what_if_sweeps_one_feature_in_one_request_and_never_two_at_once(
+def test_what_if_varies_one_feature_with_one_request_at_a_time(
     served: Served, visit: Visit
 ) -> None:
     page = visit(served)
     expect(page.get_by_role("heading", name="What if")).to_be_visible()
-    flying, most, sweeps = 0, 0, []
+    in_flight, max_in_flight, sweeps = 0, 0, []
 
     def started(request: Request) -> None:
-        nonlocal flying, most
+        nonlocal in_flight, max_in_flight
         if request.method == "POST":
-            flying += 1
-            most = max(most, flying)
+            in_flight += 1
+            max_in_flight = max(max_in_flight, in_flight)
             if request.url.endswith("/predict"):
                 sweeps.append(json.loads(request.post_data or "")["rows"])
 
     def ended(request: Request) -> None:
-        nonlocal flying
-        flying -= request.method == "POST"
+        nonlocal in_flight
+        in_flight -= request.method == "POST"
 
     page.on("request", started)
     page.on("requestfinished", ended)
@@ -156,16 +156,16 @@ def test_what_if_sweeps_one_feature_in_one_request_and_never_two_at_once(
     slider.press("ArrowRight")
     expect(page.get_by_label("loan_amount", exact=True)).to_have_value("210000")
     expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
-    assert len(sweeps) == 1  # the line stays, only the mark moves
+    assert len(sweeps) == 1  # only the mark on the line moves
     # A category has bars instead of a line.
     page.get_by_label("How the answer changes along").select_option("property_area")
     expect(page.locator("#plot dt")).to_have_text(["Rural", "Semiurban", "Urban"])
-    assert most == 1
+    assert max_in_flight == 1
     assert axe(page) == []
 
 
 @pytest.mark.parametrize("served", ["wide-200", "wide-1000"], indirect=True)
-def test_among_hundreds_of_features_one_is_found_by_its_name(served: Served, visit: Visit) -> None:
+def test_a_feature_among_hundreds_is_found_by_name(served: Served, visit: Visit) -> None:
     page = visit(served, "/?example=1")
     names = list(served.model.frame.columns)
     page.get_by_label("Find a feature").fill(names[-1].upper())
@@ -186,11 +186,11 @@ def test_a_pasted_row_fills_the_form(served: Served, javascript: bool, visit: Vi
     page.get_by_text("Paste a row").click()
     page.get_by_label("The row").fill(json.dumps(row))
     page.get_by_role("button", name="Fill in and predict").click()
-    assert differences(native(served, page, row), answer(page)) == []
+    assert differences(api_answer(served, page, row), answer(page)) == []
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_with_the_keyboard_alone(served: Served, visit: Visit) -> None:
+def test_the_form_works_with_the_keyboard(served: Served, visit: Visit) -> None:
     page = visit(served)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -205,19 +205,19 @@ def test_with_the_keyboard_alone(served: Served, visit: Visit) -> None:
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
 @pytest.mark.parametrize(
-    ("kind", "body", "message"),
+    ("content_type", "body", "message"),
     [
         ("text/html", "<h1>Application error</h1>", "The service did not answer"),
         ("application/problem+json", '{"title": "Not ready", "detail": "It lies"}', "Not ready"),
     ],
 )
-def test_no_answer_stays_beside_values_that_it_is_not_for(
-    served: Served, kind: str, body: str, message: str, visit: Visit, watch: Any
+def test_a_failed_request_removes_the_prediction(
+    served: Served, content_type: str, body: str, message: str, visit: Visit, watch: Any
 ) -> None:
     watch.expect("status of 503")
     page = visit(served)
     expect(page.get_by_role("heading", name="What if")).to_be_visible()
-    failure = {"status": 503, "content_type": kind, "body": body}
+    failure = {"status": 503, "content_type": content_type, "body": body}
     page.route("**/?part=answer", lambda route: route.fulfill(**failure))
     income = page.get_by_label("applicant_income", exact=True)
     income.fill("1500")
@@ -232,7 +232,9 @@ def test_no_answer_stays_beside_values_that_it_is_not_for(
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_what_is_wrong_with_a_pasted_row_stays(served: Served, visit: Visit, watch: Any) -> None:
+def test_the_problems_of_a_pasted_row_stay_on_the_page(
+    served: Served, visit: Visit, watch: Any
+) -> None:
     watch.expect("status of 422")
     page = visit(served)
     page.get_by_text("Paste a row").click()
@@ -245,18 +247,18 @@ def test_what_is_wrong_with_a_pasted_row_stays(served: Served, visit: Visit, wat
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
-def test_a_sweep_waits_for_the_one_before_it(served: Served, visit: Visit) -> None:
+def test_what_if_waits_for_its_last_request(served: Served, visit: Visit) -> None:
     page = visit(served)
     plot = page.locator("#plot")
     expect(plot.get_by_role("img")).to_be_visible()
     sweeps: list[Route] = []
 
-    def hold_the_first(route: Route) -> None:
+    def hold_first_request(route: Route) -> None:
         sweeps.append(route)
         if len(sweeps) > 1:
             route.continue_()
 
-    page.route("**/predict", hold_the_first)
+    page.route("**/predict", hold_first_request)
     along = page.get_by_label("How the answer changes along")
     with page.expect_request("**/predict"):
         along.select_option("loan_amount")
@@ -268,7 +270,7 @@ def test_a_sweep_waits_for_the_one_before_it(served: Served, visit: Visit) -> No
 
 
 @pytest.mark.parametrize("served", ["wide-200"], indirect=True)
-def test_a_search_leaves_no_group_without_a_field(served: Served, visit: Visit, watch: Any) -> None:
+def test_a_search_hides_groups_without_a_match(served: Served, visit: Visit, watch: Any) -> None:
     watch.expect("status of 422")
     page = visit(served)
     names = list(served.model.frame.columns)

@@ -1,4 +1,4 @@
-"""A service with keys in a real browser: it asks once, then all pages work, until one signs out."""
+"""A service with API keys: one sign-in opens all pages, until the sign-out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from browser.watch import Watch
 from playwright.sync_api import Page, expect
 
 KEY = "the-key-of-this-test"
-REFUSED = "status of 401"
+UNAUTHORIZED = "status of 401"
 
 
 @pytest.fixture(scope="module")
-def guarded(serve: Serve) -> Iterator[Served]:
+def served_with_keys(serve: Serve) -> Iterator[Served]:
     served = start(serve("loan").model, API_KEYS=hashlib.sha256(KEY.encode()).hexdigest())
     yield served
     stop(served)
@@ -26,37 +26,37 @@ def guarded(serve: Serve) -> Iterator[Served]:
 
 def sign_in(page: Page, key: str = KEY) -> None:
     page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Sign in").click()
 
 
-def test_with_the_key_everything_works_until_one_signs_out(
-    guarded: Served, visit: Visit, watch: Watch, tmp_path: Path
+def test_all_pages_work_from_sign_in_to_sign_out(
+    served_with_keys: Served, visit: Visit, watch: Watch, tmp_path: Path
 ) -> None:
-    watch.expect(REFUSED)
-    page = visit(guarded)
+    watch.expect(UNAUTHORIZED)
+    page = visit(served_with_keys)
     expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
-    assert guarded.model.title not in page.content()
+    assert served_with_keys.model.title not in page.content()
     assert axe(page) == []
     sign_in(page, "another-key")
     expect(page.get_by_role("heading", name="This is no key of this service")).to_be_visible()
     sign_in(page)
 
-    expect(page.locator("#plot svg")).to_be_visible()  # /features and /predict were asked
+    expect(page.locator("#plot svg")).to_be_visible()  # needs /features and /predict
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator(".waiting")).to_have_count(0)
     expect(page.locator("#verdict")).to_be_in_viewport()
     assert axe(page) == []
     path = tmp_path / "rows.csv"
-    guarded.model.frame.head(20).to_csv(path, index=False)
+    served_with_keys.model.frame.head(20).to_csv(path, index=False)
     page.get_by_label("CSV file").set_input_files(path)
     page.get_by_role("button", name="Predict the file").click()
     expect(page.get_by_role("heading", name="20 rows")).to_be_visible()
 
     page.goto("/docs")
     page.get_by_role("button", name="Predict one row").click()
-    with page.expect_response("**/predict*") as asked:
+    with page.expect_response("**/predict*") as response:
         page.get_by_role("button", name="Execute").click()
-    assert asked.value.status == 200, asked.value.text()
+    assert response.value.status == 200, response.value.text()
 
     assert page.evaluate("document.cookie") == ""
     assert KEY not in page.url
@@ -64,18 +64,18 @@ def test_with_the_key_everything_works_until_one_signs_out(
     expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
-    assert KEY not in guarded.log.read_text()
+    assert KEY not in served_with_keys.log.read_text()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_without_a_script_the_page_that_asked_comes_next(
-    guarded: Served, visit: Visit, watch: Watch, width: int
+def test_without_javascript_sign_in_leads_to_the_requested_page(
+    served_with_keys: Served, visit: Visit, watch: Watch, width: int
 ) -> None:
-    watch.expect(REFUSED)
-    page = visit(guarded, "/model", javascript=False, width=width)
+    watch.expect(UNAUTHORIZED)
+    page = visit(served_with_keys, "/model", javascript=False, width=width)
     sign_in(page)
-    expect(page).to_have_url(f"{guarded.url}/model")
-    expect(page.get_by_role("heading", name=guarded.model.title).first).to_be_visible()
+    expect(page).to_have_url(f"{served_with_keys.url}/model")
+    expect(page.get_by_role("heading", name=served_with_keys.model.title).first).to_be_visible()
     page.get_by_role("link", name="Predict").click()
     page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#detail[data-answer]")).to_have_count(1)
@@ -83,11 +83,11 @@ def test_without_a_script_the_page_that_asked_comes_next(
     expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_a_page_whose_key_has_ended_says_what_to_do(
-    guarded: Served, visit: Visit, watch: Watch
+def test_a_page_without_its_cookie_says_what_to_do(
+    served_with_keys: Served, visit: Visit, watch: Watch
 ) -> None:
-    watch.expect(REFUSED)
-    page = visit(guarded)
+    watch.expect(UNAUTHORIZED)
+    page = visit(served_with_keys)
     sign_in(page)
     expect(page.locator("#verdict p").first).to_be_visible()
     page.context.clear_cookies()
@@ -97,14 +97,14 @@ def test_a_page_whose_key_has_ended_says_what_to_do(
     expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_a_link_on_another_site_leads_on_without_asking_again(
-    guarded: Served, visit: Visit, watch: Watch
+def test_a_link_from_another_site_does_not_ask_for_the_key_again(
+    served_with_keys: Served, visit: Visit, watch: Watch
 ) -> None:
-    watch.expect(REFUSED)
-    page = visit(guarded)
+    watch.expect(UNAUTHORIZED)
+    page = visit(served_with_keys)
     sign_in(page)
     expect(page.locator("#verdict p").first).to_be_visible()
     page.goto("about:blank")
-    page.set_content(f'<a href="{guarded.url}/model">There</a>')
+    page.set_content(f'<a href="{served_with_keys.url}/model">There</a>')
     page.get_by_role("link", name="There").click()
-    expect(page.get_by_role("heading", name=guarded.model.title).first).to_be_visible()
+    expect(page.get_by_role("heading", name=served_with_keys.model.title).first).to_be_visible()

@@ -1,4 +1,4 @@
-"""The watch over all pages sees what it is there for."""
+"""Watch records each kind of problem."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def answer(route: Route, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "complaint"),
+    ("body", "problem"),
     [
         ("<script>document.title = 'x'</script>", "CSP: script-src-elem blocked inline"),
         ("<p onclick='alert(1)'>", "CSP: script-src-attr blocked inline"),
@@ -40,20 +40,18 @@ def answer(route: Route, body: str) -> None:
         ("<script src='/fails.js'></script>", "exception: broken"),
     ],
 )
-def test_a_page_that_misbehaves_is_complained_of(
-    browser: Browser, body: str, complaint: str
-) -> None:
+def test_a_problem_of_a_page_is_recorded(browser: Browser, body: str, problem: str) -> None:
     watch = Watch()
     with browser.new_context() as context:
         watch.follow(context, ORIGIN)
         context.route(f"{ORIGIN}/*", lambda route: answer(route, body))
         context.new_page().goto(f"{ORIGIN}/")
-    assert [c for c in watch.complaints() if complaint in c], watch.complaints()
-    watch.expect(complaint)
-    assert not [c for c in watch.complaints() if complaint in c]
+    assert [p for p in watch.problems() if problem in p], watch.problems()
+    watch.expect(problem)
+    assert not [p for p in watch.problems() if problem in p]
 
 
-def test_what_was_announced_must_come() -> None:
+def test_an_expected_problem_must_occur() -> None:
     watch = Watch()
     watch.expect("status of 422")
-    assert watch.complaints() == ["expected, and not seen: status of 422"]
+    assert watch.problems() == ["expected, but not seen: status of 422"]

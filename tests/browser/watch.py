@@ -1,10 +1,10 @@
-"""What a browser complains of while a test drives it."""
+"""Errors, warnings, CSP violations and foreign requests of the pages that a test opens."""
 
 from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 
-# Not every violation is written to the console, so the event is.
+# The browser does not log every violation, so this does.
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => console.error(
     `CSP: ${event.effectiveDirective} blocked ${event.blockedURI} ${event.sample}`
@@ -13,21 +13,21 @@ addEventListener("securitypolicyviolation", (event) => console.error(
 
 
 class Watch:
-    """Records errors and warnings of pages, violations of their CSP, and requests to others."""
+    """Records the problems of pages, and which of them a test expects."""
 
     def __init__(self) -> None:
         self._seen: list[str] = []
         self._expected: list[str] = []
 
     def follow(self, context: BrowserContext, origin: str) -> None:
-        """Record what all pages of a context do from now on."""
+        """Record the problems of all pages of a browser context from now on."""
 
         def on_console(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
                 self._seen.append(f"{message.type}: {message.text} ({message.location['url']})")
 
         def on_request(request: Request) -> None:
-            # The page itself holds what data: and blob: name; nothing is fetched for them.
+            # data: and blob: URLs are read from the page itself.
             if not request.url.startswith((f"{origin}/", "data:", f"blob:{origin}/")):
                 self._seen.append(f"request to another host: {request.url}")
 
@@ -37,11 +37,11 @@ class Watch:
         context.add_init_script(REPORT_VIOLATIONS)
 
     def expect(self, text: str) -> None:
-        """Let a complaint with this text be; that there is none is a complaint then."""
+        """Expect a problem with this text; if it does not occur, that is a problem."""
         self._expected.append(text)
 
-    def complaints(self) -> list[str]:
-        """Return what was not expected, and what was and did not come."""
-        stray = [c for c in self._seen if not any(text in c for text in self._expected)]
-        absent = [text for text in self._expected if not any(text in c for c in self._seen)]
-        return [*stray, *(f"expected, and not seen: {text}" for text in absent)]
+    def problems(self) -> list[str]:
+        """Return the problems that were not expected, and those that were but did not occur."""
+        unexpected = [p for p in self._seen if not any(text in p for text in self._expected)]
+        missing = [text for text in self._expected if not any(text in p for p in self._seen)]
+        return [*unexpected, *(f"expected, but not seen: {text}" for text in missing)]

@@ -1,8 +1,9 @@
-"""Attack the readers with atheris, one target after the other, from the seeds and what was found.
+"""Fuzz the readers with atheris, one target after another, from the seeds and earlier findings.
 
     python tests/fuzz/fuzzer.py --folder .fuzz --seconds 600 [TARGET ...]
 
-It is installed into the folder: 130 MB that no other test needs, and wheels for Linux only.
+Atheris is installed into the folder: it takes 130 MB, no other test needs it, and it has wheels for
+Linux only.
 """
 
 from __future__ import annotations
@@ -20,21 +21,30 @@ SRC = ROOT / "src"
 ATHERIS = "atheris>=3.0,<4"
 NAMES = ("json", "csv", "contract", "features", "request", "model")
 
-# An input has so many seconds, and the process so many MB.
-TIMEOUT, MEMORY = 5, 1024
-LONGEST = 8192
+TIMEOUT_SECONDS, MAX_MEMORY_MB = 5, 1024  # for one input, and for the process
+MAX_INPUT_BYTES = 8192
+
+# Linux hands a process's peak memory (ru_maxrss) on through exec, and libFuzzer compares that peak
+# with rss_limit_mb: a fuzzer started by a large test worker would begin beyond its limit. So a
+# fresh interpreter starts it, and the peak that it hands on is that interpreter's 10 MB.
+START_COMMAND = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+
+
+def from_fresh_process(command: list[str]) -> list[str]:
+    """Return a command that runs `command` without this process's peak memory."""
+    return [sys.executable, "-c", START_COMMAND, *command]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one target: how often it was run, and the output of a failure."""
+    """The result of fuzzing one target."""
 
-    runs: int
-    failure: str | None
+    runs: int  # inputs that were tried
+    failure: str | None  # the fuzzer's output if it failed
 
 
 class Fuzzer:
-    """Atheris in a folder, with the inputs that were found there before."""
+    """Atheris, installed in a folder that also keeps the inputs of earlier runs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
@@ -52,22 +62,22 @@ class Fuzzer:
             install = [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
             self._run([*install, "--python", sys.executable, "--target", str(atheris), ATHERIS])
 
-    def attack(self, name: str, *options: str) -> Outcome:
-        """Run a target with options of libFuzzer."""
+    def fuzz(self, name: str, *options: str) -> Outcome:
+        """Fuzz one target with these options of libFuzzer."""
         seeds, found = self._folder / "seeds" / name, self._folder / "found" / name
         found.mkdir(parents=True, exist_ok=True)
         self._run([sys.executable, "-m", "fuzz.seeds", name, str(self._folder / "seeds")])
-        result = self._run(
-            [
-                *(sys.executable, "-m", "fuzz", name, *options),
-                *(f"-timeout={TIMEOUT}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}"),
-                f"-dict={self._folder / 'seeds' / 'words'}",
-                f"-artifact_prefix={self._folder}/{name}-",
-                "-print_final_stats=1",
-                *(str(found), str(seeds)),
-            ],
-            check=False,
-        )
+        fuzz = [
+            *(sys.executable, "-m", "fuzz", name, *options),
+            f"-timeout={TIMEOUT_SECONDS}",
+            f"-rss_limit_mb={MAX_MEMORY_MB}",
+            f"-max_len={MAX_INPUT_BYTES}",
+            f"-dict={self._folder / 'seeds' / 'words'}",
+            f"-artifact_prefix={self._folder}/{name}-",
+            "-print_final_stats=1",
+            *(str(found), str(seeds)),
+        ]
+        result = self._run(from_fresh_process(fuzz), check=False)
         runs = result.stdout.partition("stat::number_of_executed_units:")[2].split()
         return Outcome(int(runs[0]) if runs else 0, result.stdout if result.returncode else None)
 
@@ -84,16 +94,16 @@ class Fuzzer:
 
 
 def main() -> None:
-    """Attack all targets, or those that are named."""
+    """Fuzz all targets, or those named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="TARGET", help=", ".join(NAMES))
     parser.add_argument("--folder", type=Path, default=ROOT / ".fuzz")
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
-    given = parser.parse_args()
-    fuzzer = Fuzzer(given.folder)
+    options = parser.parse_args()
+    fuzzer = Fuzzer(options.folder)
     failed = False
-    for name in given.names or NAMES:
-        outcome = fuzzer.attack(name, f"-max_total_time={given.seconds}")
+    for name in options.names or NAMES:
+        outcome = fuzzer.fuzz(name, f"-max_total_time={options.seconds}")
         failed = failed or outcome.failure is not None
         print(f"{name}: {outcome.runs:,} runs, {'FAILED' if outcome.failure else 'nothing found'}")
         if outcome.failure:

@@ -10,10 +10,11 @@ import re
 
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
-from workbench.inspect import Refused
+from workbench.inspect import RefusedFile
 from workbench.inspect.pickle.budget import Budget
-from workbench.inspect.pickle.interpreter import PickleInterpreter, Trace
-from workbench.inspect.pickle.reader import Reader
+from workbench.inspect.pickle.interpreter import PickleInterpreter
+from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.pickle_stream import PickleStream
 
 Names = set[tuple[str, str]]
 
@@ -22,9 +23,9 @@ PLAIN_DTYPE = re.compile(r"[<>=|]?([biufcSUVO])(\d{1,4})")
 
 def listed(data: bytes) -> Names:
     """Return the names that the inspection lists."""
-    trace = Trace()
-    PickleInterpreter(Reader(io.BytesIO(data)), trace, Budget()).run()
-    return {(name.module, name.name) for name in trace.names}
+    effects = LoadEffects()
+    PickleInterpreter(PickleStream(io.BytesIO(data)), effects, Budget()).run()
+    return {(name.module, name.name) for name in effects.names}
 
 
 def as_python_3(names: Names, protocol: int) -> Names:
@@ -133,7 +134,7 @@ def compare_with_loaders(data: bytes) -> None:
     """Check that no loader looks up more than the inspection lists, or less if it succeeds."""
     try:
         names = listed(data)
-    except Refused:
+    except RefusedFile:
         return  # whatever the loaders would do with it, nobody will load it
     protocol = data[1] if data[:1] == b"\x80" else 0
     of_joblib = ("joblib.numpy_pickle", "NumpyArrayWrapper") in names

@@ -19,12 +19,15 @@ from model_service.contract.contract import (
     Contract,
     ContractError,
     Problem,
+    Row,
     parse_contract,
     read_contract,
 )
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
+from model_service.errors import ServiceError
 from model_service.model.model import Model, load_model
+from model_service.model.predictions import Prediction
 from model_service.web import api
 from model_service.web.app import create_app
 from model_service.web.errors import RequestProblem
@@ -32,7 +35,7 @@ from model_service.web.openapi import document
 from model_service.web.settings import Settings
 from workbench.adopt.answers import Answers, read_features
 from workbench.errors import UserError
-from workbench.inspect import ModelFacts, Refused, bundle_of, inspect, read_document
+from workbench.inspect import ModelFacts, RefusedFile, bundle_of, inspect, read_document
 
 Attack = Callable[[bytes], object]
 
@@ -76,8 +79,9 @@ def settings() -> Settings:
     return Settings(max_json_bytes=1 << 16, max_json_rows=20, max_csv_bytes=1 << 16)
 
 
-def check_problem(problem: RequestProblem) -> None:
+def check_problem(error: RequestProblem | ServiceError) -> None:
     """Check that a refusal is one that callers can read."""
+    problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
     assert 400 <= problem.status < 500, problem
     json.dumps([problem.title, problem.detail, *(error.to_json() for error in problem.errors)])
     for error in problem.errors:
@@ -109,8 +113,8 @@ def json_rows(folder: Path) -> Attack:
             try:
                 parsed = api.parse_json(body)
                 batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
-                rows = api.validate(parsed["rows"] if batch else [parsed])
-            except RequestProblem as problem:
+                rows = api.validate(parsed["rows"] if batch else [parsed], app.service)
+            except (RequestProblem, ServiceError) as problem:
                 check_problem(problem)
                 return
             answers = model.predict(rows)
@@ -128,11 +132,9 @@ def csv_rows(folder: Path) -> Attack:
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
         try:
-            files = io.BytesIO(body), io.BytesIO()
-            batch = CsvJob(*files, model.contract, example, model.predict, keep, count, 2000)
-            batch.check(1000)
-            text = b"".join(batch.answer()).decode("utf-8-sig")
-        except RequestProblem as problem:
+            job = CsvJob(model.contract, example, predict, 1000, 2000, keep, count)
+            text = b"".join(job.run(io.BytesIO(body), io.BytesIO())).decode("utf-8-sig")
+        except (RequestProblem, ServiceError) as problem:
             check_problem(problem)
             return None
         delimiter = CsvFile(io.BytesIO(body), names, 2000).delimiter
@@ -141,6 +143,9 @@ def csv_rows(folder: Path) -> Attack:
         assert len({len(record) for record in records}) == 1
         assert "prediction" in records[0]
         return records
+
+    def predict(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return model.predict(rows), ()
 
     def count(problems: Sequence[Problem]) -> None:
         assert all(problem.message for problem in problems)
@@ -273,7 +278,7 @@ def model_file(folder: Path) -> Attack:
         try:
             bundle_of(read_document(path).root)
             assert isinstance(inspect(path), ModelFacts)
-        except Refused as refusal:
+        except RefusedFile as refusal:
             check_texts([refusal.code, refusal.what, refusal.remedy])
         compare_with_loaders(content)
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TEMPLATE, Bake, environment, files, git
+from tests.workbench.fake_locks import fake_lock
 
 from workbench import override, vendor
 from workbench.eject import eject
 from workbench.errors import UserError
 from workbench.lock import lock
+from workbench.lock.requirements import FILES, LOCK, SOURCE, parse_requirements
+from workbench.rollback import rollback
 from workbench.upgrade import upgrade
 
 
@@ -36,25 +39,6 @@ def engine(project: Path) -> vendor.Wheel:
     return vendor.require_engine(project)
 
 
-def locked(project: Path) -> Path:
-    """Put the heads and hashes of a lock into the requirements files, without a network."""
-    for name in lock.REQUIREMENTS:
-        entries = [
-            f"{entry.name}=={entry.version} \\\n    --hash=sha256:{'0' * 64}\n"
-            for entry in lock.parse_requirements((project / name).read_text())
-            if not entry.vendored
-        ]
-        wheel = vendor.ENGINE if name == lock.LOCK else vendor.TOOLS
-        entries += [
-            f"{w.line} \\\n    --hash=sha256:{w.sha256}\n"
-            for w in vendor.wheels(project)
-            if w.name == wheel
-        ]
-        (project / name).write_text(lock._head(project) + "".join(entries))
-    assert lock.is_current(project)
-    return project
-
-
 def test_eject_puts_the_source_beside_app_py_and_takes_the_wheel_away(loan_copy: Path) -> None:
     before = files(loan_copy)
     wheel = engine(loan_copy)
@@ -67,25 +51,25 @@ def test_eject_puts_the_source_beside_app_py_and_takes_the_wheel_away(loan_copy:
     for name in added:
         assert after[name] == (ROOT / "src" / name).read_bytes()
     assert set(before) - set(after) == {f"vendor/{wheel.path.name}"}
-    for name in lock.FILES:
+    for name in FILES:
         assert wheel.path.name not in (loan_copy / name).read_text()
     assert vendor.altered(loan_copy) == []
     assert wheel.path.name not in (loan_copy / vendor.README).read_text()
 
 
 def test_a_lock_stays_a_lock(loan_copy: Path) -> None:
-    sha256 = engine(locked(loan_copy)).sha256
+    sha256 = engine(fake_lock(loan_copy)).sha256
     others = {
         entry.name
-        for entry in lock.parse_requirements((loan_copy / lock.LOCK).read_text())
+        for entry in parse_requirements((loan_copy / LOCK).read_text())
         if not entry.vendored
     }
     eject(loan_copy)
     assert lock.is_current(loan_copy)
-    entries = lock.parse_requirements((loan_copy / lock.LOCK).read_text())
+    entries = parse_requirements((loan_copy / LOCK).read_text())
     assert {entry.name for entry in entries} == others
-    assert all(entry.hashed for entry in entries)
-    assert sha256 not in (loan_copy / lock.LOCK).read_text()
+    assert all(entry.hashes for entry in entries)
+    assert sha256 not in (loan_copy / LOCK).read_text()
 
 
 def test_eject_refuses_twice_an_altered_wheel_and_a_folder_of_the_owners(loan_copy: Path) -> None:
@@ -120,7 +104,7 @@ def test_upgrade_replaces_both_wheels_and_names_what_lags(loan_copy: Path, newer
     assert "templates/form.html: the engine's own form.html has changed" in shown
     assert "error.html" not in shown
     assert "Makefile" not in shown
-    for name in (lock.SOURCE, lock.LOCK):
+    for name in (SOURCE, LOCK):
         text = (loan_copy / name).read_text()
         assert new.line in text
         assert old.line not in text
@@ -129,9 +113,9 @@ def test_upgrade_replaces_both_wheels_and_names_what_lags(loan_copy: Path, newer
 
 
 def test_upgrade_keeps_a_lock_a_lock(loan_copy: Path, newer: Path) -> None:
-    upgrade(locked(loan_copy), str(newer))
+    upgrade(fake_lock(loan_copy), str(newer))
     assert lock.is_current(loan_copy)
-    text = (loan_copy / lock.LOCK).read_text()
+    text = (loan_copy / LOCK).read_text()
     assert f"{engine(loan_copy).line} \\\n    --hash=sha256:{engine(loan_copy).sha256}" in text
 
 
@@ -163,6 +147,24 @@ def test_upgrade_refuses_after_eject(loan_copy: Path, newer: Path) -> None:
     eject(loan_copy)
     with pytest.raises(UserError, match="The engine was ejected"):
         upgrade(loan_copy, str(newer))
+
+
+def test_rollback_keeps_the_upgraded_wheels(loan_copy: Path, newer: Path) -> None:
+    manifest = fake_lock(loan_copy) / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"verified": false', '"verified": true'))
+    git(loan_copy, "commit", "--quiet", "--all", "--message", "verified")
+    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
+    git(loan_copy, "commit", "--quiet", "--all", "--message", "another model")
+    upgrade(loan_copy, str(newer))
+    git(loan_copy, "add", "--all")
+    git(loan_copy, "commit", "--quiet", "--message", "upgraded")
+    assert "Version 1 of " in rollback(loan_copy)
+    assert lock.is_current(loan_copy)
+    for name in (SOURCE, LOCK):
+        (listed,) = (e for e in parse_requirements((loan_copy / name).read_text()) if e.vendored)
+        assert (listed.name, listed.version) == (vendor.ENGINE, engine(loan_copy).version)
+    assert listed.hashes == (engine(loan_copy).sha256,)
+    assert git(loan_copy, "diff") == ""
 
 
 def test_override_copies_a_page_once_and_names_the_others(loan_copy: Path) -> None:

@@ -334,9 +334,6 @@ def of_texts(model: Any) -> Make:
 def ways() -> Iterator[tuple[str, Make]]:
     for name, save in WAYS.items():
         yield f"saved by {name}", saved(save)
-    with contextlib.suppress(ImportError):
-        importlib.import_module("lz4")
-        yield "saved by joblib lz4", saved(by_joblib(compress=("lz4", 3)))
 
 
 def saved(save: Callable[[Any, Path], None]) -> Make:
@@ -749,6 +746,7 @@ def refusals() -> Iterator[tuple[str, Make]]:
     yield "unfitted", refused("has not been fitted", {"model.pkl": LogisticRegression()})
     yield "transformer alone", refused("transforms", {"model.pkl": StandardScaler().fit(NUMBERS)})
     yield "truncated", refused("ends in the middle", {"model.pkl": whole[: len(whole) // 2]})
+    yield "lz4", refused("compress=3", {"model.pkl": b"\x04\x22\x4d\x18" + whole})
     yield "lfs pointer", refused("git lfs pull", {"model.pkl": lfs})
     yield "web page", refused("web page", {"model.pkl": b"<!DOCTYPE html><html></html>"})
     yield "json", refused("JSON", {"model.pkl": b'{"accuracy": 0.9}'})

@@ -37,7 +37,7 @@ YEARS: Mapping[str, Sequence[str]] = {
     "1.0": (
         *("scikit-learn==1.0.2", "numpy==1.22.4", "pandas==1.4.4", "scipy==1.8.1"),
         *("xgboost==1.6.2", "setuptools==65.6.3", "lightgbm==3.3.5", "catboost==1.1.1"),
-        *("imbalanced-learn==0.9.0", "statsmodels==0.13.5", "cloudpickle==2.2.1", "lz4"),
+        *("imbalanced-learn==0.9.0", "statsmodels==0.13.5", "cloudpickle==2.2.1"),
     ),
     "1.2": (
         *("scikit-learn==1.2.2", "numpy==1.24.4", "pandas==1.5.3", "scipy==1.10.1"),
@@ -47,7 +47,6 @@ YEARS: Mapping[str, Sequence[str]] = {
             "statsmodels==0.13.5",
             "skops==0.6.0",
             "cloudpickle==2.2.1",
-            "lz4",
         ),
     ),
     "1.4": (
@@ -58,7 +57,6 @@ YEARS: Mapping[str, Sequence[str]] = {
             "statsmodels==0.14.2",
             "skops==0.9.0",
             "cloudpickle==3.0.0",
-            "lz4",
         ),
     ),
     "1.6": (
@@ -69,7 +67,6 @@ YEARS: Mapping[str, Sequence[str]] = {
             "statsmodels==0.14.4",
             "skops==0.11.0",
             "cloudpickle==3.1.1",
-            "lz4",
         ),
     ),
     "1.7": (
@@ -80,13 +77,12 @@ YEARS: Mapping[str, Sequence[str]] = {
             "statsmodels==0.14.5",
             "skops==0.13.0",
             "cloudpickle==3.1.2",
-            "lz4",
         ),
     ),
     "newest": (
         *("scikit-learn==1.9.1", "numpy", "pandas", "scipy"),
         *("xgboost-cpu==3.2.0", "lightgbm==4.7.0", "catboost==1.2.10"),
-        *("imbalanced-learn", "statsmodels", "skops", "cloudpickle==3.1.2", "lz4"),
+        *("imbalanced-learn", "statsmodels", "skops", "cloudpickle==3.1.2"),
     ),
 }
 

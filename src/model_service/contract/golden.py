@@ -1,6 +1,6 @@
-"""Goldens: recorded predictions, and whether the model still makes them.
+"""Golden predictions: read golden.json, and compare predictions with it.
 
-Standard library only: `make smoke` compares a deployed service where nothing is installed.
+Standard library only: `make smoke` compares a deployed service on a machine without the libraries.
 """
 
 from __future__ import annotations
@@ -11,77 +11,82 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# The last bits of a sum differ between processors; a wrong library differs far more.
-RELATIVE, ABSOLUTE = 1e-9, 1e-12
+# The last bits of a sum differ between processors. A wrong library makes far larger differences.
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-9, 1e-12
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Rows as a request has them, and the answers in the shape of /predict."""
+    """Rows and predictions in the shapes of /predict."""
 
     rows: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
-    tolerance: float = RELATIVE  # how far numbers may lie apart, relative to the larger one
+    tolerance: float = RELATIVE_TOLERANCE  # the largest relative difference of two equal numbers
 
 
 class GoldenError(ValueError):
-    """golden.json does not hold goldens."""
+    """golden.json does not contain golden predictions."""
 
 
 def read_golden(path: Path) -> Golden | None:
-    """Read golden.json; a model that was never verified has none. Raises GoldenError."""
+    """Read golden.json; return None if there is no such file. Raises GoldenError."""
     if not path.exists():
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         rows, predictions = document["rows"], document["predictions"]
         if len(rows) == len(predictions) > 0:
-            tolerance = float(document.get("tolerance", RELATIVE))
+            tolerance = float(document.get("tolerance", RELATIVE_TOLERANCE))
             return Golden(list(rows), list(predictions), tolerance)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
 
 
-def disagreements(golden: Golden, predictions: Any) -> list[str]:
-    """Return where the predictions differ from the recorded ones.
+def golden_differences(golden: Golden, predictions: Any) -> list[str]:
+    """Return one sentence for each difference from the golden predictions.
 
-    Labels are what people call the classes; who edits them does not change the model.
+    Labels are not compared: they can be edited in the contract without a change of the model.
     """
     if not isinstance(predictions, list):
         return ["there are no predictions"]
-    expected, actual = ([_unlabelled(p) for p in ps] for ps in (golden.predictions, predictions))
+    expected = [_without_label(prediction) for prediction in golden.predictions]
+    actual = [_without_label(prediction) for prediction in predictions]
     return differences(expected, actual, golden.tolerance)
 
 
-def _unlabelled(prediction: Any) -> Any:
+def _without_label(prediction: Any) -> Any:
     if not isinstance(prediction, dict):
         return prediction
     return {key: value for key, value in prediction.items() if key != "label"}
 
 
 def differences(
-    expected: Any, actual: Any, tolerance: float = RELATIVE, where: str = ""
+    expected: Any, actual: Any, tolerance: float = RELATIVE_TOLERANCE, path: str = ""
 ) -> list[str]:
-    """Return one sentence for each place where two JSON values differ."""
+    """Return one sentence for each difference between two JSON values, at `path`."""
     if isinstance(expected, dict) and isinstance(actual, dict):
-        found = []
+        sentences = []
         for key in {**expected, **actual}:
-            inner = f"{where}.{key}" if where else str(key)
+            member = f"{path}.{key}" if path else str(key)
             if key not in expected or key not in actual:
-                found.append(f"{inner} is {'missing' if key not in actual else 'new'}")
+                sentences.append(f"{member} is {'missing' if key not in actual else 'new'}")
             else:
-                found += differences(expected[key], actual[key], tolerance, inner)
-        return found
+                sentences += differences(expected[key], actual[key], tolerance, member)
+        return sentences
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
         pairs = enumerate(zip(expected, actual, strict=True), start=1)
-        return [d for n, (e, a) in pairs for d in differences(e, a, tolerance, f"{where}[{n}]")]
-    if _equal(expected, actual, tolerance):
+        return [
+            sentence
+            for number, (one, other) in pairs
+            for sentence in differences(one, other, tolerance, f"{path}[{number}]")
+        ]
+    if _is_equal(expected, actual, tolerance):
         return []
-    return [f"{where} is {json.dumps(actual)}, was {json.dumps(expected)}"]
+    return [f"{path} is {json.dumps(actual)}, was {json.dumps(expected)}"]
 
 
-def _equal(expected: Any, actual: Any, tolerance: float) -> bool:
+def _is_equal(expected: Any, actual: Any, tolerance: float) -> bool:
     if type(expected) is float and type(actual) is float:
-        return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=ABSOLUTE)
+        return math.isclose(expected, actual, rel_tol=tolerance, abs_tol=ABSOLUTE_TOLERANCE)
     return type(expected) is type(actual) and bool(expected == actual)

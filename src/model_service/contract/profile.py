@@ -1,6 +1,6 @@
-"""The profile: how the values of the features are spread in the sample, as the manifest has it.
+"""The distribution of a feature's values in the sample, as the manifest holds it.
 
-Standard library only: the workbench writes what the service shows.
+Standard library only: adopt writes profiles, the service reads them for the model card.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from model_service.contract.contract import Feature, FeatureType, Scalar
 
 @dataclass(frozen=True)
 class Profile:
-    """All that is published of one feature's values in the sample.
+    """All that is published about one feature's values in the sample: no row and no text.
 
-    No row is, and no text. `shares` are of ten values at least and in whole per cent, so that one
-    of hundreds leaves no trace; they are of the contract's own categories, of whole numbers or
-    dates that lie close together, or of bins between round numbers.
+    Shares are made of at least ten values and rounded to whole percents, so that a single row of
+    the sample cannot be recovered from them. They belong to `values` (the contract's categories,
+    or whole numbers or dates that lie close together), or to bins between round numbers.
     """
 
     name: str
     type: FeatureType
     missing: float  # the share of rows without a value
-    shares: tuple[float, ...] = ()  # of the values that are there
-    values: tuple[Scalar, ...] = ()  # what the shares are of; else they are of bins,
-    start: float | None = None  # the first of which begins here
-    step: float | None = None  # and is so wide
+    shares: tuple[float, ...] = ()  # of the values that are not missing
+    values: tuple[Scalar, ...] = ()  # one for each share, or empty if the shares belong to bins
+    start: float | None = None  # of the first bin
+    step: float | None = None  # the width of a bin
 
     def fits(self, feature: Feature) -> bool:
-        """Tell whether it can be the profile of the feature, which may have been edited."""
+        """Return whether this can be the feature's profile: its contract can have been edited."""
         if (self.name, self.type) != (feature.name, feature.type):
             return False
         return feature.type != "category" or set(self.values) <= set(feature.categories or ())
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it stands in the manifest."""
+        """Return the profile's entry in the manifest."""
         document = {f.name: getattr(self, f.name) for f in fields(self)}
         lists = {key: list(document[key]) for key in ("shares", "values")}
         return {k: v for k, v in (document | lists).items() if v not in (None, [])}
 
 
-def read_profiles(document: Sequence[Mapping[str, Any]] | None) -> dict[str, Profile]:
-    """Return the profiles by feature. Raises KeyError, TypeError or ValueError."""
+def read_profiles(entries: Sequence[Mapping[str, Any]] | None) -> dict[str, Profile]:
+    """Return the profiles by feature name. Raises KeyError, TypeError or ValueError."""
     profiles: dict[str, Profile] = {}
-    for entry in document or ():
-        given: dict[str, Any] = dict(entry)
-        lists = {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
-        profiles[given["name"]] = Profile(**given | lists)
+    for entry in entries or ():
+        members: dict[str, Any] = dict(entry)
+        tuples = {key: tuple(value) for key, value in members.items() if isinstance(value, list)}
+        profiles[members["name"]] = Profile(**members | tuples)
     return profiles

@@ -1,8 +1,8 @@
-"""Requests to paste: the same rows for a shell, for Python and for JavaScript.
+"""Requests to copy and paste, for curl, Python and JavaScript.
 
-Standard library only: the workbench prints the curl line too. Every value is quoted for its
-language: names, texts and the address come from outside. An API key is never in them: where one is
-needed, they read it from the environment variable API_KEY.
+Standard library only: `make curl` prints one too. Names, texts and the URL can hold anything, so
+each of them is quoted for its language. With `needs_key` a request reads the API key from the
+environment variable API_KEY; the key itself is never part of it.
 """
 
 from __future__ import annotations
@@ -16,101 +16,108 @@ from typing import Any
 
 from model_service.contract.contract import Row, json_text
 
-# Python and JavaScript write the headers alike.
-_CONTENT_TYPE = '{"Content-Type": "application/json"'
+# Python and JavaScript have the same syntax for it; the closing brace may follow another header.
+_HEADERS_START = '{"Content-Type": "application/json"'
 
 
-def curl(url: str, body: Any, *, key: bool = False) -> str:
-    """Return a line for a POSIX shell that sends JSON."""
-    sent = shlex.quote(_json(body))
-    return f"{_curl(url, 'application/json', key)} -d {sent}"
+def curl(url: str, body: Any, *, needs_key: bool = False) -> str:
+    """Return a command for a POSIX shell that posts JSON."""
+    return f"{_curl_post(url, 'application/json', needs_key)} -d {shlex.quote(_json_literal(body))}"
 
 
-def curl_csv(url: str, rows: Sequence[Row], *, key: bool = False) -> str:
-    """Return a command for a POSIX shell that sends a CSV."""
-    # Not -d: it reads a file where the text begins with "@", as the name of a feature may.
-    sent = shlex.quote(csv_text(rows))
-    return f"{_curl(url, 'text/csv', key)} --data-raw {sent}"
+def curl_csv(url: str, rows: Sequence[Row], *, needs_key: bool = False) -> str:
+    """Return a command for a POSIX shell that posts a CSV."""
+    # Not -d, which reads a file if the text begins with "@", as the first feature's name can.
+    data = shlex.quote(csv_text(rows))
+    return f"{_curl_post(url, 'text/csv', needs_key)} --data-raw {data}"
 
 
-def _curl(url: str, content_type: str, key: bool) -> str:
-    authorization = ' -H "Authorization: Bearer $API_KEY"' if key else ""
+def _curl_post(url: str, content_type: str, needs_key: bool) -> str:
+    authorization = ' -H "Authorization: Bearer $API_KEY"' if needs_key else ""
     return f"curl {shlex.quote(url)}{authorization} -H 'Content-Type: {content_type}'"
 
 
-def python(url: str, body: Any, *, key: bool = False) -> str:
-    """Return Python that needs nothing installed and prints the answer."""
-    more = ', "Authorization": "Bearer " + os.environ["API_KEY"]}' if key else "}"
-    modules = ["json", "os", "urllib.request"] if key else ["json", "urllib.request"]
+def python(url: str, body: Any, *, needs_key: bool = False) -> str:
+    """Return a Python script that uses the standard library only and prints the response."""
+    headers_end = ', "Authorization": "Bearer " + os.environ["API_KEY"]}' if needs_key else "}"
+    modules = ["json", "os", "urllib.request"] if needs_key else ["json", "urllib.request"]
     imports = "".join(f"import {module}\n" for module in modules)
     return f"""\
 {imports}
-body = {_literal(body, _json, _python)}
+body = {_literal(body, _json_literal, _python_literal)}
 request = urllib.request.Request(
-    {_json(url)},
+    {_json_literal(url)},
     data=json.dumps(body).encode(),
-    headers={_CONTENT_TYPE}{more},
+    headers={_HEADERS_START}{headers_end},
 )
 with urllib.request.urlopen(request) as response:
     print(json.load(response))
 """
 
 
-def javascript(url: str, body: Any, *, key: bool = False) -> str:
-    """Return a module for Node, without a key for a browser too, that prints the answer."""
-    more = ', "Authorization": "Bearer " + process.env.API_KEY}' if key else "}"
+def javascript(url: str, body: Any, *, needs_key: bool = False) -> str:
+    """Return a JavaScript module for Node, or for a browser if no key is needed."""
+    headers_end = ', "Authorization": "Bearer " + process.env.API_KEY}' if needs_key else "}"
     return f"""\
-const body = {_literal(body, _javascript_name, _json)};
-const response = await fetch({_json(url)}, {{
+const body = {_literal(body, _javascript_key, _json_literal)};
+const response = await fetch({_json_literal(url)}, {{
   method: "POST",
-  headers: {_CONTENT_TYPE}{more},
+  headers: {_HEADERS_START}{headers_end},
   body: JSON.stringify(body),
 }});
 console.log(JSON.stringify(await response.json(), null, 2));
 """
 
 
-def csv_text(rows: Sequence[Row], shown: Callable[[str], str] = str) -> str:
-    """Return rows as a CSV; a cell that is missing is empty, each other is as it is `shown`."""
-    cells = [["" if v is None else shown(json_text(v)) for v in row.values()] for row in rows]
-    return "".join(map(_line, [list(map(shown, rows[0])), *cells]))
+def csv_text(rows: Sequence[Row], format_cell: Callable[[str], str] = str) -> str:
+    """Return rows as a CSV with a header; null is an empty cell."""
+    header = [format_cell(name) for name in rows[0]]
+    cells = [
+        ["" if value is None else format_cell(json_text(value)) for value in row.values()]
+        for row in rows
+    ]
+    return "".join(map(_csv_line, [header, *cells]))
 
 
-def _line(cells: Sequence[str]) -> str:
-    # Only a writer whose lines end with CR LF quotes a cell with a CR, before Python 3.13.
+def _csv_line(cells: Sequence[str]) -> str:
+    # Before Python 3.13 csv quotes a cell with a CR only if the line terminator has one.
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _literal(
-    value: Any, name: Callable[[str], str], scalar: Callable[[Any], str], indent: str = ""
+    value: Any,
+    key_literal: Callable[[str], str],
+    scalar_literal: Callable[[Any], str],
+    indent: str = "",
 ) -> str:
-    """Return rows as a literal, a line for each feature."""
+    """Return a JSON value as an indented literal of a language, one member a line."""
     inner = f"{indent}    "
     if isinstance(value, dict):
         items = [
-            f"{name(key)}: {_literal(item, name, scalar, inner)}" for key, item in value.items()
+            f"{key_literal(key)}: {_literal(item, key_literal, scalar_literal, inner)}"
+            for key, item in value.items()
         ]
         opening, closing = "{}"
     elif isinstance(value, list):
-        items = [_literal(item, name, scalar, inner) for item in value]
+        items = [_literal(item, key_literal, scalar_literal, inner) for item in value]
         opening, closing = "[]"
     else:
-        return scalar(value)
+        return scalar_literal(value)
     lines = "".join(f"{inner}{item},\n" for item in items)
     return f"{opening}\n{lines}{indent}{closing}"
 
 
-def _json(value: Any) -> str:
+def _json_literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _python(value: Any) -> str:
-    # The escapes of JSON are Python's too, where it leaves what is not ASCII as it is.
-    return _json(value) if isinstance(value, str) else repr(value)
+def _python_literal(value: Any) -> str:
+    # JSON's escapes in a string are Python's too.
+    return _json_literal(value) if isinstance(value, str) else repr(value)
 
 
-def _javascript_name(name: str) -> str:
-    # Without the brackets this one would set the prototype.
-    return f"[{_json(name)}]" if name == "__proto__" else _json(name)
+def _javascript_key(name: str) -> str:
+    # In an object literal "__proto__" without brackets sets the prototype.
+    return f"[{_json_literal(name)}]" if name == "__proto__" else _json_literal(name)

@@ -20,37 +20,50 @@ from model_service.contract.contract import (
 )
 from model_service.contract.typed_text import request_value
 from model_service.csv.reader import Chunk
-from model_service.csv.writer import meant
+from model_service.csv.writer import unescape_formula
 
-# How many cells are remembered with what they stand for, and how long they are at most.
-MEMO_CELLS, MEMO_LENGTH = 100_000, 40
-# Among how many columns a missing one is looked for.
-MAX_OTHERS = 1000
+# How many cells are cached with their values, and how long such a cell is at most.
+MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
+# A missing column is suggested from the first unknown columns.
+MAX_UNKNOWN_COLUMNS = 1000
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """The good rows of a chunk with their places in it, and what is wrong with the others."""
+    """The valid rows of a chunk with their places in it, and the problems of the others."""
 
     places: list[int]
     rows: Table
-    problems: dict[int, list[Problem]]
+    problems: dict[int, list[Problem]]  # by place, in order
+
+    def all_problems(self) -> list[Problem]:
+        """Return the problems of all rows."""
+        return [problem for of_row in self.problems.values() for problem in of_row]
+
+    def without(self, failing: Sequence[int], chunk: Chunk, message: str) -> Parsed:
+        """Return the same with a problem in the place of some of the rows, counted from 0."""
+        problems = dict(self.problems)
+        for number in failing:
+            place = self.places[number]
+            problems[place] = [chunk.problem(place, None, message, "model")]
+        places = [place for place in self.places if place not in problems]
+        return Parsed(places, self.rows, dict(sorted(problems.items())))
 
 
 class RowReader:
-    """Reads records under a header that has no problems."""
+    """Parses the records of a file whose header has no problems."""
 
     def __init__(self, contract: Contract, header: Sequence[str]) -> None:
         self._width = len(header)
         suggestions = Suggestions(contract.by_name)
-        most = MEMO_CELLS // len(contract.features)
+        max_cells = MAX_CACHED_CELLS // len(contract.features)
         self._columns = [
-            (header.index(feature.name), _Memo(feature, suggestions, most))
+            (header.index(feature.name), _ValueCache(feature, suggestions, max_cells))
             for feature in contract.features
         ]
 
     def parse(self, chunk: Chunk) -> Parsed:
-        """Return the rows as the contract reads them, and every problem of the others."""
+        """Return the rows that the contract takes, and all problems of the others."""
         problems: dict[int, list[Problem]] = {}
         places = []
         for place, cells in enumerate(chunk.records):
@@ -59,16 +72,16 @@ class RowReader:
             else:
                 message = f"the row has {len(cells)} cells and the header has {self._width}"
                 problems[place] = [chunk.problem(place, None, message)]
-        # Column by column: a feature has few different cells, and each is read once.
+        # Column by column: a feature has few distinct cells, and each is parsed once.
         texts = list(zip(*(chunk.records[place] for place in places), strict=True))
         values: dict[str, list[Any]] = {}
-        for number, memo in self._columns:
-            column = list(map(memo.__getitem__, texts[number])) if places else []
-            values[memo.feature.name] = column
-            if memo.refuses and Invalid in map(type, column):
+        for number, cache in self._columns:
+            column = list(map(cache.__getitem__, texts[number])) if places else []
+            values[cache.feature.name] = column
+            if cache.has_invalid and Invalid in map(type, column):
                 for place, value in zip(places, column, strict=True):
                     if isinstance(value, Invalid):
-                        name, reason = memo.feature.name, value.reason
+                        name, reason = cache.feature.name, value.reason
                         problem = chunk.problem(place, name, str(value), reason)
                         problems.setdefault(place, []).append(problem)
         if problems:
@@ -78,16 +91,18 @@ class RowReader:
         return Parsed(places, Table(values), dict(sorted(problems.items())))
 
 
-class _Memo(dict[str, Any]):
-    """What cells of a feature stand for: values, or the Invalid that says why they do not."""
+class _ValueCache(dict[str, Any]):
+    """Cells of a feature and their values; instead of a value an Invalid says why there is none."""
 
-    def __init__(self, feature: Feature, suggestions: Suggestions, most: int) -> None:
+    def __init__(self, feature: Feature, suggestions: Suggestions, max_cells: int) -> None:
         super().__init__()
-        self.feature, self._suggestions, self._most = feature, suggestions, most
-        self.refuses = False  # whether any cell was refused until now
+        self.feature, self._suggestions, self._max_cells = feature, suggestions, max_cells
+        self.has_invalid = False  # whether any cell has been invalid
 
     def __missing__(self, text: str) -> object:
-        cell = cell_of(self.feature, text) if text[:1] == "'" else text  # a call costs more
+        cell = (
+            cell_of(self.feature, text) if text[:1] == "'" else text
+        )  # saves a call for each cell
         value: object = cell
         found: object
         try:
@@ -96,32 +111,32 @@ class _Memo(dict[str, Any]):
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)
             found = Invalid(message, error.reason)
-            self.refuses = True
-        if len(self) < self._most and len(text) <= MEMO_LENGTH:
+            self.has_invalid = True
+        if len(self) < self._max_cells and len(text) <= MAX_CACHED_CHARACTERS:
             self[text] = found
         return found
 
 
 def cell_of(feature: Feature | None, text: str) -> str:
-    """Return a cell without our apostrophe, unless it is a listed category as it stands."""
+    """Return a cell without the apostrophe of `escape_formula`, unless it is a category with it."""
     listed = feature.categories if feature is not None else None
-    return text if listed and text in listed else meant(text)
+    return text if listed and text in listed else unescape_formula(text)
 
 
 def header_problems(
     header: Sequence[str], features: Sequence[str], appended: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield column and message for all that is wrong with a header."""
+    """Yield column and message of each problem of a header."""
     counts = Counter(header)
     for name, count in counts.items():
-        # A spreadsheet leaves columns without a name behind the last one.
+        # Spreadsheets leave columns without a name behind the last one.
         if name and count > 1:
             yield name, f"is there {count} times; each column needs a name of its own"
     for name in appended:
         if name in counts:
             yield name, "is what the answer calls a column that it appends; rename yours"
     known = set(features)
-    others = [name for name in counts if name not in known][:MAX_OTHERS]
+    others = [name for name in counts if name not in known][:MAX_UNKNOWN_COLUMNS]
     missing = [name for name in features if name not in counts]
     for number, name in enumerate(missing):
         near = nearest(name, others) if number < MAX_SUGGESTIONS else None

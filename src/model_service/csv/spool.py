@@ -1,28 +1,25 @@
-"""Files that are sent and answered: in memory while they are small, then on the disk."""
+"""Temporary files of uploads and answers: in memory while they are small, then on disk."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
-from typing import IO
 
-from flask import Request
-
-MOST_IN_MEMORY = 1 << 20
+MAX_BYTES_IN_MEMORY = 1 << 20
 
 
-class TemporaryFile(tempfile.SpooledTemporaryFile[bytes]):
-    """A file that is gone when it is closed. It stays in memory where no folder is writable."""
+class SpooledFile(tempfile.SpooledTemporaryFile[bytes]):
+    """A file that is deleted when it is closed. It stays in memory if no folder is writable."""
 
     def __init__(self) -> None:
-        super().__init__(MOST_IN_MEMORY)
+        super().__init__(MAX_BYTES_IN_MEMORY)
 
     def rollover(self) -> None:
-        """Go on on the disk. Raises OSError where it is full."""
+        """Move the file to disk. Raises OSError if the disk is full."""
         with suppress(FileNotFoundError):
             super().rollover()
 
-    # io.TextIOWrapper asks; before Python 3.11 there was no answer.
+    # io.TextIOWrapper calls these; SpooledTemporaryFile has them from Python 3.11 on.
     def readable(self) -> bool:
         return True
 
@@ -31,16 +28,3 @@ class TemporaryFile(tempfile.SpooledTemporaryFile[bytes]):
 
     def seekable(self) -> bool:
         return True
-
-
-class RequestWithFiles(Request):
-    """A request whose uploaded files are kept like those of the API."""
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        return TemporaryFile()

@@ -1,160 +1,174 @@
-"""A CSV of rows in, the same CSV with the predictions out."""
+"""A CSV of rows in, the same CSV with predictions out, streamed in parts."""
 
 from __future__ import annotations
 
 import codecs
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from model_service.contract.contract import Contract, Problem, Row
-from model_service.csv.reader import Chunk, CsvFile, Pace
+from model_service.csv.reader import Chunk, ChunkSize, CsvFile
 from model_service.csv.rows import Parsed, RowReader, header_problems
 from model_service.csv.writer import (
     answer_columns,
     cells_at,
+    encode_csv,
+    escape_formula,
+    escape_formulas,
     free_name,
-    neutral,
-    neutral_all,
-    written,
 )
+from model_service.errors import MAX_LISTED_PROBLEMS, BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
-from model_service.web.current import MODEL_FAILS
-from model_service.web.errors import MAX_ERRORS, RequestProblem, does_not_fit
+from model_service.serving.predictor import MODEL_FAILS
 
-# An answer for each row, None where the model fails on it; or a RequestProblem.
-Predict = Callable[[Sequence[Row]], Sequence[Prediction | None]]
+# The predictions of the rows that the model takes, and the places of the other rows.
+Predict = Callable[[Sequence[Row]], tuple[Sequence[Prediction], Sequence[int]]]
 
-# How long rows are predicted while others are still to be checked, and how much they may make.
-EARLY_SECONDS, EARLY_BYTES = 5.0, 1 << 25
+# While the file is still being checked, rows are predicted for so long, and their answer has at
+# most so many bytes.
+EARLY_SECONDS, MAX_EARLY_BYTES = 5.0, 1 << 25
 
 
+@dataclass(frozen=True)
 class CsvJob:
-    """A file and its answer; with `keep` bad rows are answered with what is wrong.
+    """How CSV files are answered.
 
-    `made` is an empty file for answers that are made before they can be sent. `example` is an
-    answer of the model, which has the shape of all; `rejected` is told what is wrong with rows that
-    are kept; a record has at most `longest` characters. Raises RequestProblem for a bad header.
+    `example` is a prediction, which has the shape of all. `predict` can raise InvalidRows. With
+    `keep_bad_rows`, rows that do not fit are answered with a last column `error` instead of being
+    refused, and `on_rejected` is told of them. A record has at most `max_line_characters`.
     """
 
-    def __init__(
-        self,
-        file: IO[bytes],
-        made: IO[bytes],
-        contract: Contract,
-        example: Mapping[str, Any],
-        predict: Predict,
-        keep: bool,
-        rejected: Callable[[Sequence[Problem]], None],
-        longest: int,
-    ) -> None:
-        names = [feature.name for feature in contract.features]
-        appended = answer_columns(contract.output, example, names)
+    contract: Contract
+    example: Mapping[str, Any]
+    predict: Predict
+    max_rows: int
+    max_line_characters: int
+    keep_bad_rows: bool = False
+    on_rejected: Callable[[Sequence[Problem]], None] = lambda problems: None
+
+    def run(self, file: IO[bytes], spool: IO[bytes]) -> Generator[bytes, None, None]:
+        """Check a whole file and return its answer in parts.
+
+        `spool` is an empty file for what is predicted before it can be sent. Raises BadFile,
+        InvalidRows and TooManyRows before anything is returned; the generator raises InvalidRows
+        if the model fails on a later row.
+        """
+        run = _Run(self, file, spool)
+        run.check()
+        return run.answer()
+
+
+class _Run:
+    """One file and its answer."""
+
+    def __init__(self, job: CsvJob, file: IO[bytes], spool: IO[bytes]) -> None:
+        names = [feature.name for feature in job.contract.features]
+        appended = answer_columns(job.contract.output, job.example, names)
+        errors = [free_name("error", {*names, *appended})] if job.keep_bad_rows else []
+        self._job, self._spool = job, spool
         self._paths = list(appended.values())
-        self._appended = [*appended, *([free_name("error", {*names, *appended})] if keep else [])]
-        self._made, self._predict, self._keep, self._rejected = made, predict, keep, rejected
-        self._file = CsvFile(file, names, longest)
+        self._appended = [*appended, *errors]
+        self._file = CsvFile(file, names, job.max_line_characters)
         problems = list(header_problems(self._file.header, names, self._appended))
         if problems:
             line = self._file.line
-            raise does_not_fit([Problem(None, name, text, line) for name, text in problems])
-        self._reader = RowReader(contract, self._file.header)
-        self._pace = Pace()
-        self._rows = self._rows_made = 0
+            raise BadFile([Problem(None, name, message, line) for name, message in problems])
+        self._reader = RowReader(job.contract, self._file.header)
+        self._chunk_size = ChunkSize()
+        self._row_count = self._spooled_count = 0
 
-    def check(self, max_rows: int) -> None:
-        """Read the whole file. Raises RequestProblem with all that is wrong with it.
+    def check(self) -> None:
+        """Read the whole file. Raises BadFile, TooManyRows, and InvalidRows with all problems.
 
-        Rows are predicted meanwhile, so that a fast model reads its file once and refuses a row
-        before anything is sent. A slow one is not waited for: the platform wants a first byte.
+        Rows are predicted meanwhile, so that for a fast model the file is read once. A slow model
+        is not waited for: the platform wants a first byte in time.
         """
         problems: list[Problem] = []
         total = 0
-        header = [[neutral(name)] for name in (*self._file.header, *self._appended)]
-        self._made.write(codecs.BOM_UTF8 * self._file.has_bom)
-        self._made.write(written(header, self._file.delimiter))
-        until = time.monotonic() + EARLY_SECONDS
-        for chunk in self._file.chunks(self._pace):
-            self._rows = chunk.last
-            if self._rows > max_rows:
-                limit = f"At most {max_rows} rows a CSV; send it in parts."
-                raise RequestProblem(413, "Too many rows", limit)
-            early = not total and time.monotonic() < until and self._made.tell() < EARLY_BYTES
-            found = self._early(chunk) if early else self._problems(chunk)
-            problems += found[: MAX_ERRORS - len(problems)]
+        header = [[escape_formula(name)] for name in (*self._file.header, *self._appended)]
+        self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
+        self._spool.write(encode_csv(header, self._file.delimiter))
+        deadline = time.monotonic() + EARLY_SECONDS
+        for chunk in self._file.chunks(self._chunk_size):
+            self._row_count = chunk.last
+            if self._row_count > self._job.max_rows:
+                limit = f"At most {self._job.max_rows} rows a CSV; send it in parts."
+                raise TooManyRows(limit)
+            is_early = (
+                not total and time.monotonic() < deadline and self._spool.tell() < MAX_EARLY_BYTES
+            )
+            found = self._predict_early(chunk) if is_early else self._problems(chunk)
+            problems += found[: MAX_LISTED_PROBLEMS - len(problems)]
             total += len(found)
-        self._made.flush()  # a full disk is told before the answer begins
-        if self._rows == 0:
+        self._spool.flush()  # a full disk is noticed before the answer begins
+        if self._row_count == 0:
             message = "the file has no rows below its header"
-            raise does_not_fit([Problem(None, None, message, self._file.line)])
+            raise BadFile([Problem(None, None, message, self._file.line)])
         if problems:
-            raise does_not_fit(problems, total)
+            raise InvalidRows(problems, total)
 
     def answer(self) -> Generator[bytes, None, None]:
-        """Yield the answer in parts. Raises RequestProblem where the model fails on a row."""
-        self._made.seek(0)
-        while part := self._made.read(1 << 16):
+        """Yield the answer in parts. Raises InvalidRows if the model fails on a row."""
+        self._spool.seek(0)
+        while part := self._spool.read(1 << 16):
             yield part
-        if self._rows_made < self._rows:
-            for chunk in self._file.chunks(self._pace, skip=self._rows_made):
-                yield self._answered(chunk, self._reader.parse(chunk))
+        if self._spooled_count < self._row_count:
+            for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
+                yield self._predict(chunk, self._reader.parse(chunk))
 
-    def _early(self, chunk: Chunk) -> Sequence[Problem]:
-        """Make an answer that waits to be sent, or return what is wrong."""
+    def _predict_early(self, chunk: Chunk) -> Sequence[Problem]:
+        """Write the answer to a chunk into the spool, or return what is wrong with its rows."""
         parsed = self._reader.parse(chunk)
-        if parsed.problems and not self._keep:
-            return _all(parsed)
+        if parsed.problems and not self._job.keep_bad_rows:
+            return parsed.all_problems()
         try:
-            self._made.write(self._answered(chunk, parsed))
-        except RequestProblem as problem:
-            if not problem.errors:
-                raise
-            return problem.errors
-        self._rows_made = chunk.last
+            self._spool.write(self._predict(chunk, parsed))
+        except InvalidRows as error:
+            return error.problems
+        self._spooled_count = chunk.last
         return []
 
     def _problems(self, chunk: Chunk) -> Sequence[Problem]:
-        return [] if self._keep else _all(self._reader.parse(chunk))
+        return [] if self._job.keep_bad_rows else self._reader.parse(chunk).all_problems()
 
-    def _answered(self, chunk: Chunk, parsed: Parsed) -> bytes:
-        started = time.monotonic()
+    def _predict(self, chunk: Chunk, parsed: Parsed) -> bytes:
+        """Return the lines of a chunk with its predictions."""
+        started_at = time.monotonic()
         try:
-            predicted = self._predict(parsed.rows)
-        except RequestProblem as problem:
-            found = [
+            predictions, failing = self._job.predict(parsed.rows)
+        except InvalidRows as error:
+            problems = [
                 chunk.problem(parsed.places[p.row - 1], p.feature, p.message, p.reason)
-                for p in problem.errors
+                for p in error.problems
                 if p.row is not None
             ]
-            raise RequestProblem(problem.status, problem.title, problem.detail, found) from problem
-        answers = predicted
+            raise InvalidRows(problems) from error
+        if failing:
+            parsed = parsed.without(failing, chunk, MODEL_FAILS)
+        answers: Sequence[Prediction | None] = predictions
         if parsed.problems:
-            by_place = dict(zip(parsed.places, predicted, strict=True))
+            by_place = dict(zip(parsed.places, predictions, strict=True))
             answers = [by_place.get(place) for place in range(len(chunk.records))]
         width = len(self._file.header)
-        fitting = (
+        records = (
             cells if len(cells) == width else [*cells, *[""] * width][:width]
             for cells in chunk.records
         )
         columns = [
-            *map(neutral_all, zip(*fitting, strict=True)),
+            *map(escape_formulas, zip(*records, strict=True)),
             *(cells_at(answers, path) for path in self._paths),
         ]
-        if self._keep:
-            self._rejected(_all(parsed))
-            columns.append(
-                [_reasons(parsed, place, answers[place]) for place in range(len(answers))]
-            )
-        self._pace.took(len(chunk.records), time.monotonic() - started)
-        return written(columns, self._file.delimiter)
+        if self._job.keep_bad_rows:
+            self._job.on_rejected(parsed.all_problems())
+            columns.append([_error_cell(parsed, place) for place in range(len(answers))])
+        self._chunk_size.adapt(len(chunk.records), time.monotonic() - started_at)
+        return encode_csv(columns, self._file.delimiter)
 
 
-def _all(parsed: Parsed) -> list[Problem]:
-    return [problem for of_row in parsed.problems.values() for problem in of_row]
-
-
-def _reasons(parsed: Parsed, place: int, answer: object) -> str:
-    if place not in parsed.problems:
-        return MODEL_FAILS if answer is None else ""
-    found = parsed.problems[place]
-    return neutral("; ".join(" ".join(filter(None, (p.feature, p.message))) for p in found))
+def _error_cell(parsed: Parsed, place: int) -> str:
+    problems = parsed.problems.get(place, ())
+    return escape_formula(
+        "; ".join(" ".join(filter(None, (p.feature, p.message))) for p in problems)
+    )

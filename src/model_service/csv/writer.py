@@ -1,4 +1,4 @@
-"""Answers as CSV: the columns of the caller, then those of the prediction."""
+"""Predictions as CSV: the columns of the request, then those of the predictions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from model_service.contract.contract import Output, json_text
 from model_service.contract.typed_text import is_spreadsheet_number
 from model_service.model.predictions import Path, values_at
 
-# What makes a spreadsheet take a text for a formula, at once or when the cell is edited:
-# OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
+# A spreadsheet executes a text that begins with one of these, when the file is opened or the cell
+# is edited: OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
 _FORMULA = frozenset("=+-@\t\r\n\0")
 
 
 def answer_columns(
     output: Output, example: Mapping[str, Any], features: Collection[str]
 ) -> dict[str, Path]:
-    """Return where the value of each appended column is in an answer like the example.
+    """Return the appended columns, and the path to the value of each in a prediction.
 
-    A name that a feature or a column before it has gets underscores until it is free.
+    All predictions have the shape of `example`. A name that is taken by a feature or by an
+    earlier column gets underscores until it is free.
     """
     columns: dict[str, Path] = {}
     for path in _paths(output, example):
@@ -32,7 +33,7 @@ def answer_columns(
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """Return the name with as many underscores as make it another one."""
+    """Return the name, with as many underscores as it needs to be free."""
     while name in taken:
         name += "_"
     return name
@@ -49,38 +50,38 @@ def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
 
 
 def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
-    """Return the cells of an appended column as JSON says them; what is missing is empty."""
+    """Return the cells of an appended column as JSON text; a missing value is an empty cell."""
     values = values_at(answers, path)
     if set(map(type, values)) <= {float, int}:
-        return list(map(repr, values))  # as json does, but for many
-    return ["" if value is None else neutral(json_text(value)) for value in values]
+        return list(map(repr, values))  # as json does, and faster
+    return ["" if value is None else escape_formula(json_text(value)) for value in values]
 
 
-def neutral(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return the text, behind an apostrophe if a spreadsheet would execute it."""
     return f"'{text}" if text[:1] in _FORMULA and not is_spreadsheet_number(text) else text
 
 
-def meant(text: str) -> str:
-    """Return the text without the apostrophe that `neutral` put in front."""
-    return text[1:] if text[:1] == "'" and neutral(text[1:]) == text else text
+def unescape_formula(text: str) -> str:
+    """Return the text without the apostrophe of `escape_formula`."""
+    return text[1:] if text[:1] == "'" and escape_formula(text[1:]) == text else text
 
 
-def neutral_all(texts: Sequence[str]) -> Sequence[str]:
-    """Return texts, those that a spreadsheet would execute behind an apostrophe."""
+def escape_formulas(texts: Sequence[str]) -> Sequence[str]:
+    """Escape each text that a spreadsheet would execute."""
     if _FORMULA.isdisjoint({text[:1] for text in texts}):
         return texts
-    return list(map(neutral, texts))
+    return list(map(escape_formula, texts))
 
 
-def written(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
-    """Return two columns or more as the bytes of a CSV file."""
+def encode_csv(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
+    """Return two or more columns as the bytes of a CSV file."""
     rows = len(columns[0])
     lines = map(delimiter.join, zip(*columns, strict=True))
     text = "\r\n".join([*lines, ""])
     plain = {'"': 0, "\r": rows, "\n": rows, delimiter: rows * (len(columns) - 1)}
     if any(text.count(mark) != count for mark, count in plain.items()):
-        # A cell is to be quoted: csv looks at each, which takes twice the time.
+        # Some cell needs quotes: csv checks each cell, which takes twice the time.
         quoted = io.StringIO(newline="")
         csv.writer(quoted, delimiter=delimiter).writerows(zip(*columns, strict=True))
         text = quoted.getvalue()

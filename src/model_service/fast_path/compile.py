@@ -1,328 +1,379 @@
-"""From fitted estimators to steps: each in its own table, and here those that hold others."""
+"""Compile fitted estimators, and the entries of those that hold other estimators.
+
+Pipelines, ColumnTransformers, searches and ensembles are walked down to their members. A member
+without an entry of its own, or with parameters that its entry does not cover, keeps its own
+methods: that costs speed and changes no prediction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from model_service.fast_path.data import (
+    ColumnTable,
     Data,
+    MatrixTransform,
     NotCompiled,
-    Predict,
-    Prediction,
-    Step,
-    Table,
+    Outputs,
+    RowValues,
     as_table,
-    in_turn,
+    check_width,
+    compose,
     is_frame,
     is_sparse,
-    matrix,
-    numbers,
-    own_method,
+    native_method,
+    row_to_floats,
+    to_floats,
+    to_matrix,
 )
-from model_service.fast_path.steps import booster_classes, linear, preprocessing, text, trees
+from model_service.fast_path.single_row import compile_row_predict, compile_row_transform
+from model_service.fast_path.steps import trees
+from model_service.fast_path.steps.registry import (
+    CompiledModel,
+    CompiledTransformer,
+    model_entry,
+    register_model,
+    register_transformer,
+    transformer_entry,
+)
 
-# What an estimator of the user's own inherits says nothing about what it does.
-_LIBRARIES = ("sklearn", "imblearn", *booster_classes.LIBRARIES)
-SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-# What a plan may meet that is not as it expects: attributes and kernels differ between versions.
-UNEXPECTED = (NotCompiled, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
+# What an entry raises for an estimator that it does not cover. Attributes and private kernels
+# differ between versions of the libraries.
+COMPILE_ERRORS = (
+    NotCompiled,
+    AttributeError,
+    ImportError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+_NO_ROW_INSIDE = "a transformer inside takes no single rows"
+_PASSTHROUGH = CompiledTransformer(to_matrix, list, takes_sparse=True)
 
 
-def transformer(estimator: Any) -> Step:
-    """Return the step of a fitted transformer; of one that is not known, its own method."""
-    own = own_method(estimator, "transform")
-    make = _CONTAINERS.get(name_of(estimator)) or text.STEPS.get(name_of(estimator))
+def compile_transformer(transformer: Any) -> CompiledTransformer:
+    """Compile a fitted transformer; its own method serves if it cannot be compiled."""
+    native = native_method(transformer, "transform")
     try:
-        if make is not None:
-            return make(estimator)
-        dense = preprocessing.STEPS[name_of(estimator)](estimator)
-    except UNEXPECTED:
-        return own
-    return lambda data: own(data) if is_sparse(data) else dense(data)
+        compiled = transformer_entry(transformer)(transformer)
+    except COMPILE_ERRORS:
+        return CompiledTransformer(native, no_row="its own method serves", inline=False)
+    if compiled.takes_sparse:
+        return compiled
+    dense = compiled.matrix
+    return replace(compiled, matrix=lambda data: native(data) if is_sparse(data) else dense(data))
 
 
-def predictor(estimator: Any, wanted: bool) -> Predict:
-    """Return what a fitted model predicts, with probabilities where they are wanted."""
+def compile_model(estimator: Any, probabilities: bool) -> CompiledModel:
+    """Compile a fitted model; its own methods serve if it cannot be compiled."""
     try:
-        return known_predictor(estimator, wanted)
-    except UNEXPECTED:
-        return OwnMethods(estimator, wanted)
+        return compile_known_model(estimator, probabilities)
+    except COMPILE_ERRORS:
+        predict = native_method(estimator, "predict")
+        predict_proba = native_method(estimator, "predict_proba") if probabilities else None
+        return CompiledModel(
+            lambda data: (predict(data), None if predict_proba is None else predict_proba(data)),
+            inline=False,
+            single_rows="never",
+        )
 
 
-def known_predictor(estimator: Any, wanted: bool) -> Predict:
-    """Return what a fitted model predicts. Raises one of UNEXPECTED where it is not known."""
-    if (make := PREDICTORS.get(name_of(estimator))) is None:
-        raise NotCompiled(f"{type(estimator).__name__} has no faster way than its own")
-    return make(estimator, wanted)
+def compile_known_model(estimator: Any, probabilities: bool) -> CompiledModel:
+    """Compile a fitted model. Raises one of COMPILE_ERRORS if it cannot be compiled."""
+    return model_entry(estimator)(estimator, probabilities)
 
 
-def name_of(estimator: Any) -> str:
-    """Return the class that the tables know an estimator by."""
-    cls = type(estimator)
-    return cls.__name__ if cls.__module__.split(".")[0] in _LIBRARIES else ""
-
-
-class OwnMethods:
-    """What an estimator's own methods predict."""
-
-    def __init__(self, estimator: Any, wanted: bool) -> None:
-        self._values = own_method(estimator, "predict")
-        self._shares = own_method(estimator, "predict_proba") if wanted else None
-
-    def __call__(self, data: Data) -> Prediction:
-        return self._values(data), self._shares(data) if self._shares is not None else None
-
-
-def is_at_work(step: Any) -> bool:
-    """Tell whether a step may change a row."""
-    # imbalanced-learn's samplers are there for the training only.
+def _changes_rows(step: Any) -> bool:
+    # imbalanced-learn's samplers act in the training only.
     return not (step is None or isinstance(step, str) or hasattr(step, "fit_resample"))
 
 
-def at_work(steps: Iterable[Any]) -> list[Any]:
-    """Return the steps of a pipeline that may change a row."""
-    return [step for _, step in steps if is_at_work(step)]
+def _compile_steps(steps: Iterable[tuple[str, Any]]) -> list[CompiledTransformer]:
+    return [compile_transformer(step) for _, step in steps if _changes_rows(step)]
 
 
-def _chain(steps: Iterable[Any]) -> Step:
-    return in_turn([transformer(step) for step in at_work(steps)])
+@register_transformer("sklearn", "Pipeline")
+@register_transformer("imblearn", "Pipeline")
+def _transforming_pipeline(pipeline: Any) -> CompiledTransformer:
+    steps = _compile_steps(pipeline.steps)
+    return CompiledTransformer(
+        compose([step.matrix for step in steps]),
+        compile_row_transform(steps),
+        no_row=_no_row_inside(steps),
+        inline=all(step.inline for step in steps),
+        takes_sparse=True,
+    )
 
 
-def _pipeline(pipeline: Any) -> Step:
-    return _chain(pipeline.steps)
+def _no_row_inside(members: Sequence[CompiledTransformer]) -> str:
+    return "" if all(member.row is not None for member in members) else _NO_ROW_INSIDE
 
 
-def column_parts(composed: Any) -> Iterator[tuple[Any, list[int], bool, Any]]:
-    """Yield the transformers, the places of their columns, if one is alone, and the weights."""
-    places = composed._transformer_to_input_indices
-    weights = composed.transformer_weights or {}
-    for name, step, chosen in composed.transformers_:
-        inner = list(places[name])
-        if inner and not (isinstance(step, str) and step == "drop"):
-            alone = isinstance(chosen, (str, int, np.integer)) and not isinstance(chosen, bool)
-            yield step, inner, alone, weights.get(name)
+@register_transformer("sklearn", "ColumnTransformer")
+def _column_transformer(column_transformer: Any) -> CompiledTransformer:
+    parts = list(_column_parts(column_transformer))
+    sparse, width = column_transformer.sparse_output_, column_transformer.n_features_in_
 
-
-def _column_transformer(composed: Any) -> Step:
-    parts = [
-        (matrix if isinstance(step, str) else transformer(step), *rest)
-        for step, *rest in column_parts(composed)
-    ]
-    sparse, width = composed.sparse_output_, composed.n_features_in_
-
-    def apply_all(data: Data) -> Data:
+    def transform(data: Data) -> Data:
         if is_frame(data):
             data = as_table(data, list(data.columns))
-        if _width(data) != width:
-            raise ValueError("another number of columns than in the training")
-        found = []
-        for apply, inner, alone, weight in parts:
-            if isinstance(data, Table):
-                part = apply(data.take(inner, series=alone))
+        check_width(data, width)
+        outputs = []
+        for compiled, indices, single, weight in parts:
+            if isinstance(data, ColumnTable):
+                output = compiled.matrix(data.take(indices, series=single))
             else:
-                part = apply(data[:, inner[0]] if alone else data[:, inner])
-            found.append(part if weight is None else matrix(part) * weight)
-        return _side_by_side(found, sparse)
+                output = compiled.matrix(data[:, indices[0]] if single else data[:, indices])
+            outputs.append(output if weight is None else to_matrix(output) * weight)
+        return _concatenate_columns(outputs, sparse)
 
-    return apply_all
-
-
-def _width(data: Data) -> int:
-    return len(data.columns) if isinstance(data, Table) else data.shape[1]
-
-
-def _feature_union(union: Any) -> Step:
-    weights = union.transformer_weights or {}
-    parts = [
-        (matrix if isinstance(step, str) else transformer(step), weights.get(name))
-        for name, step in union.transformer_list
-        if step is not None and step != "drop"
+    compiled_parts = [compiled for compiled, *_ in parts]
+    row_parts = [
+        (compiled.row, indices, weight)
+        for compiled, indices, _, weight in parts
+        if compiled.row is not None
     ]
 
-    def apply_all(data: Data) -> Data:
-        found = [(apply(data), weight) for apply, weight in parts]
-        return _side_by_side([p if w is None else matrix(p) * w for p, w in found], True)
+    def transform_row(values: RowValues) -> RowValues:
+        if len(values) != width:
+            raise ValueError(f"{len(values)} values; the model was trained on {width} columns")
+        outputs: RowValues = []
+        for apply, indices, weight in row_parts:
+            output = apply([values[index] for index in indices])
+            outputs += (
+                output if weight is None else [value * weight for value in row_to_floats(output)]
+            )
+        return outputs
 
-    return apply_all
+    no_row = _no_row_inside(compiled_parts)
+    return CompiledTransformer(
+        transform,
+        None if no_row else transform_row,
+        no_row=no_row,
+        inline=all(compiled.inline for compiled in compiled_parts),
+        takes_sparse=True,
+    )
 
 
-def _side_by_side(parts: Sequence[Data], sparse: bool) -> Data:
-    """Stack matrices; sparse ones stay it only where the model's own method would keep them."""
-    found = [matrix(part) for part in parts]
-    if any(is_sparse(part) for part in found):
+def _column_parts(
+    column_transformer: Any,
+) -> Iterator[tuple[CompiledTransformer, list[int], bool, float | None]]:
+    """Yield each transformer, its columns, whether they are one series, and its weight."""
+    indices_by_name = column_transformer._transformer_to_input_indices
+    weights = column_transformer.transformer_weights or {}
+    for name, transformer, selected in column_transformer.transformers_:
+        indices = list(indices_by_name[name])
+        if not indices or (isinstance(transformer, str) and transformer == "drop"):
+            continue
+        # A bool is an int, but selects as a mask.
+        single = isinstance(selected, (str, int, np.integer)) and not isinstance(selected, bool)
+        yield _compile_or_pass_through(transformer), indices, single, weights.get(name)
+
+
+def _compile_or_pass_through(transformer: Any) -> CompiledTransformer:
+    return _PASSTHROUGH if isinstance(transformer, str) else compile_transformer(transformer)
+
+
+@register_transformer("sklearn", "FeatureUnion")
+def _feature_union(union: Any) -> CompiledTransformer:
+    weights = union.transformer_weights or {}
+    parts = [
+        (_compile_or_pass_through(transformer), weights.get(name))
+        for name, transformer in union.transformer_list
+        if transformer is not None and transformer != "drop"
+    ]
+
+    def transform(data: Data) -> Data:
+        outputs = [(compiled.matrix(data), weight) for compiled, weight in parts]
+        weighted = [o if weight is None else to_matrix(o) * weight for o, weight in outputs]
+        return _concatenate_columns(weighted, True)
+
+    return CompiledTransformer(
+        transform,
+        no_row="joining the outputs for one row is not written",
+        inline=all(compiled.inline for compiled, _ in parts),
+        takes_sparse=True,
+    )
+
+
+def _concatenate_columns(outputs: Sequence[Data], sparse: bool) -> Data:
+    """Concatenate matrices; with a sparse one the result is sparse only if `sparse` is set."""
+    matrices = [to_matrix(output) for output in outputs]
+    if any(is_sparse(matrix) for matrix in matrices):
         if sparse:
-            from scipy import sparse as library  # noqa: PLC0415  # needed for sparse ones only
+            from scipy.sparse import hstack  # noqa: PLC0415  # SciPy only for sparse matrices
 
-            floats = [p if is_sparse(p) else numbers(p) for p in found]
-            return library.hstack(floats).tocsr()
-        found = [part.toarray() if is_sparse(part) else part for part in found]
-    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
-
-
-def _hist_gradient_boosting(estimator: Any, wanted: bool) -> Predict:
-    own = getattr(estimator, "_preprocessor", None)
-    prepare = numbers if own is None else transformer(own)
-    return trees.hist_gradient_boosting(estimator, wanted, prepare)
+            floats = [m if is_sparse(m) else to_floats(m) for m in matrices]
+            return hstack(floats).tocsr()
+        matrices = [m.toarray() if is_sparse(m) else m for m in matrices]
+    return matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
 
 
-@dataclass(frozen=True)
-class Chain:
-    """The steps of a pipeline, and what its last one predicts: single rows come to it, too."""
-
-    prepare: Step
-    last: Predict
-
-    def __call__(self, data: Data) -> Prediction:
-        return self.last(self.prepare(data))
-
-
-def _predicting_pipeline(pipeline: Any, wanted: bool) -> Predict:
+@register_model("sklearn", "Pipeline")
+@register_model("imblearn", "Pipeline")
+def _predicting_pipeline(pipeline: Any, probabilities: bool) -> CompiledModel:
     *before, (_, last) = pipeline.steps
-    return Chain(_chain(before), predictor(last, wanted))
+    steps, model = _compile_steps(before), compile_model(last, probabilities)
+    if not steps:
+        return model
+    transform, predict = compose([step.matrix for step in steps]), model.matrix
+    row = compile_row_predict(steps, model)
+    return CompiledModel(
+        lambda data: predict(transform(data)),
+        inline=model.inline and all(step.inline for step in steps),
+        row=row,
+        single_rows="never" if row is None else "always",
+    )
 
 
-def _best(search: Any, wanted: bool) -> Predict:
-    return known_predictor(search.best_estimator_, wanted)
+@register_model(
+    "sklearn",
+    "GridSearchCV",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "RandomizedSearchCV",
+)
+def _search(search: Any, probabilities: bool) -> CompiledModel:
+    return compile_known_model(search.best_estimator_, probabilities)
 
 
-def _voting_classifier(voting: Any, wanted: bool) -> Predict:
+@register_model("sklearn", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+def _hist_gradient_boosting(estimator: Any, probabilities: bool) -> CompiledModel:
+    # Since scikit-learn 1.4 a ColumnTransformer of its own encodes the categorical features.
+    own = getattr(estimator, "_preprocessor", None)
+    preprocess = to_floats if own is None else compile_transformer(own).matrix
+    return trees.compile_hist_gradient_boosting(estimator, probabilities, preprocess)
+
+
+@register_model("sklearn", "VotingClassifier")
+def _voting_classifier(voting: Any, probabilities: bool) -> CompiledModel:
     if voting.voting != "soft":
-        raise NotCompiled("it counts votes")
-    members = [predictor(member, True) for member in voting.estimators_]
+        raise NotCompiled("VotingClassifier has a fast path for voting='soft' only.")
+    members = [compile_model(member, True).matrix for member in voting.estimators_]
     weights, classes = voting._weights_not_none, voting.classes_
 
-    def predict(data: Data) -> Prediction:
+    def predict(data: Data) -> Outputs:
         shares = np.average([member(data)[1] for member in members], axis=0, weights=weights)
-        return classes[shares.argmax(axis=1)], shares if wanted else None
+        return classes[shares.argmax(axis=1)], shares if probabilities else None
 
-    return predict
+    return _ensemble(predict)
 
 
-def _voting_regressor(voting: Any, wanted: bool) -> Predict:
-    members = [predictor(member, False) for member in voting.estimators_]
+@register_model("sklearn", "VotingRegressor")
+def _voting_regressor(voting: Any, probabilities: bool) -> CompiledModel:
+    members = [compile_model(member, False).matrix for member in voting.estimators_]
     weights = voting._weights_not_none
 
-    def predict(data: Data) -> Prediction:
+    def predict(data: Data) -> Outputs:
         values = np.array([member(data)[0] for member in members]).T
         return np.average(values, axis=1, weights=weights), None
 
-    return predict
+    return _ensemble(predict)
 
 
-def _calibrated(calibrated: Any, wanted: bool) -> Predict:
+def _ensemble(predict: Any) -> CompiledModel:
+    """Compile a model of other models, which take a while and can preprocess columns themselves."""
+    return CompiledModel(predict, inline=False, single_rows="after steps")
+
+
+@register_model("sklearn", "CalibratedClassifierCV")
+def _calibrated_classifier(calibrated: Any, probabilities: bool) -> CompiledModel:
     members = [_calibrated_member(member) for member in calibrated.calibrated_classifiers_]
     classes = calibrated.classes_
 
-    def predict(data: Data) -> Prediction:
-        total = sum(member(data) for member in members)
-        shares = total / len(members)
-        return classes[shares.argmax(axis=1)], shares if wanted else None
+    def predict(data: Data) -> Outputs:
+        shares = sum(member(data) for member in members) / len(members)
+        return classes[shares.argmax(axis=1)], shares if probabilities else None
 
-    return predict
+    return _ensemble(predict)
 
 
-def _calibrated_member(member: Any) -> Step:
-    """Return the shares of one model and its calibrators, one for each class."""
-    response, calibrators, classes = _response(member.estimator), member.calibrators, member.classes
+def _calibrated_member(member: Any) -> MatrixTransform:
+    """Return the probabilities of one model with its calibrators, one for each class."""
+    classes, calibrators = member.classes, member.calibrators
     if member.method not in ("sigmoid", "isotonic") or len(member.estimator.classes_) != len(
         classes
     ):
-        raise NotCompiled("its calibration is another")
+        raise NotCompiled("CalibratedClassifierCV has a fast path for sigmoid and isotonic only.")
+    respond = _response(member.estimator)
 
-    def share(data: Data) -> Any:
-        columns = response(data)
-        found = np.array(
-            [c.predict(column) for c, column in zip(calibrators, columns.T, strict=True)]
+    def calibrate(data: Data) -> Any:
+        responses = respond(data)
+        calibrated = np.array(
+            [c.predict(response) for c, response in zip(calibrators, responses.T, strict=True)]
         ).T
         if len(classes) == 2:
-            return np.hstack([1.0 - found, found])
-        totals = found.sum(axis=1, keepdims=True)
-        uniform = np.full_like(found, 1 / len(classes))
-        return np.divide(found, totals, out=uniform, where=totals != 0)
+            return np.hstack([1.0 - calibrated, calibrated])
+        totals = calibrated.sum(axis=1, keepdims=True)
+        uniform = np.full_like(calibrated, 1 / len(classes))
+        return np.divide(calibrated, totals, out=uniform, where=totals != 0)
 
-    return share
+    return calibrate
 
 
-def _response(estimator: Any) -> Step:
-    """Return scores, or probabilities where there are none, of the shape (rows, 1 or classes)."""
-    if name_of(estimator) in linear.PREDICTORS and hasattr(estimator, "decision_function"):
-        score = linear.scores(estimator)
-    elif hasattr(estimator, "decision_function"):
-        score = own_method(estimator, "decision_function")
+def _response(estimator: Any) -> MatrixTransform:
+    """Return decision scores, else probabilities, of the shape (rows, 1 or classes)."""
+    if hasattr(estimator, "decision_function"):
+        respond = compile_model(estimator, False).decision or native_method(
+            estimator, "decision_function"
+        )
     else:
-        predict = predictor(estimator, True)
-        two = len(estimator.classes_) == 2
+        predict, binary = compile_model(estimator, True).matrix, len(estimator.classes_) == 2
 
-        def score(data: Data) -> Any:
+        def respond(data: Data) -> Any:
             shares = predict(data)[1]
-            return shares[:, 1] if two else shares
+            return shares[:, 1] if binary else shares
 
-    def respond(data: Data) -> Any:
-        found = score(data)
-        return found.reshape(-1, 1) if found.ndim == 1 else found
+    def respond_with_columns(data: Data) -> Any:
+        responses = respond(data)
+        return responses.reshape(-1, 1) if responses.ndim == 1 else responses
 
-    return respond
+    return respond_with_columns
 
 
-def _stacking(stacking: Any, wanted: bool) -> Predict:
+@register_model("sklearn", "StackingClassifier", "StackingRegressor")
+def _stacking(stacking: Any, probabilities: bool) -> CompiledModel:
     methods = stacking.stack_method_
     if stacking.passthrough or any(m not in ("predict", "predict_proba") for m in methods):
-        raise NotCompiled("it stacks more than probabilities and values")
+        raise NotCompiled(
+            f"{type(stacking).__name__} stacks more than probabilities or predictions."
+        )
     members = [
-        (predictor(member, method == "predict_proba"), method)
+        (compile_model(member, method == "predict_proba").matrix, method)
         for member, method in zip(stacking.estimators_, methods, strict=True)
     ]
-    last = predictor(stacking.final_estimator_, wanted)
+    predict_last = compile_model(stacking.final_estimator_, probabilities).matrix
     encoder = getattr(stacking, "_label_encoder", None)
     classes = encoder.classes_ if encoder is not None else None
 
-    def predict(data: Data) -> Prediction:
-        found = []
+    def predict(data: Data) -> Outputs:
+        stacked = []
         for member, method in members:
             values, shares = member(data)
             if method == "predict":
-                found.append(values.reshape(-1, 1))
+                stacked.append(values.reshape(-1, 1))
             else:
-                # Of two classes, one share says it all.
-                found.append(shares[:, 1:] if shares.shape[1] == 2 else shares)
-        values, shares = last(np.hstack(found))
+                # Of two classes, scikit-learn stacks only the second one's probability.
+                stacked.append(shares[:, 1:] if shares.shape[1] == 2 else shares)
+        values, shares = predict_last(np.hstack(stacked))
         return values if classes is None else classes[values], shares
 
-    return predict
+    return _ensemble(predict)
 
 
-def _transformed_target(estimator: Any, wanted: bool) -> Predict:
-    inner, undo = predictor(estimator.regressor_, False), estimator.transformer_.inverse_transform
+@register_model("sklearn", "TransformedTargetRegressor")
+def _transformed_target_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     if estimator._training_dim != 1:
-        raise NotCompiled("it has several targets")
+        raise NotCompiled("TransformedTargetRegressor predicts several targets.")
+    inner = compile_model(estimator.regressor_, False).matrix
+    inverse_transform = estimator.transformer_.inverse_transform
 
-    def predict(data: Data) -> Prediction:
-        return undo(inner(data)[0].reshape(-1, 1))[:, 0], None
+    def predict(data: Data) -> Outputs:
+        return inverse_transform(inner(data)[0].reshape(-1, 1))[:, 0], None
 
-    return predict
-
-
-_CONTAINERS: dict[str, Callable[[Any], Step]] = {
-    "Pipeline": _pipeline,
-    "ColumnTransformer": _column_transformer,
-    "FeatureUnion": _feature_union,
-}
-PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {
-    **linear.PREDICTORS,
-    **trees.PREDICTORS,
-    **booster_classes.PREDICTORS,
-    "Pipeline": _predicting_pipeline,
-    **dict.fromkeys(SEARCHES, _best),
-    "HistGradientBoostingClassifier": _hist_gradient_boosting,
-    "HistGradientBoostingRegressor": _hist_gradient_boosting,
-    "CalibratedClassifierCV": _calibrated,
-    "VotingClassifier": _voting_classifier,
-    "VotingRegressor": _voting_regressor,
-    "StackingClassifier": _stacking,
-    "StackingRegressor": _stacking,
-    "TransformedTargetRegressor": _transformed_target,
-}
+    return _ensemble(predict)

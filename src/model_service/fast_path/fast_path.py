@@ -1,9 +1,8 @@
-"""From the contract's columns to what predict and predict_proba answer."""
+"""The fast path of a whole model: from the contract's columns to its outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,77 +11,96 @@ import numpy as np
 from model_service.columns.frames import InputKind
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Column
-from model_service.fast_path import single_row as single
-from model_service.fast_path.compile import UNEXPECTED, known_predictor
-from model_service.fast_path.data import NotCompiled, Predict, Prediction, Step, Table, in_turn
-from model_service.fast_path.quick import is_known, is_quick
-from model_service.fast_path.transformer_steps import final_step, step_of
+from model_service.fast_path.compile import COMPILE_ERRORS, compile_known_model
+from model_service.fast_path.data import (
+    ColumnTable,
+    MatrixPredict,
+    MatrixTransform,
+    NotCompiled,
+    Outputs,
+    RowPredict,
+    compose,
+)
+from model_service.fast_path.single_row import compile_row_predict
+from model_service.fast_path.transformer_steps import compile_stage, to_model_columns
 
-# What a request may hold beside what the model needs at once: a wide matrix of 200,000 rows of a
-# CSV would not fit into a dyno.
-ROWS_AT_ONCE = 1024
+# A wide matrix of the 200,000 rows of a CSV file would not fit into a dyno.
+MAX_CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class FastPath:
-    """A way through the model, from columns in any order."""
+    """A compiled model and the transformers beside it."""
 
-    names: tuple[str, ...] | None
+    column_names: tuple[str, ...] | None  # the model's columns in order; None: as they come
     kind: InputKind
-    prepare: Step
-    predict: Predict
-    quick: bool  # a row costs less than to hand it to another thread and back
-    row: single.Way | None = None  # what is quicker for one alone
+    transform: MatrixTransform  # the transformers beside the model
+    predict: MatrixPredict
+    inline: bool  # predicting one row takes less time than handing it to another thread
+    predict_row: RowPredict | None = None  # faster for a single row
 
-    def __call__(self, columns: Sequence[Column]) -> Prediction:
-        """Return what predict and predict_proba (or None) answer; raises whatever a step does."""
-        if self.names is not None:
+    def predict_columns(self, columns: Sequence[Column]) -> Outputs:
+        """Return the results of predict and, else None, predict_proba for columns in any order.
+
+        Raises whatever a step raises.
+        """
+        if self.column_names is not None:
             by_name = {column.name: column for column in columns}
-            columns = [by_name[name] for name in self.names]
-        size = len(columns[0].values)
-        if size <= ROWS_AT_ONCE:
-            return self.predict(self.prepare(Table(columns, self.kind)))
-        parts = [
-            self.predict(self.prepare(Table(_slice(columns, start), self.kind)))
-            for start in range(0, size, ROWS_AT_ONCE)
+            columns = [by_name[name] for name in self.column_names]
+        row_count = len(columns[0].values)
+        if row_count <= MAX_CHUNK_ROWS:
+            return self._predict_chunk(columns)
+        chunks = [
+            self._predict_chunk(_slice(columns, start))
+            for start in range(0, row_count, MAX_CHUNK_ROWS)
         ]
-        values, shares = zip(*parts, strict=True)
-        return np.concatenate(values), None if shares[0] is None else np.concatenate(shares)
+        values, probabilities = zip(*chunks, strict=True)
+        return (
+            np.concatenate(values),
+            None if probabilities[0] is None else np.concatenate(probabilities),
+        )
+
+    def _predict_chunk(self, columns: Sequence[Column]) -> Outputs:
+        return self.predict(self.transform(ColumnTable(columns, self.kind)))
 
 
 def _slice(columns: Sequence[Column], start: int) -> list[Column]:
-    return [Column(c.name, c.kind, c.values[start : start + ROWS_AT_ONCE]) for c in columns]
+    return [Column(c.name, c.kind, c.values[start : start + MAX_CHUNK_ROWS]) for c in columns]
 
 
-def make(
+def compile_fast_path(
     estimator: Any,
     stages: Sequence[Stage],
     kind: InputKind,
-    names: tuple[str, ...] | None,
-    wanted: tuple[str, ...] | None,
+    column_names: tuple[str, ...] | None,
+    model_columns: tuple[str, ...] | None,
     probabilities: bool,
-    alone: bool = True,
+    single_rows: bool = True,
 ) -> FastPath:
-    """Make the plan of a loaded model. Raises NotPlanned with the reason.
+    """Compile a loaded model. Raises NotCompiled with the reason.
 
-    `names` are the columns in their order, `wanted` those of the model where stages come before.
-    `alone` says whether a single row may go a way of its own.
+    `column_names` are the input columns in order; `model_columns` are those of the model behind
+    `stages`, the transformers beside it. `single_rows` allows a path of its own for one row.
     """
     try:
-        predict = known_predictor(estimator, probabilities)
-        steps = [step_of(stage) for stage in stages]
-        if stages:
-            steps.append(final_step(stages[-1].after, wanted))
+        model = compile_known_model(estimator, probabilities)
+        compiled_stages = [compile_stage(stage) for stage in stages]
     except NotCompiled:
         raise
-    except UNEXPECTED as error:
+    except COMPILE_ERRORS as error:
         cls = type(estimator).__name__
         reason = f"{type(error).__name__}: {error}"
-        raise NotCompiled(f"{cls} is not as this version should be ({reason})") from error
+        raise NotCompiled(f"{cls} of this version has no fast path ({reason}).") from error
 
-    quick = is_quick(estimator, predict) and all(is_known(stage.transformer) for stage in stages)
-    row: single.Way | None = None
-    if alone and not steps and kind != "texts":
-        with suppress(*UNEXPECTED):
-            row = single.way(estimator, predict)
-    return FastPath(names, kind, in_turn(steps), predict, quick, row)
+    transforms = [stage.matrix for stage in compiled_stages]
+    if stages:
+        transforms.append(to_model_columns(stages[-1].after, model_columns))
+    has_row_path = single_rows and not stages and kind != "texts"
+    return FastPath(
+        column_names,
+        kind,
+        compose(transforms),
+        model.matrix,
+        inline=model.inline and all(stage.inline for stage in compiled_stages),
+        predict_row=compile_row_predict([], model) if has_row_path else None,
+    )

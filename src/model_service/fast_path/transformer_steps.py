@@ -1,4 +1,4 @@
-"""The steps of the transformers beside the model."""
+"""The steps of the transformers that stand beside a model (transformers in features.json)."""
 
 from __future__ import annotations
 
@@ -10,59 +10,79 @@ import numpy as np
 from model_service.columns.frames import InputKind
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Column
-from model_service.fast_path.compile import transformer
-from model_service.fast_path.data import Data, Step, Table, as_table, column_of, is_sparse, matrix
+from model_service.fast_path.compile import compile_transformer
+from model_service.fast_path.data import (
+    ColumnTable,
+    Data,
+    MatrixTransform,
+    as_column,
+    as_table,
+    is_sparse,
+    to_matrix,
+)
+from model_service.fast_path.steps.registry import CompiledTransformer
 
 
-def step_of(stage: Stage) -> Step:
-    """Return what Stage.apply does, for a table or a matrix."""
-    apply = transformer(stage.transformer)
-    own = getattr(stage.transformer, "feature_names_in_", None)
-    kind: InputKind = "array" if own is None else "frame"
-    chosen = stage.columns or stage.before
-    names = chosen if own is None else tuple(own)
+def compile_stage(stage: Stage) -> CompiledTransformer:
+    """Compile what Stage.apply does with a frame, for a table or a matrix."""
+    compiled = compile_transformer(stage.transformer)
+    fitted_names = getattr(stage.transformer, "feature_names_in_", None)
+    kind: InputKind = "array" if fitted_names is None else "frame"
+    names = (stage.columns or stage.before) if fitted_names is None else tuple(fitted_names)
 
-    def apply_to_all(data: Data) -> Data:
-        if isinstance(data, Table) and data.kind == "texts":
-            return apply(data)
-        return apply(_chosen(data, stage.before, names, kind))
+    def transform_all(data: Data) -> Data:
+        if isinstance(data, ColumnTable) and data.kind == "texts":
+            return compiled.matrix(data)
+        return compiled.matrix(_select(data, stage.before, names, kind))
 
-    def apply_to_some(data: Data) -> Table:
+    def transform_some(data: Data) -> ColumnTable:
         table = as_table(data, stage.before)
-        output = apply(_chosen(table, stage.before, names, kind))
+        output = compiled.matrix(_select(table, stage.before, names, kind))
         output = output.toarray() if is_sparse(output) else np.asarray(output)
-        old = dict(zip(stage.before, table.columns, strict=True))
+        unchanged = dict(zip(stage.before, table.columns, strict=True))
         columns = [
-            old[name] if place is None else column_of(name, output[:, place])
-            for name, place in stage.arrangement(output.shape[1])
+            unchanged[name] if index is None else as_column(name, output[:, index])
+            for name, index in stage.arrangement(output.shape[1])
         ]
-        return Table(columns, "frame")
+        return ColumnTable(columns, "frame")
 
-    return apply_to_all if stage.columns is None else apply_to_some
+    return CompiledTransformer(
+        transform_all if stage.columns is None else transform_some,
+        no_row="arranging the columns of one row is not written",
+        inline=compiled.inline,
+    )
 
 
-def final_step(names: Sequence[str] | None, wanted: Sequence[str] | None) -> Step:
-    """Return what final_input does: the columns of the model by name, or an array."""
+def to_model_columns(
+    names: Sequence[str] | None, model_columns: Sequence[str] | None
+) -> MatrixTransform:
+    """Return the function from the last stage's output to the model's input.
+
+    It selects the model's columns by name, or makes an array for a model without names. `names`
+    are those of the output; None if its transformer does not name it.
+    """
 
     def arrange(data: Data) -> Data:
-        if wanted is None:
-            return dataclasses.replace(data, kind="array") if isinstance(data, Table) else data
+        if model_columns is None and isinstance(data, ColumnTable):
+            return dataclasses.replace(data, kind="array")
+        if model_columns is None:
+            return data
         if is_sparse(data):
             data = data.toarray()
-        if names is not None and set(names) == set(wanted):
-            return _chosen(data, names, wanted, "frame")
-        return _chosen(data, wanted, wanted, "frame")
+        if names is not None and set(names) == set(model_columns):
+            return _select(data, names, model_columns, "frame")
+        return _select(data, model_columns, model_columns, "frame")
 
     return arrange
 
 
-def _chosen(data: Data, names: Sequence[str], wanted: Sequence[str], kind: InputKind) -> Data:
-    """Return the columns of these names, in their order; `names` are those of the data."""
-    places = [names.index(name) for name in wanted]
-    if not isinstance(data, Table):
-        return matrix(data)[:, places]
+def _select(data: Data, names: Sequence[str], selected: Sequence[str], kind: InputKind) -> Data:
+    """Return the selected columns in their order; `names` are the data's column names."""
+    indices = [names.index(name) for name in selected]
+    if not isinstance(data, ColumnTable):
+        return to_matrix(data)[:, indices]
     renamed = [
-        Column(name, data.columns[place].kind, data.columns[place].values)
-        for name, place in zip(wanted, places, strict=True)
+        Column(name, data.columns[index].kind, data.columns[index].values)
+        for name, index in zip(selected, indices, strict=True)
     ]
-    return Table(renamed, kind)
+    return ColumnTable(renamed, kind)

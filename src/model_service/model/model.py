@@ -33,11 +33,10 @@ from model_service.contract.contract import (
     check_output,
     read_contract,
 )
-from model_service.contract.golden import RELATIVE, Golden, GoldenError, read_golden
+from model_service.contract.golden import RELATIVE_TOLERANCE, Golden, GoldenError, read_golden
 from model_service.contract.profile import Profile, read_profiles
 from model_service.errors import StartError
-from model_service.fast_path import FastPath, NotCompiled
-from model_service.fast_path import make as make_plan
+from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
 from model_service.model import adapters, custom_code, predictions
 from model_service.model.predictions import Prediction
 from model_service.model.statsmodels_adapter import StatsmodelsAdapter
@@ -183,13 +182,13 @@ class Model:
     def by_plan(self, plan: FastPath, rows: Sequence[Row]) -> Sequence[Prediction]:
         """Predict rows by a plan. Raises whatever it raises."""
         self._start_no_threads()
-        if plan.row is not None and len(rows) == 1 and isinstance(rows, list):
+        if plan.predict_row is not None and len(rows) == 1 and isinstance(rows, list):
             # Whatever is raised: the way of many rows says whether there is an error.
             with suppress(Exception):
                 row = self.contract.values(rows[0])
-                found = plan.row([row[name] for name in self._names])
+                found = plan.predict_row([row[name] for name in self._names])
                 return [self._form.answer(*found)]
-        values, probabilities = plan(self.contract.columns(rows))
+        values, probabilities = plan.predict_columns(self.contract.columns(rows))
         return self._answers(rows, values, probabilities)
 
     def natively(self, rows: Sequence[Row]) -> Sequence[Prediction]:
@@ -233,15 +232,15 @@ class Model:
             raise NotCompiled("The author's prepare() makes its columns of a frame.")
         if manifest.categories:
             raise NotCompiled("It takes columns as categories, which are made in a frame.")
-        return make_plan(
+        return compile_fast_path(
             self.estimator,
             self.stages,
             kind=manifest.input,
-            names=manifest.columns,
-            wanted=manifest.model_columns,
+            column_names=manifest.columns,
+            model_columns=manifest.model_columns,
             probabilities=manifest.probabilities,
-            # Some steps refuse dates, and answers to several targets are made of arrays.
-            alone=self.contract.output.targets is None
+            # Some steps refuse dates, and predictions of several targets are made of arrays.
+            single_rows=self.contract.output.targets is None
             and all(feature.kind != "date" for feature in self.contract.features),
         )
 
@@ -249,12 +248,12 @@ class Model:
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row is answered alone as it is among others."""
         # It notes a wider tolerance where more than the last bits of a sum move.
-        return self.golden is not None and self.golden.tolerance <= RELATIVE
+        return self.golden is not None and self.golden.tolerance <= RELATIVE_TOLERANCE
 
     @property
     def predicts_rows_alone(self) -> bool:
         """Whether a row goes another way alone than among others."""
-        return self.plan is not None and self.plan.row is not None
+        return self.plan is not None and self.plan.predict_row is not None
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model behind another contract."""

@@ -1,4 +1,4 @@
-"""How requests meet the model: those that wait go together, and none waits for ever."""
+"""A queue before the model: waiting requests are batched, each has a deadline."""
 
 from __future__ import annotations
 
@@ -10,241 +10,236 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from model_service.contract.contract import Row
+from model_service.errors import ServiceError
 from model_service.model.predictions import Prediction
-from model_service.web.errors import RequestProblem
 
 logger = logging.getLogger(__name__)
 
-# Rows that are predicted together; a request of more goes alone, as a part of a CSV does.
-ROWS_TOGETHER = 256
-# A request that is given up tells on a prediction that has had nearly all of its time.
-NEARLY = 0.9
+# A batch of several requests has at most so many rows; a larger request is predicted alone.
+MAX_BATCH_ROWS = 256
+# A timed-out request marks the model as stuck if the prediction has used this share of its time.
+STUCK_SHARE = 0.9
 
 
-class Unavailable(RequestProblem):
-    """The model does not answer now, and may the next time."""
+class Unavailable(ServiceError):
+    """The model does not answer now; the same request can succeed later."""
 
-    def __init__(self, title: str, detail: str) -> None:
-        super().__init__(503, title, detail, headers={"Retry-After": "1"})
+
+class Overloaded(Unavailable):
+    """As many requests as the queue takes are in flight."""
+
+    summary = "Too many requests at once"
+
+    def __init__(self, max_in_flight: int) -> None:
+        super().__init__(f"At most {max_in_flight} may wait for the model; try again.")
+
+
+class TimedOut(Unavailable):
+    """A request had no prediction at its deadline."""
+
+    summary = "The prediction takes too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"It was given up after {seconds:g} s; send fewer rows, or try later.")
+
+
+class Stuck(Unavailable):
+    """The model has blocked its thread for so long that this process predicts no more."""
+
+    summary = "The model is stuck"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"It has not answered for {seconds:g} s; this process is being replaced.")
 
 
 @dataclass(eq=False)
-class _Job:
-    """Rows that wait for their answers, or for the error of the model."""
+class _Request:
+    """Rows in the queue; `done` is set when there are predictions or an error."""
 
     rows: Sequence[Row]
-    alone: bool
-    gone: bool = False
+    is_alone: bool  # must not be batched with others
+    is_abandoned: bool = False
     done: threading.Event = field(default_factory=threading.Event)
-    answers: Sequence[Prediction] = ()
+    predictions: Sequence[Prediction] = ()
     error: Exception | None = None
 
 
 class PredictionQueue:
-    """The one way to the model's `predict`: in a thread of its own, or directly where asked to.
+    """The only caller of the model's `predict`.
 
-    The thread takes all requests that wait and predicts them together, if they may be; the next
-    ones gather meanwhile. No timer: an idle model predicts at once. Where a prediction takes
-    longer than `seconds`, the process predicts no more and calls `on_stuck`, for a thread
-    cannot be ended. At most `most` requests are let in.
+    One thread takes all waiting requests, predicts them as one batch, and hands out the results;
+    new requests gather meanwhile. There is no timer: an idle model predicts immediately. With
+    `inline` a request is predicted in its own thread instead, without waiting.
+
+    A prediction of more than `timeout_seconds` cannot be interrupted. The queue is stuck then: it
+    calls `on_stuck` once and refuses every request, so that the server can replace the process.
+    `on_waiting` gets the number of waiting requests at each change; it is called under the lock
+    and must neither raise nor block.
     """
 
     def __init__(
         self,
         predict: Callable[[Sequence[Row]], Sequence[Prediction]],
         *,
-        seconds: float,
-        most: int,
-        together: bool,
-        directly: bool = False,
+        timeout_seconds: float,
+        max_in_flight: int,
+        batches: bool,
+        inline: bool = False,
         on_stuck: Callable[[], None] = lambda: None,
-        on_waiting: Callable[[int], None] = lambda waiting: None,
+        on_waiting: Callable[[int], None] = lambda waiting_count: None,
     ) -> None:
-        self._predict, self._seconds, self._most = predict, seconds, most
-        self._together, self._directly = together, directly
-        # `on_waiting` is called under the lock: it must neither raise nor wait.
+        self._predict, self._batches, self._inline = predict, batches, inline
+        self._timeout_seconds, self._max_in_flight = timeout_seconds, max_in_flight
         self._on_stuck, self._on_waiting = on_stuck, on_waiting
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._waiting: deque[_Job] = deque()
-        self._running: dict[object, float] = {}  # since when, the oldest first
+        self._waiting: deque[_Request] = deque()
+        self._started_at: dict[object, float] = {}  # running predictions, the oldest first
         self._in_flight = 0
-        self._works = False  # the thread
-        self._stuck = False
+        self._has_thread = False
+        self._is_stuck = False
 
     @property
-    def waiting(self) -> int:
-        """How many requests wait until the model is free."""
+    def waiting_count(self) -> int:
+        """How many requests wait for the model."""
         return len(self._waiting)
 
     @property
-    def stuck(self) -> bool:
+    def is_stuck(self) -> bool:
         """Whether a prediction took so long that this process predicts no more."""
-        return self._stuck
+        return self._is_stuck
 
     def deadline(self) -> float:
-        """Return until when a request that comes now may wait, on the monotonic clock."""
-        return time.monotonic() + self._seconds
+        """Return the deadline of a request that arrives now, on the monotonic clock."""
+        return time.monotonic() + self._timeout_seconds
 
     def require_working(self) -> None:
-        """Raise Unavailable where this process predicts no more."""
-        if self._running:
-            self._stop_if_stuck(self._seconds)
-        if self._stuck:
-            raise self._replaced()
+        """Raise Stuck if this process predicts no more."""
+        if self._started_at:
+            self._mark_if_stuck(self._timeout_seconds)
+        if self._is_stuck:
+            raise Stuck(self._timeout_seconds)
 
-    def predict(
-        self, rows: Sequence[Row], until: float | None = None, *, part: bool = False
+    def submit(
+        self, rows: Sequence[Row], deadline: float | None = None, *, part: bool = False
     ) -> Sequence[Prediction]:
-        """Predict rows; one answer a row. Raises Unavailable, and what the model raises.
+        """Return one prediction for each row; block until it is there, at most to the deadline.
 
-        A `part` of a request that was let in finds room, and is predicted alone.
+        `part` marks rows of a request that was accepted already: they are not counted against
+        `max_in_flight`, and they are predicted alone. Raises Unavailable, and what the model
+        raises.
         """
-        self._let_in(part)
+        self._accept(part)
         try:
-            if self._directly:
-                return self._timed(rows)
-            job = _Job(rows, part or not self._together)
-            self._put(job)
-            left = (self.deadline() if until is None else until) - time.monotonic()
-            if not job.done.wait(max(left, 0)):
-                job.gone = True
-                self._stop_if_stuck(NEARLY * self._seconds)
-                raise Unavailable(
-                    "The prediction takes too long",
-                    f"It was given up after {self._seconds:g} s; send fewer rows, or try later.",
-                )
+            if self._inline:
+                return self._run(rows)
+            request = _Request(rows, part or not self._batches)
+            self._enqueue(request)
+            deadline = self.deadline() if deadline is None else deadline
+            if not request.done.wait(max(deadline - time.monotonic(), 0)):
+                request.is_abandoned = True
+                self._mark_if_stuck(STUCK_SHARE * self._timeout_seconds)
+                raise TimedOut(self._timeout_seconds)
         finally:
             with self._lock:
                 self._in_flight -= 1
-        if job.error is not None:
-            raise job.error
-        return job.answers
+        if request.error is not None:
+            raise request.error
+        return request.predictions
 
-    def failing(
-        self, rows: Sequence[Row], example: Row, most: int, until: float | None = None
-    ) -> list[int]:
-        """Return which rows the model fails on, counted from 0; none if it fails on any row."""
-
-        def fails(some: Sequence[Row]) -> bool:
-            try:
-                self.predict(some, until, part=True)
-            except Unavailable:
-                raise
-            except Exception:  # whatever a model raises, it did not predict
-                return True
-            return False
-
-        found: list[int] = []
-        halves = [] if fails([example]) else [(0, len(rows))]
-        while halves and len(found) < most:
-            start, end = halves.pop()
-            if fails(rows[start:end]):
-                middle = (start + end) // 2
-                if middle == start:
-                    found.append(start)
-                else:
-                    halves += [(middle, end), (start, middle)]
-        return found
-
-    def _let_in(self, part: bool) -> None:
+    def _accept(self, part: bool) -> None:
         self.require_working()
         with self._lock:
-            if not part and self._in_flight >= self._most:
-                raise Unavailable(
-                    "Too many requests at once",
-                    f"At most {self._most} may wait for the model; try again.",
-                )
+            if not part and self._in_flight >= self._max_in_flight:
+                raise Overloaded(self._max_in_flight)
             self._in_flight += 1
 
-    def _put(self, job: _Job) -> None:
+    def _enqueue(self, request: _Request) -> None:
         with self._changed:
-            if self._stuck:
-                raise self._replaced()
-            if not self._works:  # not before the first request: no thread outlives gunicorn's fork
-                self._start()
-            self._waiting.append(job)
-            self._on_waiting(self.waiting)
+            if self._is_stuck:
+                raise Stuck(self._timeout_seconds)
+            # Not before the first request: a thread does not survive gunicorn's fork.
+            if not self._has_thread:
+                self._start_thread()
+            self._waiting.append(request)
+            self._on_waiting(self.waiting_count)
             self._changed.notify()
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         threading.Thread(target=self._work, name="predictor", daemon=True).start()
-        self._works = True
+        self._has_thread = True
 
     def _work(self) -> None:
         try:
-            while not self._stuck:
-                self._answer(self._next())
-        finally:  # without memory it may end anywhere, with requests that wait
+            while not self._is_stuck:
+                self._process(self._next_batch())
+        finally:  # a MemoryError can end the thread anywhere, with requests in the queue
             with self._lock:
-                self._works = False
+                self._has_thread = False
                 if self._waiting:
-                    self._start()
+                    self._start_thread()
 
-    def _next(self) -> list[_Job]:
-        """Wait for jobs, and take those that are predicted together."""
+    def _next_batch(self) -> list[_Request]:
+        """Wait for requests, and take those that are predicted as one batch."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            jobs = [self._waiting.popleft()]
-            rows = len(jobs[0].rows)
-            while self._waiting and not jobs[0].alone and not self._waiting[0].alone:
-                rows += len(self._waiting[0].rows)
-                if rows > ROWS_TOGETHER:
+            batch = [self._waiting.popleft()]
+            row_count = len(batch[0].rows)
+            while self._waiting and not batch[0].is_alone and not self._waiting[0].is_alone:
+                row_count += len(self._waiting[0].rows)
+                if row_count > MAX_BATCH_ROWS:
                     break
-                jobs.append(self._waiting.popleft())
-            self._on_waiting(self.waiting)
-            return jobs
+                batch.append(self._waiting.popleft())
+            self._on_waiting(self.waiting_count)
+            return batch
 
-    def _answer(self, jobs: Sequence[_Job]) -> None:
-        jobs = [job for job in jobs if not job.gone]
-        if not jobs:
+    def _process(self, batch: Sequence[_Request]) -> None:
+        batch = [request for request in batch if not request.is_abandoned]
+        if not batch:
             return
-        rows = jobs[0].rows if len(jobs) == 1 else [row for job in jobs for row in job.rows]
+        rows = batch[0].rows if len(batch) == 1 else [row for r in batch for row in r.rows]
         try:
-            answers = self._timed(rows)
-        except Exception as error:  # whatever the model raises is for the requests that it is about
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._answer([job])
+            predictions = self._run(rows)
+        except Exception as error:  # whatever the model raises is the answer to its request
+            if len(batch) > 1:
+                for request in batch:
+                    self._process([request])
                 return
-            jobs[0].error = error
-            jobs[0].done.set()
+            batch[0].error = error
+            batch[0].done.set()
             return
-        first = 0
-        for job in jobs:
-            job.answers = answers[first : first + len(job.rows)]
-            first += len(job.rows)
-            job.done.set()
+        start = 0
+        for request in batch:
+            request.predictions = predictions[start : start + len(request.rows)]
+            start += len(request.rows)
+            request.done.set()
 
-    def _timed(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+    def _run(self, rows: Sequence[Row]) -> Sequence[Prediction]:
         prediction = object()
         with self._lock:
-            self._running[prediction] = time.monotonic()
+            self._started_at[prediction] = time.monotonic()
         try:
             return self._predict(rows)
         except BaseException as error:
             if isinstance(error, Exception):
                 raise
-            # sys.exit() in the author's own code, or a panic in Rust, must end no thread of ours.
+            # sys.exit() in the author's code, or a panic in Rust, must not end this thread.
             raise RuntimeError(f"the model raises {type(error).__name__}") from error
         finally:
             with self._lock:
-                del self._running[prediction]
+                del self._started_at[prediction]
 
-    def _stop_if_stuck(self, seconds: float) -> None:
+    def _mark_if_stuck(self, seconds: float) -> None:
+        """Mark the queue as stuck if the oldest prediction has run for so many seconds."""
         with self._lock:
-            began = next(iter(self._running.values()), None)
-            if self._stuck or began is None or time.monotonic() - began < seconds:
+            started_at = next(iter(self._started_at.values()), None)
+            if self._is_stuck or started_at is None or time.monotonic() - started_at < seconds:
                 return
-            self._stuck = True
+            self._is_stuck = True
             while self._waiting:
-                job = self._waiting.popleft()
-                job.error = self._replaced()
-                job.done.set()
-            self._on_waiting(self.waiting)
+                request = self._waiting.popleft()
+                request.error = Stuck(self._timeout_seconds)
+                request.done.set()
+            self._on_waiting(self.waiting_count)
         logger.critical("the model is stuck: this process predicts no more")
         self._on_stuck()
-
-    def _replaced(self) -> Unavailable:
-        detail = f"It has not answered for {self._seconds:g} s; this process is being replaced."
-        return Unavailable("The model is stuck", detail)

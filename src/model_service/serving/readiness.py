@@ -1,4 +1,4 @@
-"""Whether the model still says what it said when it was verified."""
+"""Readiness: whether the model reproduces the golden predictions that verify recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 from datetime import datetime, timezone
 
-from model_service.contract.golden import disagreements
+from model_service.contract.golden import golden_differences
 from model_service.model.model import Model
 from model_service.serving.queue import PredictionQueue, Unavailable
 
@@ -14,38 +14,38 @@ logger = logging.getLogger(__name__)
 
 
 class Readiness:
-    """The check of the goldens, made once a process and after the fork.
+    """The check of the golden predictions, made once in each process, after the fork.
 
-    It runs in the thread of whoever asks first. Predicting in the main thread before gunicorn
-    forks would hang XGBoost and LightGBM in the workers for ever.
+    It runs in the thread that first asks for it. A prediction in the main thread before gunicorn
+    forks would make XGBoost and LightGBM hang in the workers.
     """
 
-    def __init__(self, model: Model, predictor: PredictionQueue) -> None:
-        self._model, self._predictor = model, predictor
+    def __init__(self, model: Model, queue: PredictionQueue) -> None:
+        self._model, self._queue = model, queue
         self._lock = threading.Lock()
-        self._checked = False
+        self._is_checked = False
         self._reason: str | None = None
-        self._reproduced: datetime | None = None
+        self._reproduced_at: datetime | None = None
 
     def begin(self) -> None:
-        """Check in a thread, as a request has one."""
+        """Start the check in a thread."""
         threading.Thread(target=self.reason, name="goldens", daemon=True).start()
 
     def reason(self) -> str | None:
-        """Return why the service must not predict, or None when it may."""
-        if not self._checked:
+        """Return why the model must not predict, or None if it can. Blocks until it is checked."""
+        if not self._is_checked:
             with self._lock:
-                if not self._checked:
+                if not self._is_checked:
                     self._reason = self._check()
-                    self._checked = True
+                    self._is_checked = True
                     if self._reason:
                         logger.error("not ready: %s", self._reason)
         return self._reason
 
     @property
-    def reproduced(self) -> datetime | None:
-        """When this process reproduced the goldens, in UTC; None if it has not, or has none."""
-        return self._reproduced
+    def reproduced_at(self) -> datetime | None:
+        """When this process reproduced the golden predictions, in UTC; None if it did not."""
+        return self._reproduced_at
 
     def _check(self) -> str | None:
         golden = self._model.golden
@@ -58,15 +58,15 @@ class Readiness:
         if problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
-            found = [self._predictor.predict(rows)]
+            found = [self._queue.submit(rows)]
             if self._model.predicts_rows_alone:
-                found.append([self._predictor.predict([row])[0] for row in rows])
-        except Unavailable as problem:
-            return f"{problem.title}. {problem.detail}"
+                found.append([self._queue.submit([row])[0] for row in rows])
+        except Unavailable as error:
+            return f"{error.summary}. {error}"
         except Exception:
             logger.exception("the model failed on its recorded rows")
             return "The model fails on its recorded rows; run make verify."
-        if any(disagreements(golden, predictions) for predictions in found):
+        if any(golden_differences(golden, predictions) for predictions in found):
             return "The model does not reproduce its recorded predictions; run make verify."
-        self._reproduced = datetime.now(timezone.utc)
+        self._reproduced_at = datetime.now(timezone.utc)
         return None

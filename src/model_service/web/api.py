@@ -1,233 +1,194 @@
-"""The routes for programs: JSON, and CSV for many rows."""
+"""The routes for programs: predictions as JSON or CSV, and what is known about the model."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
 from model_service.contract.contract import Row
-from model_service.csv.spool import TemporaryFile
+from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
-from model_service.web import current
-from model_service.web.errors import RequestProblem, does_not_fit
+from model_service.errors import InvalidRows, ServiceError, TooManyRows
+from model_service.model.predictions import Prediction
+from model_service.web.current import Service, current_service, service
+from model_service.web.errors import RequestProblem
 from model_service.web.metrics import CONTENT_TYPE
 from model_service.web.openapi import document
+from model_service.web.policy import policy
+from model_service.web.strict_json import parse_json
 
 bp = Blueprint("api", __name__)
 
-MAX_DEPTH = 100
-
 
 @bp.post("/predict")
+@policy(is_cross_origin=True)
 def predict() -> Response:
     """Predict one row, a batch under "rows", or a CSV."""
-    keep = bool(request.query_string) and keeps(request.args.get("on_error", "refuse"))
+    keep = bool(request.query_string) and keeps_bad_rows(request.args.get("on_error", "refuse"))
     if request.mimetype == "text/csv":
-        return predict_csv(keep)
+        return _predict_csv(keep)
     if request.mimetype != "application/json":
         title = "The body must be JSON or CSV"
         detail = "Send it with Content-Type: application/json, or text/csv."
         raise RequestProblem(415, title, detail)
     content = request.get_data(cache=False)
     if "HTTP_TRANSFER_ENCODING" in request.environ:
-        request.stream.read(1)  # of a body that goes on beyond the limit Werkzeug says so now
+        request.stream.read(1)  # Werkzeug raises now if a chunked body goes on beyond the limit
     body = parse_json(content)
-    batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
-    rows = validate(body["rows"] if batch else [body])
-    predictions = current.predict(rows)
-    about = current.model().manifest.about
-    if batch:
-        return answer({"predictions": predictions, "model": about})
-    return answer({**predictions[0], "model": about})
+    is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
+    service = current_service()
+    rows = validate(body["rows"] if is_batch else [body], service)
+    predictions = service.predict(rows)
+    about = service.model.manifest.about
+    if is_batch:
+        return json_response({"predictions": predictions, "model": about})
+    return json_response({**predictions[0], "model": about})
 
 
-def predict_csv(keep: bool) -> Response:
-    """Answer a CSV with the same CSV and its predictions."""
+def _predict_csv(keep_bad_rows: bool) -> Response:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
         raise RequestProblem(400, "The CSV must be UTF-8", detail)
-    most = current.settings().max_csv_bytes
-    if (request.content_length or 0) > most:
-        raise too_large(most)
-    # Werkzeug would cut a chunked body off at its limit, and say nothing.
-    request.max_content_length = most + 1
-    return answer_csv(request.stream, keep)
+    max_bytes = service.settings.max_csv_bytes
+    if (request.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
+    # At its limit Werkzeug cuts a chunked body off without an error.
+    request.max_content_length = max_bytes + 1
+    return csv_response(request.stream, keep_bad_rows)
 
 
-def keeps(on_error: str) -> bool:
-    """Tell whether good rows are answered beside bad ones. Raises RequestProblem."""
+def keeps_bad_rows(on_error: str) -> bool:
+    """Return whether `on_error` is "keep" and not "refuse". Raises RequestProblem."""
     if on_error not in ("refuse", "keep"):
         raise RequestProblem(400, "Unknown on_error", 'It must be "refuse" or "keep".')
     return on_error == "keep"
 
 
-def answer_csv(stream: IO[bytes], keep: bool) -> Response:
-    """Stream the answer to a CSV. Raises RequestProblem."""
-    model, settings = current.model(), current.settings()
-    example = current.example()
-    predict = current.predict_each if keep else partial(current.predict, part=True)
+def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
+    """Return a CSV with its predictions, streamed. Raises RequestProblem and ServiceError."""
+    service = current_service()
+    model, settings = service.model, service.settings
+
+    def predict_part(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return service.predict(rows, part=True), ()
+
+    job = CsvJob(
+        contract=model.contract,
+        # It shows the shape of all predictions, and is not counted.
+        example=service.predictor.predict([model.manifest.example()])[0],
+        predict=service.predict_valid if keep_bad_rows else predict_part,
+        max_rows=settings.max_csv_rows,
+        max_line_characters=settings.max_csv_line_characters,
+        keep_bad_rows=keep_bad_rows,
+        on_rejected=service.metrics.count_rejected,
+    )
     with contextlib.ExitStack() as opened:
-        file, made = (opened.enter_context(TemporaryFile()) for _ in range(2))
-        receive(stream, file, settings.max_csv_bytes)
-        rejected = current.metrics().rejected
-        longest = settings.max_csv_line_characters
-        batch = CsvJob(file, made, model.contract, example, predict, keep, rejected, longest)
-        batch.check(settings.max_csv_rows)
-        parts = opened.enter_context(contextlib.closing(batch.answer()))
+        file, spool = (opened.enter_context(SpooledFile()) for _ in range(2))
+        _receive(stream, file, settings.max_csv_bytes)
+        parts = opened.enter_context(contextlib.closing(job.run(file, spool)))
         files = opened.pop_all()
-    response = Response(stream_with_context(streamed(parts, files)), mimetype="text/csv")
-    response.call_on_close(files.close)  # for a caller who is gone before the first part
+    response = Response(stream_with_context(_streamed(parts, files)), mimetype="text/csv")
+    response.call_on_close(files.close)  # if the caller is gone before the first part
     name = f"{model.manifest.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
 
-def too_large(most: int) -> RequestProblem:
-    """Make the answer to a CSV of too many bytes."""
-    return RequestProblem(413, "The CSV is too large", f"At most {most} bytes.")
+def _too_large(max_bytes: int) -> RequestProblem:
+    return RequestProblem(413, "The CSV is too large", f"At most {max_bytes} bytes.")
 
 
-def receive(stream: IO[bytes], file: IO[bytes], most: int) -> None:
-    """Write what is sent into a file. Raises RequestProblem."""
-    received = 0
-    while received <= most and (piece := stream.read(1 << 16)):
-        received += len(piece)
+def _receive(stream: IO[bytes], file: IO[bytes], max_bytes: int) -> None:
+    """Write a body into a file. Raises RequestProblem."""
+    byte_count = 0
+    while byte_count <= max_bytes and (piece := stream.read(1 << 16)):
+        byte_count += len(piece)
         file.write(piece)
-    if received > most:
-        raise too_large(most)
+    if byte_count > max_bytes:
+        raise _too_large(max_bytes)
     file.seek(0)
 
 
-def streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[bytes]:
-    """Yield the parts and close the files; log why an answer ends before its end."""
+def _streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[bytes]:
+    """Yield the parts and close the files; log why a response breaks off."""
     with files:
         try:
             yield from parts
-        except RequestProblem as problem:
-            # The caller sees no more than that the connection ends without the end of the body.
-            errors = [error.to_json() for error in problem.errors]
-            current_app.logger.error("a CSV answer breaks off: %s, %s", problem.title, errors)
+        except ServiceError as error:
+            # The caller only sees that the connection ends before the end of the body.
+            errors = [p.to_json() for p in error.problems] if isinstance(error, InvalidRows) else []
+            current_app.logger.error("a CSV answer breaks off: %s, %s", error.summary, errors)
             raise
 
 
 @bp.get("/features")
+@policy(is_cross_origin=True)
 def features() -> Response:
     """The contract."""
-    return answer(current.model().contract.to_json())
+    return json_response(service.model.contract.to_json())
 
 
 @bp.get("/metadata")
+@policy(is_cross_origin=True)
 def metadata() -> Response:
     """The public part of the manifest."""
-    return answer(current.model().manifest.public())
+    return json_response(service.model.manifest.public())
 
 
 @bp.get("/openapi.json")
+@policy(is_cross_origin=True)
 def openapi() -> Response:
     """The API as OpenAPI 3.1."""
-    model, settings = current.model(), current.settings()
+    model, settings = service.model, service.settings
     keys, limited = bool(settings.api_keys), settings.requests_per_minute is not None
-    return answer(document(model.contract, model.manifest, keys=keys, limited=limited))
+    return json_response(document(model.contract, model.manifest, keys=keys, limited=limited))
 
 
 @bp.get("/health")
+@policy(needs_key=False, is_limited=False)
 def health() -> Response:
     """The process lives."""
-    return answer({"status": "ok"})
+    return json_response({"status": "ok"})
 
 
 @bp.get("/ready")
+@policy(needs_key=False, is_limited=False)
 def ready() -> Response:
     """The model is loaded and reproduces its goldens."""
-    current.require_ready()
-    return answer({"status": "ready"})
+    service.predictor.require_ready()
+    return json_response({"status": "ready"})
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
     """What all workers have counted, for Prometheus."""
-    ready = current.readiness().reason() is None
+    ready = service.readiness.reason() is None
     gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
-    return Response(current.metrics().text(gauges), content_type=CONTENT_TYPE)
+    return Response(service.metrics.text(gauges), content_type=CONTENT_TYPE)
 
 
-def parse_json(body: bytes) -> Any:
-    """Read strict JSON: UTF-8, no NaN, no name twice. Raises RequestProblem."""
-    try:
-        text = body.decode("utf-8")
-        if text.startswith("\ufeff"):  # of which the decoder only says that it expects a value
-            raise json.JSONDecodeError("There is a byte order mark", text, 0)
-        parsed = _DECODER.decode(text)
-        brackets = text.count("{") + text.count("[")  # a row has too few of them to be deep
-        if brackets <= MAX_DEPTH or not _is_deep(parsed):
-            return parsed
-        reason = "It is nested too deeply."
-    except RecursionError:
-        reason = "It is nested too deeply."
-    except UnicodeDecodeError:
-        reason = "It is not UTF-8."
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} at line {error.lineno}, column {error.colno}."
-    except ValueError as error:
-        # Ours from the hooks below, or Python's about a number of more than 4,300 digits.
-        reason = str(error) if str(error).startswith('"') else "A number has too many digits."
-    raise RequestProblem(400, "The body is not valid JSON", reason)
-
-
-def _is_deep(value: Any) -> bool:
-    """Tell what no row can be. How deep the parser itself goes depends on the Python."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(MAX_DEPTH):
-        members = (
-            m for outer in level for m in (outer.values() if isinstance(outer, dict) else outer)
-        )
-        level = [member for member in members if isinstance(member, (dict, list))]
-        if not level:
-            return False
-    return True
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f'"{name}" is not a JSON number.')
-
-
-def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        repeated = next(name for name, count in counts.items() if count > 1)
-        raise ValueError(f'"{repeated}" is there twice.')
-    return members
-
-
-_DECODER = json.JSONDecoder(
-    parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
-)
-# What is in an answer is JSON already; Flask would ask each time how to write what is not.
+# Predictions are JSON values already. Flask's encoder would look for other types in each of them.
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
-def answer(content: object) -> Response:
-    """Return an answer of JSON."""
+def json_response(content: object) -> Response:
+    """Return a response of JSON."""
     return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
-def validate(rows: list[Any]) -> list[Row]:
-    """Return the rows as the contract reads them. Raises RequestProblem with all problems."""
-    most = current.settings().max_json_rows
-    if len(rows) > most:
-        limit = f"At most {most} rows a request; these are {len(rows)}."
-        raise RequestProblem(413, "Too many rows", limit)
+def validate(rows: list[Any], service: Service) -> list[Row]:
+    """Return the rows as the contract parses them. Raises TooManyRows and InvalidRows."""
+    max_rows = service.settings.max_json_rows
+    if len(rows) > max_rows:
+        raise TooManyRows(f"At most {max_rows} rows a request; these are {len(rows)}.")
     if not rows:
-        raise RequestProblem(422, "The request does not fit the model", '"rows" is empty.')
-    parsed, problems = current.model().contract.parse_rows(rows)
+        raise RequestProblem(422, InvalidRows.summary, '"rows" is empty.')
+    parsed, problems = service.model.contract.parse_rows(rows)
     if problems:
-        raise does_not_fit(problems)
+        raise InvalidRows(problems)
     return parsed

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask, Request, Response, send_from_directory
 from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
@@ -16,7 +16,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from model_service.csv.spool import RequestWithFiles
+from model_service.csv.spool import SpooledFile
 from model_service.model.model import Model, load_model
 from model_service.web import (
     api,
@@ -31,6 +31,7 @@ from model_service.web import (
     request_log,
 )
 from model_service.web.current import Service
+from model_service.web.policy import PUBLIC, menu_of, set_policy
 from model_service.web.settings import Settings
 
 # Their hooks run in this order before a request, and in the opposite order after it. The request
@@ -42,6 +43,19 @@ _WEB = resources.files("model_service.web")
 ENGINE_STATIC = str(_WEB / "static")
 ENGINE_TEMPLATES = str(_WEB / "templates")
 CUSTOM_STYLESHEET = "custom.css"
+
+
+class UploadRequest(Request):
+    """A request whose uploaded files are kept as the bodies of the API are."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return SpooledFile()
 
 
 class ModelService(Flask):
@@ -58,7 +72,7 @@ class ModelService(Flask):
     those that were adopted.
     """
 
-    request_class = RequestWithFiles
+    request_class = UploadRequest
 
     def __init__(
         self,
@@ -68,6 +82,7 @@ class ModelService(Flask):
         settings: Settings | None = None,
     ) -> None:
         super().__init__(import_name)
+        set_policy(self.view_functions["static"], PUBLIC)
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._end_process: Callable[[], None] = lambda: None
         self.jinja_options = {
@@ -118,7 +133,8 @@ class ModelService(Flask):
         return {
             "title": manifest.title,
             "description": manifest.description,
-            "endpoints": self.view_functions,  # the owner may have left out pages or docs
+            "endpoints": self.view_functions,  # the owner can leave out pages
+            "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,
         }
 
@@ -144,13 +160,14 @@ class ModelService(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return what Flask does, remembered: to look for `async def` costs as much as a row."""
-        known = self._synchronous.get(func)
-        if known is None:
-            known = super().ensure_sync(func)
+        try:
+            return self._synchronous[func]
+        except KeyError:
+            synchronous = super().ensure_sync(func)
             # `after_this_request` takes a new function for each request.
             if len(self._synchronous) < MAX_REMEMBERED_FUNCTIONS:
-                self._synchronous[func] = known
-        return known
+                self._synchronous[func] = synchronous
+            return synchronous
 
 
 MAX_REMEMBERED_FUNCTIONS = 1000
@@ -163,7 +180,8 @@ class SessionsWithSecretKey(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the session from its cookie."""
-        return super().open_session(app, request) if app.secret_key else self._none
+        # app.secret_key is the same and takes five times as long.
+        return super().open_session(app, request) if app.config["SECRET_KEY"] else self._none
 
 
 def create_app(model: Model | None = None, settings: Settings | None = None) -> ModelService:

@@ -1,4 +1,4 @@
-"""The form: a field for each feature of the contract, and what was typed into them."""
+"""The HTML form: one field for each feature, and the row that a submitted form contains."""
 
 from __future__ import annotations
 
@@ -17,78 +17,79 @@ from model_service.contract.contract import (
 )
 from model_service.contract.typed_text import request_value
 
-Control = Literal["number", "radio", "select", "suggest", "line", "checkbox", "date", "text"]
+Control = Literal["number", "radio", "select", "datalist", "text", "checkbox", "date", "textarea"]
 
-# More choices than these are a list to pick from.
-MOST_RADIOS = 3
-# More fields than these are laid out in groups, with a search.
-MOST_FIELDS, GROUP = 30, 50
+MAX_RADIO_BUTTONS = 3  # a category with more choices is a <select>
+MAX_UNGROUPED_FIELDS = 30  # a form with more fields has groups and a search field
+GROUP_SIZE = 50
 
 
 @dataclass(frozen=True)
-class Option:
+class Choice:
+    """One option of a radio group, <select> or <datalist>."""
+
     value: str
-    text: str
-    chosen: bool
+    label: str
+    is_selected: bool
 
 
 @dataclass(frozen=True)
-class Field:
-    """One labelled field; `value` is its text as typed or filled in."""
+class FormField:
+    """The field of one feature; `value` is its text, as typed or filled in."""
 
     id: str
     name: str
     control: Control
     hint: str
-    brief: str | None  # the hint in a few words, where that is possible
-    integer: bool
+    placeholder: str | None  # the hint, if it is short enough to stand in the empty field
+    is_integer: bool
     value: str
-    options: tuple[Option, ...]
+    choices: tuple[Choice, ...]
     error: str | None
 
 
 @dataclass(frozen=True)
-class Group:
-    """Neighbouring fields of a wide model."""
+class FieldGroup:
+    """Neighbouring fields of a form with many fields; `first` and `last` count from 1."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
     first: int
     last: int
-    open: bool
+    is_open: bool
 
 
-def fields_of(
+def form_fields(
     contract: Contract, texts: Mapping[str, str], problems: Sequence[Problem] = ()
-) -> list[Field]:
-    """Return the fields in contract order, with their texts and what is wrong with them."""
-    wrong = {problem.feature: problem.message for problem in problems}
+) -> list[FormField]:
+    """Return the fields in the order of the contract, with their texts and error messages."""
+    errors = {problem.feature: problem.message for problem in problems}
     return [
-        _field(number, feature, texts.get(feature.name, ""), wrong.get(feature.name))
+        _form_field(number, feature, texts.get(feature.name, ""), errors.get(feature.name))
         for number, feature in enumerate(contract.features, start=1)
     ]
 
 
-def groups_of(fields: Sequence[Field]) -> list[Group]:
-    """Return the fields of a wide model in groups; a group that has an error is open."""
+def group_fields(fields: Sequence[FormField]) -> list[FieldGroup]:
+    """Return the fields in groups; the first group and those with an error are open."""
     groups = []
-    for start in range(0, len(fields), GROUP):
-        members = tuple(fields[start : start + GROUP])
-        wrong = any(field.error for field in members)
-        groups.append(Group(members, start + 1, start + len(members), wrong or start == 0))
+    for start in range(0, len(fields), GROUP_SIZE):
+        members = tuple(fields[start : start + GROUP_SIZE])
+        has_error = any(field.error for field in members)
+        groups.append(FieldGroup(members, start + 1, start + len(members), has_error or start == 0))
     return groups
 
 
-def _field(number: int, feature: Feature, text: str, error: str | None) -> Field:
+def _form_field(number: int, feature: Feature, text: str, error: str | None) -> FormField:
     control = _control(feature)
-    return Field(
+    return FormField(
         id=f"f{number}",
         name=feature.name,
         control=control,
-        hint=" ".join(_hints(feature, control)),
-        brief=_brief(feature),
-        integer=feature.type == "integer",
+        hint=" ".join(_hint_sentences(feature, control)),
+        placeholder=_placeholder(feature),
+        is_integer=feature.type == "integer",
         value=text,
-        options=tuple(_options(feature, text)),
+        choices=tuple(_choices(feature, text)),
         error=error,
     )
 
@@ -100,81 +101,86 @@ def _control(feature: Feature) -> Control:
         return "radio" if feature.nullable else "checkbox"
     if feature.type == "category":
         if feature.categories is None:
-            return "line"
+            return "text"
         if not feature.closed:
-            return "suggest"
-        return "radio" if len(feature.categories) <= MOST_RADIOS else "select"
-    return "date" if feature.type == "date" else "text"
+            return "datalist"
+        return "radio" if len(feature.categories) <= MAX_RADIO_BUTTONS else "select"
+    return "date" if feature.type == "date" else "textarea"
 
 
-def _options(feature: Feature, text: str) -> Iterator[Option]:
-    """Yield what can be chosen; "" stands for null, which only a nullable feature takes."""
+def _choices(feature: Feature, text: str) -> Iterator[Choice]:
+    """Yield the choices of a feature; the value "" stands for null if the feature is nullable."""
     if feature.type == "boolean":
-        named = {"true": "Yes", "false": "No"}
+        labels = {"true": "Yes", "false": "No"}
     else:
-        named = {json_text(category): json_text(category) for category in feature.categories or ()}
-    for value, shown in named.items():
-        yield Option(value, shown, value == text)
-    if feature.nullable and "" not in named:
-        yield Option("", "unknown", text == "")
+        labels = {json_text(value): json_text(value) for value in feature.categories or ()}
+    for value, label in labels.items():
+        yield Choice(value, label, value == text)
+    if feature.nullable and "" not in labels:
+        yield Choice("", "unknown", text == "")
 
 
-def _hints(feature: Feature, control: Control) -> Iterator[str]:
+def _hint_sentences(feature: Feature, control: Control) -> Iterator[str]:
     if feature.description:
         end = "" if feature.description[-1] in ".!?…" else "."
         yield f"{feature.description}{end}"
-    if usual := range_of(feature):
-        yield f"{'From' if feature.strict else 'Usually'} {usual}."
+    if value_range := range_text(feature):
+        yield f"{'From' if feature.strict else 'Usually'} {value_range}."
     elif feature.unit:
         yield f"In {feature.unit}."
     if feature.nullable and control not in ("radio", "select"):
         yield "Leave it empty if unknown."
 
 
-def _brief(feature: Feature) -> str | None:
-    """Return what a number may be, short enough to stand in its empty field."""
-    usual = range_of(feature)
-    if feature.description or (feature.unit and not usual):
+def _placeholder(feature: Feature) -> str | None:
+    """Return the hint of a number in a few words, or None if it needs whole sentences."""
+    value_range = range_text(feature)
+    if feature.description or (feature.unit and not value_range):
         return None
-    return ", ".join(filter(None, (usual, "empty if unknown" if feature.nullable else "")))
+    return ", ".join(filter(None, (value_range, "empty if unknown" if feature.nullable else "")))
 
 
-def range_of(feature: Feature) -> str:
-    """Return the range of a feature with its unit, or nothing where none is known."""
+def range_text(feature: Feature) -> str:
+    """Return a feature's minimum, maximum and unit, or "" unless both ends are known."""
     low, high = feature.minimum, feature.maximum
     if low is None or high is None:
         return ""
     unit = f" {feature.unit}" if feature.unit else ""
-    # Up to four digits it may be a year.
-    form = ".12g" if max(abs(low), abs(high)) < 10_000 else ",.12g"
-    return f"{low:{form}} to {high:{form}}{unit}"
+    # No thousands separator in numbers of up to four digits, which can be years.
+    number_format = ".12g" if max(abs(low), abs(high)) < 10_000 else ",.12g"
+    return f"{low:{number_format}} to {high:{number_format}}{unit}"
 
 
-def text_of(value: object) -> str:
-    """Return a JSON value as the text of its field; null is an empty one."""
-    return "" if value is None else json_text(value)  # type: ignore[arg-type]
+def field_text(value: object) -> str:
+    """Return a JSON value as the text of its field; null is an empty field."""
+    if value is None:
+        return ""
+    return json_text(value)  # type: ignore[arg-type]  # a pasted row may hold a list or an object
 
 
-def texts_of(row: Mapping[str, Value]) -> dict[str, str]:
+def field_texts(row: Mapping[str, Value]) -> dict[str, str]:
     """Return a row as the texts of its fields."""
-    return {name: text_of(value) for name, value in row.items()}
+    return {name: field_text(value) for name, value in row.items()}
 
 
-def read_texts(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None, list[Problem]]:
-    """Return the row that was typed, or all that is wrong with it in contract order."""
+def parse_form(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None, list[Problem]]:
+    """Return the row that the texts of the fields mean, or all problems in contract order."""
     features = contract.by_name
     row: dict[str, object] = {}
-    unread: dict[str, Problem] = {}
+    problems: dict[str | None, Problem] = {}
     for name, typed in texts.items():
-        # Browsers send the line breaks of a text as CR LF, a JSON request has LF.
+        # Browsers send line breaks as CR LF; a JSON request has LF.
         text = typed.replace("\r\n", "\n")
         try:
             row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
-            unread[name] = Problem(1, name, str(error))
-    rows, problems = contract.parse_rows([row])
-    found = {problem.feature: problem for problem in problems} | unread
-    if not found:
+            problems[name] = Problem(1, name, str(error))
+    rows, row_problems = contract.parse_rows([row])
+    # A text that could not be read is also missing in the row: its own message is the better one.
+    problems = {problem.feature: problem for problem in row_problems} | problems
+    if not problems:
         return rows[0], []
     places = {name: place for place, name in enumerate(features)}
-    return None, sorted(found.values(), key=lambda p: places.get(p.feature or "", len(places)))
+    return None, sorted(
+        problems.values(), key=lambda problem: places.get(problem.feature or "", len(places))
+    )

@@ -10,7 +10,6 @@ import json
 import logging
 import re
 import sys
-import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -42,12 +41,6 @@ def value(text: str) -> str:
     if len(quoted) > MAX_VALUE:  # a character is twelve bytes of JSON at most
         quoted = json.dumps(text[: MAX_VALUE // 12] + "…")
     return quoted
-
-
-def place_of(error: BaseException) -> str:
-    """Say what was raised and where, without its message: that may quote what a caller sent."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {frame.name}, line {frame.lineno} of {frame.filename}"
 
 
 class Formatter(logging.Formatter):

@@ -227,7 +227,7 @@ class Metrics:
             for cell, count in counts:
                 self._cells[first + cell] += count
 
-    def waits(self, requests: int) -> None:
+    def set_waiting(self, requests: int) -> None:
         """Note how many requests wait for the model of this process."""
         self.lay_out()
         with self._lock:
@@ -244,25 +244,23 @@ class Metrics:
                         if dead:
                             self._cells[cell] = 0
 
-    def ended(self, exchange: RequestRecord) -> None:
+    def count_request(self, record: RequestRecord) -> None:
         """Count a request and its time."""
         self.lay_out()
-        route = (
-            exchange.route if exchange.route and (exchange.route,) in self._seconds.cells else ""
-        )
-        method = exchange.method if route or exchange.method in METHODS else OTHER
-        status = str(exchange.status)
+        route = record.route if record.route and (record.route,) in self._seconds.cells else ""
+        method = record.method if route or record.method in METHODS else OTHER
+        status = str(record.status)
         key = (route, method, status if status in STATUSES else OTHER)
         seconds = self._seconds.cells[(route,)]
         self._add(
             (
                 (self._requests.cells[key], 1),
-                (seconds + bisect_left(SECONDS, exchange.seconds), 1),
-                (seconds + len(SECONDS) + 1, exchange.seconds),
+                (seconds + bisect_left(SECONDS, record.seconds), 1),
+                (seconds + len(SECONDS) + 1, record.seconds),
             )
         )
 
-    def predicted(self, answers: Sequence[Mapping[str, Any]]) -> None:
+    def count_predictions(self, answers: Sequence[Mapping[str, Any]]) -> None:
         """Count rows and their classes."""
         self.lay_out()
         counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
@@ -276,7 +274,7 @@ class Metrics:
                     counts.append((self._predictions.cells[target, name], count))
         self._add(counts)
 
-    def rejected(self, problems: Iterable[Problem]) -> None:
+    def count_rejected(self, problems: Iterable[Problem]) -> None:
         """Count what was wrong with rows. A feature that is none has no name here."""
         self.lay_out()
         found = Counter((problem.reason, problem.feature or "") for problem in problems)

@@ -1,4 +1,4 @@
-"""The model card: what the page about the model says, in the words that it says it in."""
+"""The content of the model card, the page about the model."""
 
 from __future__ import annotations
 
@@ -10,61 +10,57 @@ from itertools import pairwise
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.model import Manifest
-from model_service.web.wording import number, percent
+from model_service.web.wording import Bar, format_number, format_percent
 
-TASKS: Mapping[str, str] = {
+TASK_TEXTS: Mapping[str, str] = {
     "classification": "Classification",
     "regression": "Regression: a number",
     "clustering": "Clustering: the number of a cluster",
     "outlier": "Outlier detection: 1 for a usual row, -1 for an outlier",
 }
-TYPES: Mapping[str, str] = {"boolean": "true or false", "text": "free text"}
-TRANSFORMS: Mapping[str, str] = {
+TYPE_TEXTS: Mapping[str, str] = {"boolean": "true or false", "text": "free text"}
+TRANSFORM_TEXTS: Mapping[str, str] = {
     "exp": "e to the power of the model's own number, which is a logarithm",
     "expm1": "e to the power of the model's own number, which is a logarithm, less 1",
 }
-MOST_LISTED = 20
-# Up to here each value has a bar beside it; more categories are named.
-MOST_LABELLED = 8
-# With the pictures of more features the page would be too large for a telephone.
-MOST_PICTURES = 200
-HEIGHT = 40
+MAX_LISTED = 20  # classes or categories in one line
+MAX_BARS = 8  # a feature with more values has a list of them or a histogram
+MAX_FEATURES_WITH_CHARTS = 200  # with more charts the page would be too large for a phone
+CHART_HEIGHT = 40
 
 
 @dataclass(frozen=True)
-class Fact:
-    """A term and what is said of it, a line each."""
+class CardEntry:
+    """A term and the lines that describe it; `is_code` asks for a monospaced font."""
 
     term: str
     lines: tuple[str, ...]
-    code: bool = False
+    is_code: bool = False
 
 
 @dataclass(frozen=True)
-class Section:
+class CardSection:
+    """A heading with its entries."""
+
     title: str
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
-class Bar:
-    label: str
-    percent: int
+    entries: tuple[CardEntry, ...]
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """Bars as the path of an SVG, each one unit wide, `HEIGHT` units the highest."""
+    """A histogram as an SVG path: each bar is one unit wide, the highest CHART_HEIGHT units."""
 
     path: str
-    bars: int
+    bar_count: int
     low: str
     high: str
-    text: str
+    text: str  # for screen readers
 
 
 @dataclass(frozen=True)
 class FeatureCard:
+    """A feature; of the sample's values it shows bars, a histogram or neither."""
+
     name: str
     description: str
     lines: tuple[str, ...]
@@ -73,170 +69,193 @@ class FeatureCard:
 
 
 @dataclass(frozen=True)
-class Card:
-    sections: tuple[Section, ...]
+class ModelCard:
+    """The whole page; `has_sample` says whether the manifest has profiles of a sample."""
+
+    sections: tuple[CardSection, ...]
     features: tuple[FeatureCard, ...]
-    sampled: bool  # whether anything is known of a sample
+    has_sample: bool
 
 
-def card_of(
+def build_model_card(
     contract: Contract,
     manifest: Manifest,
-    goldens: int,
+    golden_count: int,
     reproduced: datetime | None,
     reason: str | None,
-) -> Card:
-    """Return the card. `goldens` are reproduced at a time in UTC, or there is a reason why not."""
-    pictures = len(contract.features) <= MOST_PICTURES
-    return Card(
+) -> ModelCard:
+    """Return the model card.
+
+    `golden_count` is the number of golden predictions, `reproduced` the time in UTC at which the
+    model last reproduced them, `reason` why the service is not ready (None: it is).
+    """
+    with_charts = len(contract.features) <= MAX_FEATURES_WITH_CHARTS
+    return ModelCard(
         (
-            Section("What it predicts", tuple(_prediction(contract.output, manifest))),
-            Section("The model", tuple(_model(manifest))),
-            Section("Its proof", tuple(_proof(manifest, goldens, reproduced, reason))),
+            CardSection("What it predicts", tuple(_output_entries(contract.output, manifest))),
+            CardSection("The model", tuple(_model_entries(manifest))),
+            CardSection(
+                "Verification",
+                tuple(_verification_entries(manifest, golden_count, reproduced, reason)),
+            ),
         ),
         tuple(
-            _feature(feature, manifest.profiles.get(feature.name), pictures)
+            _feature_card(feature, manifest.profiles.get(feature.name), with_charts)
             for feature in contract.features
         ),
         bool(manifest.profiles),
     )
 
 
-def _prediction(output: Output, manifest: Manifest) -> Iterator[Fact]:
-    yield Fact("Output", output.targets or (output.name,))
-    yield Fact("Task", (TASKS[manifest.task],))
+def _output_entries(output: Output, manifest: Manifest) -> Iterator[CardEntry]:
+    yield CardEntry("Output", output.targets or (output.name,))
+    yield CardEntry("Task", (TASK_TEXTS[manifest.task],))
     labels = output.labels
-    # Of several targets only those classes are known that people have named.
+    # The manifest has no classes if there are several targets: list those that have a label.
     if classes := [json_text(value) for value in manifest.classes or labels]:
-        said = [f"{text}: {labels[text]}" if text in labels else text for text in classes]
-        yield Fact("Classes", _first(said))
+        texts = [f"{name}: {labels[name]}" if name in labels else name for name in classes]
+        yield CardEntry("Classes", _truncate(texts))
     if manifest.task == "classification":
-        yield Fact("Probabilities", ("of each class" if manifest.probabilities else "none",))
+        probabilities = "of each class" if manifest.probabilities else "none"
+        yield CardEntry("Probabilities", (probabilities,))
     if output.threshold is not None:
         positive = json_text(output.positive)
-        least = amount(output.threshold)
-        yield Fact("Threshold", (f"{positive} where its probability is at least {least}",))
+        threshold = format_value(output.threshold)
+        text = f"{positive} where its probability is at least {threshold}"
+        yield CardEntry("Threshold", (text,))
     if output.unit:
-        yield Fact("Unit", (output.unit,))
+        yield CardEntry("Unit", (output.unit,))
     if output.transform is not None:
-        yield Fact("Given as", (TRANSFORMS[output.transform],))
+        yield CardEntry("Transform", (TRANSFORM_TEXTS[output.transform],))
 
 
-def _model(manifest: Manifest) -> Iterator[Fact]:
+def _model_entries(manifest: Manifest) -> Iterator[CardEntry]:
     document = manifest.document
-    yield Fact("Version", (str(manifest.version),))
-    yield Fact("Estimator", (document["estimator"],))
+    yield CardEntry("Version", (str(manifest.version),))
+    yield CardEntry("Estimator", (document["estimator"],))
     if manifest.transformers:
-        applied = (f"{entry['estimator']} ({_file(entry)})" for entry in manifest.transformers)
-        yield Fact("Applied before it", tuple(applied))
+        texts = (f"{entry['estimator']} ({_file_name(entry)})" for entry in manifest.transformers)
+        yield CardEntry("Transformers", tuple(texts))
     if manifest.code is not None:
-        yield Fact("Code of its own", (manifest.code["file"],), code=True)
-    yield Fact("File", (f"{_file(document['model'])}, {document['model']['bytes']:,} bytes",))
-    yield Fact("SHA-256", (manifest.sha256,), code=True)
-    yield Fact("Python", (manifest.python,))
-    named = (f"{name} {version or '(not locked)'}" for name, version in manifest.libraries.items())
-    yield Fact("Libraries", (", ".join(named),))
+        yield CardEntry("Custom code", (manifest.code["file"],), is_code=True)
+    file = f"{_file_name(document['model'])}, {document['model']['bytes']:,} bytes"
+    yield CardEntry("File", (file,))
+    yield CardEntry("SHA-256", (manifest.sha256,), is_code=True)
+    yield CardEntry("Python", (manifest.python,))
+    libraries = (f"{name} {pin or '(not locked)'}" for name, pin in manifest.libraries.items())
+    yield CardEntry("Libraries", (", ".join(libraries),))
 
 
-def _file(entry: Mapping[str, str | None]) -> str:
+def _file_name(entry: Mapping[str, str | None]) -> str:
     return f"{entry['file']}#{entry['member']}" if entry.get("member") else f"{entry['file']}"
 
 
-def _proof(
-    manifest: Manifest, goldens: int, reproduced: datetime | None, reason: str | None
-) -> Iterator[Fact]:
-    yield Fact("Verified", ("yes" if manifest.verified else "not yet",))
-    if goldens:
-        yield Fact("Recorded predictions", (f"{goldens:,}",))
+def _verification_entries(
+    manifest: Manifest, golden_count: int, reproduced: datetime | None, reason: str | None
+) -> Iterator[CardEntry]:
+    yield CardEntry("Verified", ("yes" if manifest.verified else "not yet",))
+    if golden_count:
+        yield CardEntry("Recorded predictions", (f"{golden_count:,}",))
     if reproduced is not None:
-        when = f"{reproduced:%Y-%m-%d %H:%M:%S} UTC, when this process began"
-        yield Fact("Last reproduced", (when,))
+        text = f"{reproduced:%Y-%m-%d %H:%M:%S} UTC, when this process began"
+        yield CardEntry("Last reproduced", (text,))
     if reason is not None:
-        yield Fact("Not ready", (reason,))
+        yield CardEntry("Not ready", (reason,))
 
 
-def _feature(feature: Feature, profile: Profile | None, pictures: bool) -> FeatureCard:
+def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) -> FeatureCard:
     if profile is not None and not profile.fits(feature):
         profile = None
     shares = _shares(feature, profile)
-    drawn = profile if pictures and profile is not None and profile.shares else None
+    charted = profile if with_charts and profile is not None and profile.shares else None
     bars: tuple[Bar, ...] = ()
     histogram = None
-    lines = [f"{TYPES.get(feature.type, feature.type)}, {feature.unit}".removesuffix(", ")]
-    lines += _range(feature)
-    if drawn is not None and 0 < len(shares) <= MOST_LABELLED:
-        bars = tuple(Bar(text, round(100 * (share or 0))) for text, share in shares.items())
+    lines = [f"{TYPE_TEXTS.get(feature.type, feature.type)}, {feature.unit}".removesuffix(", ")]
+    lines += _range_lines(feature)
+    if charted is not None and 0 < len(shares) <= MAX_BARS:
+        bars = tuple(_bar(label, share or 0) for label, share in shares.items())
     elif feature.categories:
-        lines.append(", ".join(_first([_with_share(*pair) for pair in shares.items()])))
-    elif drawn is not None:
-        histogram = histogram_of(drawn)
+        categories = [
+            label if share is None else f"{label} ({_whole_percent(share)})"
+            for label, share in shares.items()
+        ]
+        lines.append(", ".join(_truncate(categories)))
+    elif charted is not None:
+        histogram = build_histogram(charted)
     if feature.categories and not feature.closed:
         lines.append("other categories are taken, too")
     lines.append("may be unknown" if feature.nullable else "must be given")
     if profile is not None:
-        lines.append(f"{percent(profile.missing) if profile.missing else 'none'} missing")
+        lines.append(f"{format_percent(profile.missing) if profile.missing else 'none'} missing")
     return FeatureCard(feature.name, feature.description, tuple(lines), bars, histogram)
 
 
 def _shares(feature: Feature, profile: Profile | None) -> dict[str, float | None]:
-    """Return the share of each value, first of those that are known in the sample."""
+    """Return the share of each value: those of the sample first, then categories that it lacks."""
+    categories = map(json_text, feature.categories or ())
     if profile is None or not profile.shares:
-        return dict.fromkeys(map(json_text, feature.categories or ()))
-    known = dict(zip(_texts(profile), profile.shares, strict=False))  # bins have no texts
-    return dict.fromkeys([*known, *map(json_text, feature.categories or ())]) | known
+        return dict.fromkeys(categories)
+    # A histogram has shares and no values: then nothing is paired.
+    known = dict(zip(_value_texts(profile), profile.shares, strict=False))
+    return dict.fromkeys([*known, *categories]) | known
 
 
-def _with_share(category: str, share: float | None) -> str:
-    return category if share is None else f"{category} ({100 * share:.0f} %)"
+def _bar(label: str, share: float) -> Bar:
+    return Bar(label, share, _whole_percent(share))
 
 
-def _range(feature: Feature) -> Iterator[str]:
+def _whole_percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _range_lines(feature: Feature) -> Iterator[str]:
     low, high = feature.minimum, feature.maximum
     usually = "" if feature.strict else "usually "
     if low is not None and high is not None:
-        yield f"{usually}{amount(low)} to {amount(high)}"
+        yield f"{usually}{format_value(low)} to {format_value(high)}"
     elif low is not None:
-        yield f"{usually}at least {amount(low)}"
+        yield f"{usually}at least {format_value(low)}"
     elif high is not None:
-        yield f"{usually}at most {amount(high)}"
+        yield f"{usually}at most {format_value(high)}"
 
 
-def histogram_of(profile: Profile) -> Histogram:
-    """Return the picture of shares that are in order."""
-    limits = _limits(profile)
+def build_histogram(profile: Profile) -> Histogram:
+    """Return the histogram of a profile whose shares are in the order of the values."""
+    bins = _bins(profile)
     highest = max(profile.shares) or 1
-    heights = [round(HEIGHT * share / highest) for share in profile.shares]
-    path = "".join(f"M{n} {HEIGHT}v-{h}h.9v{h}z" for n, h in enumerate(heights) if h)
-    low, high = limits[0][0], limits[-1][1]
-    share, peak = max(zip(profile.shares, limits, strict=True), key=lambda pair: pair[0])
-    often = " to ".join(dict.fromkeys(peak))
-    text = f"{low} to {high}, most often {often} ({100 * share:.0f} %)"
+    heights = [round(CHART_HEIGHT * share / highest) for share in profile.shares]
+    path = "".join(f"M{n} {CHART_HEIGHT}v-{h}h.9v{h}z" for n, h in enumerate(heights) if h)
+    low, high = bins[0][0], bins[-1][1]
+    share, most_frequent = max(zip(profile.shares, bins, strict=True), key=lambda pair: pair[0])
+    bin_text = " to ".join(dict.fromkeys(most_frequent))
+    text = f"{low} to {high}, most often {bin_text} ({_whole_percent(share)})"
     return Histogram(path, len(heights), low, high, text)
 
 
-def _limits(profile: Profile) -> list[tuple[str, str]]:
-    """Return where each bar begins and ends, which for a value is the same."""
+def _bins(profile: Profile) -> list[tuple[str, str]]:
+    """Return the first and last value of each bar, which are the same if it shows one value."""
     if profile.start is None or profile.step is None:
-        return [(text, text) for text in _texts(profile)]
+        return [(text, text) for text in _value_texts(profile)]
     first = round(profile.start / profile.step)
     edges = [first + number for number in range(len(profile.shares) + 1)]
-    return list(pairwise(amount(edge * profile.step) for edge in edges))
+    return list(pairwise(format_value(edge * profile.step) for edge in edges))
 
 
-def _texts(profile: Profile) -> list[str]:
-    """Return the values that the shares are of as people read them; a category is as it is sent."""
-    numbers = profile.type in ("number", "integer")
+def _value_texts(profile: Profile) -> list[str]:
+    """Return the profile's values as text: numbers are rounded, categories are as in requests."""
+    is_numeric = profile.type in ("number", "integer")
     return [
-        amount(value) if numbers and not isinstance(value, str) else json_text(value)
+        format_value(value) if is_numeric and not isinstance(value, str) else json_text(value)
         for value in profile.values
     ]
 
 
-def amount(value: float) -> str:
-    """Write a number as people read it; up to four digits it may be a year."""
-    return f"{value:.6g}" if abs(value) < 10_000 else number(value)
+def format_value(value: float) -> str:
+    """Return a number as text, without separators up to four digits, as it can be a year."""
+    return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
 
 
-def _first(texts: Sequence[str]) -> tuple[str, ...]:
-    more = len(texts) - MOST_LISTED
-    return (*texts[:MOST_LISTED], *([f"and {more:,} more"] if more > 0 else []))
+def _truncate(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the first texts, and how many more there are."""
+    more = len(texts) - MAX_LISTED
+    return (*texts[:MAX_LISTED], *([f"and {more:,} more"] if more > 0 else []))

@@ -1,269 +1,134 @@
-"""The API as an OpenAPI 3.1 document, made from the contract."""
+"""The OpenAPI 3.1 document of the service.
+
+openapi.json holds everything that is the same for each model, as for a service with API keys and a
+rate limit. `document` adds the model's schemas and examples, and removes what is not configured.
+"""
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from model_service.contract.contract import TYPES, WHOLE_NUMBERS, Contract, Feature, json_text
 from model_service.contract.snippets import csv_text
 from model_service.model.model import Manifest
 
-_JSON_TYPES = {
-    "number": "number",
-    "integer": "integer",
-    "boolean": "boolean",
-    "text": "string",
-    "date": "string",
-}
+JSON_TYPES = {"text": "string", "date": "string"}  # the other types have the same name in JSON
 
 
 def document(
     contract: Contract, manifest: Manifest, *, keys: bool = False, limited: bool = False
 ) -> dict[str, Any]:
-    """Return the document. Its request examples are rows that the model is known to take."""
-    made: dict[str, Any] = {
-        "openapi": "3.1.0",
-        "info": {
-            "title": manifest.title,
-            "description": manifest.description,
-            "version": str(manifest.version),
-        },
-        "tags": [{"name": "Predict"}, {"name": "About the model"}, {"name": "Operate"}],
-        "paths": {
-            "/predict": {"post": _predict(manifest)},
-            "/features": {
-                "get": _get("features", "About the model", "The contract", _ref("Contract"))
-            },
-            "/metadata": {
-                "get": _get(
-                    "metadata", "About the model", "What is known about the model", _ref("Metadata")
-                )
-            },
-            "/health": {"get": _get("health", "Operate", "The process lives", _status("ok"))},
-            "/ready": {
-                "get": _get(
-                    "ready",
-                    "Operate",
-                    "The model reproduces its recorded predictions",
-                    _status("ready"),
-                    {"503": _problem("The model is not ready; the detail says why")},
-                )
-            },
-            "/metrics": {
-                "get": _get(
-                    "metrics",
-                    "Operate",
-                    "Counts for Prometheus: requests, rows, predictions",
-                    {"type": "string"},
-                    kind="text/plain",
-                )
-            },
-        },
-        "components": {"schemas": _schemas(contract, manifest)},
+    """Return the document for one model.
+
+    The request examples are rows that the model is known to predict. `keys`: whether
+    callers need an API key; `limited`: whether their requests are rate limited.
+    """
+    filled: dict[str, Any] = json.loads(_openapi_json())
+    filled["info"] = {
+        "title": manifest.title,
+        "description": manifest.description,
+        "version": str(manifest.version),
     }
-    about = [operation for path in made["paths"].values() for operation in path.values()]
-    guarded = [operation for operation in about if operation["tags"] != ["Operate"]]
-    for operation in guarded if limited else ():
-        operation["responses"]["429"] = _problem("Too many requests; Retry-After says how long")
-    for operation in guarded if keys else ():
-        operation["security"] = [{"key": []}]
-        operation["responses"]["401"] = _problem("An API key is needed")
-    if keys:
-        made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    return made
-
-
-def _predict(manifest: Manifest) -> dict[str, Any]:
     rows = [manifest.example(), manifest.example(1)]
-    return {
-        "operationId": "predict",
-        "tags": ["Predict"],
-        "summary": "Predict one row, a batch under rows, or a CSV",
-        "parameters": [
-            {
-                "name": "on_error",
-                "in": "query",
-                "description": "Of a CSV with bad rows: refuse all of it, or keep the bad rows "
-                "without a prediction and say in a column error what is wrong with each.",
-                "schema": {"type": "string", "enum": ["refuse", "keep"], "default": "refuse"},
-            }
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"anyOf": [_ref("Row"), _ref("Rows")]},
-                    "examples": {"row": {"value": rows[0]}, "rows": {"value": {"rows": rows}}},
-                },
-                "text/csv": {
-                    "schema": {
-                        "type": "string",
-                        "description": "UTF-8: a header with all features, in any order, then the "
-                        "rows; other columns are passed through.",
-                    },
-                    "example": csv_text(rows),
-                },
-            },
-        },
-        "responses": {
-            "200": {
-                "description": "The prediction, or the predictions in the order of the rows",
-                "content": {
-                    "application/json": {"schema": {"anyOf": [_ref("Answer"), _ref("Answers")]}},
-                    "text/csv": {
-                        "schema": {
-                            "type": "string",
-                            "description": "The columns of the request, then those of the answer.",
-                        }
-                    },
-                },
-            },
-            "400": _problem("The body is neither JSON nor a CSV in UTF-8"),
-            "413": _problem("The body or the number of rows is too large"),
-            "415": _problem("The body is of another type, or encoded"),
-            "422": _problem("The rows do not fit the model; all problems are listed"),
-            "503": _problem("The model is not ready"),
-        },
+    content = filled["paths"]["/predict"]["post"]["requestBody"]["content"]
+    content["application/json"]["examples"] = {
+        "row": {"value": rows[0]},
+        "rows": {"value": {"rows": rows}},
     }
+    content["text/csv"]["example"] = csv_text(rows)
+    prediction = _prediction_properties(contract, manifest)
+    model = {"$ref": "#/components/schemas/Model"}
+    schemas = filled["components"]["schemas"]
+    schemas["Row"] = _object_schema({f.name: feature_schema(f) for f in contract.features})
+    schemas["Prediction"] = _object_schema(prediction, optional=("label",))
+    schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=("label",))
+    feature = schemas["Contract"]["properties"]["features"]["items"]
+    feature["properties"]["type"]["enum"] = [*TYPES]
+    schemas["Metadata"]["properties"]["task"]["const"] = manifest.task
+    for operation in (each for path in filled["paths"].values() for each in path.values()):
+        if not keys:
+            operation.pop("security", None)
+            operation["responses"].pop("401", None)
+        if not limited:
+            operation["responses"].pop("429", None)
+    if not keys:
+        del filled["components"]["securitySchemes"]
+    return filled
 
 
-def _schemas(contract: Contract, manifest: Manifest) -> dict[str, Any]:
-    text, prediction = {"type": "string"}, _prediction(contract, manifest)
-    return {
-        "Row": row_schema(contract),
-        "Rows": _object({"rows": {"type": "array", "items": _ref("Row"), "minItems": 1}}),
-        "Prediction": _object(prediction, optional=("label",)),
-        "Answer": _object({**prediction, "model": _ref("Model")}, optional=("label",)),
-        "Answers": _object(
-            {
-                "predictions": {"type": "array", "items": _ref("Prediction")},
-                "model": _ref("Model"),
-            }
-        ),
-        "Model": _object({"name": text, "version": {"type": "integer", "minimum": 1}}),
-        "Contract": _object(
-            {
-                "features": {
-                    "type": "array",
-                    "items": _object(
-                        {"name": text, "type": {"enum": [*TYPES]}, "nullable": {"type": "boolean"}},
-                        closed=False,
-                    ),
-                },
-                "output": _object({"name": text}, closed=False),
-            },
-            closed=False,
-        ),
-        "Metadata": _object(
-            {
-                "name": text,
-                "version": {"type": "integer", "minimum": 1},
-                "task": {"const": manifest.task},
-                "classes": {"type": ["array", "null"]},
-                "python": text,
-                "libraries": {
-                    "type": "object",
-                    "additionalProperties": {"type": ["string", "null"]},
-                },
-                "model": _object({"file": text, "sha256": text}, closed=False),
-                "verified": {"type": "boolean"},
-            },
-            closed=False,
-        ),
-        "Problem": _object(
-            {
-                "type": text,
-                "title": text,
-                "status": {"type": "integer"},
-                "detail": text,
-                "errors": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "row": {
-                                "type": ["integer", "null"],
-                                "minimum": 1,
-                                "description": "null: the CSV as a whole.",
-                            },
-                            "line": {
-                                "type": "integer",
-                                "minimum": 1,
-                                "description": "Of a CSV: where the row is.",
-                            },
-                            "feature": {"type": ["string", "null"]},
-                            "message": text,
-                        },
-                        optional=("line",),
-                    ),
-                },
-            }
-        ),
-    }
-
-
-def row_schema(contract: Contract) -> dict[str, Any]:
-    """Return the JSON Schema of one row."""
-    return _object({feature.name: feature_schema(feature) for feature in contract.features})
+@cache
+def _openapi_json() -> str:
+    return resources.files("model_service.web").joinpath("openapi.json").read_text("utf-8")
 
 
 def feature_schema(feature: Feature) -> dict[str, Any]:
-    """Return the JSON Schema of one feature: it takes just what Feature.parse takes."""
+    """Return the JSON Schema of one feature, which accepts the values that Feature.parse does."""
     schema: dict[str, Any] = {}
     if feature.categories is not None and feature.closed:
         schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
     else:
-        schema["type"] = _type(feature)
+        schema["type"] = _json_type(feature)
         if feature.nullable:
             schema["type"] = [schema["type"], "null"]
     if feature.type == "integer":
         schema |= {"exclusiveMinimum": -WHOLE_NUMBERS, "exclusiveMaximum": WHOLE_NUMBERS}
     if feature.type == "date":
         schema["format"] = "date"
-    elif feature.longest is not None and not feature.closed and _type(feature) == "string":
+    elif feature.longest is not None and not feature.closed and _json_type(feature) == "string":
         schema["maxLength"] = feature.longest
     if feature.strict and feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.strict and feature.maximum is not None:
         schema["maximum"] = feature.maximum
-    hints = [feature.description, f"Unit: {feature.unit}." if feature.unit else ""]
-    if feature.categories is not None and not feature.closed:
-        hints.append(f"Usual: {', '.join(json_text(c) for c in feature.categories)}.")
-    elif not feature.strict and feature.minimum is not None and feature.maximum is not None:
-        hints.append(f"Usual: {feature.minimum:.15g} to {feature.maximum:.15g}.")
-    if description := " ".join(filter(None, hints)):
+    if description := _feature_description(feature):
         schema["description"] = description
     if feature.default is not None:
         schema["examples"] = [feature.default]
     return schema
 
 
-def _type(feature: Feature) -> str:
+def _feature_description(feature: Feature) -> str:
+    sentences = [feature.description, f"Unit: {feature.unit}." if feature.unit else ""]
+    if feature.categories is not None and not feature.closed:
+        sentences.append(f"Usual: {', '.join(map(json_text, feature.categories))}.")
+    elif not feature.strict and feature.minimum is not None and feature.maximum is not None:
+        sentences.append(f"Usual: {feature.minimum:.15g} to {feature.maximum:.15g}.")
+    return " ".join(filter(None, sentences))
+
+
+def _json_type(feature: Feature) -> str:
     if feature.type != "category":
-        return _JSON_TYPES[feature.type]
+        return JSON_TYPES.get(feature.type, feature.type)
     return "number" if feature.category_type == "number" else "string"
 
 
-def _prediction(contract: Contract, manifest: Manifest) -> dict[str, Any]:
-    output, share = contract.output, {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-    prediction: dict[str, Any] = {"prediction": _value(manifest)}
+def _prediction_properties(contract: Contract, manifest: Manifest) -> dict[str, Any]:
+    """Return the schema of each member of a prediction; with several targets, of an object each."""
+    output = contract.output
+    probability = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    properties: dict[str, Any] = {"prediction": _value_schema(manifest)}
     if output.labels:
-        prediction["label"] = {"enum": list(dict.fromkeys(output.labels.values()))}
+        properties["label"] = {"enum": list(dict.fromkeys(output.labels.values()))}
     if manifest.probabilities:
-        prediction["probabilities"] = {"type": "object", "additionalProperties": share}
+        properties["probabilities"] = {"type": "object", "additionalProperties": probability}
     if output.targets is not None:
         return {
-            key: _object(
-                dict.fromkeys(output.targets, schema), optional=output.targets * (key == "label")
+            name: _object_schema(
+                dict.fromkeys(output.targets, schema),
+                optional=output.targets if name == "label" else (),
             )
-            for key, schema in prediction.items()
+            for name, schema in properties.items()
         }
     if manifest.probabilities and manifest.classes:
-        by_class = {json_text(name): share for name in manifest.classes}
-        prediction["probabilities"] = _object(by_class)
-    return prediction
+        by_class = {json_text(name): probability for name in manifest.classes}
+        properties["probabilities"] = _object_schema(by_class)
+    return properties
 
 
-def _value(manifest: Manifest) -> dict[str, Any]:
+def _value_schema(manifest: Manifest) -> dict[str, Any]:
     if manifest.classes:
         return {"enum": manifest.classes}
     if manifest.task == "outlier":
@@ -273,42 +138,10 @@ def _value(manifest: Manifest) -> dict[str, Any]:
     return {"type": ["number", "null"]}
 
 
-def _object(
-    properties: dict[str, Any], optional: tuple[str, ...] = (), *, closed: bool = True
-) -> dict[str, Any]:
+def _object_schema(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in optional],
-        **({"additionalProperties": False} if closed else {}),
-    }
-
-
-def _ref(schema: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _status(status: str) -> dict[str, Any]:
-    return _object({"status": {"const": status}})
-
-
-def _problem(description: str) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _ref("Problem")}}
-    return {"description": description, "content": content}
-
-
-def _get(
-    operation: str,
-    tag: str,
-    summary: str,
-    answer: dict[str, Any],
-    errors: dict[str, Any] | None = None,
-    kind: str = "application/json",
-) -> dict[str, Any]:
-    content = {kind: {"schema": answer}}
-    return {
-        "operationId": operation,
-        "tags": [tag],
-        "summary": summary,
-        "responses": {"200": {"description": summary, "content": content}, **(errors or {})},
+        "additionalProperties": False,
     }

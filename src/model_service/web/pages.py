@@ -1,4 +1,4 @@
-"""The pages for people; each is made on the server and works without JavaScript."""
+"""The pages for browsers, rendered on the server; each of them works without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,163 +12,183 @@ from werkzeug.datastructures import MultiDict
 
 from model_service.contract.contract import Problem
 from model_service.contract.snippets import csv_text
-from model_service.csv.reader import CsvFile, Pace
+from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
-from model_service.csv.writer import neutral
-from model_service.web import current
-from model_service.web.api import answer_csv, keeps, parse_json
-from model_service.web.errors import RequestProblem, rendered
-from model_service.web.form import MOST_FIELDS, fields_of, groups_of, read_texts, text_of, texts_of
-from model_service.web.model_card import HEIGHT, card_of
-from model_service.web.wording import said_of
+from model_service.csv.writer import escape_formula
+from model_service.errors import InvalidRows, ServiceError
+from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.current import service
+from model_service.web.errors import RequestProblem, render_page
+from model_service.web.form import (
+    MAX_UNGROUPED_FIELDS,
+    field_text,
+    field_texts,
+    form_fields,
+    group_fields,
+    parse_form,
+)
+from model_service.web.model_card import CHART_HEIGHT, build_model_card
+from model_service.web.policy import policy
+from model_service.web.strict_json import parse_json
+from model_service.web.wording import describe_prediction
 
 bp = Blueprint("pages", __name__)
 
-# What a form needs around the file that it sends.
-FORM_BYTES = 10_000
+# What a form adds to the bytes of the uploaded file: multipart headers and its other fields.
+MULTIPART_BYTES = 10_000
 
 
 @bp.get("/")
+@policy(menu="Predict")
 def form() -> bytes:
-    """The form, with the defaults or, asked for, with an example filled in."""
-    model = current.model()
+    """Show the form, filled in with the defaults, or with an example row for `?example=1`."""
+    model = service.model
     if "example" in request.args:
-        return _page(texts_of(model.manifest.example()))
-    return _page({f.name: text_of(f.default) for f in model.contract.features})
+        return _render_form(field_texts(model.manifest.example()))
+    return _render_form({f.name: field_text(f.default) for f in model.contract.features})
 
 
 @bp.post("/")
-def answer() -> tuple[bytes, int]:
-    """The form again, with the answer or with what is wrong; only these where a script asks."""
-    return _answered(_texts_of_form(request.form))
+def predict_form() -> tuple[bytes, int]:
+    """Show the form again, with the prediction or the problems; for `?part=answer` only these."""
+    return _predict(_submitted_texts(request.form))
 
 
 @bp.post("/row")
-def pasted() -> tuple[bytes, int]:
-    """The form filled in from a pasted row of JSON or CSV, with the answer."""
+def predict_row() -> tuple[bytes, int]:
+    """Show the form filled in from a pasted row of JSON or CSV, with the prediction."""
     text = request.form.get("row", "")
     try:
-        return _answered(_texts_of_pasted(text))
-    except RequestProblem as problem:
-        said = f"{problem.title}. {problem.detail}"
-        return _page({}, [Problem(1, None, said)], {"pasted": text}), problem.status
+        return _predict(_pasted_texts(text))
+    except (RequestProblem, ServiceError) as error:
+        problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
+        message = f"{problem.title}. {problem.detail}"
+        return _render_form({}, [Problem(1, None, message)], {"pasted": text}), problem.status
 
 
 @bp.post("/file")
-def uploaded() -> Response:
-    """The predictions of a file, where no script sends it to /predict."""
-    request.max_content_length = current.settings().max_csv_bytes + FORM_BYTES
-    keep = keeps(request.form.get("on_error", "refuse"))
+def predict_file() -> Response:
+    """Return the predictions of an uploaded CSV; with JavaScript the page uses /predict itself."""
+    request.max_content_length = service.settings.max_csv_bytes + MULTIPART_BYTES
+    keep = keeps_bad_rows(request.form.get("on_error", "refuse"))
     if (file := request.files.get("file")) is None or not file.filename:
         raise RequestProblem(422, "There is no file", "Choose a CSV file.")
-    return answer_csv(file.stream, keep)
+    return csv_response(file.stream, keep)
 
 
-def _texts_of_form(form: MultiDict[str, str]) -> dict[str, str]:
-    """Return the last value of each field: before a checkbox stands what it is if not checked."""
-    # Browsers send the line breaks of a name as CR LF, whatever they were in the page.
-    names = {_line_feeds(f.name): f.name for f in current.model().contract.features}
-    # A part of multipart/form-data may have no name.
-    sent = ((name or "", values[-1]) for name, values in form.lists())
-    return {names.get(_line_feeds(name), name): text for name, text in sent}
+def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:
+    """Return the text of each field.
+
+    The last value of a name counts: a hidden field before each checkbox holds the value that is
+    sent if it is not checked.
+    """
+    # Browsers send line breaks in a field's name as CR LF, whatever they are in the page.
+    names = {_with_line_feeds(f.name): f.name for f in service.model.contract.features}
+    # A part of multipart/form-data can have no name.
+    submitted = ((name or "", values[-1]) for name, values in form.lists())
+    return {names.get(_with_line_feeds(name), name): text for name, text in submitted}
 
 
-def _line_feeds(name: str) -> str:
+def _with_line_feeds(name: str) -> str:
     return name.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _texts_of_pasted(text: str) -> dict[str, str]:
+def _pasted_texts(text: str) -> dict[str, str]:
     """Return the texts of a row of JSON, or of a CSV with a header. Raises RequestProblem."""
     if text.lstrip().startswith(("{", "[")):
         row = parse_json(text.encode("utf-8", "surrogatepass"))
         rows = row.get("rows") if isinstance(row, dict) and list(row) == ["rows"] else row
         row = rows[0] if isinstance(rows, list) and rows else rows
         if not isinstance(row, dict):
-            raise RequestProblem(422, "The row cannot be read", "It is no object of features.")
-        return {name: text_of(value) for name, value in row.items()}
-    names = [feature.name for feature in current.model().contract.features]
+            raise RequestProblem(
+                422, "The row cannot be read", "It is not a JSON object of features."
+            )
+        return {name: field_text(value) for name, value in row.items()}
+    names = [feature.name for feature in service.model.contract.features]
     hint = "Paste a JSON object, or a line with the names and under it one with the values."
     try:
         file = CsvFile(
             io.BytesIO(text.encode("utf-8", "surrogatepass")),
             names,
-            current.settings().max_csv_line_characters,
+            service.settings.max_csv_line_characters,
         )
-        (cells,) = next(file.chunks(Pace(rows=1))).records
-        features = current.model().contract.by_name
+        (cells,) = next(file.chunks(ChunkSize(rows=1))).records
+        features = service.model.contract.by_name
         return {
             name: cell_of(features.get(name), cell)
             for name, cell in zip(file.header, cells, strict=True)
         }
-    except (RequestProblem, StopIteration, ValueError):
+    except (InvalidRows, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
 
 
-def _answered(texts: Mapping[str, str]) -> tuple[bytes, int]:
-    row, problems = read_texts(current.model().contract, texts)
+def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
+    row, problems = parse_form(service.model.contract, texts)
     if row is None:
-        if not _asked_by_script():
-            current.metrics().rejected(problems)
-        # Browsers log each 422; for a script that asks while somebody types it is no failure.
-        return _page(texts, problems), 200 if _asked_by_script() else 422
+        if not _is_script_request():
+            service.metrics.count_rejected(problems)
+        # 200 for the script, which asks while the user is still typing: browsers log each 422.
+        return _render_form(texts, problems), 200 if _is_script_request() else 422
     try:
-        prediction = current.predict([row])[0]
-    except RequestProblem as refused:
-        if not refused.errors:
-            raise
-        current.metrics().rejected(refused.errors)
-        return _page(texts, refused.errors), refused.status
-    output, task = current.model().contract.output, current.model().manifest.task
+        prediction = service.predict([row])[0]
+    except InvalidRows as error:
+        service.metrics.count_rejected(error.problems)
+        return _render_form(texts, error.problems), 422
+    output, task = service.model.contract.output, service.model.manifest.task
     answer = {
-        "said": said_of(prediction, output, task),
-        "row": json.dumps(row),
-        "native": json.dumps(prediction),
+        "predictions": describe_prediction(prediction, output, task),
+        "row_json": json.dumps(row),
+        "prediction_json": json.dumps(prediction),
     }
-    return _page(texts, more=answer), 200
+    return _render_form(texts, variables=answer), 200
 
 
-def _asked_by_script() -> bool:
+def _is_script_request() -> bool:
     return request.args.get("part") == "answer"
 
 
-def _page(
+def _render_form(
     texts: Mapping[str, str],
     problems: Sequence[Problem] = (),
-    more: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> bytes:
-    model = current.model()
+    model = service.model
     contract, manifest = model.contract, model.manifest
-    fields = fields_of(contract, texts, problems)
+    fields = form_fields(contract, texts, problems)
     ids = {field.name: field.id for field in fields}
-    template = "parts.html" if _asked_by_script() else "form.html"
-    return rendered(
+    template = "parts.html" if _is_script_request() else "form.html"
+    return render_page(
         template,
         fields=fields,
-        groups=groups_of(fields) if len(fields) > MOST_FIELDS else None,
+        groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
         task=manifest.task,
-        limits=current.settings(),
-        **(more or {}),
+        limits=service.settings,
+        **(variables or {}),
     )
 
 
 @bp.get("/example.csv")
-def example() -> Response:
-    """A CSV of example rows to start from."""
-    manifest = current.model().manifest
+def example_csv() -> Response:
+    """Return a CSV of example rows."""
+    manifest = service.model.manifest
     count = min(5, len(manifest.examples))
-    # It is opened in a spreadsheet; what our own reader takes for the same rows.
-    text = csv_text([manifest.example(number) for number in range(count)], neutral)
-    name = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
-    return Response(text, mimetype="text/csv", headers=name)
+    # Spreadsheets open it: a cell that looks like a formula gets an apostrophe, which our own
+    # CSV reader removes again.
+    text = csv_text([manifest.example(number) for number in range(count)], escape_formula)
+    headers = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
+    return Response(text, mimetype="text/csv", headers=headers)
 
 
 @bp.get("/model")
+@policy(menu="Model")
 def card() -> str:
-    """The model card."""
-    model, check = current.model(), current.readiness()
-    reason = check.reason()
-    goldens = len(model.golden.rows) if model.golden is not None else 0
-    described = card_of(model.contract, model.manifest, goldens, check.reproduced, reason)
-    return render_template("model.html", card=described, height=HEIGHT)
+    """Show the model card."""
+    model, readiness = service.model, service.readiness
+    reason = readiness.reason()  # first: it checks the golden predictions, if that was not done yet
+    golden_count = len(model.golden.rows) if model.golden is not None else 0
+    model_card = build_model_card(
+        model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
+    )
+    return render_template("model.html", card=model_card, chart_height=CHART_HEIGHT)

@@ -14,12 +14,11 @@ from flask import Flask, request
 from model_service.web import auth
 from model_service.web.current import Service
 from model_service.web.errors import RequestProblem
+from model_service.web.policy import policy_of
 from model_service.web.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
-# What platforms ask again and again, and what costs nothing.
-FREE = frozenset(("static", "docs.viewer", "api.health", "api.ready"))
 WINDOW = 60  # seconds, from minute to minute of the clock, which all processes share
 # Seconds that a request waits for Redis at most, and that none waits after it did not answer.
 TIMEOUT, PAUSE = 0.25, 10.0
@@ -78,7 +77,8 @@ def init_app(app: Flask, service: Service) -> None:
 
     @app.before_request
     def _count() -> None:
-        if request.endpoint in FREE:
+        policy = policy_of(app, request.endpoint)
+        if policy is not None and not policy.is_limited:
             return
         window, spent = divmod(time(), WINDOW)
         if counter.count(_caller(), int(window)) > most:

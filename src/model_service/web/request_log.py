@@ -31,7 +31,7 @@ class RequestRecord:
     route: str | None  # the rule that the path fits, None if there is none
     began: float  # on the clock of time.perf_counter
     status: int = 0
-    rows: int = 0  # that were predicted
+    row_count: int = 0  # of predicted rows
     seconds: float = 0.0
 
 
@@ -42,7 +42,7 @@ def init_app(app: Flask, service: Service) -> None:
     def finish(record: RequestRecord) -> None:
         record.seconds = time.perf_counter() - record.began
         _write(record, model_version)
-        service.metrics.ended(record)
+        service.metrics.count_request(record)
 
     @app.before_request
     def _begin() -> None:
@@ -72,7 +72,7 @@ def _write(record: RequestRecord, model_version: int) -> None:
     # Without a logger: its record would take three times as long as the line.
     OUTPUT.write(
         f"level=info method={value(record.method)} path={value(record.path)} "
-        f"status={record.status} ms={record.seconds * 1000:.1f} rows={record.rows} "
+        f"status={record.status} ms={record.seconds * 1000:.1f} rows={record.row_count} "
         f"request_id={value(record.request_id)} model_version={model_version}"
     )
 

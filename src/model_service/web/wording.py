@@ -1,4 +1,4 @@
-"""Predictions as people read them: words, percentages, numbers of a few digits."""
+"""Predictions as text for people: labels, percentages and rounded numbers."""
 
 from __future__ import annotations
 
@@ -9,42 +9,43 @@ from typing import Any
 
 from model_service.contract.contract import Output, json_text
 
-DIGITS = 6
-# Bars beyond these would hide the answer.
-MOST_BARS = 10
-OUTLIERS = {1: "usual", -1: "outlier"}
+SIGNIFICANT_DIGITS = 6
+MAX_BARS = 10  # more of them would push the rest of the page out of sight
+OUTLIER_LABELS = {1: "usual", -1: "outlier"}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """The probability of one class, as a share of 1."""
+    """A labelled bar: a class and its probability, or a value and its share of the sample."""
 
-    name: str
-    share: float
-    text: str
-    predicted: bool
+    label: str
+    share: float  # 0 to 1
+    text: str  # the share in percent
+    is_predicted: bool = False
 
 
 @dataclass(frozen=True)
 class PredictionText:
-    """One prediction in words; `native` is the model's own class where that reads otherwise."""
+    """One prediction, or that of one target, as a page shows it."""
 
-    name: str
-    words: str
-    native: str | None
-    share: str | None  # the probability of what is predicted
+    name: str  # of the output or the target
+    text: str
+    native_class: str | None  # the model's own class, if `text` is another name for it
+    probability: str | None  # of the predicted class, in percent
     bars: tuple[Bar, ...]
-    more: int  # classes without a bar
+    hidden_classes: int  # how many classes have no bar
 
 
-def said_of(answer: Mapping[str, Any], output: Output, task: str) -> list[PredictionText]:
-    """Return an answer of /predict in words; one item a target."""
+def describe_prediction(
+    prediction: Mapping[str, Any], output: Output, task: str
+) -> list[PredictionText]:
+    """Return a prediction in the shape of /predict as text, with one item for each target."""
     if output.targets is None:
-        return [_said(output.name, answer, output, task)]
+        return [_prediction_text(output.name, prediction, output, task)]
     return [
-        _said(
+        _prediction_text(
             target,
-            {key: by_target[target] for key, by_target in answer.items() if target in by_target},
+            {key: values[target] for key, values in prediction.items() if target in values},
             output,
             task,
         )
@@ -52,51 +53,54 @@ def said_of(answer: Mapping[str, Any], output: Output, task: str) -> list[Predic
     ]
 
 
-def _said(name: str, answer: Mapping[str, Any], output: Output, task: str) -> PredictionText:
-    value = answer["prediction"]
-    words = answer["label"] if "label" in answer else _words(value, output, task)
-    shares: Mapping[str, float | None] = answer.get("probabilities") or {}
+def _prediction_text(
+    name: str, prediction: Mapping[str, Any], output: Output, task: str
+) -> PredictionText:
+    value = prediction["prediction"]
+    text = prediction["label"] if "label" in prediction else _value_text(value, output, task)
+    probabilities: Mapping[str, float | None] = prediction.get("probabilities") or {}
     predicted = json_text(value)
     bars = [
-        Bar(output.labels.get(key, key), share, percent(share), key == predicted)
-        for key, share in shares.items()
+        Bar(output.labels.get(key, key), share, format_percent(share), key == predicted)
+        for key, share in probabilities.items()
         if share is not None
     ]
-    shown = sorted(bars, key=lambda bar: -bar.share)[:MOST_BARS] if len(bars) > MOST_BARS else bars
+    shown = sorted(bars, key=lambda bar: -bar.share)[:MAX_BARS] if len(bars) > MAX_BARS else bars
     return PredictionText(
         name=name,
-        words=words,
-        native=predicted if words != predicted and task != "regression" else None,
-        share=next((bar.text for bar in bars if bar.predicted), None),
+        text=text,
+        native_class=predicted if text != predicted and task != "regression" else None,
+        probability=next((bar.text for bar in bars if bar.is_predicted), None),
         bars=tuple(shown),
-        more=len(bars) - len(shown),
+        hidden_classes=len(bars) - len(shown),
     )
 
 
-def _words(value: Any, output: Output, task: str) -> str:
+def _value_text(value: Any, output: Output, task: str) -> str:
     if value is None:
         return "no number"
-    if task == "outlier" and value in OUTLIERS:
-        return OUTLIERS[value]
+    if task == "outlier" and value in OUTLIER_LABELS:
+        return OUTLIER_LABELS[value]
     if task == "regression":
-        return f"{number(value)} {output.unit}" if output.unit else number(value)
+        number = format_number(value)
+        return f"{number} {output.unit}" if output.unit else number
     return json_text(value)
 
 
-def number(value: float) -> str:
-    """Return a number with thousands separated and no more digits than people read."""
+def format_number(value: float) -> str:
+    """Return a number with thousands separators, rounded to SIGNIFICANT_DIGITS."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     magnitude = math.floor(math.log10(abs(value)))
     if not -4 <= magnitude < 15:
-        return f"{value:.{DIGITS}g}"
-    decimals = max(0, DIGITS - 1 - magnitude)
+        return f"{value:.{SIGNIFICANT_DIGITS}g}"
+    decimals = max(0, SIGNIFICANT_DIGITS - 1 - magnitude)
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text
 
 
-def percent(share: float) -> str:
-    """Return a probability in percent; what is nearly 0 or 1 does not look certain."""
+def format_percent(share: float) -> str:
+    """Return a probability in percent; only exactly 0 and 1 are shown as 0.0 % and 100.0 %."""
     if 0 < share < 0.001:
         return "under 0.1 %"
     if 0.999 < share < 1:

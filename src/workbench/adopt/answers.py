@@ -29,8 +29,8 @@ from workbench.adopt.problems import (
 )
 from workbench.adopt.sample import read_columns, read_header, read_text
 from workbench.errors import listing
-from workbench.inspect import Refused, read_document, texts_in
-from workbench.lock.pins import HEROKU_PYTHONS
+from workbench.inspect import RefusedFile, read_document, texts_in
+from workbench.lock.table import HEROKU_PYTHONS
 
 BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
@@ -182,7 +182,7 @@ def _pickled_names(path: Path) -> tuple[str, ...]:
     """Return the names in a pickled list, which often accompanies a model."""
     try:
         names = texts_in(read_document(path).root)
-    except Refused as error:
+    except RefusedFile as error:
         raise AnswerError(Problem("features", f"{path}: {error}")) from None
     if names is None:
         message = f"{path} holds no list of names; give names, or a text file."

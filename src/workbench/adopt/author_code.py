@@ -11,8 +11,7 @@ from typing import Any
 
 from workbench.adopt.problems import AnswerError, Problem, concerning
 from workbench.adopt.sample import read_text
-from workbench.inspect import FileFacts
-from workbench.inspect.estimators.own_classes import Outline, Outlines
+from workbench.inspect import ClassDefinition, FileFacts, UserClasses
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 from workbench.inspect.pickle.values import Global
 
@@ -28,7 +27,7 @@ class AuthorCode:
     text: str
     names: frozenset[str]
     imports: frozenset[str]
-    outlines: Outlines
+    classes: UserClasses
 
     @property
     def prepares(self) -> bool:
@@ -97,7 +96,7 @@ def read_code(path: Path) -> AuthorCode:
         text,
         names=frozenset((*_names(tree.body), *classes)),
         imports=frozenset(_modules(imports)),
-        outlines=_outlines(tree.body, classes),
+        classes=_definitions(tree.body, classes),
     )
 
 
@@ -142,15 +141,17 @@ def _classes(body: Sequence[ast.stmt], outer: str = "") -> Iterator[tuple[str, a
             yield from _classes(node.body, outer)
 
 
-def _outlines(body: Sequence[ast.stmt], classes: Mapping[str, ast.ClassDef]) -> dict[str, Outline]:
+def _definitions(
+    body: Sequence[ast.stmt], classes: Mapping[str, ast.ClassDef]
+) -> dict[str, ClassDefinition]:
     """Return the base classes and the members of each class."""
     imported = dict(_imported(body))
-    outlines = {}
+    definitions = {}
     for name, node in classes.items():
         outer = name.rpartition(".")[0]
         bases = (_base(ast.unparse(base), outer, classes, imported) for base in node.bases)
-        outlines[name] = Outline(tuple(bases), frozenset(_names(node.body)))
-    return outlines
+        definitions[name] = ClassDefinition(tuple(bases), frozenset(_names(node.body)))
+    return definitions
 
 
 def _base(

@@ -19,7 +19,7 @@ from workbench.adopt.transformer_files import (
     read_neighbours,
     read_transformers,
 )
-from workbench.inspect import Bundle, ModelFacts, Outlines, Refused, bundle_of, model_facts
+from workbench.inspect import Bundle, ModelFacts, RefusedFile, UserClasses, bundle_of, model_facts
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_case(answers: Answers, previous: AdoptedModel | None = None) -> Case:
     """Read every file that the answers name. Raises AnswerError."""
     reader = FileReader()
     code = read_code(answers.code) if answers.code is not None else None
-    model, bundle = _read_model(answers, reader, code.outlines if code is not None else {})
+    model, bundle = _read_model(answers, reader, code.classes if code is not None else {})
     sample = _read_sample(answers.sample) if answers.sample is not None else None
     declared = read_features(answers)
     columns = tuple(sample.columns) if sample is not None else ()
@@ -80,11 +80,11 @@ def _read_sample(path: Path) -> Sample:
 
 
 def _read_model(
-    answers: Answers, reader: FileReader, outlines: Outlines
+    answers: Answers, reader: FileReader, user_classes: UserClasses
 ) -> tuple[ModelFacts, Bundle | None]:
     """Return the facts of the model, and the other members of its file.
 
-    `outlines` describe the classes of the author's code. Raises AnswerError if the file holds
+    `user_classes` are those of the author's code. Raises AnswerError if the file holds
     several models and the answer names none of them.
     """
     part = answers.model
@@ -103,8 +103,8 @@ def _read_model(
         )
         raise AnswerError(Problem("model_path", message))
     try:
-        facts = model_facts(document, file, member, outlines)
-    except Refused as error:
+        facts = model_facts(document, file, member, user_classes)
+    except RefusedFile as error:
         raise AnswerError(Problem("model_path", f"{part}: {error}")) from None
     return facts, bundle
 

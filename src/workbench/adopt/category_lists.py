@@ -120,10 +120,10 @@ def check_category_lists(
                 f'of the training, or {names.features}= with the "categories" of {name} in the '
                 "order of their codes (pandas sorts them).",
             )
-        elif entry.most_code >= len(entry.values):
+        elif entry.max_code >= len(entry.values):
             yield Problem(
                 "features",
-                f"the model uses category number {entry.most_code + 1} of {name}, and only "
+                f"the model uses category number {entry.max_code + 1} of {name}, and only "
                 f"{len(entry.values)} are known ({listing(_texts(entry.values))}). Give "
                 f"{names.sample_data} with all rows of the training, or {names.features}= with all "
                 f'"categories" of {name} in the order of their codes (pandas sorts them).',

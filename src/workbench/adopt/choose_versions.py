@@ -13,14 +13,15 @@ from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.sample import read_text
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
+from workbench.lock.choose import pins, pythons
 from workbench.lock.environment import find_python
-from workbench.lock.pins import NoPins, Pins, imported_as, pins, pythons
+from workbench.lock.pins import NoPins, Pins, imported_as
 
 # Distributions that need no trust. The pins know some other libraries too; for the rest `make lock`
 # finds a version that fits.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle dill imbalanced-learn joblib lightgbm lz4 numpy pandas scikit-learn scipy
+    catboost cloudpickle dill imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy
     skops statsmodels threadpoolctl xgboost
     """.split()
 )

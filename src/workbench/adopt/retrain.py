@@ -1,9 +1,8 @@
-"""Replace the model of a project by another file, as one reviewable change, or roll back."""
+"""Replace the model of a project by another file, as one reviewable change."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,8 +18,6 @@ from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
 from workbench.adopt.write import write
 from workbench.errors import UserError, bullets, listing
-from workbench.lock import lock
-from workbench.lock.environment import run
 
 
 @dataclass(frozen=True)
@@ -230,38 +227,3 @@ def _changed_transformers(
     for file, digest in {one.file: one.sha256 for one in new}.items():
         if file.startswith(f"{FOLDER}/") and digests.get(file, digest) != digest:
             yield f"{file} is another file"
-
-
-def rollback(project: Path) -> str:
-    """Restore the previous model from git; return what was done. Raises UserError.
-
-    An adoption that is not committed yet is undone; after a commit, the files of the last commit
-    with another version are restored.
-    """
-    present = files.read_manifest(project)["version"]
-    committed = _version_at(project, "HEAD")
-    edited = _git(project, "status", "--porcelain", "--", str(files.MODEL)).strip()
-    if committed == present and edited:
-        raise UserError(f"{files.MODEL}/ has changes that git does not have; commit them first.")
-    for commit in _git(project, "log", "--format=%H", "--", str(files.MANIFEST)).split():
-        version = _version_at(project, commit)
-        if version == present:
-            continue
-        paths = [str(path) for path in (files.MODEL, files.PYTHON_VERSION, *lock.FILES)]
-        _git(project, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", str(files.MODEL))
-        _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
-        _git(project, "checkout", commit, "--", *paths)
-        return (
-            f"Version {version} of {commit[:10]} is back, instead of {present}. "
-            "Next: make verify, git diff --staged, git commit."
-        )
-    raise UserError("git has no other version of the model to go back to.")
-
-
-def _version_at(project: Path, commit: str) -> int:
-    text = _git(project, "show", f"{commit}:./{files.MANIFEST.as_posix()}")
-    return int(json.loads(text)["version"])
-
-
-def _git(project: Path, *arguments: str) -> str:
-    return run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)

@@ -15,7 +15,7 @@ from workbench.inspect import (
     Bundle,
     Document,
     FileFacts,
-    Refused,
+    RefusedFile,
     Transformer,
     bundle_of,
     describe_transformer,
@@ -82,7 +82,7 @@ class FileReader:
             try:
                 document = read_document(path)
                 self._inspected[key] = document, file_facts(document)
-            except Refused as error:
+            except RefusedFile as error:
                 raise AnswerError(Problem(question, f"{path}: {error}")) from None
         return self._inspected[key]
 
@@ -168,7 +168,7 @@ def _read(one: _Requested, features: Sequence[str], reader: FileReader) -> Itera
             facts = describe_transformer(member.value)
             columns = (member.name,) if member.name in features else one.columns
             yield Fitted(Part(one.part.path, member.name), file, facts, columns)
-    except Refused as error:
+    except RefusedFile as error:
         raise AnswerError(Problem("transformers", f"{one.part}: {error}")) from None
 
 
@@ -182,5 +182,5 @@ def read_neighbours(model: Path, reader: FileReader) -> Iterator[Neighbour]:
         try:
             document, _ = reader.inspect(path, "transformers")
             yield Neighbour(path.name, describe_transformer(document.root))
-        except (UserError, Refused):
+        except (UserError, RefusedFile):
             continue

@@ -8,7 +8,8 @@ from pathlib import Path
 from workbench import files, vendor
 from workbench.adopt.decide import Adoption
 from workbench.adopt.transformer_files import FOLDER
-from workbench.lock import lock
+from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
+from workbench.lock.unlocked import requirements_in, unlocked
 
 
 def write(adoption: Adoption, project: Path) -> None:
@@ -47,7 +48,7 @@ def _write_transformers(adoption: Adoption, project: Path) -> None:
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     """Return the text files of an adoption by path in the project."""
     pinned = adoption.pins
-    requirements, engine = project / lock.SOURCE, vendor.lines(project, vendor.ENGINE)
+    requirements, engine = project / SOURCE, vendor.lines(project, vendor.ENGINE)
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
@@ -59,9 +60,9 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
         files.FEATURES: files.dumps(adoption.contract.to_json()),
         files.MANIFEST: files.dumps(adoption.manifest),
         files.PYTHON_VERSION: f"{pinned.python}\n",
-        lock.SOURCE: lock.requirements_in(pinned, kept, adoption.former, engine),
-        lock.LOCK: lock.unlocked(pinned.exact, engine),
-        lock.TEST_LOCK: lock.unlocked(
+        SOURCE: requirements_in(pinned, kept, adoption.former, engine),
+        LOCK: unlocked(pinned.exact, engine),
+        TEST_LOCK: unlocked(
             (f"{name}=={version}" for name, version in pinned.tests.items()),
             vendor.lines(project, vendor.TOOLS),
         ),

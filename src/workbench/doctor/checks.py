@@ -1,263 +1,246 @@
-"""What the platform would refuse or suffer from: each check looks and says one thing."""
+"""What the platform would refuse, or suffer from: each check looks at one thing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
 
-from workbench import files, heroku
+from workbench import files, heroku, vendor
+from workbench.doctor.findings import Finding, Result, error, ok, warning
+from workbench.doctor.snapshot import Memory, Snapshot
 from workbench.errors import listing
-from workbench.lock.lock import Requirement
-from workbench.lock.pins import HEROKU_PYTHONS, NOT_CPU_ONLY
+from workbench.lock.pins import NOT_CPU_ONLY
+from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
+from workbench.lock.table import HEROKU_PYTHONS
+from workbench.vendor import Wheel
 
-Verdict = Literal["ok", "warning", "error"]
-# GitHub refuses a larger file: https://docs.github.com/repositories/working-with-files
+# GitHub refuses larger files: https://docs.github.com/repositories/working-with-files
 GITHUB_MEGABYTES = 100
-# A few small requests do not show how much a large one takes.
-ROOM = 0.8
-# A dyno is slower than the machine of most engineers.
-SLOWER = 0.5
+# The memory is measured with a few small requests; a large request takes more.
+MEMORY_SHARE = 0.8
+# A dyno can be half as fast as the machine that measures.
+TIME_SHARE = 0.5
 COMMIT = "git add --all && git commit"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One row of the table; of what is in order there is nothing to do."""
-
-    check: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
+def run_checks(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """Return a finding for each check, in the order of CHECKS."""
+    results = ((name, check(snapshot)) for name, check in CHECKS.items())
+    return tuple(Finding(name, r.verdict, r.found, r.advice) for name, r in results)
 
 
-@dataclass(frozen=True)
-class Unmeasured:
-    """Why there is no figure, and what to do about it."""
-
-    found: str
-    advice: str
-    verdict: Verdict = "warning"
-
-
-@dataclass(frozen=True)
-class Repository:
-    """What git says; names are relative to the project."""
-
-    prefix: str  # of the project's folder in the repository; usually none
-    uncommitted: frozenset[str]
-    filtered: tuple[str, ...]  # by Git LFS, says .gitattributes
-    on_github: bool
-
-
-@dataclass(frozen=True)
-class Slug:
-    """An estimate of the compressed size, and the largest packages in it, in MB."""
-
-    megabytes: float
-    largest: tuple[tuple[str, float], ...]
-    native: bool  # the packages are those for Linux on x86_64
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What all processes of the service hold together; each more worker takes `worker` bytes."""
-
-    total: int
-    worker: int
-    workers: int
-    exact: bool  # otherwise what processes share is counted for each of them
-
-    def megabytes(self, workers: int) -> float:
-        """Return what another number of workers would take."""
-        return (self.total + (workers - self.workers) * self.worker) / heroku.MEGABYTE
-
-
-@dataclass(frozen=True)
-class Latency:
-    """The time within which 19 of 20 predictions of one row were answered."""
-
-    seconds: float
-    requests: int
-
-
-@dataclass(frozen=True)
-class Examination:
-    """All that the checks look at."""
-
-    pushed: Mapping[str, int]  # bytes by name: what git has, or would have after `git add --all`
-    repository: Repository | None
-    pointers: tuple[str, ...]
-    served: tuple[str, ...]  # the files of model/ without which nothing is served
-    python: str | None  # .python-version
-    manifest: Mapping[str, Any]
-    app: heroku.App | None  # None: app.json is not readable
-    requirements: Mapping[str, tuple[Requirement, ...] | None]
-    lock_is_current: bool
-    slug: Slug | Unmeasured
-    boot: float | Unmeasured
-    memory: Memory | Unmeasured
-    latency: Latency | Unmeasured
-
-
-def check_package_manager(seen: Examination) -> Finding:
-    check = "package manager"
-    found = [name for name in heroku.PACKAGE_MANAGERS if name in seen.pushed]
+def check_package_manager(snapshot: Snapshot) -> Result:
+    found = [name for name in heroku.PACKAGE_MANAGERS if name in snapshot.tracked]
     if found == ["requirements.txt"]:
-        return Finding(check, "ok", "requirements.txt")
+        return ok("requirements.txt")
     if "requirements.txt" not in found:
-        return Finding(
-            check,
-            "error",
+        return error(
             f"{listing(found) or 'none'}, no requirements.txt",
             "Restore requirements.txt from git, and delete the others.",
         )
     advice = "Heroku builds with exactly one: delete the others, and keep requirements.txt."
-    return Finding(check, "error", listing(found), advice)
+    return error(listing(found), advice)
 
 
-def check_lock(seen: Examination) -> Finding:
-    check, advice = "lock", "make verify locks, and proves the model with what is locked."
-    bare = []
-    for name, entries in seen.requirements.items():
+def check_lock(snapshot: Snapshot) -> Result:
+    advice = "make verify locks, and verifies the model with the locked versions."
+    unhashed = []
+    for name, entries in snapshot.requirements.items():
+        if name == str(SOURCE):
+            continue
         if entries is None:
-            return Finding(check, "error", f"{name} is missing", advice)
-        unhashed = [entry.name for entry in entries if not entry.hashed]
-        bare += [name] if len(unhashed) == len(entries) else unhashed
-    if bare == list(seen.requirements):
-        return Finding(check, "error", "exact pins, but no hashes", advice)
-    if bare:
-        return Finding(check, "error", f"no hashes in {listing(bare, 3)}; pip refuses", advice)
-    if not seen.lock_is_current:
-        found = f"made for another requirements.in or {files.PYTHON_VERSION}"
-        return Finding(check, "error", found, advice)
-    number = sum(len(entries or ()) for entries in seen.requirements.values())
-    return Finding(check, "ok", f"{number} packages with hashes")
+            return error(f"{name} is missing", advice)
+        in_file = [entry.name for entry in entries if not entry.hashes]
+        unhashed += [name] if len(in_file) == len(entries) else in_file
+    if unhashed == [str(LOCK), str(TEST_LOCK)]:
+        return error("exact pins, but no hashes", advice)
+    if unhashed:
+        return error(f"no hashes in {listing(unhashed, 3)}; pip refuses", advice)
+    if not snapshot.lock_is_current:
+        return error(f"made for another {SOURCE} or {files.PYTHON_VERSION}", advice)
+    locked = (snapshot.requirements[str(name)] or () for name in (LOCK, TEST_LOCK))
+    return ok(f"{sum(map(len, locked))} packages with hashes")
 
 
-def check_xgboost(seen: Examination) -> Finding:
-    """Find what pulls CUDA in: 572 MB in a real build, instead of 117."""
-    check = "xgboost"
-    entries = seen.requirements["requirements.txt"] or ()
+def check_wheels(snapshot: Snapshot) -> Result:
+    """Compare the wheels in vendor/ with its README, with git and with the requirements files."""
+    wheels = {wheel.name: wheel for wheel in snapshot.vendor.wheels}
+    expected = [vendor.TOOLS] if snapshot.vendor.ejected else [vendor.ENGINE, vendor.TOOLS]
+    restore = f"git checkout -- {vendor.FOLDER}"
+    if snapshot.vendor.altered:
+        found = f"{listing(snapshot.vendor.altered)} is not the file that {vendor.README} lists"
+        return error(found, f"{restore}, or delete a wheel that is not listed there.")
+    if missing := [name for name in expected if name not in wheels]:
+        return error(f"{vendor.FOLDER}/ has no wheel of {listing(missing)}", restore)
+    if snapshot.repository is not None:
+        paths = [wheel.relative_path for wheel in snapshot.vendor.wheels]
+        if ignored := [path for path in paths if path not in snapshot.tracked]:
+            advice = (
+                f"git check-ignore --verbose {ignored[0]} shows the rule that ignores it: "
+                f"delete it, then {COMMIT}."
+            )
+            return error(f"not in git: {listing(ignored)}", advice)
+    for name, distribution in (
+        (SOURCE, vendor.ENGINE),
+        (LOCK, vendor.ENGINE),
+        (TEST_LOCK, vendor.TOOLS),
+    ):
+        if mismatch := _wheel_mismatch(snapshot, str(name), wheels.get(distribution)):
+            return error(mismatch, _mismatch_advice(str(name), wheels.get(distribution)))
+    engine = wheels.get(vendor.ENGINE)
+    own = f"engine {engine.version}" if engine else "ejected: model_service/ is yours"
+    return ok(f"{own}, tools {wheels[vendor.TOOLS].version}")
+
+
+def _wheel_mismatch(snapshot: Snapshot, name: str, wheel: Wheel | None) -> str:
+    """Return how the wheels in a requirements file are not the one in vendor/; empty: they are."""
+    entries = snapshot.requirements[name]
+    if entries is None:
+        return ""  # the check of the lock reports it
+    listed = [entry for entry in entries if entry.vendored]
+    expected = [] if wheel is None else [(wheel.name, wheel.version)]
+    if [(entry.name, entry.version) for entry in listed] != expected:
+        named = listing([f"{entry.name} {entry.version}" for entry in listed])
+        has = listing([f"{name} {version}" for name, version in expected])
+        return f"{name} lists {named or 'no wheel'}, {vendor.FOLDER}/ has {has or 'none'}"
+    if wheel is not None and any(e.hashes and wheel.sha256 not in e.hashes for e in listed):
+        return f"{name} has another SHA-256 for {wheel.path.name}"
+    return ""
+
+
+def _mismatch_advice(name: str, wheel: Wheel | None) -> str:
+    if name != str(SOURCE):
+        return "make lock"
+    if wheel is None:
+        return f"Delete the line of the wheel from {name}, then make lock."
+    return f"Write {wheel.line} into {name}, in the place of any other wheel, then make lock."
+
+
+def check_templates(snapshot: Snapshot) -> Result:
+    """Report templates of the owner that were copied from an older page of the engine."""
+    templates = snapshot.templates
+    if isinstance(templates, Result):
+        return templates
+    if not templates.outdated:
+        return ok(f"{templates.overridden} overridden" if templates.overridden else "none")
+    path, page = next(iter(templates.outdated.items()))
+    return warning(
+        f"the engine's page has changed since it was copied: {listing([*templates.outdated], 3)}",
+        f"Move {path} away, make override PAGE={page}, and repeat your changes in the new copy.",
+    )
+
+
+def check_xgboost(snapshot: Snapshot) -> Result:
+    """Report what installs CUDA: it made a slug of 572 MB instead of 117."""
+    entries = snapshot.requirements[str(LOCK)] or ()
     for entry in entries:
         if entry.name == "xgboost" and entry.marker != NOT_CPU_ONLY:
             if _numbers(entry.version) < (2, 1, 1):
-                return Finding(check, "ok", f"xgboost {entry.version} (has no xgboost-cpu)")
-            return Finding(
-                check,
-                "error",
+                return ok(f"xgboost {entry.version} (has no xgboost-cpu)")
+            return error(
                 f"xgboost {entry.version}, with 450 MB for graphics cards",
                 "Put xgboost-cpu into requirements.in instead, which is the same without them, and "
                 "take out what needs xgboost itself; then make verify.",
             )
     cpu = any(entry.name == "xgboost-cpu" for entry in entries)
-    return Finding(check, "ok", "xgboost-cpu" if cpu else "not used")
+    return ok("xgboost-cpu" if cpu else "not used")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
-def check_python(seen: Examination) -> Finding:
-    check, wanted = "Python", seen.manifest["python"]
-    if "runtime.txt" in seen.pushed:
+def check_python(snapshot: Snapshot) -> Result:
+    python, expected = snapshot.python, snapshot.manifest["python"]
+    if "runtime.txt" in snapshot.tracked:
         advice = f"Delete it: it is deprecated, and outranks {files.PYTHON_VERSION}."
-        return Finding(check, "error", "runtime.txt", advice)
-    if seen.python is None:
-        advice = f"Write {wanted} into it, else Heroku takes its newest."
-        return Finding(check, "error", f"no {files.PYTHON_VERSION}", advice)
-    if seen.python != wanted:
-        found = f"{seen.python}, and the model is for {wanted}"
-        advice = f"Write {wanted} into {files.PYTHON_VERSION}, or make verify proves it with yours."
-        return Finding(check, "error", found, advice)
-    if seen.python not in HEROKU_PYTHONS:
-        return Finding(
-            check,
-            "error",
-            f"{seen.python}, which Heroku does not build",
+        return error("runtime.txt", advice)
+    if python is None:
+        advice = f"Write {expected} into it, else Heroku takes its newest."
+        return error(f"no {files.PYTHON_VERSION}", advice)
+    if python != expected:
+        return error(
+            f"{python}, and the model is for {expected}",
+            f"Write {expected} into {files.PYTHON_VERSION}, or verify it with yours: make verify.",
+        )
+    if python not in HEROKU_PYTHONS:
+        return error(
+            f"{python}, which Heroku does not build",
             f"Write one of {', '.join(HEROKU_PYTHONS)} into {files.PYTHON_VERSION}; make verify.",
         )
-    if leaving := heroku.LEAVING_PYTHONS.get(seen.python):
-        found = f"{seen.python}, which Heroku builds until {leaving}"
-        return Finding(check, "warning", found, "Retrain with a newer Python before that.")
-    return Finding(check, "ok", seen.python)
+    if last_day := heroku.LEAVING_PYTHONS.get(python):
+        found = f"{python}, which Heroku builds until {last_day}"
+        return warning(found, "Retrain with a newer Python before that.")
+    return ok(python)
 
 
-def check_app(seen: Examination) -> Finding:
-    check, app = "app.json", seen.app
+def check_app(snapshot: Snapshot) -> Result:
+    app = snapshot.app
     if app is None:
-        found = "Heroku cannot read it"
-        return Finding(check, "error", found, "Mend it, or restore it from git.")
+        return error("Heroku cannot read it", "Correct it, or restore it from git.")
     if app.stack not in (None, *heroku.STACKS):
         advice = f'Set "stack" to one of {", ".join(heroku.STACKS)}.'
-        return Finding(check, "error", f"stack {app.stack}, which does not build this", advice)
+        return error(f"stack {app.stack}, which does not build this", advice)
     if app.dyno is None:
         sizes = ", ".join(dyno.name for dyno in heroku.DYNOS)
-        found = f"dyno {app.size}, which is not known here"
         advice = f"The memory is compared with {heroku.BASIC.name}. Known are {sizes}."
-        return Finding(check, "warning", found, advice)
-    return Finding(check, "ok", f"{app.stack or 'the default stack'}, dyno {app.dyno.name}")
+        return warning(f"dyno {app.size}, which is not known here", advice)
+    return ok(f"{app.stack or 'the default stack'}, dyno {app.dyno.name}")
 
 
-def check_virtual_environment(seen: Examination) -> Finding:
-    check = "virtual environment"
+def check_virtual_environment(snapshot: Snapshot) -> Result:
     for name in (".venv", "venv"):
-        if f"{name}/pyvenv.cfg" in seen.pushed:
-            found = f"{name}/ is in the repository; the build fails"
+        if f"{name}/pyvenv.cfg" in snapshot.tracked:
             advice = f"git rm -r --cached {name}, and a line {name}/ in .gitignore."
-            return Finding(check, "error", found, advice)
-    return Finding(check, "ok", "not in the repository")
+            return error(f"{name}/ is in the repository; the build fails", advice)
+    return ok("not in the repository")
 
 
-def check_git(seen: Examination) -> Finding:
-    check = "git"
-    if seen.repository is None:
-        return Finding(check, "error", "no repository", f"git init && {COMMIT}")
-    if absent := [name for name in seen.served if name not in seen.pushed]:
-        found = f"{listing(absent, 3)}: ignored or missing"
+def check_git(snapshot: Snapshot) -> Result:
+    if snapshot.repository is None:
+        return error("no repository", f"git init && {COMMIT}")
+    if absent := [name for name in snapshot.served if name not in snapshot.tracked]:
         advice = (
-            f"git check-ignore --verbose {absent[0]} says which rule ignores it: take it out. "
+            f"git check-ignore --verbose {absent[0]} shows the rule that ignores it: delete it. "
             "Or restore the file from git."
         )
-        return Finding(check, "error", found, advice)
-    if prefix := seen.repository.prefix:
+        return error(f"{listing(absent, 3)}: ignored or missing", advice)
+    if prefix := snapshot.repository.prefix:
         found = "a folder of a larger repository, of which Heroku builds the top"
-        return Finding(check, "warning", found, f"git subtree push --prefix {prefix} heroku main")
-    uncommitted = seen.repository.uncommitted
-    if changed := [name for name in seen.served if name in uncommitted]:
+        return warning(found, f"git subtree push --prefix {prefix} heroku main")
+    uncommitted = snapshot.repository.uncommitted
+    needed = [*snapshot.served, *(wheel.relative_path for wheel in snapshot.vendor.wheels)]
+    if changed := [name for name in needed if name in uncommitted]:
         found = f"not committed: {listing(changed, 3)}"
-        return Finding(check, "error", found, f"{COMMIT}; git pushes only what is committed.")
+        return error(found, f"{COMMIT}; git pushes only what is committed.")
     if uncommitted:
         found = f"not committed: {listing(sorted(uncommitted), 3)}"
-        return Finding(check, "warning", found, f"{COMMIT}, if it shall be pushed.")
-    return Finding(check, "ok", "all is committed")
+        return warning(found, f"{COMMIT}, if it is meant to be pushed.")
+    return ok("everything is committed")
 
 
-def check_lfs(seen: Examination) -> Finding:
-    check = "Git LFS"
-    filtered = seen.repository.filtered if seen.repository else ()
+def check_lfs(snapshot: Snapshot) -> Result:
+    filtered = snapshot.repository.lfs_filtered if snapshot.repository else ()
     if filtered:
         advice = (
-            "Heroku gets the pointer only: take filter=lfs out of .gitattributes, then "
+            "Heroku gets the pointer only: delete filter=lfs from .gitattributes, then "
             "git add --renormalize . && git commit"
         )
-        return Finding(check, "error", listing(filtered, 3), advice)
-    if seen.pointers:
+        return error(listing(filtered, 3), advice)
+    if pointers := snapshot.lfs_pointers:
         advice = "git lfs pull, git lfs untrack it, then git add --renormalize . && git commit"
-        return Finding(check, "error", f"a pointer only: {listing(seen.pointers, 3)}", advice)
-    return Finding(check, "ok", "not used")
+        return error(f"a pointer only: {listing(pointers, 3)}", advice)
+    return ok("not used")
 
 
-def check_file_size(seen: Examination) -> Finding:
-    check = "file size"
-    largest = max(seen.pushed, key=lambda name: seen.pushed[name], default="no file")
-    megabytes = seen.pushed.get(largest, 0) / heroku.MEGABYTE
+def check_file_size(snapshot: Snapshot) -> Result:
+    sizes = snapshot.tracked
+    largest = max(sizes, key=lambda name: sizes[name], default="no file")
+    megabytes = sizes.get(largest, 0) / heroku.MEGABYTE
     if megabytes <= GITHUB_MEGABYTES:
-        return Finding(check, "ok", f"{megabytes:.2f} MB at most")
-    on_github = seen.repository is not None and seen.repository.on_github
-    return Finding(
-        check,
+        return ok(f"{megabytes:.2f} MB at most")
+    on_github = snapshot.repository is not None and snapshot.repository.on_github
+    return Result(
         "error" if on_github else "warning",
         f"{largest} has {megabytes:.0f} MB; GitHub takes {GITHUB_MEGABYTES}",
         "Heroku takes it: push there only, or keep the repository elsewhere. Or save the model "
@@ -265,145 +248,145 @@ def check_file_size(seen: Examination) -> Finding:
     )
 
 
-def check_verified(seen: Examination) -> Finding:
-    check, plan = "verified", seen.manifest.get("plan", {})
-    if seen.manifest["verified"]:
-        by = "its plan"
-        if plan.get("serves") != "plan":
-            # As right as a plan, and slower; there is nothing to do about it.
-            by = f"its own methods: {plan.get('reason', 'it was proven before there were plans')}"
-        return Finding(check, "ok", f"version {seen.manifest['version']}, served by {by}")
-    return Finding(check, "warning", "not yet", "make verify proves that the model predicts.")
+def check_verified(snapshot: Snapshot) -> Result:
+    manifest = snapshot.manifest
+    if not manifest["verified"]:
+        return warning("not yet", "make verify loads the model and records its predictions.")
+    plan = manifest.get("plan", {})
+    by = "its plan"
+    if plan.get("serves") != "plan":
+        # The model's own methods are slower than the fast path and answer the same.
+        by = f"its own methods: {plan.get('reason', 'it was verified before there were plans')}"
+    return ok(f"version {manifest['version']}, served by {by}")
 
 
-def check_keys(seen: Examination) -> Finding:
-    """Ask for a decision: what is set on the app itself cannot be seen from here."""
-    check, needed = "API keys", (seen.app or heroku.App()).keys
-    if needed is None:
-        return Finding(
-            check,
-            "warning",
+def check_keys(snapshot: Snapshot) -> Result:
+    """Ask the owner to decide: the config vars of the app itself are not known here."""
+    required = (snapshot.app or heroku.App()).keys
+    if required is None:
+        return warning(
             "open, unless API_KEYS is set",
-            'make key says how. Then write what is meant into env of app.json: "API_KEYS": '
-            '{"required": true}, or false.',
+            "make key prints how to set it. Then write your decision into env of app.json: "
+            '"API_KEYS": {"required": true}, or false.',
         )
-    return Finding(check, "ok", f"{'needed' if needed else 'open to everyone'}, says app.json")
+    return ok(f"{'needed' if required else 'open to everyone'}, says app.json")
 
 
-def check_slug(seen: Examination) -> Finding:
-    check, slug = "slug", seen.slug
-    if isinstance(slug, Unmeasured):
-        return Finding(check, slug.verdict, slug.found, slug.advice)
+def check_slug(snapshot: Snapshot) -> Result:
+    slug = snapshot.slug
+    if isinstance(slug, Result):
+        return slug
     found = f"about {slug.megabytes:.0f} of {heroku.SLUG_MEGABYTES} MB"
     if not slug.native:
         found += ", with the packages for this system"
     largest = ", ".join(f"{name} {size:.0f} MB" for name, size in slug.largest)
     if slug.megabytes > heroku.SLUG_MEGABYTES:
         advice = f"Take out of requirements.in what is not needed. The largest: {largest}."
-        return Finding(check, "error", found, advice)
+        return error(found, advice)
     if slug.megabytes > heroku.SLOW_SLUG_MEGABYTES:
         limit = heroku.SLOW_SLUG_MEGABYTES
-        advice = f"Over {limit} MB it starts slower. The largest: {largest}."
-        return Finding(check, "warning", found, advice)
-    return Finding(check, "ok", found)
+        return warning(found, f"Over {limit} MB it starts slower. The largest: {largest}.")
+    return ok(found)
 
 
-def check_boot(seen: Examination) -> Finding:
-    check, boot = "boot", seen.boot
-    if isinstance(boot, Unmeasured):
-        return Finding(check, boot.verdict, boot.found, boot.advice)
+def check_boot(snapshot: Snapshot) -> Result:
+    seconds = snapshot.boot_seconds
+    if isinstance(seconds, Result):
+        return seconds
     limit = heroku.BOOT_SECONDS
     advice = "A smaller model, or one saved without compression, loads faster."
-    return Finding(*_timed(check, f"ready after {boot:.1f} of {limit} s", boot, limit, advice))
+    return _within(limit, seconds, f"ready after {seconds:.1f} of {limit} s", advice)
 
 
-def check_prediction(seen: Examination) -> Finding:
-    check, latency = "prediction", seen.latency
-    if isinstance(latency, Unmeasured):
-        return Finding(check, latency.verdict, latency.found, latency.advice)
-    given_up = (seen.app or heroku.App()).predict_seconds
-    limit = min(given_up, heroku.REQUEST_SECONDS)
-    found = f"p95 {_time(latency.seconds)} of {limit} s ({latency.requests} requests)"
+def check_prediction(snapshot: Snapshot) -> Result:
+    latency = snapshot.latency
+    if isinstance(latency, Result):
+        return latency
+    timeout = (snapshot.app or heroku.App()).predict_seconds
+    limit = min(timeout, heroku.REQUEST_SECONDS)
+    found = f"p95 {_duration(latency.seconds)} of {limit} s ({latency.requests} requests)"
     advice = f"The router gives up after {limit} s: make the model smaller."
-    if given_up == limit:  # the service does, before the router
+    if timeout == limit:  # the service gives up before the router
         advice = (
-            f"With PREDICT_SECONDS={limit} callers get 503 after {limit} s: make the model smaller"
+            f"With PREDICT_SECONDS={limit} callers get 503 after {limit} s: make the model smaller "
+            f"or raise it, to {heroku.REQUEST_SECONDS - 1} at most, before the router gives up."
         )
-        advice += f", or give it up to {heroku.REQUEST_SECONDS - 1}, when the router gives up."
-    return Finding(*_timed(check, found, latency.seconds, limit, advice))
+    return _within(limit, latency.seconds, found, advice)
 
 
-def _time(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
-def _timed(
-    check: str, found: str, seconds: float, limit: float, advice: str
-) -> tuple[str, Verdict, str, str]:
+def _within(limit: float, seconds: float, found: str, advice: str) -> Result:
+    """Judge a time that was measured on this machine against a limit of the platform."""
     if seconds > limit:
-        return check, "error", found, advice
-    if seconds > SLOWER * limit:
-        return check, "warning", found, f"A dyno may be slower than this machine. {advice}"
-    return check, "ok", found, ""
+        return error(found, advice)
+    if seconds > TIME_SHARE * limit:
+        return warning(found, f"A dyno may be slower than this machine. {advice}")
+    return ok(found)
 
 
-def check_memory(seen: Examination) -> Finding:
-    check, memory = "memory", seen.memory
-    if isinstance(memory, Unmeasured):
-        return Finding(check, memory.verdict, memory.found, memory.advice)
-    dyno = (seen.app or heroku.App()).dyno or heroku.BASIC
-    taken = memory.megabytes(memory.workers)
+def check_memory(snapshot: Snapshot) -> Result:
+    memory = snapshot.memory
+    if isinstance(memory, Result):
+        return memory
+    dyno = (snapshot.app or heroku.App()).dyno or heroku.BASIC
+    megabytes = memory.megabytes(memory.workers)
     noun = "worker" if memory.workers == 1 else "workers"
     found = (
-        f"{'' if memory.exact else 'at most '}{taken:.0f} of {dyno.megabytes} MB "
+        f"{'' if memory.exact else 'at most '}{megabytes:.0f} of {dyno.megabytes} MB "
         f"({memory.workers} {noun} in {dyno.name})"
     )
-    if taken <= ROOM * dyno.megabytes:
-        return Finding(check, "ok", found)
-    over = taken > dyno.megabytes and memory.exact
-    return Finding(check, "error" if over else "warning", found, _larger(memory, dyno))
+    if megabytes <= MEMORY_SHARE * dyno.megabytes:
+        return ok(found)
+    too_much = megabytes > dyno.megabytes and memory.exact
+    advice = "; or ".join(_ways_to_fit(memory, dyno))
+    return Result(
+        "error" if too_much else "warning",
+        found,
+        f"{advice}." if advice else "No dyno is large enough: make the model smaller.",
+    )
 
 
-def _larger(memory: Memory, dyno: heroku.Dyno) -> str:
-    """Say with how many workers, and in which dyno, the service fits."""
-    ways = []
-    if workers := _fitting(memory, dyno, memory.workers - 1):
-        ways.append(
-            f"heroku config:set WEB_CONCURRENCY={workers}, and the same under env in app.json"
-        )
+def _ways_to_fit(memory: Memory, dyno: heroku.Dyno) -> Iterator[str]:
+    """Yield the fewer workers, and the smallest larger dyno, with which the service fits."""
+    if workers := _fitting_workers(memory, dyno, range(1, memory.workers)):
+        yield f"heroku config:set WEB_CONCURRENCY={workers}, and the same under env in app.json"
     for larger in heroku.DYNOS:
         if larger.megabytes > dyno.megabytes and (
-            workers := _fitting(memory, larger, larger.workers)
+            workers := _fitting_workers(memory, larger, range(1, larger.workers + 1))
         ):
             fewer = f" with WEB_CONCURRENCY={workers}" if workers < larger.workers else ""
-            ways.append(
+            yield (
                 f"heroku ps:scale web=1:{larger.name}{fewer} ({larger.megabytes} MB, "
                 f"${larger.dollars} a month), and the same size in app.json"
             )
-            break
-    return "; or ".join(ways) + "." if ways else "No dyno is large enough: make the model smaller."
+            return
 
 
-def _fitting(memory: Memory, dyno: heroku.Dyno, most: int) -> int:
-    """Return with how many workers, `most` at most, the service fits into a dyno; 0 for none."""
-    room = ROOM * dyno.megabytes
-    return next((n for n in range(most, 0, -1) if memory.megabytes(n) <= room), 0)
+def _fitting_workers(memory: Memory, dyno: heroku.Dyno, counts: Iterable[int]) -> int:
+    """Return the largest of some worker counts with which the service fits; 0 for none."""
+    room = MEMORY_SHARE * dyno.megabytes
+    return max((count for count in counts if memory.megabytes(count) <= room), default=0)
 
 
-CHECKS: tuple[Callable[[Examination], Finding], ...] = (
-    check_package_manager,
-    check_lock,
-    check_xgboost,
-    check_python,
-    check_app,
-    check_virtual_environment,
-    check_git,
-    check_lfs,
-    check_file_size,
-    check_verified,
-    check_keys,
-    check_slug,
-    check_boot,
-    check_memory,
-    check_prediction,
-)
+CHECKS: dict[str, Callable[[Snapshot], Result]] = {
+    "package manager": check_package_manager,
+    "lock": check_lock,
+    "wheels": check_wheels,
+    "templates": check_templates,
+    "xgboost": check_xgboost,
+    "Python": check_python,
+    "app.json": check_app,
+    "virtual environment": check_virtual_environment,
+    "git": check_git,
+    "Git LFS": check_lfs,
+    "file size": check_file_size,
+    "verified": check_verified,
+    "API keys": check_keys,
+    "slug": check_slug,
+    "boot": check_boot,
+    "memory": check_memory,
+    "prediction": check_prediction,
+}

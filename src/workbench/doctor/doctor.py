@@ -1,4 +1,4 @@
-"""Doctor: what the platform would say after the push, as one table before it."""
+"""Doctor: report before the push what the platform would report after it, as one table."""
 
 from __future__ import annotations
 
@@ -13,44 +13,46 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.golden import GoldenError, read_golden
-from workbench import files, heroku
+from workbench import files, heroku, override, vendor
 from workbench.doctor import slug
-from workbench.doctor.checks import CHECKS, Examination, Finding, Repository, Slug, Unmeasured
-from workbench.doctor.measure import Measures, measure
+from workbench.doctor.checks import run_checks
+from workbench.doctor.findings import Finding, Result, warning
+from workbench.doctor.measure import Measurements, measure
+from workbench.doctor.snapshot import Repository, Slug, Snapshot, Templates, Vendor
 from workbench.errors import UserError
 from workbench.lock import lock
-from workbench.lock.environment import REQUIREMENTS, run
-from workbench.lock.lock import parse_requirements
+from workbench.lock.environment import run
+from workbench.lock.requirements import FILES, LOCK, parse_requirements
 
-POINTER = b"version https://git-lfs.github.com/spec/"
-MISSING = "make setup, then make doctor"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+MIN_TABLE_WIDTH = 60  # of the columns "found" and "what to do" together
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, in the order of the checks."""
+    """The findings, in the order of the checks."""
 
     findings: tuple[Finding, ...]
 
     @property
     def failed(self) -> bool:
-        """Tell whether the push would fail, or the service after it."""
+        """Return whether the push would fail, or the service after it."""
         return any(finding.verdict == "error" for finding in self.findings)
 
     def to_json(self) -> str:
-        """Return what the table says, for other programs."""
+        """Return the findings for other programs."""
         return json.dumps([asdict(finding) for finding in self.findings], indent=1)
 
     def table(self, width: int) -> str:
-        """Return the table for a terminal of so many columns."""
+        """Return the findings as a table for a terminal with `width` columns."""
         head = ("verdict", "check", "found", "what to do")
         rows = [(f.verdict, f.check, f.found, f.advice) for f in self.findings]
         verdict, check, found, advice = (
             max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)
         )
-        left = max(width - verdict - check - 6, 60)
-        found = min(found, max(left // 2, left - advice))
-        widths = (verdict, check, found, left - found)
+        rest = max(width - verdict - check - 6, MIN_TABLE_WIDTH)
+        found = min(found, max(rest // 2, rest - advice))
+        widths = (verdict, check, found, rest - found)
         return "\n".join(line for row in (head, *rows) for line in _lines(row, widths))
 
 
@@ -63,9 +65,8 @@ def _lines(row: tuple[str, ...], widths: tuple[int, ...]) -> list[str]:
 
 
 def examine(project: Path) -> Report:
-    """Look at everything once, and at the service while it runs. Raises WorkbenchError."""
-    seen = gather(project)
-    return Report(tuple(check(seen) for check in CHECKS))
+    """Read the project, measure the running service and run all checks. Raises UserError."""
+    return Report(run_checks(take_snapshot(project)))
 
 
 def show(report: Report) -> str:
@@ -73,52 +74,71 @@ def show(report: Report) -> str:
     return report.table(shutil.get_terminal_size((100, 24)).columns)
 
 
-def gather(project: Path) -> Examination:
-    """Read the project and git, and measure what can be measured. Raises WorkbenchError."""
+def take_snapshot(project: Path) -> Snapshot:
+    """Read the project and git, and measure what can be measured. Raises UserError."""
     manifest = files.read_manifest(project)
     app = heroku.parse_app(_read(project / "app.json"))
-    pushed, repository = _git(project)
+    tracked, repository = _git(project)
     requirements = {
         str(name): None if (text := _read(project / name)) is None else parse_requirements(text)
-        for name in REQUIREMENTS
+        for name in FILES
     }
-    locked = requirements[str(lock.LOCK)] or ()
-    present = slug.installed(project)
-    if different := slug.difference(locked, present):
-        reason = Unmeasured(f"not measured: {different}", MISSING)
-        size: Slug | Unmeasured = reason
-        measures = Measures.none(reason)
+    locked = requirements[str(LOCK)] or ()
+    installed = slug.installed(project)
+    if different := slug.difference(locked, installed):
+        reason = warning(f"not measured: {different}", "make setup, then make doctor")
+        size: Slug | Result = reason
+        measurements = Measurements.none(reason)
     else:
-        size = slug.estimate(project, locked, present, pushed)
+        size = slug.estimate(project, locked, installed, tracked)
         workers = (app or heroku.App()).workers
         procfile = _read(project / "Procfile") or ""
-        measures = measure(project, procfile, workers, _rows(project, manifest))
-    return Examination(
-        pushed=pushed,
+        measurements = measure(project, procfile, workers, _rows(project, manifest))
+    return Snapshot(
+        tracked=tracked,
         repository=repository,
-        pointers=tuple(name for name in pushed if _is_pointer(project / name)),
+        lfs_pointers=tuple(name for name in tracked if _is_lfs_pointer(project / name)),
         served=_served(project, manifest),
         python=(_read(project / files.PYTHON_VERSION) or "").strip() or None,
         manifest=manifest,
         app=app,
         requirements=requirements,
         lock_is_current=_lock_is_current(project),
+        vendor=_vendor(project),
+        templates=_templates(project),
         slug=size,
-        boot=measures.boot,
-        memory=measures.memory,
-        latency=measures.latency,
+        boot_seconds=measurements.boot_seconds,
+        memory=measurements.memory,
+        latency=measurements.latency,
     )
 
 
 def _lock_is_current(project: Path) -> bool:
-    names = (*lock.FILES, files.PYTHON_VERSION)
+    names = (*FILES, files.PYTHON_VERSION)
     return all((project / name).exists() for name in names) and lock.is_current(project)
 
 
+def _vendor(project: Path) -> Vendor:
+    wheels = tuple(vendor.wheels(project))
+    try:
+        altered = tuple(vendor.altered(project))
+    except UserError:  # without its README all are unknown
+        altered = tuple(wheel.path.name for wheel in wheels)
+    return Vendor(wheels, altered, vendor.is_ejected(project))
+
+
+def _templates(project: Path) -> Templates | Result:
+    try:
+        outdated = {str(found.path): found.page for found in override.outdated(project)}
+        return Templates(len(override.overridden(project)), outdated)
+    except UserError as problem:
+        return warning(f"not compared: {problem}", "First correct the wheels.")
+
+
 def _rows(project: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return what to ask for: the recorded rows, or the examples of a model not verified yet."""
+    """Return rows to predict: the golden rows, or the examples of a model not verified yet."""
     golden = None
-    with suppress(GoldenError):  # of which the service itself tells
+    with suppress(GoldenError):  # /ready reports it
         golden = read_golden(project / files.GOLDEN)
     return golden.rows if golden is not None else list(manifest["examples"])
 
@@ -136,7 +156,7 @@ def _served(project: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _git(project: Path) -> tuple[dict[str, int], Repository | None]:
-    """Return the files that git has or would take, with their sizes, and what else git says."""
+    """Return the files that git has or would add, with their sizes, and what else git reports."""
 
     def git(*arguments: str) -> str:
         return run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)
@@ -148,11 +168,11 @@ def _git(project: Path) -> tuple[dict[str, int], Repository | None]:
         repository = Repository(
             prefix=git("rev-parse", "--show-prefix").strip(),
             uncommitted=frozenset(entry[3:] for entry in _names(status)),
-            filtered=tuple(_names(git(*listed, "--", ":(attr:filter=lfs)"))),
+            lfs_filtered=tuple(_names(git(*listed, "--", ":(attr:filter=lfs)"))),
             on_github="github.com" in git("remote", "--verbose"),
         )
     except (OSError, UserError):
-        # What the platform looks for lies at the top.
+        # The files that the platform looks for are at the top.
         names, repository = [path.name for path in project.iterdir()], None
     paths = {name: project / name for name in sorted(set(names))}
     return {name: path.stat().st_size for name, path in paths.items() if path.is_file()}, repository
@@ -162,6 +182,6 @@ def _names(output: str) -> list[str]:
     return [name for name in output.split("\0") if name]
 
 
-def _is_pointer(path: Path) -> bool:
+def _is_lfs_pointer(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(POINTER)) == POINTER
+        return file.read(len(LFS_POINTER)) == LFS_POINTER

@@ -1,4 +1,4 @@
-"""The service as the dyno runs it, on this machine: how long it takes, and how much it holds."""
+"""Run the service as the dyno does, on this machine, and measure its times and its memory."""
 
 from __future__ import annotations
 
@@ -21,63 +21,68 @@ from pathlib import Path
 from typing import IO, Any
 
 from workbench import heroku
-from workbench.doctor.checks import Latency, Memory, Unmeasured
+from workbench.doctor.findings import Result, error, warning
+from workbench.doctor.snapshot import Latency, Memory
 from workbench.lock.environment import BIN, VENV
 
-REQUESTS = 100
-# So long predictions may take together, one of them (to show that it is over the limit), and the
-# last workers to come.
-SECONDS = 20
-PREDICTION_SECONDS = heroku.REQUEST_SECONDS + 5
-WORKERS_SECONDS = 10
-STOP_SECONDS = 30
-PAUSE = 0.05
+MAX_REQUESTS = 100
+# The time after which no further request is sent.
+MAX_SECONDS = 20
+# Timeouts: of one prediction (longer than the limit that it is compared with), of the workers'
+# start, and of the server's end.
+PREDICTION_TIMEOUT = heroku.REQUEST_SECONDS + 5
+WORKERS_TIMEOUT = 10
+STOP_TIMEOUT = 30
+POLL_INTERVAL = 0.05
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Seconds from exec to ready, memory, and the time of a prediction."""
+class Measurements:
+    """Seconds from exec to ready, memory, and the latency of a prediction.
 
-    boot: float | Unmeasured
-    memory: Memory | Unmeasured
-    latency: Latency | Unmeasured
+    A Result stands where there is no measurement, and says why.
+    """
+
+    boot_seconds: float | Result
+    memory: Memory | Result
+    latency: Latency | Result
 
     @classmethod
-    def none(cls, reason: Unmeasured) -> Measures:
-        """Return that nothing could be measured."""
+    def none(cls, reason: Result) -> Measurements:
+        """Return that nothing was measured, for one reason."""
         return cls(reason, reason, reason)
 
 
 def measure(
     project: Path, procfile: str, workers: int, rows: Sequence[Mapping[str, Any]]
-) -> Measures:
-    """Start the Procfile's web process, ask it for predictions of the rows, and end it."""
+) -> Measurements:
+    """Start the Procfile's web process, request predictions of the rows, and end it."""
     if sys.platform == "win32":
         found = "not measured: gunicorn does not run on Windows"
-        return Measures.none(Unmeasured(found, "The workflow on GitHub measures it."))
+        return Measurements.none(warning(found, "The workflow on GitHub measures it."))
     web = re.search(r"^web:\s*(.+)$", procfile, re.M)
     if web is None:
-        return _not_started("Procfile has no web process", "Restore it from git.")
+        return _not_started(error("Procfile has no web process", "Restore it from git."))
     command = shlex.split(web.group(1))
     try:
         _compile(project, command)
         with tempfile.TemporaryFile() as log, _started(project, command, workers, log) as server:
-            boot = server.until_ready()
-            if isinstance(boot, Unmeasured):
-                return _not_started(boot.found, boot.advice)
-            latency = server.predict(rows)
-            return Measures(boot, server.memory(workers), latency)
-    except OSError as error:
-        return _not_started(f"it does not start: {error}", "make setup")
+            boot_seconds = server.wait_until_ready()
+            if isinstance(boot_seconds, Result):
+                return _not_started(boot_seconds)
+            latency = server.measure_latency(rows)
+            return Measurements(boot_seconds, server.measure_memory(workers), latency)
+    except OSError as problem:
+        return _not_started(error(f"it does not start: {problem}", "make setup"))
 
 
-def _not_started(found: str, advice: str) -> Measures:
-    nothing = Unmeasured("not measured: the service is not ready", "First mend the boot.")
-    return Measures(Unmeasured(found, advice, "error"), nothing, nothing)
+def _not_started(reason: Result) -> Measurements:
+    nothing = warning("not measured: the service is not ready", "First correct the boot.")
+    return Measurements(reason, nothing, nothing)
 
 
 def _compile(project: Path, command: Sequence[str]) -> None:
-    """Let Python compile what is imported, as the build does; what goes wrong is told later."""
+    """Let Python compile the imported modules, as the build does; a failure shows later."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(
             [*command, "--check-config"],
@@ -91,7 +96,7 @@ def _compile(project: Path, command: Sequence[str]) -> None:
 
 
 def _environment(project: Path, port: int, workers: int) -> dict[str, str]:
-    """Return what a dyno without config vars has."""
+    """Return the environment of a dyno without config vars."""
     path = f"{(project / VENV / BIN).absolute()}:/usr/bin:/bin"
     return {"PATH": path, "PORT": str(port), "WEB_CONCURRENCY": str(workers)}
 
@@ -117,7 +122,7 @@ def _started(
     finally:
         process.terminate()
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -130,49 +135,51 @@ class _Server:
     start: float
     log: IO[bytes]
 
-    def until_ready(self) -> float | Unmeasured:
+    def wait_until_ready(self) -> float | Result:
         """Return the seconds from exec to the first 200 of /ready."""
         while (spent := time.monotonic() - self.start) < heroku.BOOT_SECONDS:
             if self.process.poll() is not None:
-                return Unmeasured(f"it does not start: {self._last_line()}", "make verify", "error")
+                return error(f"it does not start: {self._last_line()}", "make verify")
             try:
-                status, body = self._ask("GET", "/ready", timeout=heroku.BOOT_SECONDS - spent)
+                status, body = self._request("GET", "/ready", timeout=heroku.BOOT_SECONDS - spent)
             except (OSError, http.client.HTTPException):
-                time.sleep(PAUSE)
+                time.sleep(POLL_INTERVAL)
                 continue
             if status == http.HTTPStatus.OK:
                 return time.monotonic() - self.start
-            return Unmeasured(f"/ready answers {status}: {_detail(body)}", "make verify", "error")
+            return error(f"/ready answers {status}: {_detail(body)}", "make verify")
         found = f"not ready after {heroku.BOOT_SECONDS} s"
-        return Unmeasured(found, "Heroku ends it: make the model smaller.", "error")
+        return error(found, "Heroku ends it: make the model smaller.")
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> Latency | Unmeasured:
-        """Ask for one row after the other, each on a connection of its own."""
+    def measure_latency(self, rows: Sequence[Mapping[str, Any]]) -> Latency | Result:
+        """Request a prediction of one row after the other, each on a connection of its own."""
         times: list[float] = []
-        for row in islice(cycle(rows), REQUESTS):
+        for row in islice(cycle(rows), MAX_REQUESTS):
             start = time.monotonic()
             try:
-                status, body = self._ask("POST", "/predict", row, timeout=PREDICTION_SECONDS)
-            except (OSError, http.client.HTTPException) as error:
-                return Unmeasured(f"/predict gives no answer: {error}", "make verify", "error")
+                status, body = self._request("POST", "/predict", row, timeout=PREDICTION_TIMEOUT)
+            except (OSError, http.client.HTTPException) as problem:
+                return error(f"/predict gives no answer: {problem}", "make verify")
             times.append(time.monotonic() - start)
             if status != http.HTTPStatus.OK:
-                found = f"/predict answers {status}: {_detail(body)}"
-                return Unmeasured(found, "make verify", "error")
-            if sum(times) > SECONDS:
+                return error(f"/predict answers {status}: {_detail(body)}", "make verify")
+            if sum(times) > MAX_SECONDS:
                 break
         return Latency(sorted(times)[math.ceil(0.95 * len(times)) - 1], len(times))
 
-    def memory(self, workers: int) -> Memory:
-        """Add up what the processes hold, when all workers are there."""
-        deadline = time.monotonic() + WORKERS_SECONDS
-        while len(held := _held(self.process.pid)) < 1 + workers and time.monotonic() < deadline:
-            time.sleep(PAUSE)
-        shared, own = zip(*held.values(), strict=True)
-        present = len(held) - 1
-        return Memory(sum(shared), max(own[1:], default=own[0]), present, sys.platform == "linux")
+    def measure_memory(self, workers: int) -> Memory:
+        """Add up the memory of all processes, when all workers have started."""
+        deadline = time.monotonic() + WORKERS_TIMEOUT
+        while (
+            len(sizes := _memory_by_process(self.process.pid)) < 1 + workers
+            and time.monotonic() < deadline
+        ):
+            time.sleep(POLL_INTERVAL)
+        shares, own = zip(*sizes.values(), strict=True)
+        present = len(sizes) - 1
+        return Memory(sum(shares), max(own[1:], default=own[0]), present, sys.platform == "linux")
 
-    def _ask(
+    def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float
     ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -197,19 +204,22 @@ def _detail(body: bytes) -> str:
         return body[:200].decode("utf-8", "replace")
 
 
-def _held(master: int) -> dict[int, tuple[int, int]]:
-    """Return the bytes of a process and of its children: its share of all, and its own alone."""
+def _memory_by_process(master: int) -> dict[int, tuple[int, int]]:
+    """Return the bytes of a process and of its children: proportional share, and private."""
     if sys.platform != "linux":
-        return held_by_ps(master)
-    held = {}
+        return memory_by_ps(master)
+    sizes = {}
     for pid in (master, *_linux_children(master)):
         with contextlib.suppress(OSError):  # it has ended
-            held[pid] = _linux(pid)
-    return held
+            sizes[pid] = _linux_memory(pid)
+    return sizes
 
 
-def held_by_ps(master: int) -> dict[int, tuple[int, int]]:
-    """Return the same where the system knows no shares: all that each has in memory."""
+def memory_by_ps(master: int) -> dict[int, tuple[int, int]]:
+    """Return the resident bytes of a process and of its children, twice.
+
+    For systems that do not report which pages processes share.
+    """
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
     )
@@ -221,7 +231,7 @@ def held_by_ps(master: int) -> dict[int, tuple[int, int]]:
     }
 
 
-def _linux(pid: int) -> tuple[int, int]:
+def _linux_memory(pid: int) -> tuple[int, int]:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     sizes = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.M)}
     return 1024 * sizes["Pss"], 1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"])

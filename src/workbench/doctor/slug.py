@@ -1,4 +1,4 @@
-"""How large the slug will be: the locked packages in `.venv`, compressed as the platform does."""
+"""Estimate the slug's size: the locked packages in `.venv`, compressed as Heroku does it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from importlib import metadata
 from pathlib import Path
 
 from workbench import heroku
-from workbench.doctor.checks import Slug, Unmeasured
+from workbench.doctor.snapshot import Slug
 from workbench.lock.environment import VENV
-from workbench.lock.lock import Requirement
+from workbench.lock.requirements import Requirement
 
-# One block in sixteen of a large file shows how well the rest compresses.
+# Of a large file one block in sixteen is compressed: the rest compresses about as well.
 BLOCK, STRIDE = 1 << 16, 1 << 20
-# Heroku's Python itself, compressed, and what pip's bytecode adds to its sources, compressed too:
-# both as in real builds.
+# As in real builds: Heroku's Python itself, compressed, and the compressed size of the bytecode
+# that pip adds, in times that of the sources.
 PYTHON_MEGABYTES = 24
 BYTECODE = 2.2
-LARGEST = 3
+SHOWN_PACKAGES = 3
 
 
 def installed(project: Path) -> dict[str, metadata.Distribution]:
@@ -31,19 +31,22 @@ def installed(project: Path) -> dict[str, metadata.Distribution]:
     return {
         re.sub(r"[-_.]+", "-", name.lower()): found
         for found in metadata.distributions(path=folders)
-        if (name := found.metadata["Name"])  # what is left of a removed package has none
+        if (name := found.metadata["Name"])  # the rest of a removed package has none
     }
 
 
 def difference(
-    locked: Collection[Requirement], present: Mapping[str, metadata.Distribution]
+    locked: Collection[Requirement], installed: Mapping[str, metadata.Distribution]
 ) -> str | None:
-    """Say in what `.venv` is not what is locked, or return None."""
-    if not present:
+    """Return the first difference between `.venv` and the lock, or None.
+
+    A vendored wheel's version holds a hash of its content, so that it differs like any other.
+    """
+    if not installed:
         return f"there is no {VENV}"
     for entry in locked:
-        # What has a marker may be for another machine.
-        found = present[entry.name].version if entry.name in present else None
+        # A package with a marker can be for other machines.
+        found = installed[entry.name].version if entry.name in installed else None
         if found != entry.version and not (found is None and entry.marker):
             return f"{VENV} has {entry.name} {found or 'not'}, requirements.txt {entry.version}"
     return None
@@ -52,13 +55,13 @@ def difference(
 def estimate(
     project: Path,
     locked: Collection[Requirement],
-    present: Mapping[str, metadata.Distribution],
-    pushed: Iterable[str],
-) -> Slug | Unmeasured:
-    """Compress some of each package that the dyno gets, and the project's own files."""
-    sizes = {entry.name: _package(present[entry.name]) for entry in locked if entry.name in present}
-    own = _compressed([project / name for name in pushed])
-    largest = sorted(sizes.items(), key=lambda item: -item[1])[:LARGEST]
+    installed: Mapping[str, metadata.Distribution],
+    tracked: Iterable[str],
+) -> Slug:
+    """Compress a part of each package that the dyno installs, and of the project's own files."""
+    sizes = {e.name: _package_bytes(installed[e.name]) for e in locked if e.name in installed}
+    own = _compressed_bytes([project / name for name in tracked])
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN_PACKAGES]
     return Slug(
         PYTHON_MEGABYTES + (sum(sizes.values()) + own) / heroku.MEGABYTE,
         tuple((name, size / heroku.MEGABYTE) for name, size in largest),
@@ -66,15 +69,15 @@ def estimate(
     )
 
 
-def _package(distribution: metadata.Distribution) -> float:
+def _package_bytes(distribution: metadata.Distribution) -> float:
     paths = [Path(str(file.locate())) for file in distribution.files or ()]
     sources = [path for path in paths if path.suffix == ".py"]
     others = [path for path in paths if path.suffix not in (".py", ".pyc")]
-    return (1 + BYTECODE) * _compressed(sources) + _compressed(others)
+    return (1 + BYTECODE) * _compressed_bytes(sources) + _compressed_bytes(others)
 
 
-def _compressed(paths: Iterable[Path]) -> float:
-    """Return about how many bytes the files have in a compressed archive."""
+def _compressed_bytes(paths: Iterable[Path]) -> float:
+    """Estimate how many bytes the files take in a compressed archive."""
     archive, size, read, written = zlib.compressobj(), 0, 0, 0
     for path in paths:
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Read a model file into inert values, whatever wrote it."""
+"""Read a model file of any supported format into inert values."""
 
 from __future__ import annotations
 
@@ -6,82 +6,86 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from workbench.inspect.errors import Refused
-from workbench.inspect.formats.containers import CHUNK, Container, open_container
-from workbench.inspect.formats.native import packed, read_native
-from workbench.inspect.formats.recognition import HEAD, is_text, native_library, text_file
+from workbench.inspect.formats.booster_files import compressed, read_booster_file
+from workbench.inspect.formats.decompression import CHUNK
+from workbench.inspect.formats.file_signatures import HEAD, is_text, native_library, text_file
+from workbench.inspect.formats.opened_file import OpenedFile, open_model_file
 from workbench.inspect.formats.skops_file import read_skops
 from workbench.inspect.pickle.budget import Budget
-from workbench.inspect.pickle.interpreter import PickleInterpreter, Trace
-from workbench.inspect.pickle.reader import Reader
+from workbench.inspect.pickle.interpreter import PickleInterpreter
+from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.pickle_stream import PickleStream
+from workbench.inspect.refused_file import RefusedFile
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file as it was read: nothing of it was loaded."""
+    """A model file, read without loading it."""
 
     path: Path
-    container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
-    suffix: str  # of the names that people give to such files
-    compression: str | None  # "zlib", "gzip", "bz2", "xz", "lzma" or "lz4"
+    container: (
+        str  # what wrote it: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
+    )
+    suffix: str  # usual file name suffix of the format, such as ".pkl"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     size: int  # bytes of the file
     sha256: str
-    root: object  # what the file holds, made of the classes in values.py
-    trace: Trace
+    root: object  # what the file holds, as the inert values of pickle/values.py
+    effects: LoadEffects
     trailing: bool  # whether bytes follow that no loader would read
 
 
 def read_document(path: Path) -> Document:
-    """Read the file at `path`; execute and import nothing from it. Raises Refused."""
-    with open_container(path) as container:
-        head = container.stream.peek(HEAD)[:HEAD]
-        trace = Trace()
+    """Read the file at `path`; execute and import nothing from it. Raises RefusedFile."""
+    with open_model_file(path) as file:
+        head = file.stream.peek(HEAD)[:HEAD]
+        effects = LoadEffects()
         root: object
-        if container.archive is not None:
-            root, writer, suffix = _of_skops(container, container.archive, trace), "skops", ".skops"
+        if file.skops_archive is not None:
+            root = _read_skops(file, file.skops_archive, effects)
+            container, suffix = "skops", ".skops"
         elif library := native_library(head):
-            if container.compression is not None:
-                raise packed(library)
-            writer = library
-            model, suffix = read_native(library, container.stream)
-            trace.names.add(model.cls)
-            root = model
+            if file.compression is not None:
+                raise compressed(library)
+            model, suffix = read_booster_file(library, file.stream)
+            effects.names.add(model.cls)
+            root, container = model, library
         elif path.suffix.lower() == ".skops":
-            # Who says skops expects a file that runs no code: a pickle is not what they meant.
+            # People expect a .skops file to run no code, so a pickle is not what they meant.
             what = "The file is called .skops and was not written by skops."
-            raise Refused("malformed", what, "Give the file that skops.io.dump wrote.")
+            raise RefusedFile("malformed", what, "Give the file that skops.io.dump wrote.")
         else:
-            root = _unpickled(container, head, trace)
-            writer = "joblib" if trace.joblib_arrays else "pickle"
-            suffix = ".joblib" if trace.joblib_arrays else ".pkl"
-        trailing = bool(container.stream.read(1))  # to the end, for the hash
+            root = _read_pickle(file, head, effects)
+            container = "joblib" if effects.joblib_arrays else "pickle"
+            suffix = ".joblib" if effects.joblib_arrays else ".pkl"
+        trailing = bool(file.stream.read(1))  # reads to the end, which completes the hash
         return Document(
             path=path,
-            container=writer,
+            container=container,
             suffix=suffix,
-            compression=container.compression,
-            size=container.size,
-            sha256=container.sha256(),
+            compression=file.compression,
+            size=file.size,
+            sha256=file.sha256(),
             root=root,
-            trace=trace,
+            effects=effects,
             trailing=trailing,
         )
 
 
-def _unpickled(container: Container, head: bytes, trace: Trace) -> object:
-    """Return what a pickle describes. Raises Refused."""
+def _read_pickle(file: OpenedFile, head: bytes, effects: LoadEffects) -> object:
+    """Return what a pickle describes. Raises RefusedFile."""
     try:
-        return PickleInterpreter(Reader(container.stream), trace, Budget()).run()
-    except Refused as refusal:
+        return PickleInterpreter(PickleStream(file.stream), effects, Budget()).run()
+    except RefusedFile as refusal:
         if refusal.code in ("malformed", "truncated") and is_text(head):
             raise text_file() from refusal
         raise
 
 
-def _of_skops(container: Container, archive: BinaryIO, trace: Trace) -> object:
-    """Return what a file of skops describes. Raises Refused."""
-    while container.stream.read(CHUNK):  # for the hash
+def _read_skops(file: OpenedFile, archive: BinaryIO, effects: LoadEffects) -> object:
+    """Return what a skops file describes. Raises RefusedFile."""
+    while file.stream.read(CHUNK):  # completes the hash
         pass
-    root = read_skops(archive, trace, Budget())
-    archive.seek(0, 2)  # where the stream had read to
+    root = read_skops(archive, effects, Budget())
+    archive.seek(0, 2)  # back to the end, where the stream is
     return root

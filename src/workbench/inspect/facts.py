@@ -1,4 +1,4 @@
-"""What static inspection tells the rest of the workbench."""
+"""The facts that static inspection reads from a model file."""
 
 from __future__ import annotations
 
@@ -18,68 +18,71 @@ class Step:
 
 @dataclass(frozen=True)
 class Categories:
-    """How a model takes a column of categories."""
+    """The categories of one input column, as the model takes them."""
 
-    # In the order of their codes; None where the file does not have them.
+    # In the order of their codes; None if the file does not have them.
     values: tuple[ClassLabel, ...] | None = None
-    dtype: str | None = None  # NumPy's, where the model insists on it
-    coded: bool = True  # takes the codes of a pandas category, not the values themselves
-    most_code: int = -1  # the highest code that the model asks for
+    dtype: str | None = None  # NumPy's, if the model accepts no other
+    coded: bool = True  # the model takes the codes of a pandas category, not the values
+    max_code: int = -1  # the highest code that the model tests
 
 
 @dataclass(frozen=True)
 class BoosterFacts:
-    """What the model of a boosting library says in its own format; None is what it does not say."""
+    """The facts in the native model of a boosting library; None is a fact that it does not have."""
 
-    feature_names: tuple[str, ...] | None = None  # not those that the library invents
+    feature_names: tuple[str, ...] | None = None  # not the default names of the library
     n_features: int | None = None
     classes: tuple[ClassLabel, ...] | None = None
     n_outputs: int = 1
     objective: str | None = None  # as the library calls it
-    n_classes: int = 1  # numbers that the model has for each row, where it says so
-    stopped_early: bool = False  # it has more trees than its scikit-learn class would ask
+    n_classes: int = 1  # numbers that the model computes for each row
+    stopped_early: bool = False  # it has more trees than its scikit-learn class would use
     categories: Mapping[int, Categories] = field(default_factory=dict)  # by column
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a file says about itself, whatever is in it."""
+    """The facts of a file, whatever object it holds."""
 
-    container: str  # the writer: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
-    suffix: str  # of the names that people give to such files
-    compression: str | None  # "zlib", "gzip", "bz2", "xz", "lzma" or "lz4"
+    # What wrote it: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost".
+    container: str
+    suffix: str  # usual file name suffix of the format, such as ".pkl"
+    compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     protocol: int
     size: int  # bytes of the file
     sha256: str
     libraries: Mapping[str, str]  # versions by distribution, such as {"scikit-learn": "1.6.1"}
-    formats: Mapping[str, str]  # where the file has no version: {"lightgbm": "v4"}
-    distributions: tuple[str, ...]  # whose modules the file refers to, sorted
-    numpy_major: int | None  # 1, 2, or None if the file does not tell
-    unknown_names: tuple[str, ...]  # need the user's trust
+    formats: Mapping[str, str]  # of libraries that record no version, such as {"lightgbm": "v4"}
+    distributions: tuple[str, ...]  # needed to load the file, sorted
+    numpy_major: int | None  # 1, 2, or None if the file refers to neither
+    unknown_names: tuple[str, ...]  # outside the known list: need the user's trust
     custom_names: tuple[str, ...]  # in __main__: need the user's code
-    trusted: tuple[str, ...]  # what skops may import; it wants to be told
+    trusted: tuple[str, ...]  # the names that skops.io.load has to be told to trust
     pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
-    code_pythons: tuple[str, ...] | None  # that can run that code
+    code_pythons: tuple[str, ...] | None  # Pythons that can run that code; None without code
 
 
 @dataclass(frozen=True)
 class ModelFacts(FileFacts):
-    """What a model file says about the model in it, read without loading it."""
+    """The facts of a file and of the model in it."""
 
-    member: str | None  # the part of a bundle that is the model
+    member: str | None  # the member of a dict, tuple or list that is the model
     class_name: str  # of the model, such as "sklearn.pipeline.Pipeline"
     steps: tuple[Step, ...]  # of the Pipeline, if there is one
     estimator: str  # short class name of the final estimator, such as "LogisticRegression"
     task: str | None  # "classification", "regression", "clustering", "outlier"; None if unknown
     classes: tuple[ClassLabel, ...] | None  # None for other tasks and for several outputs
-    binary: tuple[ClassLabel, ...] | None  # the two that a raw booster's number decides between
+    binary: (
+        tuple[ClassLabel, ...] | None
+    )  # the two classes of a raw booster, which predicts a number
     n_outputs: int
     has_probabilities: bool
     feature_names: tuple[str, ...] | None
     n_features: int | None
     takes_texts: bool  # a list of texts rather than rows of columns
-    fitted_on_frame: bool  # some part knows its columns by name, or may ask for them by name
-    constant: int | None  # the place of a column of ones that nobody types
-    categories: Mapping[int, Categories]  # of the columns that are categories, counted from 0
-    notices: tuple[str, ...]  # sentences worth showing
-    encoded: Mapping[str, tuple[ClassLabel, ...]]  # of text, by encoders that the model holds
+    fitted_on_frame: bool  # some part knows its columns by name, or can ask for them by name
+    constant: int | None  # position of a constant column, which is no feature
+    categories: Mapping[int, Categories]  # of columns that are categories, counted from 0
+    notices: tuple[str, ...]  # sentences to show to the user
+    encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column

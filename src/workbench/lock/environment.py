@@ -1,4 +1,4 @@
-"""Python interpreters, uv, and the project's own environment."""
+"""Other programs: Python interpreters, uv, and the project's virtual environment."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workbench import files
 from workbench.errors import UserError
-from workbench.files import read
-from workbench.lock.pins import UV_VERSION
+from workbench.lock.requirements import LOCK, TEST_LOCK
 
 VENV = Path(".venv")
-# uv lives here where the machine has none: apart from the project's own environment.
+# uv is installed here if the machine has none: apart from the project's own environment.
 TOOLS = Path(".tools")
-REQUIREMENTS = (Path("requirements.txt"), Path("requirements-test.txt"))
+# The last file that is written into .venv: the environment is complete.
+COMPLETE = VENV / ".complete"
 # Not the link in a virtual environment: that may be the very `.venv` which is made anew.
-_THIS = Path(sys.executable).resolve()
+_THIS_PYTHON = Path(sys.executable).resolve()
 BIN = "Scripts" if os.name == "nt" else "bin"
+_MAX_OUTPUT = 3000  # characters of a failed command's output in a message
 
 
 class CommandError(UserError):
-    """A command of another program failed; the message ends with what it said."""
-
-
-def environ() -> dict[str, str]:
-    """Return the environment for other programs: nothing of this interpreter's leaks into them."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    # uv would download a Python, silently and for minutes; which one is the user's choice.
-    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTHONDONTWRITEBYTECODE": "1"}
+    """Another program failed; the message ends with what it printed."""
 
 
 class TimedOut(CommandError):
-    """A command of another program took too long and was ended."""
+    """Another program took too long and was ended."""
+
+
+def environ() -> dict[str, str]:
+    """Return the environment for other programs, without this interpreter's own variables."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    # uv would download a Python without a word, for minutes: which one to use is the user's choice.
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(
@@ -43,9 +45,9 @@ def run(
     *,
     what: str,
     cwd: Path | None = None,
-    seconds: float | None = None,
+    timeout_seconds: float | None = None,
 ) -> str:
-    """Run a command and return its output. Raises CommandError saying what failed."""
+    """Run a command and return its output. Raises CommandError, which begins with `what`."""
     try:
         result = subprocess.run(
             [str(part) for part in command],
@@ -55,17 +57,17 @@ def run(
             capture_output=True,
             text=True,
             check=False,
-            timeout=seconds,
+            timeout=timeout_seconds,
         )
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"{what} took more than {seconds} seconds and was ended.") from None
+        raise TimedOut(f"{what} took more than {timeout_seconds} seconds and was ended.") from None
     if result.returncode != 0:
-        said = (result.stderr.strip() or result.stdout.strip())[-3000:]
-        raise CommandError(f"{what} failed ({_ended(result.returncode)}):\n{said}")
+        output = (result.stderr.strip() or result.stdout.strip())[-_MAX_OUTPUT:]
+        raise CommandError(f"{what} failed ({_ending(result.returncode)}):\n{output}")
     return result.stdout
 
 
-def _ended(status: int) -> str:
+def _ending(status: int) -> str:
     return f"exit status {status}" if status >= 0 else f"ended by {signal.Signals(-status).name}"
 
 
@@ -78,8 +80,8 @@ def find_python(version: str) -> Path | None:
 
 
 def _candidates(version: str) -> Iterator[Path]:
-    # Cheap ones first: asking uv costs a third of a second.
-    yield _THIS
+    # The cheap ones first: to ask uv takes a third of a second.
+    yield _THIS_PYTHON
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     yield from sorted(pyenv.glob(f"{version}.*/bin/python"), key=_patch, reverse=True)
     if on_path := shutil.which(f"python{version}"):
@@ -103,8 +105,8 @@ def _patch(python: Path) -> int:
 
 
 def _version_of(python: Path) -> str | None:
-    """Ask the interpreter itself: a pyenv shim may be there and be dead."""
-    if python == _THIS:
+    """Return the version that an interpreter prints, or None: a pyenv shim can be dead."""
+    if python == _THIS_PYTHON:
         return f"{sys.version_info.major}.{sys.version_info.minor}"
     code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
     try:
@@ -124,13 +126,16 @@ def _version_of(python: Path) -> str | None:
 
 def find_uv(project: Path) -> Path | None:
     """Return uv: the machine's own, or the one that was installed for this project."""
-    on_path = shutil.which("uv")
+    if on_path := shutil.which("uv"):
+        return Path(on_path)
     own = (project / TOOLS / BIN / "uv").absolute()
-    return Path(on_path) if on_path else own if own.exists() else None
+    return own if own.exists() else None
 
 
 def install_uv(project: Path, python: Path) -> Path:
-    """Install uv into a tool environment of its own and return it. Raises CommandError."""
+    """Install uv into an environment of its own and return it. Raises CommandError."""
+    from workbench.lock.table import UV_VERSION  # noqa: PLC0415  # compiled only if it is needed
+
     tools = project / TOOLS
     run([python, "-m", "venv", "--clear", tools], what=f"Making {TOOLS}/ for uv")
     pip = ["-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"]
@@ -141,11 +146,11 @@ def install_uv(project: Path, python: Path) -> Path:
 def make_environment(project: Path, python: Path) -> Path:
     """Make `.venv` anew from exactly the requirements files; return its interpreter.
 
-    Raises CommandError. Wheels only: a build from source would not be what the dyno gets.
+    Wheels only: a build from source would not be what the dyno gets. Raises CommandError.
     """
     venv, own = project / VENV, (project / VENV / BIN / "python").absolute()
-    files = [part for name in REQUIREMENTS for part in ("-r", str(name))]
-    locked = all("--hash=" in read(project / name) for name in REQUIREMENTS)
+    arguments = [part for name in (LOCK, TEST_LOCK) for part in ("-r", str(name))]
+    locked = all("--hash=" in files.read(project / name) for name in (LOCK, TEST_LOCK))
     options = ["--only-binary", ":all:", *(["--require-hashes"] if locked else [])]
     if uv := find_uv(project):
         make = ["venv", "--quiet", "--clear", "--no-project", "--python", str(python), str(venv)]
@@ -155,7 +160,6 @@ def make_environment(project: Path, python: Path) -> Path:
         run([python, "-m", "venv", "--clear", venv], what=f"Making {VENV}")
         pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # In the project: the lines of the vendored wheels are relative to the working directory.
-    run([*pip, *options, *files], what="Installing the requirements", cwd=project)
-    # The Makefile's sign that the environment is whole.
-    (venv / ".complete").touch()
+    run([*pip, *options, *arguments], what="Installing the requirements", cwd=project)
+    (project / COMPLETE).touch()
     return own

@@ -1,82 +1,44 @@
-"""Requirements: what adopt writes offline, and the locks with hashes that uv makes of it."""
+"""Lock both requirements files with hashes, by uv."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import files, vendor
 from workbench.errors import UserError
-from workbench.inspect.pickle.names import DISTRIBUTIONS
-from workbench.lock.environment import REQUIREMENTS, find_python, find_uv, install_uv, run
-from workbench.lock.pins import Pins, imported_as
-from workbench.vendor import Wheel
+from workbench.lock.environment import find_python, find_uv, install_uv, run
+from workbench.lock.pins import imported_as
+from workbench.lock.requirements import (
+    FILES,
+    LOCK,
+    SOURCE,
+    TEST_LOCK,
+    exact_pins,
+    parse_requirements,
+    without_wheels,
+)
+from workbench.lock.requirements import replace_wheel as replace_in_text
 
-SOURCE = Path("requirements.in")
-LOCK, TEST_LOCK = REQUIREMENTS
-FILES = (SOURCE, LOCK, TEST_LOCK)
 # What Heroku's stacks are: x86_64 and a glibc of 2.28 or later.
 PLATFORM = "x86_64-manylinux_2_28"
-MODEL_LIBRARIES = frozenset(
-    """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops statsmodels
-    xgboost xgboost-cpu
-    """.split()
-)
-
-_HEAD = """\
-# What the service needs: the model's libraries as its file says, Flask, gunicorn, Swagger UI.
-# Lines of your own are kept. `make lock` turns this file into requirements.txt.
-"""
-
-
-def requirements_in(
-    pins: Pins, previous: str = "", former: Collection[str] = (), engine: Iterable[str] = ()
-) -> str:
-    """Return requirements.in; lines that a person added to the previous one stay.
-
-    `engine` is the line of the vendored engine, if the project has one. A library that only the
-    model before needed leaves with it: `former` names that model's libraries.
-    """
-    written = {*pins.bounds, *pins.unpinned, *MODEL_LIBRARIES}
-    written |= set(DISTRIBUTIONS.values()) & set(former)
-    own = [
-        line
-        for line in previous.splitlines()
-        if line.strip()
-        and line not in _HEAD.splitlines()
-        and _name(line) not in written
-        and vendor.parse_line(line.strip()) is None
-    ]
-    return _HEAD + "".join(f"{line}\n" for line in [*engine, *pins.requirements, *own])
-
-
-def _name(line: str) -> str:
-    found = re.match(r"[A-Za-z0-9._-]+", line.strip())
-    return re.sub(r"[-_.]+", "-", found.group().lower()) if found else ""
-
-
-def unlocked(pins: Iterable[str], wheels: Iterable[str] = ()) -> str:
-    """Return exact pins without hashes: what is known without the network.
-
-    The vendored wheels carry no hash here either: with one, pip demands hashes for every line.
-    """
-    head = "# Exact, but not locked yet: run `make lock` before the push.\n"
-    return head + "".join(f"{line}\n" for line in [*wheels, *sorted(pins)])
+# Pythons that can install uv, if the machine has neither uv nor the project's Python.
+UV_PYTHONS = ("3.12", "3.11")
 
 
 def is_current(project: Path) -> bool:
-    """Tell whether both locks were made from requirements.in and for the Python as they are now."""
-    head = _head(project)
-    return all(files.read(project / name).startswith(head) for name in REQUIREMENTS)
+    """Return whether both locks were made from requirements.in and .python-version as they are.
+
+    Raises UserError if one of the files cannot be read.
+    """
+    head = lock_head(project)
+    return all(files.read(project / name).startswith(head) for name in (LOCK, TEST_LOCK))
 
 
-def _head(project: Path) -> str:
+def lock_head(project: Path) -> str:
+    """Return the first lines of a current lock. Raises UserError."""
     digest = hashlib.sha256(files.read(project / SOURCE).encode()).hexdigest()
     version = files.python_version(project)
     return (
@@ -86,25 +48,18 @@ def _head(project: Path) -> str:
 
 
 def lock(project: Path) -> None:
-    """Replace both requirements files by full locks with hashes. Raises WorkbenchError.
+    """Replace both requirements files by full locks with hashes. Raises UserError.
 
-    The versions that stand there now are kept wherever they still fit, so a lock adds hashes and
-    what is missing, and moves nothing without a reason.
+    Versions in the files are kept as long as they fit: a lock adds hashes and what is missing.
     """
     version = files.python_version(project)
     python = find_python(version)
-    uv = find_uv(project)
-    if uv is None:
-        helper = python or find_python("3.12") or find_python("3.11")
-        if helper is None:
-            raise UserError(f"Locking needs uv, or Python {version} to install it with.")
-        uv = install_uv(project, helper)
-    tests = files.read(project / TEST_LOCK)
+    uv = find_uv(project) or _install_uv(project, python, version)
     with tempfile.TemporaryDirectory() as folder:
         target, test_target = Path(folder) / LOCK, Path(folder) / TEST_LOCK
+        # uv prefers the versions in an output file that exists.
         shutil.copyfile(project / LOCK, target)
         shutil.copyfile(project / TEST_LOCK, test_target)
-        test_source = Path(folder) / "tests.in"
         compile_ = [
             *(str(uv), "pip", "compile", "--quiet", "--no-header", "--no-annotate"),
             *("--generate-hashes", "--only-binary", ":all:"),
@@ -114,93 +69,51 @@ def lock(project: Path) -> None:
         # In the project: the lines of the vendored wheels are relative to the working directory.
         what = "Resolving requirements.in"
         run([*compile_, "--output-file", target, SOURCE], what=what, cwd=project)
-        text = files.read(target)
-        settled = {entry.name for entry in parse_requirements(text)}
-        lines = [*vendor.lines(project, vendor.TOOLS), *_direct(tests, settled)]
-        test_source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        constraints = Path(folder) / "constraints.txt"
-        constraints.write_text(_without_wheels(text), encoding="utf-8")
+        locked = files.read(target)
+        # The test requirements: at the service's versions where both need a package.
+        service = {entry.name for entry in parse_requirements(locked)}
+        direct = exact_pins(files.read(project / TEST_LOCK), without_version=service)
+        test_source, constraints = Path(folder) / "tests.in", Path(folder) / "constraints.txt"
+        lines = [*vendor.lines(project, vendor.TOOLS), *direct]
+        files.write(test_source, "".join(f"{line}\n" for line in lines))
+        files.write(constraints, without_wheels(locked))
         compile_ += ["--constraint", str(constraints), "--output-file", str(test_target)]
         run([*compile_, test_source], what="Resolving the test requirements", cwd=project)
-        head = _head(project)
+        head = lock_head(project)
         for name, made in ((LOCK, target), (TEST_LOCK, test_target)):
-            files.write(project / name, head + made.read_text(encoding="utf-8"))
+            files.write(project / name, head + files.read(made))
 
 
-def replace_wheel(project: Path, old: Wheel | None, new: Wheel | None) -> None:
-    """Put a vendored wheel's line in the place of another's in all requirements files.
+def _install_uv(project: Path, python: Path | None, version: str) -> Path:
+    """Install uv with the project's Python, or with another one. Raises UserError."""
+    installer = python or next(filter(None, map(find_python, UV_PYTHONS)), None)
+    if installer is None:
+        raise UserError(f"Locking needs uv, or Python {version} to install it with.")
+    return install_uv(project, installer)
 
-    `new` is None when the wheel leaves the project. Locks stay locks: their line carries the new
-    wheel's hash, their head that of the new requirements.in. Nothing is resolved anew, for our
-    wheels require nothing. Raises UserError.
+
+def replace_wheel(project: Path, distribution: str, wheel: vendor.Wheel | None) -> None:
+    """Let all requirements files that list a vendored distribution list this wheel, or none.
+
+    Locks stay locks: their entry carries the wheel's hash, their head that of the new
+    requirements.in. Nothing is resolved anew, because our wheels require nothing. Raises UserError.
     """
     current = is_current(project)
     for name in FILES:
-        files.write(project / name, _with_wheel(files.read(project / name), old, new))
+        files.write(
+            project / name, replace_in_text(files.read(project / name), distribution, wheel)
+        )
     if current:
-        head = _head(project)
-        for name in REQUIREMENTS:
+        head = lock_head(project)
+        for name in (LOCK, TEST_LOCK):
             body = files.read(project / name).split("\n", head.count("\n"))[-1]
             files.write(project / name, head + body)
 
 
-def _with_wheel(text: str, old: Wheel | None, new: Wheel | None) -> str:
-    """Return a requirements file with one wheel's entry replaced; the text if it has none."""
-    entry = ""
-    if new is not None:
-        hashed = any(requirement.hashed for requirement in parse_requirements(text))
-        entry = f"{new.line} \\\n    --hash=sha256:{new.sha256}\n" if hashed else f"{new.line}\n"
-    if old is None:
-        return text
-    pattern = rf"^{re.escape(old.line)}(?:[^\n]*\\\n)*[^\n]*\n"
-    return re.sub(pattern, lambda _: entry, text, flags=re.M)
+def locked_versions(project: Path) -> dict[str, str]:
+    """Return the version of each library in requirements.txt, by the name of its distribution.
 
-
-def _without_wheels(lock_text: str) -> str:
-    """Return a lock without vendored wheels: uv takes no unnamed requirement as a constraint."""
-    return re.sub(r"^\./(?:.*\\\n)*.*\n?", "", lock_text, flags=re.M)
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One entry of a requirements file; a line that is no exact pin has no version."""
-
-    name: str
-    version: str
-    marker: str
-    hashed: bool
-    vendored: bool = False
-
-
-def parse_requirements(text: str) -> tuple[Requirement, ...]:
-    """Return the entries of a requirements file."""
-    lines = (line.strip() for line in text.replace("\\\n", " ").splitlines())
-    return tuple(_requirement(line) for line in lines if line and not line.startswith("#"))
-
-
-def _requirement(line: str) -> Requirement:
-    entry, *hashes = line.split("--hash=")
-    if wheel := vendor.parse_line(entry.strip()):
-        return Requirement(*wheel, marker="", hashed=bool(hashes), vendored=True)
-    pin, _, marker = entry.partition(";")
-    name, _, version = pin.partition("==")
-    return Requirement(_name(name), version.strip(), marker.strip(), bool(hashes))
-
-
-def _direct(lock_text: str, settled: Collection[str]) -> list[str]:
-    """Return the exact pins of a requirements file, without hashes.
-
-    What is settled, because the service has it too, goes without a version: that may be another.
+    xgboost-cpu counts as xgboost. Raises UserError.
     """
-    return [
-        (entry.name if entry.name in settled else f"{entry.name}=={entry.version}")
-        + (f" ; {entry.marker}" if entry.marker else "")
-        for entry in parse_requirements(lock_text)
-        if entry.version and not entry.vendored
-    ]
-
-
-def versions(project: Path) -> dict[str, str]:
-    """Return the exact version of each library in requirements.txt, named as it is imported."""
     entries = parse_requirements(files.read(project / LOCK))
     return {imported_as(e.name): e.version for e in entries if e.version and not e.vendored}

@@ -1,8 +1,8 @@
-"""The proof of the plan: it answers as the model's own methods do, or it does not serve.
+"""Prove that the fast path predicts what the model's own methods predict, before it may serve.
 
-The rows are drawn from the examples and the contract: values of other rows, missing and unseen
-ones, extremes, and pairs of neighbouring numbers between which the answer jumps, which are the
-thresholds of trees. The same model gives the same rows.
+Both predict drawn rows: golden rows with values of other rows, missing and unseen values and
+extremes, and pairs of neighbouring numbers between which the prediction jumps, which are the
+thresholds of trees. The draw depends on the model alone.
 """
 
 from __future__ import annotations
@@ -16,142 +16,147 @@ from itertools import islice, pairwise
 import numpy as np
 
 from model_service.contract.contract import Feature, Invalid, Row, Value
-from model_service.contract.golden import RELATIVE, differences
+from model_service.contract.golden import RELATIVE_TOLERANCE, differences
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 
 TOLERANCE = 1e-12
-DRAWN, ALONE = 2000, 200
-BATCH = 500
-# Thresholds are looked for in so many features, and in so many places of each.
-SEARCHED_FEATURES, PLACES, SPREAD = 16, 8, 33
-# Halving a range so often leaves two neighbours of 64 bits.
+DRAWN_ROWS = 2000
+# So many rows are also predicted alone, if a single row has no path of its own; else all are.
+SINGLE_ROWS = 200
+BATCH_ROWS = 500
+# Thresholds are searched in so many features, on a grid, and between so many pairs of its points.
+SEARCHED_FEATURES, GRID_POINTS, SEARCHED_INTERVALS = 16, 33, 8
+# After so many halvings the ends of an interval are neighbouring 64-bit floats.
 HALVINGS = 64
 
-Answers = Sequence[Prediction | None]
-Ask = Callable[[Sequence[Row]], Sequence[Prediction]]
+# None stands for a row that could not be predicted.
+Results = Sequence[Prediction | None]
+PredictRows = Callable[[Sequence[Row]], Sequence[Prediction]]
 
 
-def examine(model: Model, goldens: Sequence[Row]) -> dict[str, str]:
-    """Return the manifest's member `plan`: which way serves, and why if it is not the plan."""
+def examine(model: Model, golden_rows: Sequence[Row]) -> dict[str, str]:
+    """Return what the manifest says of the fast path: whether it serves, and if not, why."""
     try:
-        plan = model.make_plan()
+        fast_path = model.make_plan()
     except NotCompiled as reason:
         return {"serves": "native", "reason": str(reason)}
-    found = disproof(model, plan, goldens)
+    found = find_difference(model, fast_path, golden_rows)
     return {"serves": "plan"} if found is None else {"serves": "native", "reason": found}
 
 
-def disproof(model: Model, plan: FastPath, goldens: Sequence[Row]) -> str | None:
-    """Return where the plan does not answer as the model's own methods do."""
+def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row]) -> str | None:
+    """Return how the fast path differs from the model's own methods; None if it does not.
 
-    def planned(rows: Sequence[Row]) -> Sequence[Prediction]:
-        return model.by_plan(plan, rows)
+    The text is public: it holds no values of a row.
+    """
+
+    def predict_fast(rows: Sequence[Row]) -> Sequence[Prediction]:
+        return model.by_plan(fast_path, rows)
 
     try:
-        planned(goldens[:1])
-    except Exception as error:  # whatever is raised, it would be raised at each request
-        return f"It fails on the first recorded row ({type(error).__name__})."
-    rows = proof_rows(model, planned, goldens)
-    native, by_plan = _in_batches(model.natively, rows), _in_batches(planned, rows)
-    if found := _difference(native, by_plan):
+        predict_fast(golden_rows[:1])
+    except Exception as error:  # any error here would be raised for each request
+        return f"The fast path fails on the first golden row ({type(error).__name__})."
+    rows = proof_rows(model, predict_fast, golden_rows)
+    native = _predict_in_batches(model.natively, rows)
+    fast = _predict_in_batches(predict_fast, rows)
+    if found := _compare(native, fast):
         return found
-    # The model answers these in its stead, only later.
-    left = sum(p is None and n is not None for p, n in zip(by_plan, native, strict=True))
-    if left > len(rows) / 2:
-        return "It cannot take most of the rows."
-    # Where a row goes another way alone, each is held against that way, too.
-    step = 1 if plan.row is not None else max(1, len(rows) // ALONE)
-    for place in range(0, len(rows), step):
-        alone = _asked(planned, [rows[place]])
-        if _difference([by_plan[place]], alone) is None:
+    # The model's own methods predict such rows, after the fast path has cost its time.
+    failed = sum(f is None and n is not None for f, n in zip(fast, native, strict=True))
+    if failed > len(rows) / 2:
+        return "The fast path fails on most of the rows."
+    # A single row with a path of its own has to be compared, every one of them.
+    step = 1 if fast_path.predict_row is not None else max(1, len(rows) // SINGLE_ROWS)
+    for index in range(0, len(rows), step):
+        single = _predict_each(predict_fast, [rows[index]])
+        if _compare([fast[index]], single) is None:
             continue
-        # Of some models the last digits depend on how many rows are asked at once.
-        if found := _difference(_asked(model.natively, [rows[place]]), alone):
+        # The last digits of some models depend on the number of rows in the batch.
+        if found := _compare(_predict_each(model.natively, [rows[index]]), single):
             return found
     return None
 
 
-def _in_batches(ask: Ask, rows: Sequence[Row]) -> list[Prediction | None]:
-    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
-    return [answer for batch in batches for answer in _asked(ask, batch)]
+def _predict_in_batches(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+    batches = (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
+    return [result for batch in batches for result in _predict_each(predict, batch)]
 
 
-def _asked(ask: Ask, rows: Sequence[Row]) -> list[Prediction | None]:
-    """Return an answer a row, None for those that it fails on."""
+def _predict_each(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+    """Return a prediction for each row, None if it fails; a failing batch is halved."""
     if not rows:
         return []
     try:
-        return list(ask(rows))
+        return list(predict(rows))
     except MemoryError:
         raise
-    except Exception:  # whatever is raised, these rows are not answered
+    except Exception:  # whatever is raised, the row has no prediction
         if len(rows) == 1:
             return [None]
     middle = len(rows) // 2
-    return _asked(ask, rows[:middle]) + _asked(ask, rows[middle:])
+    return _predict_each(predict, rows[:middle]) + _predict_each(predict, rows[middle:])
 
 
-def _difference(native: Answers, by_plan: Answers) -> str | None:
-    """Return where the plan answers otherwise; where it does not answer, the model will.
-
-    What is returned is public: it holds no row.
-    """
-    for expected, actual in zip(native, by_plan, strict=True):
+def _compare(native: Results, fast: Results) -> str | None:
+    """Return the first difference; a row that only the fast path fails on is none."""
+    for expected, actual in zip(native, fast, strict=True):
         if actual is None:
             continue
         if expected is None:
-            return "It answers a row that the model fails on."
+            return "The fast path predicts a row that the model fails on."
         if found := differences(expected, actual, TOLERANCE):
-            return f"It answers otherwise than the model: {found[0]}."
+            return f"The fast path predicts differently from the model: {found[0]}."
     return None
 
 
-def proof_rows(model: Model, ask: Ask, goldens: Sequence[Row]) -> list[Row]:
-    """Return the goldens, drawn rows and rows at thresholds, as the contract takes them."""
+def proof_rows(model: Model, predict: PredictRows, golden_rows: Sequence[Row]) -> list[Row]:
+    """Return the golden rows, drawn rows and rows at thresholds, as parsed by the contract."""
     random = np.random.Generator(np.random.PCG64(0))
-    goldens, _ = model.contract.parse_rows(goldens)
-    examples, _ = model.contract.parse_rows([*goldens, *model.manifest.examples])
+    golden_rows, _ = model.contract.parse_rows(golden_rows)
+    examples, _ = model.contract.parse_rows([*golden_rows, *model.manifest.examples])
     names = [feature.name for feature in model.contract.features]
-    choices = [list(_taken(feature, examples)) for feature in model.contract.features]
+    candidates = [list(_accepted_values(f, examples)) for f in model.contract.features]
     drawn: list[Row] = []
-    for _ in range(DRAWN):
+    for _ in range(DRAWN_ROWS):
         base = examples[random.integers(len(examples))]
-        # Most rows keep most of a real one: far from all data many models answer all the same.
+        # The share of replaced values differs by row: far from all data, many models predict the
+        # same for every row.
         share = random.random()
         drawn.append(
             {
                 name: values[random.integers(len(values))]
                 if random.random() < share
                 else base[name]
-                for name, values in zip(names, choices, strict=True)
+                for name, values in zip(names, candidates, strict=True)
             }
         )
-    rows = [*goldens, *drawn]
-    with suppress(Exception):  # of a model that refuses some numbers, thresholds are not looked for
-        rows += _at_thresholds(model, ask, goldens[0])
+    rows = [*golden_rows, *drawn]
+    with suppress(Exception):  # a model that refuses some numbers goes without thresholds
+        rows += _rows_at_thresholds(model, predict, golden_rows[0])
     return rows
 
 
-def _taken(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
-    """Yield the values of a feature that the contract takes."""
-    for value in _choices(feature, examples):
+def _accepted_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
+    """Yield those candidate values that the contract accepts."""
+    for value in _candidate_values(feature, examples):
         with suppress(Invalid):
             yield feature.parse(value)
 
 
-def _choices(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
-    """Yield values of a feature, common and odd ones."""
+def _candidate_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
+    """Yield the values of the examples, and unusual ones of the feature's type."""
     seen = list(dict.fromkeys(row[feature.name] for row in examples))
     yield from seen
     if feature.nullable:
         yield None
     if feature.type in ("number", "integer"):
         low, high = _range(feature, seen)
-        spread = np.linspace(low, high, 50).tolist()
-        odd = [low - 1, high + 1, 2 * low - high, 2 * high - low, 0, -1, 1e-9, 1e9, -1e9]
-        values = [*spread, *odd]
+        grid = np.linspace(low, high, 50).tolist()
+        unusual = [low - 1, high + 1, 2 * low - high, 2 * high - low, 0, -1, 1e-9, 1e9, -1e9]
+        values = [*grid, *unusual]
         yield from values if feature.type == "number" else map(round, values)
     elif feature.type == "category":
         yield from feature.categories or ()
@@ -167,6 +172,7 @@ def _choices(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
 
 
 def _range(feature: Feature, seen: Iterable[Value]) -> tuple[float, float]:
+    """Return the contract's minimum and maximum, or those of the values seen."""
     values = [float(v) for v in seen if isinstance(v, (int, float))]
     low = feature.minimum if feature.minimum is not None else min(values, default=0.0)
     high = feature.maximum if feature.maximum is not None else max(values, default=1.0)
@@ -174,8 +180,8 @@ def _range(feature: Feature, seen: Iterable[Value]) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class _Range:
-    """Two values of one feature between which the answer jumps."""
+class _Interval:
+    """Two values of a feature with different predictions."""
 
     name: str
     low: float
@@ -187,43 +193,45 @@ class _Range:
     def middle(self) -> float:
         return self.low + (self.high - self.low) / 2
 
-    def halves(self, answer: Prediction) -> Iterator[_Range]:
-        """Yield one half in which the answer jumps, if there is any."""
-        if _jump(self.at_low, answer):
-            yield replace(self, high=self.middle, at_high=answer)
-        elif _jump(answer, self.at_high):
-            yield replace(self, low=self.middle, at_low=answer)
+    def halve(self, at_middle: Prediction) -> Iterator[_Interval]:
+        """Yield a half whose ends have different predictions, if there is one."""
+        if _differ(self.at_low, at_middle):
+            yield replace(self, high=self.middle, at_high=at_middle)
+        elif _differ(at_middle, self.at_high):
+            yield replace(self, low=self.middle, at_low=at_middle)
 
 
-def _at_thresholds(model: Model, ask: Ask, row: Row) -> Iterator[Row]:
-    """Yield pairs of rows that differ in the last bit of one number, and in the answer.
+def _rows_at_thresholds(model: Model, predict: PredictRows, row: Row) -> Iterator[Row]:
+    """Yield pairs of rows that differ in the last bit of one number and in the prediction.
 
-    A range at whose ends the answers differ is halved until its ends are neighbours. Of a smooth
-    model they answer the same long before.
+    Intervals whose ends have different predictions are halved until the ends are neighbours. With
+    a smooth model the predictions are equal long before.
     """
     numbers = [feature for feature in model.contract.features if feature.type == "number"]
-    # Where only classes are answered, a last bit decides between two of them.
+    # If only classes are predicted, the threshold is where two classes tie, and there the last bit
+    # of a sum decides.
     if not numbers or not (model.manifest.probabilities or model.manifest.task == "regression"):
         return
-    ranges: list[_Range] = []
+    intervals: list[_Interval] = []
     for name, low, high in (
         (feature.name, *_range(feature, [row[feature.name]]))
         for feature in numbers[:: math.ceil(len(numbers) / SEARCHED_FEATURES)]
     ):
-        spread = np.linspace(low, high, SPREAD).tolist()
-        answers = ask([{**row, name: value} for value in spread])
-        ends = zip(pairwise(spread), pairwise(answers), strict=True)
-        jumps = (_Range(name, *values, *found) for values, found in ends if _jump(*found))
-        ranges += islice(jumps, PLACES)
+        grid = np.linspace(low, high, GRID_POINTS).tolist()
+        predictions = predict([{**row, name: value} for value in grid])
+        ends = zip(pairwise(grid), pairwise(predictions), strict=True)
+        jumps = (_Interval(name, *values, *found) for values, found in ends if _differ(*found))
+        intervals += islice(jumps, SEARCHED_INTERVALS)
     for _ in range(HALVINGS):
-        if not ranges:
+        if not intervals:
             return
-        answers = ask([{**row, r.name: r.middle} for r in ranges])
-        ranges = [half for r, a in zip(ranges, answers, strict=True) for half in r.halves(a)]
-    for found in ranges:
-        yield {**row, found.name: found.low}
-        yield {**row, found.name: found.high}
+        at_middle = predict([{**row, i.name: i.middle} for i in intervals])
+        halves = (i.halve(p) for i, p in zip(intervals, at_middle, strict=True))
+        intervals = [half for found in halves for half in found]
+    for interval in intervals:
+        yield {**row, interval.name: interval.low}
+        yield {**row, interval.name: interval.high}
 
 
-def _jump(before: Prediction, after: Prediction) -> bool:
-    return bool(differences(before, after, RELATIVE))
+def _differ(one: Prediction, other: Prediction) -> bool:
+    return bool(differences(one, other, RELATIVE_TOLERANCE))

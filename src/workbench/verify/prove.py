@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, Scalar, json_text
-from model_service.contract.golden import RELATIVE, Golden, differences, disagreements
+from model_service.contract.golden import (
+    RELATIVE_TOLERANCE,
+    Golden,
+    differences,
+    golden_differences,
+)
 from model_service.contract.typed_text import whole
 from model_service.model.model import Model, ModelError, load_model
 from workbench import files
@@ -76,7 +81,7 @@ def prove(project: Path) -> str:
     manifest["plan"] = examine(model, golden.rows)
     done.append(_served(manifest["plan"]))
     document = dataclasses.asdict(golden)
-    if golden.tolerance == RELATIVE:
+    if golden.tolerance == RELATIVE_TOLERANCE:
         del document["tolerance"]
     files.write(project / files.GOLDEN, files.dumps(document))
     manifest["verified"] = True
@@ -131,7 +136,7 @@ def _reproduce(model: Model, golden: Golden) -> Golden:
             f"make adopt MODEL={files.MODEL / model.manifest.file}"
         )
     predictions = list(model.predict(rows))
-    found = disagreements(golden, predictions)
+    found = golden_differences(golden, predictions)
     if found:
         raise ProofFailed(
             "The model does not reproduce its recorded predictions "
@@ -335,7 +340,7 @@ def record(model: Model) -> Golden:
     together = list(model.predict(rows))
     alone = [model.predict([row])[0] for row in rows]
     # A Gaussian process solves so ill a system that a batch moves the eighth digit.
-    tolerance = RELATIVE if not differences(together, alone) else ILL_CONDITIONED
+    tolerance = RELATIVE_TOLERANCE if not differences(together, alone) else ILL_CONDITIONED
     if found := differences(together, alone, tolerance):
         raise ProofFailed(
             f"The model answers differently for one row alone and among others: {found[0]}."

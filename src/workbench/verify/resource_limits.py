@@ -1,9 +1,11 @@
-"""The limits of the proof: `python -m workbench.limits MEGABYTES MODULE` runs a module in them.
+"""Limit memory, time and network of the proof.
 
-They are for models that go wrong: that allocate without end, wait for a server, never answer. They
-are no sandbox. What runs here can read and write whatever its user can, and start programs; what is
-malicious is refused before, by the static inspection. Memory is only limited on Linux; where a
-network namespace is not permitted, only Python's own sockets are refused.
+    python -m workbench.verify.resource_limits MEGABYTES MODULE
+
+runs a module with them. They are for models that go wrong: that allocate without end, wait for a
+server or never return. They are no sandbox: the module can read and write the user's files and
+start programs. Malicious files are refused earlier, by the static inspection. Memory is limited on
+Linux only. If a network namespace is not permitted, only Python's own sockets are refused.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ if sys.platform != "win32":
 NO_NETWORK = "the proof has no network"
 # https://man7.org/linux/man-pages/man2/unshare.2.html; os.unshare is there from Python 3.12 only.
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-# Of these, sockets within the machine (their addresses are paths) are left alone.
+# Audit events with a socket's address. Unix sockets, whose addresses are paths, are allowed.
 _TO_ADDRESS = frozenset(f"socket.{name}" for name in ("bind", "connect", "sendmsg", "sendto"))
 _LOOKUP = frozenset(
     f"socket.{name}" for name in ("getaddrinfo", "gethostbyaddr", "gethostbyname", "getnameinfo")
@@ -37,25 +39,25 @@ _LOOKUP = frozenset(
 
 @dataclass(frozen=True)
 class Limits:
-    """What the proof may use; CatBoost alone reserves 1,200 MB and uses a tenth of it."""
+    """Memory and time of the proof. CatBoost alone reserves 1,200 MB, and uses a tenth of it."""
 
     megabytes: int = 4096
     seconds: int = 600
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Limits:
-        """Read what the user grants a larger or slower model. Raises WorkbenchError."""
-        given = {}
+        """Read PROOF_MEGABYTES and PROOF_SECONDS. Raises UserError."""
+        limits = {}
         for name, variable in (("megabytes", "PROOF_MEGABYTES"), ("seconds", "PROOF_SECONDS")):
             if text := environ.get(variable, ""):
                 if not text.isdecimal() or int(text) == 0:
                     raise UserError(f"{variable}={text!r} is not a whole number above 0.")
-                given[name] = int(text)
-        return cls(**given)
+                limits[name] = int(text)
+        return cls(**limits)
 
 
 def out_of_memory() -> str:
-    """Say that the limit of this process was met."""
+    """Return the message for a model that has reached the memory limit."""
     return (
         f"The model needs more than the {memory_limit() // MEGABYTE} MB of memory that the proof "
         "may take. If it is meant for a dyno that has more, give PROOF_MEGABYTES=."
@@ -63,7 +65,7 @@ def out_of_memory() -> str:
 
 
 def in_a_dyno(peak: int) -> str:
-    """Compare the memory that the proof took with a dyno's."""
+    """Return a sentence that compares the proof's peak memory, in bytes, with a Basic dyno."""
     taken = f"Loading and predicting took {-(-peak // MEGABYTE)} MB of memory at most"
     if peak <= BASIC.megabytes * MEGABYTE:
         return f"{taken}; a Basic dyno has {BASIC.megabytes} MB."
@@ -71,9 +73,9 @@ def in_a_dyno(peak: int) -> str:
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes of memory that this process has held, where the system tells."""
+    """Return the peak memory of this process in bytes, or None if the system does not report it."""
     with contextlib.suppress(OSError):
-        # ru_maxrss counts the process that started this one, too, while it was a copy of it.
+        # Not ru_maxrss: it includes the parent process, of which this one was a copy at first.
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         for line in lines:
             if line.startswith("VmHWM:"):
@@ -84,7 +86,7 @@ def peak_memory() -> int | None:
 
 
 def memory_limit() -> int:
-    """Return the bytes of memory that this process may have."""
+    """Return the limit of this process's private memory in bytes."""
     if sys.platform == "win32":
         return sys.maxsize
     soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
@@ -92,7 +94,7 @@ def memory_limit() -> int:
 
 
 def limit_memory(size: int) -> None:
-    """Let this process have no more private memory than so many bytes."""
+    """Limit the private memory of this process, in bytes."""
     if sys.platform == "win32":
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -103,12 +105,12 @@ def limit_memory(size: int) -> None:
 
 
 def leave_network() -> None:
-    """Take the network from this process for good; call it before any thread is started."""
+    """Disconnect this process from the network; call it before any thread is started."""
     if sys.platform == "linux":
-        # Root needs no user namespace, in which it could not write what others own.
-        alone = 0 if os.geteuid() == 0 else CLONE_NEWUSER
+        # Root needs no user namespace; inside one it could not write files of other users.
+        namespaces = CLONE_NEWNET | (0 if os.geteuid() == 0 else CLONE_NEWUSER)
         with contextlib.suppress(AttributeError):
-            ctypes.CDLL(None).unshare(alone | CLONE_NEWNET)
+            ctypes.CDLL(None).unshare(namespaces)
     sys.addaudithook(_refuse_network)
 
 
@@ -121,7 +123,7 @@ if __name__ == "__main__":
     megabytes, module = sys.argv[1:]
     leave_network()
     limit_memory(int(megabytes) * MEGABYTE)
-    # As gunicorn.conf.py serves: for a few rows, threads wait for each other.
+    # As the service does: with few rows, threads only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.argv = [module]

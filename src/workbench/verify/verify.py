@@ -1,4 +1,4 @@
-"""Verify: prove on this machine what the dyno will do, with exactly the locked requirements."""
+"""Verify: run on this machine what the dyno will run, with exactly the locked requirements."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from workbench.lock import lock
 from workbench.lock.environment import CommandError, TimedOut, find_python, make_environment, run
 from workbench.verify.resource_limits import Limits
 
-# The owner's tests, and the tools' own that hold for any model.
+# pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
+# result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
+MODEL_TESTS = ("tests", "--pyargs", "workbench.selftest.model")
 
 
 def setup(project: Path) -> Path:
-    """Make `.venv` from the requirements files; return its interpreter. Raises Unavailable."""
+    """Make `.venv` from the requirements files; return its interpreter. Raises CannotVerify."""
     version = files.python_version(project)
     python = find_python(version)
     if python is None:
@@ -32,10 +34,10 @@ def setup(project: Path) -> Path:
 
 
 def verify(project: Path, limits: Limits | None = None) -> str:
-    """Lock, install, predict, compare and test; return what was shown.
+    """Lock if needed, install, prove the model and run the tests; return a report.
 
-    Raises Unavailable where it cannot be tried, WorkbenchError where the model fails; then the
-    files in `model/` are as they were.
+    Raises CannotVerify if it cannot be tried here, and UserError if the model or a test fails. The
+    files in `model/` are then as they were.
     """
     limits = limits or Limits.from_environment()
     if not lock.is_current(project):
@@ -45,10 +47,10 @@ def verify(project: Path, limits: Limits | None = None) -> str:
             raise CannotVerify(error.problems) from None
     python = setup(project)
     with _restored_on_failure(project):
-        _adopt_locked_versions(project)
+        _write_locked_versions(project)
         proof = prove(project, python, limits)
         tests = run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
             what="make test",
             cwd=project,
         )
@@ -56,26 +58,29 @@ def verify(project: Path, limits: Limits | None = None) -> str:
 
 
 def prove(project: Path, python: Path, limits: Limits) -> str:
-    """Run the proof within limits; return what it said. Raises WorkbenchError."""
-    confined = [
-        "-m",
-        "workbench.verify.resource_limits",
-        str(limits.megabytes),
+    """Run workbench.verify.prove in a process with limits; return what it printed.
+
+    Raises UserError.
+    """
+    limited = [
+        *("-m", "workbench.verify.resource_limits", str(limits.megabytes)),
         "workbench.verify.prove",
     ]
     try:
-        return run([python, *confined], what="The proof", cwd=project, seconds=limits.seconds)
+        return run(
+            [python, *limited], what="The proof", cwd=project, timeout_seconds=limits.seconds
+        )
     except TimedOut as error:
         raise UserError(
-            f"{error} The model hangs, or is too slow to be asked what it takes: then give "
+            f"{error} The model hangs, or is too slow to be tried with every feature: then give "
             "PROOF_SECONDS=."
         ) from None
 
 
-def _adopt_locked_versions(project: Path) -> None:
-    """Write what is proven into the manifest: the versions of the lock, and the Python."""
+def _write_locked_versions(project: Path) -> None:
+    """Write the versions of the lock and the Python into the manifest, to be proven."""
     manifest = files.read_manifest(project)
-    locked = lock.versions(project)
+    locked = lock.locked_versions(project)
     libraries = {name: locked.get(name, old) for name, old in manifest["libraries"].items()}
     manifest |= {"python": files.python_version(project), "libraries": libraries}
     files.write(project / files.MANIFEST, files.dumps(manifest))

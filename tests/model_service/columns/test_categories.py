@@ -30,7 +30,7 @@ from model_service.contract.contract import parse_contract
 from model_service.model.model import ModelError, load_model
 from workbench.adopt.category_lists import complete_categories
 from workbench.errors import UserError
-from workbench.inspect import Categories, Refused, inspect
+from workbench.inspect import Categories, RefusedFile, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model
 from workbench.verify import prove
 
@@ -279,7 +279,7 @@ def test_the_columns_of_lightgbms_lists(text: str, columns: list[int]) -> None:
     ],
 )
 def test_lists_without_a_column_are_refused(text: str) -> None:
-    with pytest.raises(Refused, match="does not tell which columns they are"):
+    with pytest.raises(RefusedFile, match="does not tell which columns they are"):
         lightgbm_model.read(text)
 
 

@@ -1,4 +1,4 @@
-"""Requests to paste: each is run by the program that it is written for, and the service answers."""
+"""The requests of the API documentation page: run by bash, Python and Node, and answered."""
 
 from __future__ import annotations
 
@@ -45,31 +45,31 @@ NAMES = [
 ]
 KEY = "a-key"
 HASH = hashlib.sha256(KEY.encode()).digest()
-SAID = ["it's", 'so "to say"', "$(id)", "true", "1"]
+CATEGORIES = ["it's", 'so "to say"', "$(id)", "true", "1"]
 
 
 @pytest.fixture(scope="module", params=[(), (HASH,)], ids=["open", "with keys"])
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    """A service whose features and categories are called as nobody would hope."""
+    """A service with feature names and categories that need quoting in every language."""
     folder = tmp_path_factory.mktemp("hostile")
     numbers = np.random.default_rng(0).normal(size=(60, len(NAMES))).round(3)
-    frame = pd.DataFrame(numbers, columns=NAMES).assign(said=np.arange(60) % len(SAID))
+    frame = pd.DataFrame(numbers, columns=NAMES).assign(said=np.arange(60) % len(CATEGORIES))
     joblib.dump(LogisticRegression().fit(frame, frame["class"] > 0), folder / "model.joblib")
-    said = dict(enumerate(SAID))
-    frame.assign(said=frame["said"].map(said)).to_csv(folder / "sample.csv", index=False)
-    encode = {text: code for code, text in said.items()}
+    by_code = dict(enumerate(CATEGORIES))
+    frame.assign(said=frame["said"].map(by_code)).to_csv(folder / "sample.csv", index=False)
+    encode = {text: code for code, text in by_code.items()}
     features = [{"name": name} for name in NAMES]
-    features.append({"name": "said", "categories": SAID, "encode": encode})
+    features.append({"name": "said", "categories": CATEGORIES, "encode": encode})
     (folder / "features.json").write_text(json.dumps({"features": features}))
-    given = {"features": str(folder / "features.json"), "sample_data": str(folder / "sample.csv")}
-    project = adopted(folder, folder / "model.joblib", **given)
+    answers = {"features": str(folder / "features.json"), "sample_data": str(folder / "sample.csv")}
+    project = adopted(folder, folder / "model.joblib", **answers)
     return create_app(load_model(project / "model"), Settings(api_keys=request.param))
 
 
 @pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    """Where the service runs."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+def base_url(app: Flask) -> Iterator[str]:
+    """The URL of the running service."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=SilentHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
@@ -78,13 +78,13 @@ def address(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
-class Quiet(WSGIRequestHandler):
+class SilentHandler(WSGIRequestHandler):
     def log(self, *_: Any) -> None:
         """Print nothing."""
 
 
-class Codes(HTMLParser):
-    """The texts that a page shows as code blocks."""
+class CodeBlocks(HTMLParser):
+    """The texts of a page's <pre> elements."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -105,48 +105,50 @@ class Codes(HTMLParser):
             self.texts[-1] += data
 
 
-def printed(*command: str) -> str:
-    """Return what a program prints; all of them must be on the machine."""
+def run(*command: str) -> str:
+    """Return the output of a program, which must be installed."""
     assert shutil.which(command[0]), f"{command[0]} is needed to run what the page shows"
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def of_shell(code: str) -> str:
-    return printed("bash", "-c", f"{code} --silent")
+def run_shell(code: str) -> str:
+    return run("bash", "-c", f"{code} --silent")
 
 
-def of_python(code: str) -> Any:
-    return ast.literal_eval(printed(sys.executable, "-c", code))
+def run_python(code: str) -> Any:
+    return ast.literal_eval(run(sys.executable, "-c", code))
 
 
-def of_javascript(code: str) -> Any:
-    return json.loads(printed("node", "--input-type=module", "--eval", code))
+def run_javascript(code: str) -> Any:
+    return json.loads(run("node", "--input-type=module", "--eval", code))
 
 
-IN_EVERY_LANGUAGE: list[Callable[[str], Any]] = [
-    lambda code: json.loads(of_shell(code)),
-    of_python,
-    of_javascript,
+RUNNERS: list[Callable[[str], Any]] = [
+    lambda code: json.loads(run_shell(code)),
+    run_python,
+    run_javascript,
 ]
 
 
-def test_each_request_of_the_page_is_answered(
-    app: Flask, address: str, monkeypatch: pytest.MonkeyPatch
+def test_each_request_of_the_page_gets_the_prediction(
+    app: Flask, base_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", KEY)
     bearer = {"Authorization": f"Bearer {KEY}"}
-    codes = Codes(of_shell(f'curl {address}/docs -H "Authorization: Bearer $API_KEY"')).texts
-    assert len(codes) == 7
+    blocks = CodeBlocks(
+        run_shell(f'curl {base_url}/docs -H "Authorization: Bearer $API_KEY"')
+    ).texts
+    assert len(blocks) == 7
     document = app.test_client().get("/openapi.json", headers=bearer).get_json()
     operation = document["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
-    for name, shown in (("row", codes[:3]), ("rows", codes[3:6])):
-        sent = {"json": examples[name]["value"], "headers": bearer}
-        expected = app.test_client().post("/predict", **sent).get_json()
-        answers = [run(code) for run, code in zip(IN_EVERY_LANGUAGE, shown, strict=True)]
+    for name, shown in (("row", blocks[:3]), ("rows", blocks[3:6])):
+        request = {"json": examples[name]["value"], "headers": bearer}
+        expected = app.test_client().post("/predict", **request).get_json()
+        answers = [runner(code) for runner, code in zip(RUNNERS, shown, strict=True)]
         assert answers == [expected] * 3
-    table = list(csv.DictReader(io.StringIO(of_shell(codes[6]), newline="")))
+    table = list(csv.DictReader(io.StringIO(run_shell(blocks[6]), newline="")))
     predictions = [json.dumps(answer["prediction"]) for answer in expected["predictions"]]
     assert [row["prediction"] for row in table] == predictions

@@ -39,7 +39,8 @@ from model_service.contract.contract import (
 )
 from model_service.contract.typed_text import request_value
 from model_service.csv import spool, stream
-from model_service.csv.writer import answer_columns, meant, neutral, written
+from model_service.csv.writer import answer_columns, encode_csv, escape_formula, unescape_formula
+from model_service.errors import InvalidRows
 from model_service.model.model import Model, load_model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
@@ -221,7 +222,7 @@ def test_names_are_data(tmp_path: Path, delimiter: str, bom: bytes) -> None:
     ]
     shares = native.predict_proba(frame.head(3)).tolist()
     for row, name, share in zip(rows, native.predict(frame.head(3)), shares, strict=True):
-        assert row[len(HOSTILE) :] == ["'-", neutral(name), *map(repr, share), ""]
+        assert row[len(HOSTILE) :] == ["'-", escape_formula(name), *map(repr, share), ""]
     wrong = send(client, as_csv([["Class", *HOSTILE[1:]], *frame.to_numpy().tolist()]))
     assert errors(wrong) == [(None, 1, "class", "is missing; did you mean the column Class?")]
 
@@ -256,7 +257,7 @@ def test_texts_of_several_lines_come_back_as_they_were(tmp_path: Path) -> None:
     client = create_app(load_model(project / "model")).test_client()
     _, *rows = table(send(client, as_csv([["text", "id"], *([t, "=1"] for t in texts)])))
     assert [row[:3] for row in rows] == [
-        [neutral(text), "'=1", str(label)]
+        [escape_formula(text), "'=1", str(label)]
         for text, label in zip(texts, native.predict(texts), strict=True)
     ]
 
@@ -290,9 +291,9 @@ def test_texts_of_several_lines_come_back_as_they_were(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_spreadsheet_would_execute_gets_an_apostrophe(text: str, safe: bool) -> None:
-    assert neutral(text) == (text if safe else f"'{text}")
+    assert escape_formula(text) == (text if safe else f"'{text}")
     # Of a text that has one by itself nobody can tell whose it is: the sign behind it decides.
-    assert meant(neutral(text)) == (text.removeprefix("'"))
+    assert unescape_formula(escape_formula(text)) == (text.removeprefix("'"))
 
 
 # Where a spreadsheet executes a cell, and where it only looks so.
@@ -511,7 +512,7 @@ def test_an_answer_that_has_begun_breaks_off(
     body = "x\n" + "1\n" * 60 + "13\n"
     response = client.post("/predict", data=body, content_type="text/csv", buffered=False)
     assert response.status_code == 200
-    with pytest.raises(Exception, match="does not fit"):
+    with pytest.raises(InvalidRows, match="1 problem"):
         list(response.iter_encoded())
     response.close()
     assert '"row": 61, "line": 62' in caplog.text.replace("'", '"')
@@ -530,8 +531,8 @@ def test_a_disk_to_write_on_is_not_needed(
     around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    rows = "1\n" * (spool.MOST_IN_MEMORY // 10)
-    assert len(rows) < spool.MOST_IN_MEMORY  # but not with its answer
+    rows = "1\n" * (spool.MAX_BYTES_IN_MEMORY // 10)
+    assert len(rows) < spool.MAX_BYTES_IN_MEMORY  # but not with its answer
     assert len(table(send(around(Mirror(), [X], {"x": 1.0}), f"x\n{rows}"))) == len(rows) // 2 + 1
 
 
@@ -546,7 +547,7 @@ def test_the_files_are_closed_and_removed(
         return opened[-1]
 
     monkeypatch.setattr(tempfile, "TemporaryFile", remembering)
-    monkeypatch.setattr(spool, "MOST_IN_MEMORY", 1)
+    monkeypatch.setattr(spool, "MAX_BYTES_IN_MEMORY", 1)
     client = around(Fussy(), [X], {"x": 1.0})
     send(client, "x\n1\n")
     send(client, "x\nA\n")
@@ -563,7 +564,7 @@ def test_the_files_are_closed_and_removed(
 )
 def test_what_is_written_is_what_csv_writes(records: list[tuple[str, str]], delimiter: str) -> None:
     columns = list(zip(*records, strict=True))
-    assert written(columns, delimiter) == as_csv(records, delimiter).encode()
+    assert encode_csv(columns, delimiter) == as_csv(records, delimiter).encode()
 
 
 @given(

@@ -1,6 +1,6 @@
-"""The plan answers as scikit-learn does, estimator by estimator, and whole pipelines.
+"""The fast path predicts what scikit-learn predicts: each step, each model, whole pipelines.
 
-test_plan_proof.py runs this file under other versions of scikit-learn, too.
+test_fast_path_proof.py also runs this file under other versions of scikit-learn.
 """
 
 from __future__ import annotations
@@ -63,10 +63,16 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from model_service.columns.frames import model_input
 from model_service.contract.contract import Column
-from model_service.fast_path import compile, make
-from model_service.fast_path import single_row as single
-from model_service.fast_path.data import NotCompiled, Table, matrix
-from model_service.fast_path.steps import preprocessing, text, trees
+from model_service.fast_path import FastPath, compile_fast_path
+from model_service.fast_path.compile import compile_known_model
+from model_service.fast_path.data import ColumnTable, RowPredict, to_matrix
+from model_service.fast_path.single_row import compile_row_predict
+from model_service.fast_path.steps import trees
+from model_service.fast_path.steps.registry import (
+    CompiledModel,
+    CompiledTransformer,
+    transformer_entry,
+)
 
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 FEW = settings(
@@ -122,7 +128,7 @@ def dense(found: Any) -> Any:
 
 
 def assert_same(actual: Any, expected: Any) -> None:
-    actual, expected = dense(matrix(actual)), dense(expected)
+    actual, expected = dense(to_matrix(actual)), dense(expected)
     assert actual.shape == expected.shape
     if expected.dtype == object:
         assert pd.DataFrame(actual).equals(pd.DataFrame(expected))
@@ -141,20 +147,31 @@ def target(found: list[Column], classes: int) -> Any:
     return np.array(["no", "yes", "perhaps"])[pd.qcut(score, classes, labels=False)]
 
 
+def compiled_transformer(fitted: Any) -> CompiledTransformer:
+    """Compile by the registry's entry, without falling back to the transformer's own method."""
+    return transformer_entry(fitted)(fitted)
+
+
+def row_path(model: CompiledModel) -> RowPredict | None:
+    return compile_row_predict([], model)
+
+
+def fast_path_of(fitted: Any, names: tuple[str, ...], probabilities: bool = True) -> FastPath:
+    return compile_fast_path(fitted, (), "frame", names, None, probabilities)
+
+
 def one_by_one(found: list[Column]) -> Iterator[list[Column]]:
     for place in range(min(len(found[0].values), 15)):
         yield [Column(c.name, c.kind, c.values[place : place + 1]) for c in found]
 
 
-def check_step(fitted: Any, found: list[Column]) -> None:
-    """Hold a step for single rows against that for matrices, bit for bit."""
-    try:
-        apply = single.step(fitted)
-    except (NotCompiled, KeyError):
+def check_rows_of_step(step: CompiledTransformer, found: list[Column]) -> None:
+    """Compare a step's single-row path with its matrix path, bit for bit."""
+    if step.row is None:
         return
     for row in one_by_one(found):
-        expected = matrix(preprocessing.STEPS[type(fitted).__name__](fitted)(Table(row, "frame")))
-        actual = apply([column.values[0] for column in row])
+        expected = to_matrix(step.matrix(ColumnTable(row, "frame")))
+        actual = step.row([column.values[0] for column in row])
         if expected.dtype == object:
             assert actual == expected[0].tolist()
         else:
@@ -220,18 +237,18 @@ STEPS = [
 def test_a_step_makes_what_scikit_learn_makes(kinds: str, step: Any, data: st.DataObject) -> None:
     found = data.draw(columns(kinds))
     fitted = sklearn.base.clone(step).fit(frame_of(found))
-    apply = preprocessing.STEPS[type(step).__name__](fitted)
+    compiled = compiled_transformer(fitted)
     for rows in (found, with_unseen(found)):
         try:
             expected = fitted.transform(frame_of(rows))
         except ValueError:  # an unknown category
             with pytest.raises(ValueError, match="unknown category"):
-                apply(Table(rows, "frame"))
+                compiled.matrix(ColumnTable(rows, "frame"))
             continue
-        assert_same(apply(Table(rows, "frame")), expected)
-        alone = [Column(c.name, c.kind, c.values[:1]) for c in rows]
-        assert_same(apply(Table(alone, "frame")), dense(expected)[:1])
-        check_step(fitted, rows)
+        assert_same(compiled.matrix(ColumnTable(rows, "frame")), expected)
+        first_row = [Column(c.name, c.kind, c.values[:1]) for c in rows]
+        assert_same(compiled.matrix(ColumnTable(first_row, "frame")), dense(expected)[:1])
+        check_rows_of_step(compiled, rows)
 
 
 @pytest.mark.skipif(VERSION < (1, 3), reason="it came with scikit-learn 1.3")
@@ -243,10 +260,10 @@ def test_a_target_encoder_makes_what_scikit_learn_makes(found: list[Column], cla
     size = len(found[0].values)
     y = np.arange(size) % classes if classes else np.linspace(0, 1, size)
     fitted = TargetEncoder(cv=2).fit(frame_of(found), y)
-    apply = preprocessing.STEPS["TargetEncoder"](fitted)
+    compiled = compiled_transformer(fitted)
     for rows in (found, with_unseen(found)):
-        assert_same(apply(Table(rows, "frame")), fitted.transform(frame_of(rows)))
-        check_step(fitted, rows)
+        assert_same(compiled.matrix(ColumnTable(rows, "frame")), fitted.transform(frame_of(rows)))
+        check_rows_of_step(compiled, rows)
 
 
 CLASSIFIERS: dict[str, Any] = {
@@ -294,10 +311,10 @@ REGRESSORS: dict[str, Any] = {
 
 
 def check_model(model: Any, found: list[Column], *, probabilities: bool, kind: Any) -> None:
-    """Hold a known model against its own methods: all rows at once, and one alone."""
-    predict = compile.known_predictor(model, probabilities)
+    """Compare a compiled model with its own methods: all rows together, and the first one."""
+    compiled = compile_known_model(model, probabilities)
     for rows in (found, [Column(c.name, c.kind, c.values[:1]) for c in found]):
-        values, shares = predict(Table(rows, kind))
+        values, shares = compiled.matrix(ColumnTable(rows, kind))
         native = model_input(rows, kind, None)
         expected = model.predict(native)
         if expected.dtype.kind == "f":
@@ -306,18 +323,16 @@ def check_model(model: Any, found: list[Column], *, probabilities: bool, kind: A
             assert values.tolist() == expected.tolist()
         if probabilities:
             assert_same(shares, model.predict_proba(native))
-    check_alone(model, predict, found, kind)
+    check_rows_of_model(compiled, found, kind)
 
 
-def check_alone(model: Any, predict: Any, found: list[Column], kind: Any) -> None:
-    """Hold the way of single rows, where there is one, against that of matrices, bit for bit."""
-    try:
-        way = single.way(model, predict)
-    except compile.UNEXPECTED:
+def check_rows_of_model(compiled: CompiledModel, found: list[Column], kind: Any) -> None:
+    """Compare a model's single-row path, if it has one, with its matrix path, bit for bit."""
+    if (predict_row := row_path(compiled)) is None:
         return
     for row in one_by_one(found):
-        values, shares = predict(Table(row, kind))
-        actual = way([column.values[0] for column in row])
+        values, shares = compiled.matrix(ColumnTable(row, kind))
+        actual = predict_row([column.values[0] for column in row])
         expected = np.ravel(values).tolist()[0], None if shares is None else shares[0].tolist()
         assert repr(actual) == repr(expected)
 
@@ -399,9 +414,9 @@ def test_many_rows_and_a_large_forest_take_the_ways_without_copies(
     values = random.standard_normal((300, 3))
     y = (values[:, 0] > 0).astype(int)
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
-    monkeypatch.setattr(trees, "MOST_NODES", 0)
-    monkeypatch.setattr(trees, "MOST_WALKS", 0)
-    monkeypatch.setattr(trees, "MOST_FLOATS", 200)
+    monkeypatch.setattr(trees, "MAX_COPIED_NODES", 0)
+    monkeypatch.setattr(trees, "MAX_JOINT_TRAVERSALS", 0)
+    monkeypatch.setattr(trees, "MAX_FLOATS", 200)
     for model in (RandomForestClassifier(5), HistGradientBoostingClassifier(max_iter=5)):
         check_model(model.fit(frame_of(found), y), found, probabilities=True, kind="frame")
 
@@ -428,10 +443,10 @@ def test_texts_are_weighed_as_scikit_learn_does(vectorizer: Any, last: Any) -> N
     check_model(model, asked, probabilities=probabilities, kind="texts")
 
 
-def test_all_vectorizers_are_known() -> None:
+def test_all_vectorizers_are_registered() -> None:
     for vectorizer in VECTORIZERS.values():
-        for step in getattr(vectorizer, "steps", [("", vectorizer)]):
-            assert type(step[1]).__name__ in text.STEPS
+        for _, step in getattr(vectorizer, "steps", [("", vectorizer)]):
+            assert transformer_entry(step)
 
 
 class Doubler(sklearn.base.TransformerMixin, sklearn.base.BaseEstimator):  # type: ignore[misc]
@@ -479,7 +494,12 @@ COMPOSED: dict[str, Any] = {
         transformer_weights={"numbers": 0.5},
     ),
     "the rest as it is": ColumnTransformer(
-        [("texts", ONE_HOT, TEXTUAL), ("none", "drop", ["n0", "n1"])], remainder="passthrough"
+        [
+            ("texts", ONE_HOT, TEXTUAL),
+            ("none", "drop", ["n0"]),
+            ("number", filled(StandardScaler()), ["n1"]),  # so that no two neighbours tie
+        ],
+        remainder="passthrough",
     ),
     "the rest scaled": ColumnTransformer(
         [("texts", ONE_HOT, TEXTUAL)], remainder=filled(StandardScaler())
@@ -503,11 +523,7 @@ COMPOSED: dict[str, Any] = {
     ).set_output(transform="pandas"),
     "frames of filled texts": ColumnTransformer(
         [
-            (
-                "numbers",
-                filled(StandardScaler()),
-                NUMERIC,
-            ),  # so that no neighbours are equally near
+            ("numbers", filled(StandardScaler()), NUMERIC),  # so that no two neighbours tie
             (
                 "texts",
                 make_pipeline(
@@ -554,7 +570,7 @@ def test_a_pipeline_answers_as_scikit_learn_does(
         check_model(fitted, rows, probabilities=probabilities, kind="frame")
 
 
-OWN_WAY = {
+WITH_ROW_PATH = {
     "by name",
     "by position",
     "by slice and mask",
@@ -563,17 +579,11 @@ OWN_WAY = {
     "the rest scaled",
     "sparse",
 }
-# What the matrices of a single row hold may be of another kind, or is the author's.
-NO_OWN_STEP = {
-    "logarithm",
-    "polynomial",
-    "interactions",
-    "one-hot, at most",
-}
+STEPS_WITHOUT_ROW_PATH = {"logarithm", "polynomial", "interactions", "one-hot, at most"}
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_single_rows_go_a_way_of_their_own_where_all_steps_are_known() -> None:
+def test_a_single_row_has_a_path_of_its_own_if_all_steps_have_one() -> None:
     random = np.random.RandomState(0)
     found = [
         *(Column(f"n{n}", "float", random.standard_normal(30).tolist()) for n in range(2)),
@@ -584,95 +594,97 @@ def test_single_rows_go_a_way_of_their_own_where_all_steps_are_known() -> None:
     having = set()
     for name, composed in COMPOSED.items():
         model = make_pipeline(sklearn.base.clone(composed), LogisticRegression())
-        plan = make(model.fit(frame, target(found, 2)), (), "frame", names, None, True)
-        if plan.row is not None:
+        if fast_path_of(model.fit(frame, target(found, 2)), names).predict_row is not None:
             having.add(name)
-    assert having == OWN_WAY
+    assert having == WITH_ROW_PATH
     having = set()
     for kinds, name, step in STEPS:
         fitted = sklearn.base.clone(step).fit(frame.iloc[:, :3] if kinds != "tt" else frame[["t3"]])
-        with suppress(NotCompiled, KeyError):
-            single.step(fitted)
+        if compiled_transformer(fitted).row is not None:
             having.add(name)
-    assert having == {name for _, name, _ in STEPS} - NO_OWN_STEP
+    assert having == {name for _, name, _ in STEPS} - STEPS_WITHOUT_ROW_PATH
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("before", [(), (MinMaxScaler(),)], ids=["no step", "a step"])
 @pytest.mark.parametrize(
-    ("last", "gains"),
+    ("last", "single_rows"),
     [
         (LogisticRegression(), "always"),
         (RandomForestClassifier(3), "always"),
-        (VotingClassifier([("a", GaussianNB())], voting="soft"), "after a step"),
+        (VotingClassifier([("a", GaussianNB())], voting="soft"), "after steps"),
         (SVC(), "never"),
     ],
 )
-def test_single_rows_go_a_way_of_their_own_to_models_that_are_known(
-    last: Any, gains: str, before: tuple[Any, ...]
+def test_which_models_have_a_path_for_single_rows(
+    last: Any, single_rows: str, before: tuple[Any, ...]
 ) -> None:
     values = np.random.RandomState(0).standard_normal((30, 2))
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
     model = make_pipeline(*before, last).fit(frame_of(found), target(found, 2))
     probabilities = hasattr(model, "predict_proba")
-    plan = make(model, (), "frame", ("n0", "n1"), None, probabilities)
-    assert (plan.row is not None) == (
-        gains == "always" or (gains == "after a step" and before != ())
+    compiled = fast_path_of(model, ("n0", "n1"), probabilities)
+    assert (compiled.predict_row is not None) == (
+        single_rows == "always" or (single_rows == "after steps" and before != ())
     )
-    assert make(model, (), "frame", ("n0", "n1"), None, probabilities, alone=False).row is None
+    without = compile_fast_path(
+        model, (), "frame", ("n0", "n1"), None, probabilities, single_rows=False
+    )
+    assert without.predict_row is None
     check_model(model, found, probabilities=probabilities, kind="frame")
 
 
 @pytest.mark.parametrize(
     "scaler", [StandardScaler(), RobustScaler(), MinMaxScaler(), SimpleImputer()]
 )
-def test_a_row_alone_is_refused_as_rows_are(scaler: Any) -> None:
+def test_the_row_path_refuses_what_the_matrix_path_refuses(scaler: Any) -> None:
     found = [Column(f"n{n}", "float", [1.0, 2.0, 3.0, 5.0 - n]) for n in range(2)]
     steps = make_pipeline(scaler, StandardScaler(), LogisticRegression())
     fitted = steps.fit(frame_of(found), [0, 1, 0, 1])
-    predict = compile.known_predictor(fitted, True)
-    way = single.way(fitted, predict)
+    compiled = compile_known_model(fitted, True)
+    predict_row = row_path(compiled)
+    assert predict_row is not None
     for value in (np.inf, -np.inf, 1.7e308, "1", "text", np.nan, None):
         row = [Column("n0", "float", [value]), Column("n1", "float", [-1.7e308])]
         try:
-            values, shares = predict(Table(row, "frame"))
+            values, shares = compiled.matrix(ColumnTable(row, "frame"))
         except ValueError:
             with pytest.raises((TypeError, ValueError)):
-                way([value, -1.7e308])
+                predict_row([value, -1.7e308])
             continue
+        expected = values.tolist()[0], shares[0].tolist()
         with suppress(TypeError):  # a text that NumPy reads as a number
-            assert repr(way([value, -1.7e308])) == repr((values.tolist()[0], shares[0].tolist()))
+            assert repr(predict_row([value, -1.7e308])) == repr(expected)
     with pytest.raises(ValueError, match="zip"):
-        way([1.0])
+        predict_row([1.0])
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_texts_that_look_like_numbers_stay_texts() -> None:
-    """NumPy would make numbers of them, which the encoder within the model does not know."""
+    """NumPy would turn them into numbers, which the encoder inside the model does not know."""
     inner = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     voting = VotingClassifier([("a", inner)], voting="soft")
     model = make_pipeline(SimpleImputer(strategy="most_frequent"), voting)
     found = [Column("t0", "text", ["1", "2", "3"] * 5)]
     fitted = model.fit(frame_of(found), [0, 1, 1] * 5)
-    plan = make(fitted, (), "frame", ("t0",), None, True)
-    expected = plan([Column("t0", "text", ["1"])])[1].tolist()[0]
-    assert expected == fitted.predict_proba(frame_of(found))[0].tolist()
-    assert plan.row is not None
-    with pytest.raises(TypeError, match="a text"):
-        plan.row(["1"])
+    fast_path = fast_path_of(fitted, ("t0",))
+    _, shares = fast_path.predict_columns([Column("t0", "text", ["1"])])
+    assert shares.tolist()[0] == fitted.predict_proba(frame_of(found))[0].tolist()
+    assert fast_path.predict_row is not None
+    with pytest.raises(TypeError, match="text"):
+        fast_path.predict_row(["1"])
 
 
-def test_rows_beyond_what_is_taken_at_once_are_the_same() -> None:
+def test_more_rows_than_one_chunk_are_predicted_alike() -> None:
     values = np.random.RandomState(0).standard_normal((3000, 2))
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
     model = LogisticRegression().fit(frame_of(found), values[:, 0] > 0)
-    plan = make(model, (), "frame", ("n0", "n1"), None, True)
-    labels, shares = plan(found[::-1])
+    labels, shares = fast_path_of(model, ("n0", "n1")).predict_columns(found[::-1])
     assert labels.tolist() == model.predict(frame_of(found)).tolist()
     assert_same(shares, model.predict_proba(frame_of(found)))
 
 
-def test_what_the_model_refuses_the_plan_refuses() -> None:
+def test_the_fast_path_refuses_what_the_model_refuses() -> None:
     found = [Column("n0", "float", [1.0, 2.0, 3.0, 4.0]), Column("n1", "float", [0.0, 1, 0, 1])]
     y = [0, 1, 0, 1]
     missing = [Column("n0", "float", [None, 1, 1, 1]), found[1]]
@@ -683,15 +695,15 @@ def test_what_the_model_refuses_the_plan_refuses() -> None:
         (RandomForestClassifier(2), (huge, narrow)),
         (GradientBoostingClassifier(), (missing, huge, narrow)),
     ):
-        predict = compile.known_predictor(model.fit(frame_of(found), y), True)
+        predict = compile_known_model(model.fit(frame_of(found), y), True).matrix
         for rows in refused:
             with pytest.raises(ValueError, match=r"columns|number|size"):
-                predict(Table(rows, "frame"))
+                predict(ColumnTable(rows, "frame"))
 
 
-def test_an_attribute_that_is_not_there_costs_only_speed() -> None:
+def test_a_missing_attribute_costs_only_speed() -> None:
     class Scaler(StandardScaler):  # type: ignore[misc]
-        """One of a version that calls its attribute otherwise."""
+        """A scaler of a version in which the attribute has another name."""
 
         def transform(self, frame: pd.DataFrame) -> Any:
             return (frame.to_numpy() - self.center_) / self.scale_
@@ -704,9 +716,8 @@ def test_an_attribute_that_is_not_there_costs_only_speed() -> None:
     fitted[0].__class__ = Scaler
     fitted[0].center_ = fitted[0].__dict__.pop("mean_")
     with pytest.raises(AttributeError):
-        preprocessing.STEPS["StandardScaler"](fitted[0])
-    plan = make(fitted, (), "frame", ("n0",), None, True)
-    assert_same(plan(found)[1], expected)
+        compiled_transformer(fitted[0])
+    assert_same(fast_path_of(fitted, ("n0",)).predict_columns(found)[1], expected)
 
 
 BOOSTERS = {

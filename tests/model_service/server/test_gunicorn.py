@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +83,23 @@ def test_a_start_error_of_a_worker_that_loads_by_itself_ends_gunicorn(project: P
     assert found.returncode == 3
     assert "MAX_IN_FLIGHT is 'many'" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
+def test_sigterm_during_the_boot_ends_gunicorn(project: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
+        cwd=project,
+        env=environment(PYTHONPATH=str(SRC)),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        maps, deadline = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 60
+        while "sklearn" not in maps.read_text():  # the model's libraries are being imported
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.terminate()
+        assert process.wait(timeout=10) == -signal.SIGTERM
 
 
 class Server(SimpleNamespace):

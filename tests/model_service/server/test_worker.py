@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import runpy
 import socket
 import subprocess
 import sys
@@ -307,7 +305,7 @@ def test_what_asks_redis_waits_in_a_thread(
     model = load_model(loan / "model")
     model.plan = model.make_plan()
     assert create_app(model, Settings(**settings)).predicts_at_once is at_once  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, quick=False)
+    model.plan = replace(model.plan, inline=False)
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
     model.plan = None
     assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
@@ -323,20 +321,3 @@ def test_the_configuration_takes_this_worker(loan: Path) -> None:
         check=True,
     )
     assert f"worker_class = {WHERE}" in " ".join(found.stdout.split())
-
-
-@pytest.mark.parametrize("hook", ["when_ready", "on_reload"])
-def test_garbage_is_looked_for_again_once_all_is_loaded(
-    hook: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # which it sets where they are not
-        monkeypatch.setenv(name, "1")
-    try:
-        hooks = runpy.run_path(str(TEMPLATE / "gunicorn.conf.py"))
-        assert not gc.isenabled()
-        hooks[hook](None)
-        assert gc.isenabled()
-        assert gc.get_freeze_count() > 0
-    finally:
-        gc.unfreeze()
-        gc.enable()

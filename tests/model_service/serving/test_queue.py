@@ -8,35 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
-import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.ensemble import (
-    GradientBoostingClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestRegressor,
-    VotingClassifier,
-)
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC
 from stand_ins import model_around
 
 from model_service.contract.contract import Row
-from model_service.fast_path.compile import predictor
-from model_service.fast_path.quick import is_quick, trees_of
 from model_service.model.model import load_model
-from model_service.serving.queue import ROWS_TOGETHER, PredictionQueue, Unavailable
+from model_service.serving.predictor import Predictor
+from model_service.serving.queue import (
+    MAX_BATCH_ROWS,
+    Overloaded,
+    PredictionQueue,
+    Stuck,
+    TimedOut,
+    Unavailable,
+)
+from model_service.web.errors import RequestProblem
 
 POISON = -1
 
@@ -77,12 +67,12 @@ def waiting(
     """Send a request that keeps the model busy and, one after the other, those that wait for it."""
     with ThreadPoolExecutor(len(requests) + 1) as pool:
         try:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             sent = []
             for number, request in enumerate(requests, start=1):
-                sent.append(pool.submit(predictor.predict, request))
-                until(lambda number=number: predictor.waiting == number)
+                sent.append(pool.submit(predictor.submit, request))
+                until(lambda number=number: predictor.waiting_count == number)
             yield sent
         finally:
             model.free.set()
@@ -91,15 +81,15 @@ def waiting(
 
 def made(model: Busy, **options: Any) -> PredictionQueue:
     return PredictionQueue(
-        model.predict, **{"seconds": 60, "most": 48, "together": True, **options}
+        model.predict, **{"timeout_seconds": 60, "max_in_flight": 48, "batches": True, **options}
     )
 
 
 @pytest.mark.parametrize(
-    ("requests", "together", "asked"),
+    ("requests", "batches", "asked"),
     [
         pytest.param([[1], [2, 3], [4]], True, [[1, 2, 3, 4]], id="together"),
-        pytest.param([[1], [2, 3], [4]], False, [[1], [2, 3], [4]], id="not where rows interact"),
+        pytest.param([[1], [2, 3], [4]], False, [[1], [2, 3], [4]], id="not if rows interact"),
         pytest.param([[1], [2] * 256, [3]], True, [[1], [2] * 256, [3]], id="a large one alone"),
         pytest.param([[POISON]], True, [[POISON]], id="one that fails is not asked twice"),
         pytest.param(
@@ -107,12 +97,12 @@ def made(model: Busy, **options: Any) -> PredictionQueue:
         ),
     ],
 )
-def test_what_waits_is_predicted_together_and_answered_apart(
-    requests: list[list[int]], together: bool, asked: list[list[int]]
+def test_waiting_requests_are_predicted_as_one_batch(
+    requests: list[list[int]], batches: bool, asked: list[list[int]]
 ) -> None:
-    assert ROWS_TOGETHER == 256
+    assert MAX_BATCH_ROWS == 256
     model = Busy()
-    predictor = made(model, together=together)
+    predictor = made(model, batches=batches)
     with waiting(predictor, model, *(rows(*values) for values in requests)) as sent:
         pass
     assert model.asked == [[0], *asked]
@@ -124,18 +114,19 @@ def test_what_waits_is_predicted_together_and_answered_apart(
             assert future.result() == [{"prediction": value} for value in values]
 
 
-def test_one_request_too_many_is_refused_at_once_and_may_come_again() -> None:
+def test_a_request_over_the_limit_is_refused_immediately_and_can_be_repeated() -> None:
     model = Busy()
-    predictor = made(model, most=3)
+    predictor = made(model, max_in_flight=3)
     with waiting(predictor, model, rows(1), rows(2)):
-        with pytest.raises(Unavailable) as caught:
-            predictor.predict(rows(3))
-        assert caught.value.status == 503
-        assert caught.value.headers == {"Retry-After": "1"}
-        assert caught.value.detail == "At most 3 may wait for the model; try again."
-        with pytest.raises(Unavailable, match="takes too long"):  # let in before
-            predictor.predict(rows(4), time.monotonic(), part=True)
-    assert predictor.predict(rows(3)) == [{"prediction": 3}]
+        with pytest.raises(Overloaded) as caught:
+            predictor.submit(rows(3))
+        problem = RequestProblem.of(caught.value)
+        assert problem.status == 503
+        assert problem.headers == {"Retry-After": "1"}
+        assert problem.detail == "At most 3 may wait for the model; try again."
+        with pytest.raises(TimedOut, match="given up after"):  # let in before
+            predictor.submit(rows(4), time.monotonic(), part=True)
+    assert predictor.submit(rows(3)) == [{"prediction": 3}]
     assert model.asked == [[0], [1, 2], [3]]
 
 
@@ -146,7 +137,7 @@ class Endless(list[Row]):
         raise MemoryError
 
 
-def test_a_thread_that_ends_for_want_of_memory_is_replaced(
+def test_a_thread_that_a_memory_error_ends_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before the old one is gone, which takes a while, and for what waits as well."""
@@ -155,19 +146,19 @@ def test_a_thread_that_ends_for_want_of_memory_is_replaced(
     predictor = made(model)
 
     def without_memory() -> None:
-        with pytest.raises(Unavailable, match="takes too long"):
-            predictor.predict(Endless(), time.monotonic())
+        with pytest.raises(TimedOut, match="given up after"):
+            predictor.submit(Endless(), time.monotonic())
 
     try:
         without_memory()
         assert ending.wait(60)
-        assert predictor.predict(rows(1)) == [{"prediction": 1}]
+        assert predictor.submit(rows(1)) == [{"prediction": 1}]
         with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             without_memory()
-            second = pool.submit(predictor.predict, rows(2))
-            until(lambda: predictor.waiting == 2)
+            second = pool.submit(predictor.submit, rows(2))
+            until(lambda: predictor.waiting_count == 2)
             model.free.set()
             assert first.result() == [{"prediction": 0}]
             assert second.result() == [{"prediction": 2}]
@@ -175,38 +166,42 @@ def test_a_thread_that_ends_for_want_of_memory_is_replaced(
         gone.set()
 
 
-def test_a_request_that_is_gone_is_not_computed() -> None:
+def test_a_request_that_timed_out_is_not_computed() -> None:
     model = Busy()
     predictor = made(model)
     with waiting(predictor, model, rows(1)):
-        with pytest.raises(Unavailable, match="takes too long"):
-            predictor.predict(rows(2), time.monotonic())
-        assert not predictor.stuck  # the model is busy, and not for long
-    assert predictor.predict(rows(3)) == [{"prediction": 3}]
+        with pytest.raises(TimedOut, match="given up after"):
+            predictor.submit(rows(2), time.monotonic())
+        assert not predictor.is_stuck  # the model is busy, and not for long
+    assert predictor.submit(rows(3)) == [{"prediction": 3}]
     assert model.asked == [[0], [1], [3]]
 
 
-@pytest.mark.parametrize("directly", [False, True])
-def test_a_stuck_model_is_told_of_once_and_nobody_waits_for_it(directly: bool) -> None:
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_stuck_model_is_reported_once_and_no_request_waits_for_it(inline: bool) -> None:
     model = Busy()
-    predictor = made(model, seconds=0.2, directly=directly)
-    told: list[bool] = []
-    predictor.when_stuck = lambda: told.append(predictor.stuck)
+    reported: list[bool] = []
+    predictor = made(
+        model,
+        timeout_seconds=0.2,
+        inline=inline,
+        on_stuck=lambda: reported.append(predictor.is_stuck),
+    )
     with ThreadPoolExecutor() as pool:
         try:
-            stuck = pool.submit(predictor.predict, rows(0))
+            stuck = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
-            if not directly:  # its own thread cannot be left
-                with pytest.raises(Unavailable, match="takes too long"):
+            if not inline:  # its own thread cannot be left
+                with pytest.raises(TimedOut, match="given up after"):
                     stuck.result()
             until(lambda: _refused(predictor))
             began = time.monotonic()
-            with pytest.raises(Unavailable, match="The model is stuck"):
-                predictor.predict(rows(1))
+            with pytest.raises(Stuck, match="has not answered for"):
+                predictor.submit(rows(1))
             assert time.monotonic() - began < 10
         finally:
             model.free.set()
-    assert told == [True]
+    assert reported == [True]
     assert model.asked[0] == [0]
     assert [1] not in model.asked
 
@@ -219,104 +214,39 @@ def _refused(predictor: PredictionQueue) -> bool:
     return False
 
 
-def test_those_that_wait_for_a_stuck_model_are_refused_with_it() -> None:
+def test_requests_that_wait_for_a_stuck_model_are_refused() -> None:
     model = Busy()
-    predictor = made(model, seconds=2)
+    predictor = made(model, timeout_seconds=2)
     with ThreadPoolExecutor() as pool:
         try:
-            first = pool.submit(predictor.predict, rows(0))
+            first = pool.submit(predictor.submit, rows(0))
             assert model.busy.wait(60)
             patient = time.monotonic() + 600
-            others = [pool.submit(predictor.predict, rows(n), patient) for n in (1, 2)]
-            with pytest.raises(Unavailable, match="takes too long"):
+            others = [pool.submit(predictor.submit, rows(n), patient) for n in (1, 2)]
+            with pytest.raises(TimedOut, match="given up after"):
                 first.result()
             for other in others:
-                with pytest.raises(Unavailable, match="The model is stuck"):
+                with pytest.raises(Stuck, match="has not answered for"):
                     other.result(timeout=60)
         finally:
             model.free.set()
     assert model.asked == [[0]]
 
 
-def test_directly_there_is_no_other_thread() -> None:
+def test_an_inline_queue_uses_no_other_thread() -> None:
     threads = []
 
     def predict(some: Sequence[Row]) -> list[dict[str, Any]]:
         threads.append(threading.current_thread())
         return [{"prediction": row["x"]} for row in some]
 
-    for directly in (True, False):
-        predictor = PredictionQueue(predict, seconds=60, most=1, together=True, directly=directly)
-        assert predictor.predict(rows(5)) == [{"prediction": 5}]
+    for inline in (True, False):
+        predictor = PredictionQueue(
+            predict, timeout_seconds=60, max_in_flight=1, batches=True, inline=inline
+        )
+        assert predictor.submit(rows(5)) == [{"prediction": 5}]
     assert threads[0] is threading.current_thread()
     assert threads[1].daemon
-
-
-NUMBERS = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]] * 5)
-TWO, THREE = [0, 1, 1] * 5, [0, 1, 2] * 5
-TEXTS = ["good day", "bad day", "night"] * 5
-
-
-def behind(step: Any) -> Pipeline:
-    """Return a model behind a ColumnTransformer of a step."""
-    columns = ColumnTransformer([("one", step, [0]), ("rest", "passthrough", [1])])
-    return make_pipeline(columns, LogisticRegression())
-
-
-def split(text: str) -> list[str]:
-    return text.split()
-
-
-@pytest.mark.parametrize(
-    ("estimator", "quick"),
-    [
-        (LogisticRegression(), True),
-        (make_pipeline(StandardScaler(), RandomForestRegressor(3)), True),
-        (RandomForestRegressor(501), False),
-        (HistGradientBoostingClassifier(max_iter=3), True),
-        (GradientBoostingClassifier(n_estimators=166), True),
-        (GradientBoostingClassifier(n_estimators=167), False),
-        (GradientBoostingClassifier(n_estimators=3, init=LogisticRegression()), False),
-        (
-            make_pipeline(GradientBoostingClassifier(n_estimators=3, init=LogisticRegression())),
-            False,
-        ),
-        (KNeighborsClassifier(), False),
-        (VotingClassifier([("a", LogisticRegression())]), False),
-        (make_pipeline(PCA(), LogisticRegression()), False),
-        (make_pipeline(FunctionTransformer(np.abs), LogisticRegression()), True),
-        (make_pipeline(FunctionTransformer(abs), LogisticRegression()), False),
-        (behind(StandardScaler()), True),
-        (behind(make_pipeline(SimpleImputer(), PCA(1))), False),
-        (GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2), True),
-        (GridSearchCV(SVC(), {"C": [1, 2]}, cv=2), False),
-    ],
-)
-def test_which_models_are_quicker_than_another_thread(estimator: Any, quick: bool) -> None:
-    fitted = clone(estimator).fit(NUMBERS, THREE)
-    assert is_quick(fitted, predictor(fitted, False)) is quick
-
-
-@pytest.mark.parametrize(("tokenizer", "quick"), [(None, True), (split, False)])
-def test_the_authors_own_tokenizer_may_take_long(tokenizer: Any, quick: bool) -> None:
-    vectorizer = TfidfVectorizer(tokenizer=tokenizer, token_pattern=None if tokenizer else r"\w+")
-    fitted = make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS, THREE)
-    assert is_quick(fitted, predictor(fitted, True)) is quick
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "found"),
-    [
-        ("XGBClassifier", {"n_estimators": None}, 100),
-        ("XGBClassifier", {"n_estimators": 10, "classes_": [0, 1, 2]}, 30),
-        ("XGBClassifier", {"n_estimators": 10, "num_parallel_tree": 7}, 70),
-        ("LGBMClassifier", {"n_estimators": 10, "classes_": [0, 1]}, 10),
-        ("CatBoostClassifier", {}, 0),
-    ],
-)
-def test_the_trees_of_boosters(name: str, parameters: dict[str, Any], found: int) -> None:
-    members = {"__module__": "xgboost.sklearn", **parameters}
-    assert trees_of(type(name, (), members)()) == found
 
 
 @pytest.mark.parametrize(
@@ -324,10 +254,16 @@ def test_the_trees_of_boosters(name: str, parameters: dict[str, Any], found: int
     [([3], 20, [3]), ([0, 7], 20, [0, 7]), (range(8), 3, [0, 1, 2]), ([], 20, [])],
 )
 def test_failing_rows_are_found(bad: Sequence[int], most: int, found: list[int]) -> None:
-    predictor = made(Busy())
     some = rows(*(POISON if n in bad else n + 1 for n in range(8)))
-    assert predictor.failing(some, {"x": 1}, most) == found
-    assert predictor.failing(some, {"x": POISON}, most) == []
+    assert predictor_with({"x": 1}).failing_rows(some, most) == found
+    assert predictor_with({"x": POISON}).failing_rows(some, most) == []
+
+
+def predictor_with(example: Row) -> Predictor:
+    """Return a predictor whose model is known to take the example."""
+    manifest = SimpleNamespace(example=lambda: example)
+    queue = made(Busy())
+    return Predictor(SimpleNamespace(manifest=manifest), queue, None)  # type: ignore[arg-type]
 
 
 def test_a_model_starts_no_threads_of_joblib_in_whichever_thread_it_is_asked(loan: Path) -> None:

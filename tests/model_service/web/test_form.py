@@ -1,4 +1,4 @@
-"""The form: which field a feature gets, what typed text means, how an answer is worded."""
+"""The form: the field of each feature, the values of texts, and predictions as text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from model_service.contract.contract import (
     parse_feature,
 )
 from model_service.contract.typed_text import request_value
-from model_service.web.form import fields_of, groups_of, range_of, read_texts, text_of
-from model_service.web.wording import number, percent, said_of
+from model_service.web.form import field_text, form_fields, group_fields, parse_form, range_text
+from model_service.web.wording import describe_prediction, format_number, format_percent
 
 
 def feature(**members: Any) -> Feature:
@@ -26,7 +26,7 @@ def feature(**members: Any) -> Feature:
 
 
 @pytest.mark.parametrize(
-    ("members", "control", "options"),
+    ("members", "control", "choices"),
     [
         ({"type": "number"}, "number", []),
         ({"type": "integer"}, "number", []),
@@ -36,18 +36,18 @@ def feature(**members: Any) -> Feature:
         ({"categories": [1, 2, 3], "nullable": True}, "radio", ["1", "2", "3", ""]),
         ({"categories": ["a", "b", "c", "d"]}, "select", ["a", "b", "c", "d"]),
         ({"categories": ["", "b"], "nullable": True}, "radio", ["", "b"]),
-        ({"categories": ["a", "b"], "strict": False}, "suggest", ["a", "b"]),
-        ({"type": "category"}, "line", []),
+        ({"categories": ["a", "b"], "strict": False}, "datalist", ["a", "b"]),
+        ({"type": "category"}, "text", []),
         ({"type": "date"}, "date", []),
-        ({"type": "text"}, "text", []),
+        ({"type": "text"}, "textarea", []),
     ],
 )
-def test_a_feature_gets_the_field_of_its_kind(
-    members: dict[str, Any], control: str, options: list[str]
+def test_the_type_of_a_feature_decides_its_control(
+    members: dict[str, Any], control: str, choices: list[str]
 ) -> None:
-    (field,) = fields_of(Contract((feature(**members),)), {})
+    (field,) = form_fields(Contract((feature(**members),)), {})
     assert field.control == control
-    assert [option.value for option in field.options] == options
+    assert [choice.value for choice in field.choices] == choices
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_a_feature_gets_the_field_of_its_kind(
         ({"nullable": True, "categories": ["a", "b"]}, ""),
     ],
 )
-def test_a_hint_says_what_the_contract_says(members: dict[str, Any], hint: str) -> None:
-    (field,) = fields_of(Contract((feature(**members),)), {})
+def test_a_hint_has_description_range_and_unit(members: dict[str, Any], hint: str) -> None:
+    (field,) = form_fields(Contract((feature(**members),)), {})
     assert field.hint == hint
 
 
-def test_a_range_needs_both_ends() -> None:
-    assert range_of(feature(minimum=1)) == ""
+def test_a_range_needs_minimum_and_maximum() -> None:
+    assert range_text(feature(minimum=1)) == ""
 
 
-def test_a_wide_model_has_groups_and_the_one_with_an_error_is_open() -> None:
+def test_many_fields_are_grouped_and_a_group_with_an_error_is_open() -> None:
     contract = Contract(tuple(Feature(f"f{n}") for n in range(120)))
-    groups = groups_of(fields_of(contract, {}, [Problem(1, "f119", "is missing")]))
-    assert [(g.first, g.last, g.open) for g in groups] == [
+    groups = group_fields(form_fields(contract, {}, [Problem(1, "f119", "is missing")]))
+    assert [(g.first, g.last, g.is_open) for g in groups] == [
         *((1, 50, True), (51, 100, False), (101, 120, True))
     ]
 
@@ -90,16 +90,18 @@ def test_a_wide_model_has_groups_and_the_one_with_an_error_is_open() -> None:
         st.tuples(st.just({"categories": [1, 2.5, "1", "a", True]}), st.sampled_from([2.5, "a"])),
     )
 )
-def test_a_json_value_survives_as_the_text_of_a_field(pair: tuple[dict[str, Any], Any]) -> None:
+def test_the_text_of_a_json_value_is_read_as_the_same_value(
+    pair: tuple[dict[str, Any], Any],
+) -> None:
     members, value = pair
-    found = request_value(feature(**members), text_of(value))
+    found = request_value(feature(**members), field_text(value))
     assert found == value
     assert json.dumps(found) == json.dumps(value)
 
 
-def test_all_that_is_wrong_comes_in_contract_order() -> None:
+def test_problems_are_in_the_order_of_the_contract() -> None:
     contract = Contract((Feature("a"), Feature("b", type="integer"), Feature("c"), Feature("d")))
-    row, problems = read_texts(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
+    row, problems = parse_form(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
     assert row is None
     assert [(p.feature, p.message) for p in problems] == [
         ("b", "must be a whole number"),
@@ -109,8 +111,8 @@ def test_all_that_is_wrong_comes_in_contract_order() -> None:
     ]
 
 
-def test_a_line_break_of_a_browser_is_one_of_json() -> None:
-    row, _ = read_texts(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
+def test_a_line_break_from_a_browser_becomes_a_line_feed() -> None:
+    row, _ = parse_form(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
     assert row == {"a": "one\ntwo"}
 
 
@@ -129,8 +131,8 @@ def test_a_line_break_of_a_browser_is_one_of_json() -> None:
         (92.38830001, "92.3883"),
     ],
 )
-def test_a_number_has_no_more_digits_than_people_read(value: float, text: str) -> None:
-    assert number(value) == text
+def test_a_number_is_rounded_to_six_digits(value: float, text: str) -> None:
+    assert format_number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -143,22 +145,23 @@ def test_a_number_has_no_more_digits_than_people_read(value: float, text: str) -
         (0.9234, "92.3 %"),
     ],
 )
-def test_what_is_nearly_certain_does_not_look_certain(share: float, text: str) -> None:
-    assert percent(share) == text
+def test_a_probability_near_0_or_1_is_not_rounded_to_it(share: float, text: str) -> None:
+    assert format_percent(share) == text
 
 
-def test_an_answer_in_words() -> None:
+def test_a_prediction_with_labels_and_probabilities() -> None:
     output = Output(name="Loan", labels={"N": "rejected", "Y": "approved"})
-    answer = {"prediction": "Y", "label": "approved", "probabilities": {"N": 0.25, "Y": 0.75}}
-    (said,) = said_of(answer, output, "classification")
-    assert (said.name, said.words, said.native, said.share) == ("Loan", "approved", "Y", "75.0 %")
-    assert [(bar.name, bar.share, bar.predicted) for bar in said.bars] == [
+    prediction = {"prediction": "Y", "label": "approved", "probabilities": {"N": 0.25, "Y": 0.75}}
+    (found,) = describe_prediction(prediction, output, "classification")
+    assert (found.name, found.text) == ("Loan", "approved")
+    assert (found.native_class, found.probability) == ("Y", "75.0 %")
+    assert [(bar.label, bar.share, bar.is_predicted) for bar in found.bars] == [
         *(("rejected", 0.25, False), ("approved", 0.75, True))
     ]
 
 
 @pytest.mark.parametrize(
-    ("task", "prediction", "output", "words", "native"),
+    ("task", "value", "output", "text", "native_class"),
     [
         ("regression", 1234.5, Output(unit="USD"), "1,234.5 USD", None),
         ("regression", None, Output(), "no number", None),
@@ -169,28 +172,28 @@ def test_an_answer_in_words() -> None:
         ("classification", 1.0, Output(), "1.0", None),
     ],
 )
-def test_each_task_has_its_words(
-    task: str, prediction: object, output: Output, words: str, native: str | None
+def test_a_value_as_the_text_of_its_task(
+    task: str, value: object, output: Output, text: str, native_class: str | None
 ) -> None:
-    (said,) = said_of({"prediction": prediction}, output, task)
-    assert (said.words, said.native) == (words, native)
+    (found,) = describe_prediction({"prediction": value}, output, task)
+    assert (found.text, found.native_class) == (text, native_class)
 
 
-def test_of_many_classes_the_likeliest_are_shown() -> None:
-    shares = {str(n): n / 4950 for n in range(100)}
-    (said,) = said_of({"prediction": "99", "probabilities": shares}, Output(), "classification")
-    assert [bar.name for bar in said.bars] == [str(n) for n in range(99, 89, -1)]
-    assert said.more == 90
+def test_only_the_most_probable_of_many_classes_have_a_bar() -> None:
+    prediction = {"prediction": "99", "probabilities": {str(n): n / 4950 for n in range(100)}}
+    (found,) = describe_prediction(prediction, Output(), "classification")
+    assert [bar.label for bar in found.bars] == [str(n) for n in range(99, 89, -1)]
+    assert found.hidden_classes == 90
 
 
-def test_several_targets_are_said_one_by_one() -> None:
-    answer = {
+def test_each_of_several_targets_has_a_text() -> None:
+    prediction = {
         "prediction": {"a": 1, "b": 0},
         "label": {"a": "yes"},
         "probabilities": {"a": {"0": 0.1, "1": 0.9}, "b": {"0": 0.8, "1": 0.2}},
     }
     output = Output(labels={"1": "yes"}, targets=("a", "b"))
-    found = said_of(answer, output, "classification")
-    assert [(s.name, s.words, s.share) for s in found] == [
+    found = describe_prediction(prediction, output, "classification")
+    assert [(text.name, text.text, text.probability) for text in found] == [
         *(("a", "yes", "90.0 %"), ("b", "0", "80.0 %"))
     ]

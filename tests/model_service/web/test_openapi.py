@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid whatever the model, its examples are answered as it says."""
+"""The OpenAPI document: valid for any model, and the responses to its examples match it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from model_service.web.openapi import document
 
 NAMES = ["class", "a b", 'a"b', "a<b>", "{{x}}", "=1+1", "日本", "$ref", "__proto__", "a/b~c", "%"]
 FRAME = pd.DataFrame(np.random.default_rng(0).normal(size=(40, len(NAMES))), columns=NAMES)
-LARGE = FRAME["class"] > 0
-BOTH = pd.DataFrame({"$ref": LARGE.astype(int), "b": (FRAME["%"] > 0).astype(int)})
+IS_POSITIVE = FRAME["class"] > 0
+TARGETS = pd.DataFrame({"$ref": IS_POSITIVE.astype(int), "b": (FRAME["%"] > 0).astype(int)})
 TEXTS = ["good", "bad", "good wine", "bad wine"]
 
 
@@ -42,14 +42,14 @@ def manifest(loan: Path) -> Manifest:
     return Manifest.read(loan / "model" / "manifest.json")
 
 
-def test_the_document_of_the_loan_example(loan: Path, manifest: Manifest) -> None:
+def test_the_schemas_of_the_loan_example(loan: Path, manifest: Manifest) -> None:
     contract = parse_contract(json.loads((loan / "model" / "features.json").read_text()))
-    made = document(contract, manifest)
-    openapi_spec_validator.validate(made)
-    row = made["components"]["schemas"]["Row"]["properties"]
+    api = document(contract, manifest)
+    openapi_spec_validator.validate(api)
+    row = api["components"]["schemas"]["Row"]["properties"]
     assert row["property_area"]["enum"] == ["Rural", "Semiurban", "Urban"]
     assert row["loan_term"]["type"] == ["integer", "null"]
-    answer = made["components"]["schemas"]["Answer"]["properties"]
+    answer = api["components"]["schemas"]["Answer"]["properties"]
     assert answer["prediction"]["enum"] == ["N", "Y"]
     assert answer["label"]["enum"] == ["rejected", "approved"]
     assert answer["probabilities"]["required"] == ["N", "Y"]
@@ -57,53 +57,56 @@ def test_the_document_of_the_loan_example(loan: Path, manifest: Manifest) -> Non
 
 @given(features)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_the_document_of_any_feature_is_valid(manifest: Manifest, feature: Feature) -> None:
+def test_the_document_is_valid_for_any_feature(manifest: Manifest, feature: Feature) -> None:
     example = {feature.name: feature.default}
-    made = document(Contract((feature,)), dataclasses.replace(manifest, examples=[example]))
-    openapi_spec_validator.validate(made)
+    api = document(Contract((feature,)), dataclasses.replace(manifest, examples=[example]))
+    openapi_spec_validator.validate(api)
 
 
 @pytest.mark.parametrize(
     ("model", "output"),
     [
-        (LogisticRegression().fit(FRAME, LARGE), {"labels": {"true": "=1+1", "false": "a<b>"}}),
+        (
+            LogisticRegression().fit(FRAME, IS_POSITIVE),
+            {"labels": {"true": "=1+1", "false": "a<b>"}},
+        ),
         (LogisticRegression().fit(FRAME, FRAME["class"].round()), {}),
         (LinearRegression().fit(FRAME, FRAME["class"]), {"transform": "exp"}),
         (LinearRegression().fit(FRAME, FRAME[NAMES[:2]]), {"targets": ["日本", "a b"]}),
-        (DecisionTreeClassifier().fit(FRAME, BOTH), {"targets": ["$ref", "{{x}}"]}),
+        (DecisionTreeClassifier().fit(FRAME, TARGETS), {"targets": ["$ref", "{{x}}"]}),
         (KMeans(n_clusters=2, n_init=1).fit(FRAME), {}),
         (IsolationForest(n_estimators=10).fit(FRAME), {}),
         (make_pipeline(CountVectorizer(), MultinomialNB()).fit(TEXTS, [1, 0, 1, 0]), {}),
     ],
     ids="classes numbers regression targets trees clusters outliers text".split(),
 )
-def test_each_route_answers_as_the_document_says(
+def test_the_response_of_each_route_matches_its_schema(
     model: Any, output: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The examples are sent as they stand there."""
+    """Requests are the examples of the document."""
     joblib.dump(model, tmp_path / "model.joblib")
     names = NAMES if hasattr(model, "feature_names_in_") else ["<b>text</b>"]
     contract = {"features": [{"name": name} for name in names], "output": output}
     (tmp_path / "features.json").write_text(json.dumps(contract))
-    given = {"features": str(tmp_path / "features.json")}
-    project = adopted(tmp_path, tmp_path / "model.joblib", **given)
+    answers = {"features": str(tmp_path / "features.json")}
+    project = adopted(tmp_path, tmp_path / "model.joblib", **answers)
     client = create_app(load_model(project / "model")).test_client()
-    made = client.get("/openapi.json").get_json()
-    openapi_spec_validator.validate(made)
-    for path, operations in made["paths"].items():
+    api = client.get("/openapi.json").get_json()
+    openapi_spec_validator.validate(api)
+    for path, operations in api["paths"].items():
         for method, operation in operations.items():
-            for kind, body in bodies(operation):
-                sent = {"method": method, "data": body, "content_type": kind}
-                response = client.open(path, buffered=True, **sent)
+            for content_type, body in bodies(operation):
+                request = {"method": method, "data": body, "content_type": content_type}
+                response = client.open(path, buffered=True, **request)
                 assert response.status_code == 200, response.text
-                answer = operation["responses"]["200"]["content"][response.mimetype]
-                schema = {**answer["schema"], "components": made["components"]}
+                content = operation["responses"]["200"]["content"][response.mimetype]
+                schema = {**content["schema"], "components": api["components"]}
                 value = response.get_json() if response.is_json else response.text
                 jsonschema.Draft202012Validator(schema).validate(value)
 
 
 def bodies(operation: dict[str, Any]) -> Iterator[tuple[str | None, str | None]]:
-    """Yield the type and the body of each example, or nothing once where no body is sent."""
+    """Yield the content type and body of each example, or None twice if there is no body."""
     if "requestBody" not in operation:
         yield None, None
         return

@@ -22,8 +22,8 @@ from conftest import SRC, TESTS, environment
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
-from workbench.inspect import Refused, inspect
-from workbench.lock.pins import pins, pythons
+from workbench.inspect import RefusedFile, inspect
+from workbench.lock.choose import pins, pythons
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")
@@ -114,7 +114,7 @@ def test_statsmodels_is_pinned_by_the_pandas_version(
 
 
 def test_a_formula_is_refused_because_statsmodels_evaluates_it() -> None:
-    with pytest.raises(Refused, match=r"fitted with a formula.*add_constant") as refusal:
+    with pytest.raises(RefusedFile, match=r"fitted with a formula.*add_constant") as refusal:
         inspect(FILES / "statsmodels-0.14.6-formula.pickle")
     assert refusal.value.code == "unsupported"
 
@@ -149,7 +149,7 @@ def test_no_state_makes_statsmodels_evaluate_a_text(
     (tmp_path / "model.pkl").write_bytes(
         written.replace(place, b"cstatsmodels.base.data\nPandasData\n")
     )
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(tmp_path / "model.pkl")
     assert refusal.value.code == code
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
@@ -16,13 +15,17 @@ from typing import Any
 
 import pytest
 from conftest import Bake, environment, git
+from tests.workbench.fake_locks import fake_lock
 
-from workbench import heroku
+from workbench import heroku, override, vendor
 from workbench.doctor import doctor
-from workbench.doctor.checks import CHECKS, Examination, Finding, Latency, Memory, Slug, Unmeasured
-from workbench.doctor.measure import held_by_ps
-from workbench.lock.lock import parse_requirements
+from workbench.doctor.checks import CHECKS, run_checks
+from workbench.doctor.findings import Finding, error
+from workbench.doctor.measure import memory_by_ps
+from workbench.doctor.snapshot import Latency, Memory, Slug, Snapshot
+from workbench.eject import eject
 from workbench.lock.pins import CPU_ONLY, NOT_CPU_ONLY
+from workbench.lock.requirements import without_wheels
 
 MEASURED = {"slug", "boot", "memory", "prediction"}
 MB = heroku.MEGABYTE
@@ -40,26 +43,11 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
     (project / name).write_text(text.replace(old, new, 1))
 
 
-def lock(project: Path) -> None:
-    """Make the requirements files look as uv locks them; the hashes are invented."""
-    digest = hashlib.sha256((project / "requirements.in").read_bytes()).hexdigest()
-    python = (project / ".python-version").read_text().strip()
-    head = (
-        f"# Locked by `make lock` for Python {python} on x86_64-manylinux_2_28.\n"
-        f"# requirements.in sha256: {digest}\n"
-    )
-    for name in ("requirements.txt", "requirements-test.txt"):
-        entries = parse_requirements((project / name).read_text())
-        pins = [f"{entry.name}=={entry.version}" for entry in entries]
-        hashed = "".join(f"{pin} \\\n    --hash=sha256:{'0' * 64}\n" for pin in pins)
-        (project / name).write_text(head + hashed)
-
-
 @pytest.fixture(scope="module")
 def healthy(loan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("healthy") / loan.name
     shutil.copytree(loan, project)
-    lock(project)
+    fake_lock(project)
     edit(project, "model/manifest.json", '"verified": false', '"verified": true')
     (project / "model" / "golden.json").write_text('{"rows": [], "predictions": []}')
     commit(project)
@@ -74,6 +62,11 @@ def sound(healthy: Path, tmp_path: Path) -> Path:
 
 def findings(project: Path) -> dict[str, Finding]:
     return {finding.check: finding for finding in doctor.examine(project).findings}
+
+
+def finding_of(check: str, snapshot: Snapshot) -> Finding:
+    (finding,) = (finding for finding in run_checks(snapshot) if finding.check == check)
+    return finding
 
 
 def ailing(found: dict[str, Finding]) -> dict[str, str]:
@@ -134,7 +127,32 @@ def of_python(version: str) -> Break:
         manifest = json.loads((project / "model" / "manifest.json").read_text())
         (project / "model" / "manifest.json").write_text(json.dumps(manifest | {"python": version}))
         (project / ".python-version").write_text(f"{version}\n")
-        lock(project)
+        fake_lock(project)
+
+    return broken
+
+
+def wheel(project: Path, name: str) -> vendor.Wheel:
+    (found,) = (wheel for wheel in vendor.wheels(project) if wheel.name == name)
+    return found
+
+
+def engine(project: Path) -> vendor.Wheel:
+    return wheel(project, vendor.ENGINE)
+
+
+def tools(project: Path) -> vendor.Wheel:
+    return wheel(project, vendor.TOOLS)
+
+
+def another_engine(name: str) -> Break:
+    """Let a requirements file list an engine that vendor/ does not hold."""
+
+    def broken(project: Path) -> None:
+        version = engine(project).version
+        changed(name, f"engine-{version}", "engine-1.0.0+0ld0ld00")(project)
+        if name == "requirements.in":
+            fake_lock(project)
 
     return broken
 
@@ -156,7 +174,9 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
         ["no hashes", "make verify"],
     ),
     "one file without hashes": (
-        write("requirements-test.txt", "pytest==9.2.0\n"),
+        lambda project: write("requirements-test.txt", f"pytest==9.2.0\n{tools(project).line}\n")(
+            project
+        ),
         "lock",
         "error",
         ["requirements-test.txt", "pip refuses"],
@@ -179,12 +199,57 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
         "error",
         ["another requirements.in"],
     ),
+    "a wheel that is not listed": (
+        lambda project: shutil.copy(
+            tools(project).path,
+            project / "vendor" / "cookiecutter_model_service_tools-1.0.0+00-py3-none-any.whl",
+        ),
+        "wheels",
+        "error",
+        ["tools-1.0.0+00-py3", "delete a wheel that is not listed"],
+    ),
+    "no wheel of the tools": (
+        lambda project: tools(project).path.unlink(),
+        "wheels",
+        "error",
+        ["no wheel of cookiecutter-model-service-tools", "git checkout -- vendor"],
+    ),
+    "another engine is required": (
+        another_engine("requirements.in"),
+        "wheels",
+        "error",
+        [
+            "requirements.in lists cookiecutter-model-service-engine 1.0.0+0ld0ld00, vendor/ has",
+            "Write ./vendor/cookiecutter_model_service_engine-1.0.0+",
+            "make lock",
+        ],
+    ),
+    "another engine is locked": (
+        another_engine("requirements.txt"),
+        "wheels",
+        "error",
+        ["requirements.txt lists cookiecutter-model-service-engine 1.0.0+0ld0ld00", "make lock"],
+    ),
+    "no engine is locked": (
+        lambda project: (project / "requirements.txt").write_text(
+            without_wheels((project / "requirements.txt").read_text())
+        ),
+        "wheels",
+        "error",
+        ["requirements.txt lists no wheel", "make lock"],
+    ),
+    "another hash of the tools": (
+        lambda project: changed("requirements-test.txt", tools(project).sha256, "0" * 64)(project),
+        "wheels",
+        "error",
+        ["requirements-test.txt has another SHA-256 for cookiecutter_model_service_tools-"],
+    ),
     "xgboost": (requires("xgboost==3.0.5"), "xgboost", "error", ["450 MB", "xgboost-cpu"]),
     "a full version": (
         lambda project: (
             of_python("3.12")(project),
             changed(".python-version", "2", "2.1")(project),
-            lock(project),
+            fake_lock(project),
         ),
         "Python",
         "error",
@@ -297,6 +362,11 @@ OF_GIT: dict[str, tuple[Break, str, list[str]]] = {
     ),
     "an edit": (changed("README.md", "# ", "## "), "warning", ["README.md", "git commit"]),
     "a new file": (write("notes.txt"), "warning", ["notes.txt"]),
+    "a wheel": (
+        lambda project: git(project, "rm", "--quiet", "--cached", tools(project).relative_path),
+        "error",
+        ["not committed: vendor/cookiecutter_model_service_tools", "git commit"],
+    ),
     "no repository": (
         lambda project: (project / ".git").rename(project.parent / "elsewhere"),
         "error",
@@ -315,6 +385,57 @@ def test_what_git_would_not_push_is_found(name: str, sound: Path) -> None:
         assert word in f"{found['git'].found} {found['git'].advice}"
 
 
+def test_wheels_that_git_ignores_are_found(sound: Path) -> None:
+    git(sound, "rm", "--quiet", "--cached", engine(sound).relative_path)
+    appended(".gitignore", "*.whl\n")(sound)
+    git(sound, "commit", "--quiet", "--all", "--message", "ignored")
+    found = findings(sound)
+    assert ailing(found) == {"wheels": "error"}
+    assert found["wheels"].found == f"not in git: {engine(sound).relative_path}"
+    assert "git check-ignore --verbose vendor/" in found["wheels"].advice
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [lambda project: engine(project).path.write_bytes(b"PK"), without("vendor/README.md")],
+)
+def test_a_wheel_with_another_hash_is_not_read(alter: Break, sound: Path) -> None:
+    alter(sound)
+    commit(sound)
+    found = findings(sound)
+    assert ailing(found) == {"wheels": "error", "templates": "warning"}
+    assert "cookiecutter_model_service_engine-1.0.0+" in found["wheels"].found
+    assert "is not the file that vendor/README.md lists" in found["wheels"].found
+    assert found["wheels"].advice.startswith("git checkout -- vendor")
+
+
+def test_the_versions_of_the_wheels_are_reported(sound: Path) -> None:
+    versions = f"engine {engine(sound).version}, tools {tools(sound).version}"
+    assert findings(sound)["wheels"] == Finding("wheels", "ok", versions)
+    eject(sound)
+    commit(sound)
+    found = findings(sound)
+    assert ailing(found) == {}
+    assert found["wheels"].found == (
+        f"ejected: model_service/ is yours, tools {tools(sound).version}"
+    )
+
+
+def test_an_overridden_template_is_compared_with_its_original(sound: Path) -> None:
+    assert findings(sound)["templates"] == Finding("templates", "ok", "none")
+    override.override(sound, "form.html")
+    write("templates/about.html", "A page of the owner's.")(sound)
+    commit(sound)
+    assert findings(sound)["templates"] == Finding("templates", "ok", "1 overridden")
+    form = sound / "templates" / "form.html"
+    form.write_text(re.sub("sha256 [0-9a-f]{64}", f"sha256 {'0' * 64}", form.read_text()))
+    commit(sound)
+    found = findings(sound)
+    assert ailing(found) == {"templates": "warning"}
+    assert "changed since it was copied: templates/form.html" in found["templates"].found
+    assert "make override PAGE=form.html" in found["templates"].advice
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -329,17 +450,17 @@ def test_xgboost_is_left_where_there_is_nothing_smaller(line: str, sound: Path) 
 
 
 LARGEST = (("scipy", 34.2), ("numpy", 20.0))
-NOT_MEASURED = Unmeasured("it does not start: no module", "make verify", "error")
+NOT_MEASURED = error("it does not start: no module", "make verify")
 # (what was measured, verdict, words)
 MEASURES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"slug": Slug(129.4, LARGEST, True)}, "ok", ["about 129 of 500 MB"]),
     ({"slug": Slug(129.4, LARGEST, False)}, "ok", ["for this system"]),
     ({"slug": Slug(301, LARGEST, True)}, "warning", ["Over 300 MB", "scipy 34 MB, numpy 20 MB"]),
     ({"slug": Slug(572, LARGEST, True)}, "error", ["about 572 of 500 MB", "scipy 34 MB"]),
-    ({"boot": 1.24}, "ok", ["ready after 1.2 of 60 s"]),
-    ({"boot": 31.0}, "warning", ["slower than this machine"]),
-    ({"boot": 61.0}, "error", ["61.0 of 60 s"]),
-    ({"boot": NOT_MEASURED}, "error", ["no module", "make verify"]),
+    ({"boot_seconds": 1.24}, "ok", ["ready after 1.2 of 60 s"]),
+    ({"boot_seconds": 31.0}, "warning", ["slower than this machine"]),
+    ({"boot_seconds": 61.0}, "error", ["61.0 of 60 s"]),
+    ({"boot_seconds": NOT_MEASURED}, "error", ["no module", "make verify"]),
     ({"latency": Latency(0.0123, 100)}, "ok", ["p95 12 ms of 20 s (100 requests)"]),
     (
         {"latency": Latency(16, 2)},
@@ -373,17 +494,17 @@ MEASURES: list[tuple[dict[str, Any], str, list[str]]] = [
 
 
 @pytest.fixture(scope="module")
-def seen(loan: Path) -> Examination:
-    return doctor.gather(loan)
+def snapshot(loan: Path) -> Snapshot:
+    return doctor.take_snapshot(loan)
 
 
 @pytest.mark.parametrize(("measured", "verdict", "words"), MEASURES)
 def test_a_figure_against_its_limit(
-    measured: dict[str, Any], verdict: str, words: list[str], seen: Examination
+    measured: dict[str, Any], verdict: str, words: list[str], snapshot: Snapshot
 ) -> None:
-    at = dataclasses.replace(seen, **measured)
-    name = {"latency": "prediction"}.get(*measured, *measured)
-    (finding,) = (found for check in CHECKS if (found := check(at)).check == name)
+    at = dataclasses.replace(snapshot, **measured)
+    name = {"latency": "prediction", "boot_seconds": "boot"}.get(*measured, *measured)
+    finding = finding_of(name, at)
     assert finding.verdict == verdict
     for word in words:
         assert word in f"{finding.found} {finding.advice}"
@@ -401,10 +522,10 @@ def test_a_figure_against_its_limit(
     ],
 )
 def test_whether_keys_are_needed_is_written_down(
-    declared: str, verdict: str, words: list[str], seen: Examination
+    declared: str, verdict: str, words: list[str], snapshot: Snapshot
 ) -> None:
-    at = dataclasses.replace(seen, app=heroku.parse_app(f'{{"env": {declared}}}'))
-    (finding,) = (found for check in CHECKS if (found := check(at)).check == "API keys")
+    at = dataclasses.replace(snapshot, app=heroku.parse_app(f'{{"env": {declared}}}'))
+    finding = finding_of("API keys", at)
     assert finding.verdict == verdict
     for word in words:
         assert word in f"{finding.found} {finding.advice}"
@@ -422,33 +543,33 @@ def test_whether_keys_are_needed_is_written_down(
     ],
 )
 def test_a_prediction_is_compared_with_what_gives_up_first(
-    declared: str, seconds: float, verdict: str, words: list[str], seen: Examination
+    declared: str, seconds: float, verdict: str, words: list[str], snapshot: Snapshot
 ) -> None:
     app = heroku.parse_app(f'{{"env": {declared}}}')
-    at = dataclasses.replace(seen, app=app, latency=Latency(seconds, 10))
-    (finding,) = (found for check in CHECKS if (found := check(at)).check == "prediction")
+    at = dataclasses.replace(snapshot, app=app, latency=Latency(seconds, 10))
+    finding = finding_of("prediction", at)
     assert finding.verdict == verdict
     for word in words:
         assert word in f"{finding.found} {finding.advice}"
 
 
-def test_the_dyno_of_app_json_is_the_one_that_is_compared_with(seen: Examination) -> None:
+def test_the_dyno_of_app_json_is_the_one_that_is_compared_with(snapshot: Snapshot) -> None:
     text = '{"formation": {"web": {"size": "Standard-2X"}}, "env": {"WEB_CONCURRENCY": "3"}}'
     app = heroku.parse_app(text)
     assert app is not None
     assert (app.workers, heroku.App(size="standard-2x").workers) == (3, 4)
-    at = dataclasses.replace(seen, app=app, memory=Memory(700 * MB, 100 * MB, 3, True))
-    (finding,) = (found for check in CHECKS if (found := check(at)).check == "memory")
+    at = dataclasses.replace(snapshot, app=app, memory=Memory(700 * MB, 100 * MB, 3, True))
+    finding = finding_of("memory", at)
     assert (finding.verdict, finding.found) == ("ok", "700 of 1024 MB (3 workers in standard-2x)")
 
 
 def test_memory_of_a_process_without_shares_is_what_ps_says() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        held = held_by_ps(os.getpid())
+        sizes = memory_by_ps(os.getpid())
         child.communicate(b"\n")
-    assert next(iter(held)) == os.getpid()
-    assert child.pid in held
-    assert all(share == own > 0 for share, own in held.values())
+    assert next(iter(sizes)) == os.getpid()
+    assert child.pid in sizes
+    assert all(share == own > 0 for share, own in sizes.values())
 
 
 def test_a_folder_of_a_larger_repository_is_not_what_heroku_builds(sound: Path) -> None:

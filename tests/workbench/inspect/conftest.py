@@ -1,4 +1,4 @@
-"""What the tests of static inspection share."""
+"""Fixtures of the tests of static inspection."""
 
 from __future__ import annotations
 

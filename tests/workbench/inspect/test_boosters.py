@@ -1,7 +1,6 @@
-"""XGBoost, LightGBM and CatBoost: what their files say, and (slow) that the pins load them.
+"""Facts and refusals of XGBoost, LightGBM and CatBoost models, in pickles and native files.
 
-The files in tests/data/boosters are real, each written by the release in its name; make.py there
-made them. Needs uv (on PATH), the Pythons and the network for the slow ones.
+The files in tests/data/boosters are real: make.py there wrote each with the release in its name.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import pickle
 import re
 import shutil
 import struct
-import subprocess
 import sys
 import time
 import types
@@ -31,22 +29,21 @@ from sklearn.linear_model import LogisticRegression
 from model_service.contract.contract import parse_output
 from model_service.model.adapters import BoosterAdapter
 from model_service.model.model import Manifest
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
-from workbench.lock.pins import NoPins, Pins, pins, pythons
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 FILES = TESTS / "data" / "boosters"
 MAKE = FILES / "make.py"
 NAMES = ("Income", "Credit history", "limit(%)")
-REWRITTEN = ("Income", "Credit_history", "limit(%)")  # by LightGBM
+LIGHTGBM_NAMES = ("Income", "Credit_history", "limit(%)")  # LightGBM replaces spaces
 MIXED = (*NAMES, "Area")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a file says of itself."""
+class Expected:
+    """The expected facts of a pickled model."""
 
     estimator: str
     libraries: dict[str, str]
@@ -56,37 +53,39 @@ class Said:
     task: str = "classification"
 
 
-SAID = {
-    "xgboost-1.5.2-frame": Said("XGBClassifier", {"xgboost": "1.5.2"}),
-    "xgboost-1.7.6-three": Said("XGBClassifier", {"xgboost": "1.7.6"}, (0, 1, 2), None),
-    "xgboost-2.0.3-pipeline": Said(
+PICKLED = {
+    "xgboost-1.5.2-frame": Expected("XGBClassifier", {"xgboost": "1.5.2"}),
+    "xgboost-1.7.6-three": Expected("XGBClassifier", {"xgboost": "1.7.6"}, (0, 1, 2), None),
+    "xgboost-2.0.3-pipeline": Expected(
         "XGBClassifier", {"scikit-learn": "1.3.2", "xgboost": "2.0.3"}, (0, 1), MIXED, 4
     ),
-    "xgboost-3.4.1-frame": Said("XGBClassifier", {"xgboost": "3.4.1"}),
-    "lightgbm-3.3.5-regressor": Said("LGBMRegressor", {}, None, REWRITTEN, task="regression"),
-    "lightgbm-4.6.0-array": Said("LGBMClassifier", {"scikit-learn": "1.7.2"}, (0, 1), None),
-    "lightgbm-4.7.0-text": Said(
-        "LGBMClassifier", {"scikit-learn": "1.9.1"}, ("no", "yes"), REWRITTEN
+    "xgboost-3.4.1-frame": Expected("XGBClassifier", {"xgboost": "3.4.1"}),
+    "lightgbm-3.3.5-regressor": Expected(
+        "LGBMRegressor", {}, None, LIGHTGBM_NAMES, task="regression"
     ),
-    "catboost-1.2.2-frame": Said("CatBoostClassifier", {"catboost": "1.2.2"}),
-    "catboost-1.2.7-search": Said(
+    "lightgbm-4.6.0-array": Expected("LGBMClassifier", {"scikit-learn": "1.7.2"}, (0, 1), None),
+    "lightgbm-4.7.0-text": Expected(
+        "LGBMClassifier", {"scikit-learn": "1.9.1"}, ("no", "yes"), LIGHTGBM_NAMES
+    ),
+    "catboost-1.2.2-frame": Expected("CatBoostClassifier", {"catboost": "1.2.2"}),
+    "catboost-1.2.7-search": Expected(
         "CatBoostClassifier", {"catboost": "1.2.7", "scikit-learn": "1.5.2"}, (0, 1), MIXED, 4
     ),
-    "catboost-1.2.10-text": Said("CatBoostClassifier", {"catboost": "1.2.10"}, ("no", "yes")),
-    "catboost-1.2.10-array": Said("CatBoostClassifier", {"catboost": "1.2.10"}, (0, 1), None),
+    "catboost-1.2.10-text": Expected("CatBoostClassifier", {"catboost": "1.2.10"}, ("no", "yes")),
+    "catboost-1.2.10-array": Expected("CatBoostClassifier", {"catboost": "1.2.10"}, (0, 1), None),
 }
 
 
-@pytest.mark.parametrize("name", SAID)
-def test_what_a_file_says(name: str) -> None:
-    facts, said = inspect(FILES / f"{name}.joblib"), SAID[name]
-    assert facts.estimator == said.estimator
-    assert dict(facts.libraries) == said.libraries
-    assert facts.classes == said.classes
-    assert facts.feature_names == said.feature_names
-    assert facts.n_features == said.n_features
-    assert (facts.task, facts.n_outputs) == (said.task, 1)
-    assert facts.has_probabilities is (said.task == "classification")
+@pytest.mark.parametrize("name", PICKLED)
+def test_facts_of_a_pickled_model(name: str) -> None:
+    facts, expected = inspect(FILES / f"{name}.joblib"), PICKLED[name]
+    assert facts.estimator == expected.estimator
+    assert dict(facts.libraries) == expected.libraries
+    assert facts.classes == expected.classes
+    assert facts.feature_names == expected.feature_names
+    assert facts.n_features == expected.n_features
+    assert (facts.task, facts.n_outputs) == (expected.task, 1)
+    assert facts.has_probabilities is (expected.task == "classification")
     assert facts.unknown_names == ()
     assert name.partition("-")[0] in facts.distributions
 
@@ -99,13 +98,15 @@ def test_what_a_file_says(name: str) -> None:
         ("xgboost-3.4.1-frame", {}),
     ],
 )
-def test_only_lightgbm_says_its_format_instead(name: str, format_: dict[str, str]) -> None:
+def test_only_lightgbm_has_a_format_instead_of_a_version(
+    name: str, format_: dict[str, str]
+) -> None:
     assert inspect(FILES / f"{name}.joblib").formats == format_
 
 
 @dataclass(frozen=True)
-class Raw:
-    """What a booster without a scikit-learn class says; `binary` where classes can be asked for."""
+class ExpectedRaw:
+    """The expected facts of a booster without a scikit-learn class."""
 
     container: str
     versions: dict[str, str]
@@ -118,98 +119,103 @@ class Raw:
 
 PROBABILITY = "its own number, the probability of class 1, unless .* `labels` of 0 and 1"
 LIKELIEST = "the likeliest class and the probabilities.* 0 to 2"
-RAW = {
-    "xgboost-1.6.2-raw.json": Raw(
+RAW_BOOSTERS = {
+    "xgboost-1.6.2-raw.json": ExpectedRaw(
         "xgboost", {"xgboost": "1.6.2"}, binary=(0, 1), words=PROBABILITY
     ),
-    "xgboost-1.7.6-raw-three.ubj": Raw("xgboost", {"xgboost": "1.7.6"}, (0, 1, 2), words=LIKELIEST),
-    "xgboost-2.0.3-raw-number.json": Raw("xgboost", {"xgboost": "2.0.3"}),
-    "xgboost-3.0.5-raw.joblib": Raw(
+    "xgboost-1.7.6-raw-three.ubj": ExpectedRaw(
+        "xgboost", {"xgboost": "1.7.6"}, (0, 1, 2), words=LIKELIEST
+    ),
+    "xgboost-2.0.3-raw-number.json": ExpectedRaw("xgboost", {"xgboost": "2.0.3"}),
+    "xgboost-3.0.5-raw.joblib": ExpectedRaw(
         "pickle", {"xgboost": "3.0.5"}, binary=(0, 1), words=PROBABILITY
     ),
-    "xgboost-3.0.5-raw-softmax.json": Raw(
+    "xgboost-3.0.5-raw-softmax.json": ExpectedRaw(
         "xgboost", {"xgboost": "3.0.5"}, words="the index of the class"
     ),
-    "xgboost-3.4.1-raw.ubj": Raw("xgboost", {"xgboost": "3.4.1"}, binary=(0, 1), words=PROBABILITY),
-    "xgboost-3.4.1-raw-three.json": Raw(
+    "xgboost-3.4.1-raw.ubj": ExpectedRaw(
+        "xgboost", {"xgboost": "3.4.1"}, binary=(0, 1), words=PROBABILITY
+    ),
+    "xgboost-3.4.1-raw-three.json": ExpectedRaw(
         "xgboost", {"xgboost": "3.4.1"}, (0, 1, 2), words=LIKELIEST
     ),
-    "xgboost-3.4.1-raw-numbers.ubj": Raw("xgboost", {"xgboost": "3.4.1"}, n_outputs=2),
-    "lightgbm-3.3.5-raw.txt": Raw(
+    "xgboost-3.4.1-raw-numbers.ubj": ExpectedRaw("xgboost", {"xgboost": "3.4.1"}, n_outputs=2),
+    "lightgbm-3.3.5-raw.txt": ExpectedRaw(
         "lightgbm",
         {"lightgbm": "v3"},
         binary=(0, 1),
-        feature_names=REWRITTEN,
+        feature_names=LIGHTGBM_NAMES,
         words=PROBABILITY,
     ),
-    "lightgbm-4.6.0-raw-three.txt": Raw(
-        "lightgbm", {"lightgbm": "v4"}, (0, 1, 2), feature_names=REWRITTEN, words=LIKELIEST
+    "lightgbm-4.6.0-raw-three.txt": ExpectedRaw(
+        "lightgbm", {"lightgbm": "v4"}, (0, 1, 2), feature_names=LIGHTGBM_NAMES, words=LIKELIEST
     ),
-    "lightgbm-4.6.0-raw-number.txt": Raw("lightgbm", {"lightgbm": "v4"}, feature_names=REWRITTEN),
-    "lightgbm-4.6.0-booster.joblib": Raw(
+    "lightgbm-4.6.0-raw-number.txt": ExpectedRaw(
+        "lightgbm", {"lightgbm": "v4"}, feature_names=LIGHTGBM_NAMES
+    ),
+    "lightgbm-4.6.0-booster.joblib": ExpectedRaw(
         "pickle", {"lightgbm": "v4"}, binary=(0, 1), feature_names=None, words=PROBABILITY
     ),
-    "catboost-1.2.2-raw.cbm": Raw("catboost", {"catboost": "1.2.2"}, (0, 1)),
-    "catboost-1.2.10-raw-three.cbm": Raw("catboost", {"catboost": "1.2.10"}, (0, 1, 2)),
-    "catboost-1.2.10-raw-number.cbm": Raw("catboost", {"catboost": "1.2.10"}),
-    "catboost-1.2.10-raw-numbers.cbm": Raw("catboost", {"catboost": "1.2.10"}, n_outputs=2),
-    "catboost-1.2.10-raw.joblib": Raw(
+    "catboost-1.2.2-raw.cbm": ExpectedRaw("catboost", {"catboost": "1.2.2"}, (0, 1)),
+    "catboost-1.2.10-raw-three.cbm": ExpectedRaw("catboost", {"catboost": "1.2.10"}, (0, 1, 2)),
+    "catboost-1.2.10-raw-number.cbm": ExpectedRaw("catboost", {"catboost": "1.2.10"}),
+    "catboost-1.2.10-raw-numbers.cbm": ExpectedRaw("catboost", {"catboost": "1.2.10"}, n_outputs=2),
+    "catboost-1.2.10-raw.joblib": ExpectedRaw(
         "pickle", {"catboost": "1.2.10"}, binary=(0, 1), words="the log-odds of class 1"
     ),
-    "catboost-1.2.10-raw-three.joblib": Raw("pickle", {"catboost": "1.2.10"}, (0, 1, 2)),
+    "catboost-1.2.10-raw-three.joblib": ExpectedRaw("pickle", {"catboost": "1.2.10"}, (0, 1, 2)),
 }
 
 
-@pytest.mark.parametrize("name", RAW)
-def test_what_a_raw_booster_says(name: str, tmp_path: Path) -> None:
-    """By its content: the file has no suffix."""
+@pytest.mark.parametrize("name", RAW_BOOSTERS)
+def test_facts_of_a_raw_booster(name: str, tmp_path: Path) -> None:
+    """The format is recognized by content: the file has no suffix."""
     file = tmp_path / "model"
     shutil.copy(FILES / name, file)
-    facts, said = inspect(file), RAW[name]
+    facts, expected = inspect(file), RAW_BOOSTERS[name]
     assert (facts.container, {**facts.libraries, **facts.formats}) == (
-        said.container,
-        said.versions,
+        expected.container,
+        expected.versions,
     )
-    assert facts.suffix == (Path(name).suffix if said.container != "pickle" else ".pkl")
+    assert facts.suffix == (Path(name).suffix if expected.container != "pickle" else ".pkl")
     assert (facts.task, facts.classes, facts.binary, facts.n_outputs) == (
-        "classification" if said.classes else "regression",
-        said.classes,
-        said.binary,
-        said.n_outputs,
+        "classification" if expected.classes else "regression",
+        expected.classes,
+        expected.binary,
+        expected.n_outputs,
     )
-    assert facts.has_probabilities is (said.classes is not None)
-    assert (facts.feature_names, facts.n_features) == (said.feature_names, 3)
-    assert re.search(said.words, " ".join(facts.notices))
-    assert bool(said.words) is bool(facts.notices)
+    assert facts.has_probabilities is (expected.classes is not None)
+    assert (facts.feature_names, facts.n_features) == (expected.feature_names, 3)
+    assert re.search(expected.words, " ".join(facts.notices))
+    assert bool(expected.words) is bool(facts.notices)
     assert facts.unknown_names == ()
     assert name.partition("-")[0] in facts.distributions
 
 
-NATIVE = [name for name, said in RAW.items() if said.container != "pickle"]
+NATIVE = [name for name, expected in RAW_BOOSTERS.items() if expected.container != "pickle"]
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_a_file_that_is_cut_off_is_refused_as_such(name: str, tmp_path: Path) -> None:
+def test_truncated_native_files_are_refused(name: str, tmp_path: Path) -> None:
     content, file = (FILES / name).read_bytes(), tmp_path / "model"
-    # LightGBM's trees end before its file does: the rest says how it was trained.
+    # A LightGBM file without the training parameters after its trees is still complete.
     rest = 0 if not name.endswith(".txt") else len(content) - content.index(b"end of trees")
     for size in range(40, len(content) - rest - 2, 97):
         file.write_bytes(content[:size])
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(file)
         assert refusal.value.code in ("truncated", "malformed"), size
 
 
 @pytest.mark.parametrize("name", NATIVE)
-def test_a_damaged_file_is_refused_or_says_less(name: str, tmp_path: Path) -> None:
-    """Whatever stands in it: an answer in no time, and no traceback."""
+def test_damaged_native_files_end_in_facts_or_a_refusal(name: str, tmp_path: Path) -> None:
     content, file, random = (FILES / name).read_bytes(), tmp_path / "model", Random(name)
     for _ in range(150):
         damaged = bytearray(content)
         for _ in range(random.choice((1, 4, 16))):
             damaged[random.randrange(16, len(content))] = random.choice((0, 0x7F, 0xFF, 0x7B, 0x22))
         file.write_bytes(damaged)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RefusedFile):
             assert isinstance(inspect(file), ModelFacts)
 
 
@@ -250,15 +256,17 @@ def test_a_damaged_file_is_refused_or_says_less(name: str, tmp_path: Path) -> No
         (gzip.compress((FILES / "xgboost-3.4.1-raw.ubj").read_bytes()), "unsupported", "Unpack it"),
     ],
 )
-def test_a_strange_file_is_refused(content: bytes, code: str, words: str, tmp_path: Path) -> None:
+def test_malformed_native_files_are_refused(
+    content: bytes, code: str, words: str, tmp_path: Path
+) -> None:
     file = tmp_path / "model.ubj"
     file.write_bytes(content)
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(file)
     assert refusal.value.code == code
 
 
-def test_a_booster_with_trees_after_the_best_says_that_it_uses_them(tmp_path: Path) -> None:
+def test_a_booster_that_stopped_early_has_a_notice(tmp_path: Path) -> None:
     """XGBoost 1.6 writes the best iteration into every model: here the second of two."""
     content = (FILES / "xgboost-1.6.2-raw.json").read_bytes()
     best = b'"best_iteration":"1"'
@@ -274,8 +282,8 @@ def ubjson(key: str, value: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["xgboost-3.4.1-raw.ubj", "xgboost-1.6.2-raw.json"])
 @pytest.mark.parametrize("size", [9 << 20, 50 << 20])
-def test_a_large_model_says_as_much(name: str, size: int, tmp_path: Path) -> None:
-    """Of trees without end only what stands before and behind them is read."""
+def test_a_large_model_has_the_same_facts(name: str, size: int, tmp_path: Path) -> None:
+    """Only what is written before and after the trees is read."""
     content, file = (FILES / name).read_bytes(), tmp_path / "model"
     if name.endswith("json"):
         trees = b'"left_children":['
@@ -292,17 +300,17 @@ def test_a_large_model_says_as_much(name: str, size: int, tmp_path: Path) -> Non
     assert large == same
 
 
-def test_a_large_lightgbm_model_says_as_much(tmp_path: Path) -> None:
+def test_a_large_lightgbm_model_has_the_same_facts(tmp_path: Path) -> None:
     content, file = (FILES / "lightgbm-3.3.5-raw.txt").read_bytes(), tmp_path / "model"
     file.write_bytes(content.replace(b"Tree=0\n", b"Tree=0\n" * (50 << 17), 1))
     facts = inspect(file)
-    assert (facts.feature_names, facts.binary) == (REWRITTEN, (0, 1))
+    assert (facts.feature_names, facts.binary) == (LIGHTGBM_NAMES, (0, 1))
 
 
-def test_a_catboost_model_that_is_too_large_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_catboost_model_that_is_too_large_is_refused(tmp_path: Path) -> None:
     content, file = (FILES / "catboost-1.2.2-raw.cbm").read_bytes(), tmp_path / "model"
     file.write_bytes(content + bytes(50 << 20))
-    with pytest.raises(Refused, match="CatBoost model in it is too large") as refusal:
+    with pytest.raises(RefusedFile, match="CatBoost model in it is too large") as refusal:
         inspect(file)
     assert refusal.value.code == "too_big"
 
@@ -314,13 +322,15 @@ def test_a_catboost_model_that_is_too_large_is_refused_as_such(tmp_path: Path) -
         ("catboost-1.2.10-unfitted", "unfitted", "CatBoostClassifier in the file has not"),
     ],
 )
-def test_what_cannot_be_served_is_refused(name: str, code: str, words: str) -> None:
-    with pytest.raises(Refused, match=words) as refusal:
+def test_pickled_objects_that_cannot_be_served_are_refused(
+    name: str, code: str, words: str
+) -> None:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(FILES / f"{name}.joblib")
     assert refusal.value.code == code
 
 
-def test_a_mix_of_versions_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_two_versions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     booster = type("Booster", (), {"__module__": "xgboost.core"})
     module = types.ModuleType("xgboost.core")
     monkeypatch.setattr(module, "Booster", booster, raising=False)
@@ -333,7 +343,7 @@ def test_a_mix_of_versions_names_both(tmp_path: Path, monkeypatch: pytest.Monkey
         setattr(model, f"part{version[-1]}_", part)
     file = tmp_path / "model.pkl"
     file.write_bytes(pickle.dumps(model))
-    with pytest.raises(Refused, match=r"XGBoost 3\.4\.0 and 3\.4\.1") as refusal:
+    with pytest.raises(RefusedFile, match=r"XGBoost 3\.4\.0 and 3\.4\.1") as refusal:
         inspect(file)
     assert refusal.value.code == "mixed_versions"
 
@@ -353,7 +363,7 @@ def test_a_mix_of_versions_names_both(tmp_path: Path, monkeypatch: pytest.Monkey
         b"",
     ],
 )
-def test_a_strange_xgboost_model_says_nothing(content: bytes) -> None:
+def test_malformed_xgboost_content_has_no_facts(content: bytes) -> None:
     assert xgboost_model.read(content) in (None, BoosterFacts())
     assert xgboost_model.version_of(content) is None
 
@@ -368,7 +378,7 @@ def test_a_strange_xgboost_model_says_nothing(content: bytes) -> None:
         b"",
     ],
 )
-def test_a_strange_catboost_model_says_nothing(content: bytes) -> None:
+def test_malformed_catboost_content_has_no_facts(content: bytes) -> None:
     assert catboost_model.read(content) in (None, BoosterFacts())
     assert catboost_model.version_of(content) is None
 
@@ -388,10 +398,11 @@ def test_the_header_of_lightgbm(text: str, expected: BoosterFacts | None) -> Non
     assert lightgbm_model.read(text) == expected
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", PICKLED)
 @pytest.mark.parametrize("kept", [0.3, 0.7])
-def test_damaged_models_are_refused_or_say_less(name: str, kept: float, tmp_path: Path) -> None:
-    """Whatever stands in the middle of a model in its own format: no traceback."""
+def test_damaged_models_in_a_pickle_end_in_facts_or_a_refusal(
+    name: str, kept: float, tmp_path: Path
+) -> None:
     data = bytearray((FILES / f"{name}.joblib").read_bytes())
     middle = int(len(data) * kept)
     for size in (1, 8, 64):
@@ -399,12 +410,12 @@ def test_damaged_models_are_refused_or_say_less(name: str, kept: float, tmp_path
             data[middle : middle + size] = bytes([value]) * size
             file = tmp_path / "damaged.pkl"
             file.write_bytes(data)
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RefusedFile):
                 assert isinstance(inspect(file), ModelFacts)
 
 
-# classes of a booster, what it gives for two rows, what is predicted, the probabilities
-ANSWERED = [
+# classes, native output for two rows, predictions, probabilities
+OUTPUTS = [
     (None, [0.25, 0.75], [0.25, 0.75], None),
     (["no", "yes"], [0.25, 0.5], ["no", "yes"], [[0.75, 0.25], [0.5, 0.5]]),
     ([0, 1], [[0.75, 0.25], [0.25, 0.75]], [0, 1], [[0.75, 0.25], [0.25, 0.75]]),
@@ -412,8 +423,8 @@ ANSWERED = [
 ]
 
 
-@pytest.mark.parametrize(("classes", "native", "predicted", "shares"), ANSWERED)
-def test_a_raw_booster_answers_its_number_or_classes(
+@pytest.mark.parametrize(("classes", "native", "predicted", "shares"), OUTPUTS)
+def test_a_raw_booster_predicts_numbers_or_classes(
     classes: list[Any] | None, native: Any, predicted: list[Any], shares: Any
 ) -> None:
     def predict(rows: Any) -> Any:
@@ -425,7 +436,7 @@ def test_a_raw_booster_answers_its_number_or_classes(
         assert booster.predict_proba(None).tolist() == shares
 
 
-def test_a_raw_booster_is_adopted_with_what_it_may_be_asked_for(tmp_path: Path) -> None:
+def test_a_raw_booster_is_adopted_with_labels_for_its_classes(tmp_path: Path) -> None:
     contract = {
         "features": [{"name": name} for name in NAMES],
         "output": {"labels": {"0": "rejected", "1": "approved"}},
@@ -454,194 +465,10 @@ def test_a_raw_booster_is_adopted_with_what_it_may_be_asked_for(tmp_path: Path) 
     assert public["probabilities"] is True
 
 
-def test_labels_of_other_classes_are_refused(tmp_path: Path) -> None:
+def test_labels_for_other_classes_are_refused(tmp_path: Path) -> None:
     contract = {"features": [{"name": name} for name in NAMES], "output": {"labels": {"Y": "yes"}}}
     (tmp_path / "features.json").write_text(json.dumps(contract))
     model = FILES / "lightgbm-4.6.0-booster.joblib"
     result = bake(tmp_path, model_path=model, features="features.json")
     assert result.status != 0
     assert '"labels" names Y; the classes are 0, 1' in result.message
-
-
-# libraries of the file, its distributions, its format, then what they get
-CHOSEN = [
-    ({"xgboost": "3.4.1"}, {}, "3.14", {"xgboost-cpu": "3.4.1", "scikit-learn": "1.9.1"}),
-    ({"xgboost": "3.0.5"}, {}, "3.14", {"xgboost-cpu": "3.0.5", "scikit-learn": "1.7.2"}),
-    ({"xgboost": "2.1.4"}, {}, "3.13", {"xgboost-cpu": "2.1.4", "scikit-learn": "1.6.1"}),
-    ({"xgboost": "2.1.0"}, {}, "3.13", {"xgboost": "2.1.0", "nvidia-nccl-cu12": "2.22.3"}),
-    ({"xgboost": "2.0.3"}, {}, "3.12", {"xgboost": "2.0.3", "scikit-learn": "1.3.2"}),
-    ({"xgboost": "1.7.0"}, {}, "3.11", {"xgboost": "1.7.0.post0", "scikit-learn": "1.2.2"}),
-    ({"xgboost": "1.5.2"}, {}, "3.11", {"xgboost": "1.5.2", "setuptools": "67.6.1"}),
-    ({"xgboost": "3.4.2"}, {}, "3.14", {"xgboost-cpu": "3.4.2", "scikit-learn": "1.9.1"}),
-    ({"xgboost": "2.0.3", "scikit-learn": "1.4.2"}, {}, "3.12", {"scikit-learn": "1.4.2"}),
-    ({"catboost": "1.2.10"}, {}, "3.14", {"catboost": "1.2.10", "scikit-learn": "1.8.0"}),
-    ({"catboost": "1.2.7"}, {}, "3.12", {"catboost": "1.2.7", "numpy": "1.26.4"}),
-    ({"catboost": "1.2"}, {}, "3.11", {"catboost": "1.2", "scikit-learn": "1.3.2"}),
-    ({"catboost": "1.2.1.1"}, {}, "3.11", {"catboost": "1.2.1.1", "pandas": "2.1.4"}),
-    ({}, {"lightgbm": "v4"}, "3.14", {"lightgbm": "4.6.0", "scikit-learn": "1.8.0"}),
-    ({}, {"lightgbm": "v3"}, "3.12", {"lightgbm": "3.3.5", "scikit-learn": "1.3.2"}),
-    ({"scikit-learn": "1.9.1"}, {"lightgbm": "v4"}, "3.14", {"lightgbm": "4.7.0"}),
-    ({"scikit-learn": "1.2.2"}, {"lightgbm": "v3"}, "3.11", {"lightgbm": "3.3.5"}),
-]
-
-
-@pytest.mark.parametrize(("libraries", "formats", "newest", "expected"), CHOSEN)
-def test_pins(
-    libraries: dict[str, str], formats: dict[str, str], newest: str, expected: dict[str, str]
-) -> None:
-    distributions = {*libraries, *formats}
-    assert pythons(libraries, distributions, formats=formats)[0] == newest
-    chosen = pins(libraries, newest, distributions=distributions, pandas=False, formats=formats)
-    assert expected.items() <= chosen.model.items()
-    assert "catboost" not in libraries or {"pandas", "matplotlib", "six"} <= set(chosen.model)
-
-
-@pytest.mark.parametrize(
-    ("libraries", "numpy_major", "expected"),
-    [
-        ({"xgboost": "2.0.3"}, 2, {"scikit-learn": "1.5.2", "numpy": "2.1.3"}),
-        ({"xgboost": "2.0.3"}, 1, {"scikit-learn": "1.3.2", "numpy": "1.26.4"}),
-        ({"catboost": "1.2.8"}, 1, {"numpy": "1.26.4"}),
-        ({"catboost": "1.2.8"}, 2, {"numpy": "2.2.6"}),
-    ],
-)
-def test_numpy_of_the_file(
-    libraries: dict[str, str], numpy_major: int, expected: dict[str, str]
-) -> None:
-    chosen = pins(libraries, "3.11", distributions=libraries, pandas=False, numpy_major=numpy_major)
-    assert expected.items() <= chosen.model.items()
-
-
-@pytest.mark.parametrize(
-    ("libraries", "distributions", "numpy_major", "words"),
-    [
-        ({"xgboost": "1.4.2"}, (), None, "XGBoost 1.4.2 is too old.*XGBoost 1.5.0 or later"),
-        ({"catboost": "0.26"}, (), None, "CatBoost 0.26 is too old.*CatBoost 1.1 or later"),
-        ({"xgboost": "3.1.0rc1"}, (), None, "not a final release"),
-        ({"xgboost": "newest"}, (), None, "not an XGBoost version"),
-        ({}, ("catboost",), None, "does not say which CatBoost"),
-        ({}, (), None, "does not say which scikit-learn"),
-        ({"catboost": "1.2.7"}, (), 2, "CatBoost 1.2.7 has no set with numpy 2"),
-        ({"catboost": "1.2.7", "scikit-learn": "1.9.1"}, (), None, "cannot be installed together"),
-        ({"xgboost": "3.4.1", "scikit-learn": "1.2.2"}, (), None, "no Python in common"),
-        ({"scikit-learn": "1.8.0"}, ("lightgbm",), None, None),
-    ],
-)
-def test_no_pins(
-    libraries: dict[str, str],
-    distributions: tuple[str, ...],
-    numpy_major: int | None,
-    words: str | None,
-) -> None:
-    if words is None:
-        assert pythons(libraries, distributions, numpy_major)
-        return
-    with pytest.raises(NoPins, match=words):
-        pythons(libraries, distributions, numpy_major)
-    with pytest.raises(NoPins, match=words):
-        pins(
-            libraries,
-            "3.11",
-            distributions=distributions,
-            pandas=False,
-            numpy_major=numpy_major,
-        )
-
-
-EVERY = [
-    ({library: release}, {})
-    for library in ("xgboost", "catboost")
-    for era in DATA["boosters"][library]
-    for release in era["releases"]
-] + [({"scikit-learn": release}, {"lightgbm": "v4"}) for release in DATA["releases"]]
-
-
-@pytest.mark.parametrize(("libraries", "formats"), EVERY)
-def test_every_release_has_a_complete_set(
-    libraries: dict[str, str], formats: dict[str, str]
-) -> None:
-    distributions = {*libraries, *formats}
-    for python in pythons(libraries, distributions, formats=formats):
-        chosen = pins(libraries, python, distributions=distributions, pandas=True, formats=formats)
-        assert {"scikit-learn", "numpy", "scipy", "joblib", "pandas"} <= set(chosen.model)
-        installed = {name.removesuffix("-cpu"): v for name, v in chosen.model.items()}
-        assert libraries.items() <= installed.items()
-        assert set(chosen.bounds) <= {*chosen.model, *chosen.service}
-        # One environment gets all of them: where two parts share a name they agree.
-        for name in set(chosen.model) & {*chosen.service, *chosen.tests}:
-            assert chosen.model[name] == {**chosen.service, **chosen.tests}[name]
-
-
-def test_lines_serve_other_machines_too() -> None:
-    chosen = pins({"xgboost": "3.0.5"}, "3.13", distributions=("xgboost",), pandas=False)
-    assert chosen.model["xgboost-cpu"] == "3.0.5"
-    for lines in (chosen.requirements, chosen.exact):
-        assert list(lines) == sorted(lines)
-        mine = [line for line in lines if line.startswith("xgboost")]
-        assert [line.partition(" ; ")[0] for line in mine] == [
-            "xgboost-cpu==3.0.5",
-            "xgboost==3.0.5",
-        ]
-        assert all(" ; (sys_platform" in line for line in mine)
-    assert "numpy>=2.3,<2.4" in chosen.requirements
-    assert "numpy==2.3.5" in chosen.exact
-    assert "flask==3.1.3" in chosen.exact
-
-
-# library, its version, the scikit-learn beside it, Python
-PROVEN = [
-    ("xgboost", "3.4.1", "3.13"),
-    ("xgboost", "2.1.4", "3.11"),
-    ("lightgbm", "v4", "3.12"),
-    ("catboost", "1.2.10", "3.11"),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("library", "version", "python"), PROVEN)
-def test_a_model_is_made_inspected_and_loaded_with_its_pins(
-    library: str, version: str, python: str, tmp_path: Path
-) -> None:
-    uv = shutil.which("uv")
-    assert uv, "make puts the uv of .venv on PATH"
-    find = [uv, "python", "find", "--no-python-downloads", python]
-    here = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
-    if here.returncode:
-        pytest.skip(f"Python {python} is not here")
-
-    def run(*command: str) -> str:
-        """Run a command; show what it says where it fails."""
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    libraries = {} if library == "lightgbm" else {library: version}
-    formats = {library: version} if library == "lightgbm" else {}
-    wanted = pins(libraries, python, distributions=(library,), pandas=True, formats=formats)
-    (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
-    run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
-    inside = ["--quiet", "--python", "venv"]
-    # With --no-deps something missing would be found by the check only.
-    run(uv, "pip", "install", *inside, "--no-deps", "-r", "requirements.txt")
-    run(uv, "pip", "check", *inside)
-    for case in ("array", "frame", "pipeline", "search", "regressor"):
-        command = (str(tmp_path / "venv" / "bin" / "python"), str(MAKE), library, case)
-        predicted = run(*command, f"{case}.joblib")
-        facts = inspect(tmp_path / f"{case}.joblib")
-        assert facts.unknown_names == ()
-        assert python in pythons(facts.libraries, facts.distributions, formats=facts.formats)
-        assert pins_of(facts, python).model == wanted.model
-        assert json.loads(run(*command, f"{case}.joblib")) == json.loads(predicted)
-    shutil.rmtree(tmp_path / "venv")
-
-
-def pins_of(facts: ModelFacts, python: str) -> Pins:
-    """Choose the pins as adopt does."""
-    return pins(
-        facts.libraries,
-        python,
-        distributions=facts.distributions,
-        pandas=True,
-        numpy_major=facts.numpy_major,
-        formats=facts.formats,
-    )

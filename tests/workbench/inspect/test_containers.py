@@ -1,4 +1,4 @@
-"""Every way in which joblib and pickle write a file is read alike."""
+"""Files of joblib and pickle have the same facts in every protocol and compression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 COMPRESSORS = {
@@ -39,7 +39,7 @@ def expected(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Mo
 
 
 def neutral(facts: ModelFacts) -> ModelFacts:
-    """Return the facts without what the way of writing decides."""
+    """Return the facts without those that depend on the file format."""
     return replace(
         facts,
         container="",
@@ -54,7 +54,7 @@ def neutral(facts: ModelFacts) -> ModelFacts:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("compression", [None, "zlib", "gzip", "bz2", "xz", "lzma"])
-def test_joblib(
+def test_files_of_joblib(
     protocol: int, compression: str | None, pipeline: Pipeline, expected: ModelFacts, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.pkl"
@@ -70,7 +70,7 @@ def test_joblib(
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("compression", [None, *COMPRESSORS])
 @pytest.mark.parametrize("pickler", [pickle.Pickler, pickle._Pickler])
-def test_pickle(
+def test_files_of_pickle(
     protocol: int,
     compression: str | None,
     pickler: Callable[..., pickle.Pickler],
@@ -91,14 +91,14 @@ def test_pickle(
 
 
 @pytest.mark.parametrize("compression", COMPRESSORS)
-def test_what_follows_the_compressed_data_is_refused(
+def test_damaged_compressed_files_are_refused(
     compression: str, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.pkl"
     data = COMPRESSORS[compression](pickle.dumps(pipeline))
     for damaged in (data + b"x", data + data, data[: len(data) // 2], data[:-1]):
         path.write_bytes(damaged)
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(path)
         assert refusal.value.code in ("malformed", "truncated")
 
@@ -108,9 +108,7 @@ def pickle_dump(model: object, path: Path) -> None:
 
 
 @pytest.mark.parametrize("dump", [joblib.dump, pickle_dump])
-def test_large_arrays_are_passed_over(
-    dump: Callable[[object, Path], object], tmp_path: Path
-) -> None:
+def test_large_arrays_are_skipped(dump: Callable[[object, Path], object], tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     rows, labels = generator.normal(size=(200_000, 4)), generator.integers(0, 3, 200_000)
     path = tmp_path / "neighbours.joblib"
@@ -120,7 +118,7 @@ def test_large_arrays_are_passed_over(
 
 
 @pytest.mark.parametrize("dump", [joblib.dump, pickle_dump])
-def test_many_arrays_are_passed_over(
+def test_many_arrays_are_skipped(
     dump: Callable[[object, Path], object],
     pipeline: Pipeline,
     expected: ModelFacts,
@@ -135,7 +133,7 @@ def test_many_arrays_are_passed_over(
 
 
 class Heavy:
-    """Pickles as the last step of a pipeline would with many arrays in it."""
+    """Pickles as a pipeline with many arrays among its attributes."""
 
     def __init__(self, model: Pipeline, arrays: list[np.ndarray]) -> None:
         self.model = model

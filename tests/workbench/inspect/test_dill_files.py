@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import TESTS
 
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 MADE = TESTS / "data" / "dill"
 
 
-def test_a_model_that_dill_saved_is_read() -> None:
+def test_a_model_saved_by_dill_is_read() -> None:
     facts = inspect(MADE / "pipeline.pkl")
     assert facts.feature_names == ("income", "area")
     assert facts.classes == ("N", "Y")
@@ -24,13 +24,13 @@ def test_a_model_that_dill_saved_is_read() -> None:
     assert "dill" in facts.distributions
 
 
-def test_code_that_dill_pickled_is_named() -> None:
-    with pytest.raises(Refused, match="code that was pickled with it by dill"):
+def test_code_pickled_by_dill_is_refused() -> None:
+    with pytest.raises(RefusedFile, match="code that was pickled with it by dill"):
         inspect(MADE / "lambda.pkl")
 
 
 def call(name: str, arguments: str) -> bytes:
-    """Return a pickle that makes one call of dill's."""
+    """Return a pickle that makes one call to dill."""
     return f"cdill._dill\n{name}\n({arguments}tR.".encode()
 
 
@@ -52,5 +52,5 @@ def call(name: str, arguments: str) -> bytes:
 )
 def test_other_calls_of_dill_are_refused(pickled: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_bytes(pickled)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         inspect(tmp_path / "model.pkl")

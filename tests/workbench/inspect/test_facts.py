@@ -1,4 +1,4 @@
-"""The facts read from a file equal what the live object answers."""
+"""The facts read from a file equal the attributes of the loaded object."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncod
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import all_estimators
 
-from workbench.inspect import ModelFacts, Refused, Step
+from workbench.inspect import ModelFacts, RefusedFile, Step
 
 # Forty rows make scikit-learn warn of everything that more rows would mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -71,7 +71,7 @@ TASKS = (
 
 
 def make(estimator_class: type) -> BaseEstimator:
-    """Make an estimator, with members where it needs some."""
+    """Create an estimator, with the inner estimators that it requires."""
     member = Ridge() if issubclass(estimator_class, RegressorMixin) else LogisticRegression()
     parameters = python_inspect.signature(estimator_class).parameters
     if "estimators" in parameters:
@@ -90,7 +90,7 @@ def make(estimator_class: type) -> BaseEstimator:
 
 
 def fit(estimator: BaseEstimator, frame: pd.DataFrame) -> BaseEstimator:
-    """Fit an estimator to the first target that it takes."""
+    """Fit an estimator to the first target that it accepts."""
     label = (frame["income"] > frame["age"]).astype(int).to_numpy()
     number = frame["age"].to_numpy()
     targets = [number, np.c_[number, number], label, np.c_[label, 1 - label]]
@@ -105,7 +105,7 @@ def fit(estimator: BaseEstimator, frame: pd.DataFrame) -> BaseEstimator:
 
 
 def assert_facts_equal(facts: ModelFacts, model: BaseEstimator) -> None:
-    """Compare the facts with the attributes of the live object."""
+    """Compare the facts with the attributes of the fitted object."""
     assert facts.class_name == f"{type(model).__module__}.{type(model).__name__}"
     assert facts.task == next((name for test, name in TASKS if test(model)), None)
     classes = getattr(model, "classes_", None) if facts.task == "classification" else None
@@ -131,7 +131,7 @@ def test_every_estimator(
     if hasattr(model, "predict"):
         assert_facts_equal(facts_of(model), model)
     else:
-        with pytest.raises(Refused, match="predict"):
+        with pytest.raises(RefusedFile, match="predict"):
             facts_of(model)
 
 
@@ -139,7 +139,7 @@ def test_every_estimator(
 def test_every_estimator_unfitted_is_refused(
     name: str, estimator_class: type, facts_of: FactsOf
 ) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         facts_of(make(estimator_class))
     assert refusal.value.code in ("unfitted", "not_a_model")
 

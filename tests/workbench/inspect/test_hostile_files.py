@@ -1,4 +1,4 @@
-"""Hostile files end in a refusal, run nothing, and cost little."""
+"""Hostile files are refused, run nothing, and take little time and memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 import workbench.inspect as package
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 CANARY = "canary"
 # Of the processor, and of address space.
@@ -58,7 +58,7 @@ def model() -> LogisticRegression:
 
 
 def model_with(value: object) -> LogisticRegression:
-    """Return a model that carries a payload among its attributes."""
+    """Return a model with a payload among its attributes."""
     carrier = model()
     carrier.payload_ = value
     return carrier
@@ -255,18 +255,20 @@ SUFFIXES = " .pkl .joblib .skops .zip .gz .json .txt .ubj .cbm .bin .npy .h5 .on
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payloads_are_refused_and_never_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for suffix in SUFFIXES:
         path = tmp_path / f"model{suffix}"
         path.write_bytes(PAYLOADS[name])
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedFile):
             inspect(path)
     assert not (tmp_path / CANARY).exists()
 
 
-def test_the_payload_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make sure that the canary would appear if anything were loaded."""
+def test_a_payload_runs_when_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that the canary file would appear if a payload were loaded."""
     monkeypatch.chdir(tmp_path)
     pickle.loads(PAYLOADS["reduce"])
     assert (tmp_path / CANARY).exists()
@@ -291,7 +293,7 @@ def test_calls_that_need_trust(opcodes: bytes, name: str, tmp_path: Path) -> Non
 
 
 def test_a_partial_of_a_known_function_needs_no_trust(tmp_path: Path) -> None:
-    """Histogram boosting has one, and people who fix an argument of a score function."""
+    """Histogram boosting has one, and so have score functions with a fixed argument."""
     for function in (partial(mutual_info_classif, random_state=0), partial(np.clip, a_min=0)):
         for protocol in range(6):
             path = tmp_path / "model.pkl"
@@ -303,7 +305,7 @@ ZEROS = bytes(64 << 20)
 
 
 def shared(inner: list[object], times: int) -> list[object]:
-    """Return lists of lists, each of them 300 times the same."""
+    """Return nested lists, each of which holds the next one 300 times."""
     return shared([inner] * 300, times - 1) if times else inner
 
 
@@ -393,11 +395,11 @@ REFUSALS = frozenset(
 CHILD = """
 import sys
 from pathlib import Path
-from workbench.inspect import Refused, bundle_of, inspect, read_document
+from workbench.inspect import RefusedFile, bundle_of, inspect, read_document
 try:
     bundle_of(read_document(Path(sys.argv[1])).root)
     inspect(Path(sys.argv[1]))
-except Refused as refusal:
+except RefusedFile as refusal:
     print(refusal.code)
 """
 
@@ -408,7 +410,7 @@ def limit_resources(seconds: int) -> None:
 
 
 @pytest.mark.parametrize("name", [*BOMBS, *STEPS])
-def test_bombs_cost_little(name: str, tmp_path: Path) -> None:
+def test_bombs_stay_within_limits(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.pkl"
     start, step = STEPS.get(name, (b"", b""))
     path.write_bytes(start + step * MANY if step else BOMBS[name]())
@@ -428,8 +430,8 @@ def test_bombs_cost_little(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_mutants_cost_little(seed: int, tmp_path: Path) -> None:
-    """A mutant of a hostile or a good file ends in a verdict and runs nothing, within limits."""
+def test_mutants_stay_within_limits(seed: int, tmp_path: Path) -> None:
+    """A mutant of a hostile or a good file ends in facts or a refusal, and runs nothing."""
     good = [*(pickle.dumps(model(), protocol) for protocol in range(6)), joblib_bytes(model())]
     small = [data for make in BOMBS.values() if len(data := make()) < LARGE]
     for number, data in enumerate([*good, *PAYLOADS.values(), *small]):
@@ -445,5 +447,5 @@ def test_mutants_cost_little(seed: int, tmp_path: Path) -> None:
     )
     assert child.stderr == ""
     assert child.returncode == 0
-    assert set(json.loads(child.stdout)["verdicts"]) <= {*REFUSALS, "facts"}
+    assert set(json.loads(child.stdout)["outcomes"]) <= {*REFUSALS, "facts"}
     assert not (tmp_path / CANARY).exists()

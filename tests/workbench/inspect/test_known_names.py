@@ -1,4 +1,4 @@
-"""The list of known names covers the installed libraries and holds nothing that acts."""
+"""The list of known names covers the installed libraries and holds nothing dangerous."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_every_estimator_is_known() -> None:
         assert known_names().estimator(Global(estimator_class.__module__, name)), name
 
 
-def test_what_may_be_called_may_be_referred_to() -> None:
+def test_names_that_can_be_called_can_be_imported() -> None:
     assert known_names().calls <= known_names().names
 
 
@@ -42,7 +42,7 @@ def test_nothing_known_is_dangerous() -> None:
         ("numpy", "vectorize"),
         ("sklearn.datasets", "load_files"),
         ("sklearn.utils._testing", "TempMemmap"),
-        # To load one, scipy executes a text that the file may choose.
+        # Loading one of these, scipy executes a text from the file.
         ("scipy.stats._distn_infrastructure", "rv_continuous_frozen"),
         ("scipy.stats._continuous_distns", "uniform_gen"),
     ],
@@ -52,7 +52,7 @@ def test_names_that_stay_unknown(name: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["memmap", "ndarray"])
-def test_names_that_may_not_be_called(name: str) -> None:
+def test_names_that_cannot_be_called(name: str) -> None:
     assert Global("numpy", name) not in known_names().calls
 
 

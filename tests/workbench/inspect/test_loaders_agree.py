@@ -1,4 +1,4 @@
-"""Whatever a real loader looks up, the inspection has listed."""
+"""Inspection lists every name that a real loader looks up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 
 
 def fitted_models() -> Iterator[BaseEstimator]:
@@ -152,7 +152,7 @@ def test_mutants_end_in_facts_or_a_refusal(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "mutant.pkl"
     path.write_bytes(mutate(original[0], edits))
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RefusedFile):
         assert isinstance(inspect(path), ModelFacts)
 
 

@@ -1,4 +1,4 @@
-"""Code that cloudpickle wrote into a file: read, never run, and refused where it is dangerous."""
+"""Code that cloudpickle wrote into a file is read, never run, and refused if it is dangerous."""
 
 # Functions of libraries go by their name; only a lambda around them is pickled by value.
 # ruff: noqa: PLW0108, PTH123
@@ -26,7 +26,7 @@ from cloudpickle import cloudpickle as writer
 from conftest import TESTS
 from sklearn.linear_model import LogisticRegression
 
-from workbench.inspect import ModelFacts, Refused, inspect
+from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.pickle.bytecode import read_code
 
 CANARY = "canary"
@@ -45,7 +45,7 @@ def model_with(value: object) -> LogisticRegression:
 def pickled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[object], ModelFacts]]:
-    """Save a model that carries a value by cloudpickle and inspect the file; nothing may run."""
+    """Save a model with a value among its attributes by cloudpickle, and inspect the file."""
     monkeypatch.chdir(tmp_path)
 
     def save_and_inspect(value: object) -> ModelFacts:
@@ -61,7 +61,7 @@ def harmless() -> list[Any]:
     offset = 2
 
     class Ratio:
-        """A class with all that people put into one."""
+        """A class with every kind of member."""
 
         factor = 3
 
@@ -139,7 +139,7 @@ def codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from codes(constant)
 
 
-def test_all_code_of_the_standard_library_is_this_pythons() -> None:
+def test_code_of_the_standard_library_fits_this_python() -> None:
     folder = Path(os.__file__).parent
     reduce = vars(writer)["_code_reduce"]
     for path in sorted(folder.glob("[a-d]*.py")):
@@ -201,11 +201,11 @@ def dangerous() -> dict[str, tuple[object, str]]:
 
 
 @pytest.mark.parametrize("name", dangerous())
-def test_what_is_dangerous_cannot_be_trusted(
+def test_dangerous_code_is_refused_even_with_trust(
     name: str, pickled: Callable[[object], ModelFacts]
 ) -> None:
     value, word = dangerous()[name]
-    with pytest.raises(Refused, match=word) as refusal:
+    with pytest.raises(RefusedFile, match=word) as refusal:
         pickled(value)
     assert refusal.value.code == "dangerous"
 
@@ -262,31 +262,31 @@ MISUSED = {
 
 
 @pytest.mark.parametrize("case", MISUSED)
-def test_helpers_that_are_misused_are_refused(
+def test_misused_helpers_are_refused(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x05" + MISUSED[case] + b"0" + pickle.dumps(model_with(None), 4)[2:])
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(path)
     assert refusal.value.code in ("dangerous", "malformed", "unsupported")
     assert not (tmp_path / CANARY).exists()
 
 
-def test_a_class_by_value_is_no_class_of_a_library(tmp_path: Path) -> None:
-    """It says that it is scikit-learn's Pipeline, and still needs trust."""
+def test_a_class_by_value_never_counts_as_a_library_class(tmp_path: Path) -> None:
+    """It has the name of scikit-learn's Pipeline, and still needs trust."""
     path = tmp_path / "model.pkl"
     cls = own_class("Pipeline", TYPE, module="sklearn.pipeline")
     path.write_bytes(b"\x80\x05" + cls + b")\x810" + pickle.dumps(model_with(None), 4)[2:])
     assert inspect(path).pickled_names == ("sklearn.pipeline.Pipeline",)
     path.write_bytes(b"\x80\x05" + cls + b")\x81}" + text("steps") + b"]sb.")
-    with pytest.raises(Refused, match="cannot predict"):
+    with pytest.raises(RefusedFile, match="cannot predict"):
         inspect(path)
 
 
 def shared_ancestors() -> bytes:
-    """Return sixty classes, each of which descends twice from the one before."""
+    """Return sixty classes, each of which has the previous one as a base twice."""
     opcodes = name("builtins", "object") + b"\x940"
     for _ in range(60):
         opcodes += own_class("C", TYPE, bases=b"h\x00h\x00\x86") + b"q\x000"
@@ -294,7 +294,7 @@ def shared_ancestors() -> bytes:
 
 
 def much_code(size: int, count: int) -> bytes:
-    """Return code objects that share one long string of instructions."""
+    """Return code objects that share one long bytecode."""
     code = b"B" + size.to_bytes(4, "little") + b"\x97\x00" * (size // 2)
     before, after = (
         b"(K\x00K\x00K\x00K\x00K\x00K\x00",
@@ -314,10 +314,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("case", BOMBS)
-def test_code_costs_little_to_read(case: str, tmp_path: Path) -> None:
+def test_reading_code_stays_within_limits(case: str, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x05" + BOMBS[case]())
     start = time.process_time()
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedFile):
         inspect(path)
     assert time.process_time() - start < SECONDS

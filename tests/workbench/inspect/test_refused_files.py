@@ -1,4 +1,4 @@
-"""What people give by mistake, and what they are told."""
+"""The refusals of files that people give by mistake."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TESTS
 from sklearn.cluster import DBSCAN
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -22,7 +23,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 
 def zipped(*names: str) -> bytes:
@@ -80,9 +81,7 @@ FOREIGN = [
     (b"PAR1\x15\x04", "not_a_model", "data frame"),
     (b"binf\x00\x00\x00?\x03\x00\x00\x00", "unsupported", "XGBoost"),
     (b'{"name": "tree", "version": "v4"}', "json", "is JSON"),
-    (b"\x04\x22\x4d\x18\x64", "truncated", "ends in the middle"),
-    (b"\x04\x22\x4d\x18\x24\x40\xa7", "malformed", "damaged"),
-    (b"\x04\x22\x4d\x18\x64\x40\xa7\xff\xff\xff\x7f", "malformed", "damaged"),
+    (b"\x04\x22\x4d\x18\x64", "unsupported", "LZ4"),
     (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "unsupported", "twice"),
     (gzip.compress(b"\0" * 257 + b"ustar\0", mtime=0), "archive", "Unpack it"),
     (b"\x00\x01\x02\x03", "malformed", "joblib.dump"),
@@ -96,13 +95,34 @@ FOREIGN = [
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib", ""])
 @pytest.mark.parametrize(("content", "code", "words"), FOREIGN)
-def test_other_files(content: bytes, code: str, words: str, suffix: str, tmp_path: Path) -> None:
+def test_files_of_other_formats(
+    content: bytes, code: str, words: str, suffix: str, tmp_path: Path
+) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(path)
     assert refusal.value.code == code
     assert_readable(refusal.value)
+
+
+def test_a_file_compressed_with_lz4() -> None:
+    with pytest.raises(RefusedFile) as refusal:
+        inspect(TESTS / "data" / "forest.joblib.lz4")
+    assert refusal.value.code == "unsupported"
+    assert str(refusal.value) == (
+        "The file forest.joblib.lz4 is compressed with LZ4, which is not supported. Save it again "
+        "with zlib, in Python: `import joblib`, then `joblib.dump(joblib.load("
+        "'forest.joblib.lz4'), 'forest.joblib', compress=3)`."
+    )
+    assert_readable(refusal.value)
+
+
+def test_the_lz4_advice_never_overwrites_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    path.write_bytes((TESTS / "data" / "forest.joblib.lz4").read_bytes())
+    with pytest.raises(RefusedFile, match=r"'new-model\.joblib', compress=3"):
+        inspect(path)
 
 
 OBJECTS = [
@@ -141,11 +161,13 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize(("value", "code", "words"), OBJECTS)
-def test_other_objects(value: object, code: str, words: str, tmp_path: Path) -> None:
+def test_objects_that_are_no_fitted_model(
+    value: object, code: str, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "model.pkl"
     for dump in (joblib.dump, lambda value, path: path.write_bytes(pickle.dumps(value))):
         dump(value, path)
-        with pytest.raises(Refused, match=words) as refusal:
+        with pytest.raises(RefusedFile, match=words) as refusal:
             inspect(path)
         assert refusal.value.code == code
         assert_readable(refusal.value)
@@ -159,25 +181,27 @@ VERSIONS = [
 
 
 @pytest.mark.parametrize(("version", "code", "words"), VERSIONS)
-def test_versions(version: str, code: str, words: str, tmp_path: Path) -> None:
+def test_versions_that_cannot_be_installed(
+    version: str, code: str, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(Claiming(version)))
-    with pytest.raises(Refused, match=words) as refusal:
+    with pytest.raises(RefusedFile, match=words) as refusal:
         inspect(path)
     assert refusal.value.code == code
 
 
-def test_a_mix_of_versions_names_both(tmp_path: Path) -> None:
+def test_parts_of_two_versions_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     pipeline.fit([[0.0], [1.0]], [0, 1]).steps[1] = ("model", Claiming("1.3.2"))
     path.write_bytes(pickle.dumps(pipeline))
-    with pytest.raises(Refused, match=r"1\.3\.2 and 1\.9\.1"):
+    with pytest.raises(RefusedFile, match=r"1\.3\.2 and 1\.9\.1"):
         inspect(path)
 
 
 class Claiming:
-    """Pickles as a LogisticRegression that another version of scikit-learn wrote."""
+    """Pickles as a LogisticRegression of another scikit-learn version."""
 
     def __init__(self, version: str) -> None:
         self.version = version
@@ -188,7 +212,7 @@ class Claiming:
         return copyreg._reconstructor, (LogisticRegression, object, None), state
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_paths_without_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
@@ -198,7 +222,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         (".", "not_a_file"),
         ("saved", "unsupported"),
     ):
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedFile) as refusal:
             inspect(tmp_path / name)
         assert refusal.value.code == code
         assert_readable(refusal.value)
@@ -211,11 +235,11 @@ def test_a_truncated_model(kept: float, compress: int, pipeline: Pipeline, tmp_p
     joblib.dump(pipeline, path, compress=compress)
     data = path.read_bytes()
     path.write_bytes(data[: 2 + int(kept * (len(data) - 3))])
-    with pytest.raises(Refused, match="ends in the middle"):
+    with pytest.raises(RefusedFile, match="ends in the middle"):
         inspect(path)
 
 
-def assert_readable(refusal: Refused) -> None:
+def assert_readable(refusal: RefusedFile) -> None:
     """Check that a message is two full sentences."""
     assert str(refusal) == f"{refusal.what} {refusal.remedy}"
     for sentence in (refusal.what, refusal.remedy):

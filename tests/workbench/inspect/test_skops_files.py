@@ -1,4 +1,4 @@
-"""Files of skops: read like pickles, and as careful with what is hostile in them."""
+"""Files of skops have the facts of pickles, and hostile ones are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from conftest import TESTS
 
 import workbench.inspect as package
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")
@@ -38,7 +38,7 @@ Node = dict[str, Any]
         ("0.4.0-clusters", "KMeans", "clustering", None, NAMES, 0),
     ],
 )
-def test_what_a_file_says(
+def test_facts_equal_those_of_a_pickle(
     file: str,
     estimator: str,
     task: str,
@@ -81,7 +81,7 @@ def a_dict(types: Node | None = None, **items: Node) -> Node:
 
 
 def model(**attributes: Node) -> Node:
-    """Return a fitted model that carries a payload among its attributes."""
+    """Return a fitted model with a payload among its attributes."""
     state = {
         "coef_": plain(1.0),
         "n_features_in_": plain(2),
@@ -115,15 +115,15 @@ def saved(tmp_path: Path) -> Callable[[bytes], Path]:
     return save
 
 
-def test_a_made_up_file_is_read(saved: Callable[[bytes], Path]) -> None:
+def test_a_handwritten_file_is_read(saved: Callable[[bytes], Path]) -> None:
     facts = inspect(saved(archive(model())))
     assert (facts.estimator, facts.n_features) == ("LinearRegression", 2)
     assert dict(facts.libraries) == {"scikit-learn": "1.6.1"}
     assert facts.trusted == ("builtins.str", "sklearn.linear_model._base.LinearRegression")
 
 
-def test_a_numpy_type_is_named_too(saved: Callable[[bytes], Path]) -> None:
-    """Without its name skops refuses to load what older releases of it wrote."""
+def test_numpy_types_are_listed(saved: Callable[[bytes], Path]) -> None:
+    """skops refuses to load files of its older releases unless these names are trusted."""
     array = node("NdArrayNode", "numpy", "ndarray", type="numpy", file="a.npy")
     dtype = node("DTypeNode", "numpy", "dtype", content=array)
     file = io.BytesIO()
@@ -169,8 +169,8 @@ DANGEROUS = {
 
 
 @pytest.mark.parametrize("payload", DANGEROUS.values(), ids=DANGEROUS.keys())
-def test_what_is_dangerous_is_refused(payload: Node, saved: Callable[[bytes], Path]) -> None:
-    with pytest.raises(Refused) as refusal:
+def test_dangerous_nodes_are_refused(payload: Node, saved: Callable[[bytes], Path]) -> None:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(saved(archive(model(payload_=payload))))
     assert refusal.value.code == "dangerous"
 
@@ -199,7 +199,7 @@ def test_what_is_dangerous_is_refused(payload: Node, saved: Callable[[bytes], Pa
         ),
     ],
 )
-def test_what_is_unknown_needs_trust(
+def test_unknown_names_need_trust(
     payload: Node, unknown: str, saved: Callable[[bytes], Path]
 ) -> None:
     assert unknown in inspect(saved(archive(model(payload_=payload)))).unknown_names
@@ -272,8 +272,8 @@ def nested(depth: int) -> Node:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_refused(name: str, saved: Callable[[bytes], Path]) -> None:
-    with pytest.raises(Refused) as refusal:
+def test_broken_files_are_refused(name: str, saved: Callable[[bytes], Path]) -> None:
+    with pytest.raises(RefusedFile) as refusal:
         inspect(saved(BROKEN[name]()))
     assert refusal.value.code in ("malformed", "unsupported", "archive")
     assert "\n" not in str(refusal.value)
@@ -282,9 +282,9 @@ def test_what_is_broken_is_refused(name: str, saved: Callable[[bytes], Path]) ->
 DEFLATED = {"compression": zipfile.ZIP_DEFLATED}
 
 
-def test_a_pickle_that_is_called_skops_is_refused(saved: Callable[[bytes], Path]) -> None:
-    """skops once loaded such a file with joblib, and said nothing."""
-    with pytest.raises(Refused, match="not written by skops"):
+def test_a_pickle_called_skops_is_refused(saved: Callable[[bytes], Path]) -> None:
+    """Old releases of skops loaded such a file with joblib, without a warning."""
+    with pytest.raises(RefusedFile, match="not written by skops"):
         inspect(saved(pickle.dumps({"a": 1})))
 
 
@@ -310,11 +310,11 @@ BOMBS = {
 CHILD = """
 import sys
 from pathlib import Path
-from workbench.inspect import Refused, inspect
+from workbench.inspect import RefusedFile, inspect
 try:
     inspect(Path(sys.argv[1]))
     print("read")
-except Refused as refusal:
+except RefusedFile as refusal:
     print(refusal.code)
 """
 
@@ -325,7 +325,7 @@ def limit_resources() -> None:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_cost_little(name: str, saved: Callable[[bytes], Path]) -> None:
+def test_bombs_stay_within_limits(name: str, saved: Callable[[bytes], Path]) -> None:
     child = subprocess.run(
         [sys.executable, "-B", "-c", CHILD, str(saved(BOMBS[name]()))],
         env={"PYTHONPATH": str(Path(package.__file__).parents[2])},
@@ -339,12 +339,12 @@ def test_bombs_cost_little(name: str, saved: Callable[[bytes], Path]) -> None:
     assert child.stdout.strip() in ("too_big", "malformed", "not_a_model", "read")
 
 
-def test_damage_never_ends_in_a_traceback(saved: Callable[[bytes], Path]) -> None:
+def test_damaged_files_end_in_facts_or_a_refusal(saved: Callable[[bytes], Path]) -> None:
     data = (FILES / "skops-0.16.0-columns.skops").read_bytes()
     random = np.random.RandomState(0)
     for _ in range(300):
         damaged = bytearray(data)
         for place in random.randint(0, len(data), size=3):
             damaged[place] = random.randint(256)
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RefusedFile):
             inspect(saved(bytes(damaged)))

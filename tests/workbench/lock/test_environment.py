@@ -9,7 +9,7 @@ import pytest
 from conftest import PYTHON, TEMPLATE
 
 from workbench.lock.environment import find_python
-from workbench.lock.pins import UV_VERSION
+from workbench.lock.table import UV_VERSION
 
 
 def test_the_interpreter_that_runs_is_found_and_a_dead_one_is_not(

@@ -6,22 +6,23 @@ import hashlib
 from pathlib import Path
 
 from workbench.lock import lock
-from workbench.lock.pins import pins
+from workbench.lock.choose import pins
+from workbench.lock.unlocked import requirements_in
 
 
 def test_requirements_in_holds_the_bounds_and_keeps_lines_of_ones_own() -> None:
-    with_pandas = lock.requirements_in(
+    with_pandas = requirements_in(
         pins({"scikit-learn": "1.9.1"}, "3.13", distributions=(), pandas=True)
     )
     assert "scikit-learn==1.9.1\n" in with_pandas
     assert "pandas>=" in with_pandas
     mine = "# mine\nscipy-extra==1\n"
     older = pins({"scikit-learn": "1.6.1"}, "3.13", distributions=(), pandas=False)
-    again = lock.requirements_in(older, with_pandas + mine)
+    again = requirements_in(older, with_pandas + mine)
     assert "scikit-learn==1.6.1\n" in again
     assert "pandas" not in again
     assert again.endswith(mine)
-    assert lock.requirements_in(older, again) == again
+    assert requirements_in(older, again) == again
 
 
 def test_a_lock_is_current_until_requirements_in_or_the_python_changes(tmp_path: Path) -> None:

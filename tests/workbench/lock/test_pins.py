@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from conftest import EXAMPLE, SRC
 
-from workbench.lock import pins as table
-from workbench.lock.pins import HEROKU_PYTHONS, NoPins, Pins
+from workbench.lock import choose, table
+from workbench.lock.pins import NoPins, Pins
+from workbench.lock.table import HEROKU_PYTHONS
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 RELEASES = tuple(DATA["releases"])
@@ -27,12 +28,12 @@ RELEASES = tuple(DATA["releases"])
 
 def pythons(release: str, numpy_major: int | None = None) -> tuple[str, ...]:
     """Name the Pythons for a model of scikit-learn alone."""
-    return table.pythons({"scikit-learn": release}, ("scikit-learn",), numpy_major)
+    return choose.pythons({"scikit-learn": release}, ("scikit-learn",), numpy_major)
 
 
 def pins(release: str, python: str, *, pandas: bool, numpy_major: int | None = None) -> Pins:
     """Give the pins for a model of scikit-learn alone."""
-    return table.pins(
+    return choose.pins(
         {"scikit-learn": release},
         python,
         distributions=("scikit-learn",),

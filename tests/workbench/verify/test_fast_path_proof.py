@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from model_service.contract.contract import Column
 from model_service.fast_path import FastPath, NotCompiled
-from model_service.fast_path import single_row as single
+from model_service.fast_path.steps import registry
 from model_service.model.model import Model, load_model
 from workbench.verify import fast_path_proof, prove
 
@@ -46,13 +46,13 @@ def model(proven: Path) -> Model:
 def changed(plan: FastPath, change: Callable[[list[Column], Any, Any], Any]) -> FastPath:
     """Return a plan whose answers are changed; the table that it is asked is passed along.
 
-    A row has no other way there.
+    A single row has no path of its own there.
     """
 
     def predict(data: Any) -> Any:
         return change(data.columns, *plan.predict(data))
 
-    return dataclasses.replace(plan, predict=predict, row=None)
+    return dataclasses.replace(plan, predict=predict, predict_row=None)
 
 
 def lie(shares: Any, where: Any) -> Any:
@@ -88,10 +88,10 @@ def test_the_proof_notices_a_plan_that_lies(
 ) -> None:
     assert model.golden is not None
     assert model.plan is not None
-    assert fast_path_proof.disproof(model, model.plan, model.golden.rows) is None
-    reason = fast_path_proof.disproof(model, changed(model.plan, change), model.golden.rows)
+    assert fast_path_proof.find_difference(model, model.plan, model.golden.rows) is None
+    reason = fast_path_proof.find_difference(model, changed(model.plan, change), model.golden.rows)
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 ROW_LIES: dict[str, Callable[[list[Any], Any, Any], Any]] = {
@@ -114,12 +114,14 @@ def test_the_proof_notices_a_row_alone_that_is_answered_otherwise(
 ) -> None:
     assert model.golden is not None
     assert model.plan is not None
-    way = model.plan.row
-    assert way is not None
-    lying = dataclasses.replace(model.plan, row=lambda row: change(list(row), *way(row)))
-    reason = fast_path_proof.disproof(model, lying, model.golden.rows)
+    predict_row = model.plan.predict_row
+    assert predict_row is not None
+    lying = dataclasses.replace(
+        model.plan, predict_row=lambda row: change(list(row), *predict_row(row))
+    )
+    reason = fast_path_proof.find_difference(model, lying, model.golden.rows)
     assert reason is not None
-    assert reason.startswith("It answers otherwise than the model")
+    assert reason.startswith("The fast path predicts differently from the model")
 
 
 def test_a_scaler_that_forgets_its_shift_serves_no_row(
@@ -128,13 +130,18 @@ def test_a_scaler_that_forgets_its_shift_serves_no_row(
     assert model.golden is not None
     assert fast_path_proof.examine(model, model.golden.rows) == {"serves": "plan"}
 
-    def forgetful(scaler: Any) -> Any:
-        return lambda values: [v / s for v, s in zip(values, scaler.scale_, strict=True)]
+    compile_scaler = registry.TRANSFORMERS["sklearn", "StandardScaler"]
 
-    monkeypatch.setitem(single.STEPS, "StandardScaler", forgetful)
+    def forgetful(scaler: Any) -> registry.CompiledTransformer:
+        def scale_row(values: list[Any]) -> list[Any]:
+            return [v / s for v, s in zip(values, scaler.scale_, strict=True)]
+
+        return dataclasses.replace(compile_scaler(scaler), row=scale_row)
+
+    monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), forgetful)
     found = fast_path_proof.examine(model, model.golden.rows)
     assert found["serves"] == "native"
-    assert found["reason"].startswith("It answers otherwise than the model")
+    assert found["reason"].startswith("The fast path predicts differently from the model")
 
 
 def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
@@ -143,9 +150,14 @@ def test_a_step_that_takes_no_single_rows_leaves_them_to_the_plan(
     assert model.golden is not None
     rows, _ = model.contract.parse_rows(model.golden.rows)
     alone = [model.predict([row]) for row in rows]
-    monkeypatch.delitem(single.STEPS, "StandardScaler")
+    compile_scaler = registry.TRANSFORMERS["sklearn", "StandardScaler"]
+
+    def without_row(scaler: Any) -> registry.CompiledTransformer:
+        return dataclasses.replace(compile_scaler(scaler), row=None, no_row="for this test")
+
+    monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), without_row)
     model.plan = model.make_plan()
-    assert model.plan.row is None
+    assert model.plan.predict_row is None
     assert [model.predict([row]) for row in rows] == alone
 
 
@@ -157,7 +169,7 @@ def test_what_a_row_alone_fails_on_the_plan_answers(model: Model) -> None:
     def fail(row: Any) -> Any:
         raise ZeroDivisionError
 
-    failing = dataclasses.replace(model.plan, row=fail)
+    failing = dataclasses.replace(model.plan, predict_row=fail)
     assert model.by_plan(failing, model.golden.rows[:1]) == expected
 
 
@@ -174,8 +186,8 @@ def test_the_proof_notices_a_plan_that_answers_what_the_model_refuses(
         return native(rows)
 
     monkeypatch.setattr(model, "natively", refusing)
-    reason = fast_path_proof.disproof(model, model.plan, model.golden.rows)
-    assert reason == "It answers a row that the model fails on."
+    reason = fast_path_proof.find_difference(model, model.plan, model.golden.rows)
+    assert reason == "The fast path predicts a row that the model fails on."
 
 
 def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
@@ -186,8 +198,8 @@ def test_a_plan_that_fails_does_not_serve(model: Model) -> None:
         raise KeyError("a step")
 
     failing = changed(model.plan, fail)
-    reason = fast_path_proof.disproof(model, failing, model.golden.rows)
-    assert reason == "It fails on the first recorded row (KeyError)."
+    reason = fast_path_proof.find_difference(model, failing, model.golden.rows)
+    assert reason == "The fast path fails on the first golden row (KeyError)."
     # Were it to serve, the model's own methods would answer.
     expected = model.predict(model.golden.rows)
     model.plan = failing
@@ -247,7 +259,7 @@ def test_what_takes_a_frame_stays_native(model: Model) -> None:
     assert fast_path_proof.examine(model, [])["serves"] == "native"
 
 
-FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path" / "test_fast_path.py"
+FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path"
 
 
 @pytest.mark.slow

@@ -1,238 +1,222 @@
-"""Linear models: the same product, without the validation around it."""
+"""Linear models: scikit-learn's own matrix product and link functions, without its validation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from model_service.fast_path.data import (
     Data,
+    MatrixTransform,
     NotCompiled,
-    Predict,
-    Prediction,
-    Single,
+    Outputs,
+    RowOutputs,
+    RowPredict,
     check_finite,
-    finite,
     is_sparse,
+    to_finite_floats,
 )
+from model_service.fast_path.steps.registry import CompiledModel, register_model
 
-Scores = Callable[[Data], Any]
+
+def _decision_function(estimator: Any) -> MatrixTransform:
+    """Return the decision function; its values have the shape (rows,) or (rows, classes)."""
+    if is_sparse(estimator.coef_):
+        raise NotCompiled(f"{type(estimator).__name__} has sparse coefficients.")
+    return _affine(estimator.coef_.T, estimator.intercept_)
 
 
-def scores(estimator: Any) -> Scores:
-    """Return the decision function, of the shape (rows,) or (rows, classes)."""
-    coefficients, intercept = estimator.coef_, estimator.intercept_
-    if is_sparse(coefficients):
-        raise NotCompiled("its coefficients are sparse")
-    factors = coefficients.T
-
-    def score(data: Data) -> Any:
+def _affine(coefficients: Any, intercept: Any) -> MatrixTransform:
+    def apply(data: Data) -> Any:
         if is_sparse(data):
             check_finite(data.data)
-            found = data
         else:
-            found = finite(data)
-        return found @ factors + intercept
+            data = to_finite_floats(data)
+        return data @ coefficients + intercept
 
-    return score
+    return apply
 
 
-@dataclass(frozen=True)
-class OneScore:
-    """A model that says of a row what one score says: of a single row without NumPy's arrays."""
+def _row_predict(
+    coefficients: Any, intercept: float, to_outputs: Callable[[float], RowOutputs]
+) -> RowPredict:
+    """Predict a row from its only decision score, without making an array of the row."""
 
-    predict: Predict
-    factors: Any
-    intercept: float
-    say: Callable[[float], Single]
-
-    def __call__(self, data: Data) -> Prediction:
-        return self.predict(data)
-
-    def alone(self, values: Sequence[float]) -> Single:
-        """Predict one row of numbers. Raises ValueError where one is missing or infinite."""
-        score = float(self.factors.dot(values)) + self.intercept
-        if not math.isfinite(score):  # as it is where any of the numbers is not
+    def predict_row(values: Sequence[float]) -> RowOutputs:
+        score = float(coefficients.dot(values)) + intercept
+        if not math.isfinite(score):  # as it is if any of the values is not
             raise ValueError("a missing or infinite number, or a score that is too large")
-        return self.say(score)
+        return to_outputs(score)
+
+    return predict_row
 
 
-def _regressor(estimator: Any, wanted: bool) -> Predict:
-    score = scores(estimator)
+@register_model(
+    "sklearn",
+    "ARDRegression",
+    "BayesianRidge",
+    "ElasticNet",
+    "ElasticNetCV",
+    "HuberRegressor",
+    "Lars",
+    "LarsCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "LinearRegression",
+    "LinearSVR",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "QuantileRegressor",
+    "Ridge",
+    "RidgeCV",
+    "SGDRegressor",
+    "TheilSenRegressor",
+)
+def _regressor(estimator: Any, probabilities: bool) -> CompiledModel:
+    decide = _decision_function(estimator)
 
-    def predict(data: Data) -> Prediction:
-        return score(data), None
+    def predict(data: Data) -> Outputs:
+        return decide(data), None
 
-    if estimator.coef_.ndim != 1:
-        return predict
-    intercept = float(np.reshape(estimator.intercept_, ()))
-    return OneScore(predict, estimator.coef_, intercept, lambda score: (score, None))
+    row = None
+    if estimator.coef_.ndim == 1:
+        intercept = float(np.reshape(estimator.intercept_, ()))
+        row = _row_predict(estimator.coef_, intercept, lambda score: (score, None))
+    return CompiledModel(predict, inline=True, row=row)
 
 
-def _of_two(estimator: Any, predict: Predict, wanted: bool) -> Predict:
-    """Return what a classifier predicts, if of two classes by the sign of one score."""
-    labels = estimator.classes_.tolist()
-    if len(labels) != 2 or len(estimator.coef_) != 1:
-        return predict
-    from scipy.special import expit  # noqa: PLC0415  # math has other last bits
+@register_model(
+    "sklearn", "LinearSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier"
+)
+def _classifier_without_probabilities(estimator: Any, probabilities: bool) -> CompiledModel:
+    if probabilities:
+        raise NotCompiled(f"{type(estimator).__name__} has probabilities of its own.")
+    if estimator.classes_.ndim != 1:
+        raise NotCompiled(f"{type(estimator).__name__} predicts several targets.")
+    return _classifier(estimator, None)
 
-    def say(score: float) -> Single:
-        label = labels[score > 0]
-        if not wanted:
-            return label, None
+
+def _classifier(
+    estimator: Any, to_probabilities: MatrixTransform | None, *, one_score: bool = True
+) -> CompiledModel:
+    """Compile a classifier; `to_probabilities` takes decision scores.
+
+    With `one_score`, two classes are decided by the sign of one score and their probabilities are
+    its logistic function.
+    """
+    decide, classes = _decision_function(estimator), estimator.classes_
+
+    def predict(data: Data) -> Outputs:
+        scores = decide(data)
+        probabilities = None if to_probabilities is None else to_probabilities(scores)
+        return _classes_of(scores, classes), probabilities
+
+    row = None
+    if one_score and len(classes) == 2 and len(estimator.coef_) == 1:
+        row = _row_predict(
+            estimator.coef_[0],
+            float(np.broadcast_to(estimator.intercept_, 1)[0]),
+            _binary_outputs(classes.tolist(), probabilities=to_probabilities is not None),
+        )
+    return CompiledModel(predict, inline=True, row=row, decision=decide)
+
+
+def _classes_of(scores: Any, classes: Any) -> Any:
+    """Return the class of each row by its decision scores."""
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        return classes[(scores.ravel() > 0).astype(np.intp)]
+    return classes[scores.argmax(axis=1)]
+
+
+def _binary_outputs(
+    classes: Sequence[Any], *, probabilities: bool
+) -> Callable[[float], RowOutputs]:
+    """Return the function from a row's score to its class and, if wanted, probabilities."""
+    from scipy.special import expit  # noqa: PLC0415  # with math.exp the last bits differ
+
+    def to_outputs(score: float) -> RowOutputs:
+        predicted = classes[score > 0]
+        if not probabilities:
+            return predicted, None
         share = float(expit(score))
-        return label, [1 - share, share]
+        return predicted, [1 - share, share]
 
-    intercept = np.broadcast_to(estimator.intercept_, 1)[0]
-    return OneScore(predict, estimator.coef_[0], float(intercept), say)
-
-
-def classifier(estimator: Any, wanted: bool) -> Predict:
-    """Return the classes, and no probabilities."""
-    if wanted:
-        raise NotCompiled("its probabilities are its own")
-    score, classes = scores(estimator), estimator.classes_
-    if classes.ndim != 1:
-        raise NotCompiled("it has several targets")
-    return _of_two(estimator, lambda data: (chosen(score(data), classes), None), wanted)
+    return to_outputs
 
 
-def chosen(found: Any, classes: Any) -> Any:
-    """Return the class of each row from its scores."""
-    if found.ndim == 1 or found.shape[1] == 1:
-        return classes[(found.ravel() > 0).astype(np.intp)]
-    return classes[found.argmax(axis=1)]
-
-
-def _logistic(estimator: Any, wanted: bool) -> Predict:
-    if not wanted:
-        return classifier(estimator, wanted)
-    score, classes = scores(estimator), estimator.classes_
-    alone = _is_one_against_rest(estimator)
-    share = one_against_rest if alone else softmax
-
-    def predict(data: Data) -> Any:
-        found = score(data)
-        return chosen(found, classes), share(found)
-
-    return _of_two(estimator, predict, wanted) if alone else predict
+@register_model("sklearn", "LogisticRegression", "LogisticRegressionCV")
+def _logistic_regression(estimator: Any, probabilities: bool) -> CompiledModel:
+    if not probabilities:
+        return _classifier_without_probabilities(estimator, probabilities)
+    if _is_one_against_rest(estimator):
+        return _classifier(estimator, _one_against_rest)
+    return _classifier(estimator, _softmax, one_score=False)
 
 
 def _is_one_against_rest(estimator: Any) -> bool:
-    # The parameter is gone from scikit-learn 1.8 on, but stays in models that were saved before.
-    given = getattr(estimator, "multi_class", "auto")
-    two = len(estimator.classes_) <= 2
-    if given in ("auto", "deprecated"):
-        return two or estimator.solver == "liblinear"
-    return bool(given == "ovr")
+    # scikit-learn 1.8 removed the parameter, but models that were saved before still have it.
+    multi_class = getattr(estimator, "multi_class", "auto")
+    if multi_class in ("auto", "deprecated"):
+        return len(estimator.classes_) <= 2 or estimator.solver == "liblinear"
+    return bool(multi_class == "ovr")
 
 
-def one_against_rest(found: Any) -> Any:
-    from scipy.special import expit  # noqa: PLC0415  # as scikit-learn, which has imported it
+@register_model("sklearn", "SGDClassifier")
+def _sgd_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
+    if not probabilities:
+        return _classifier_without_probabilities(estimator, probabilities)
+    if estimator.loss not in ("log_loss", "log"):
+        raise NotCompiled(f"SGDClassifier has no fast path for loss={estimator.loss!r}.")
+    return _classifier(estimator, _one_against_rest)
 
-    shares = expit(found)
-    if shares.ndim == 1 or shares.shape[1] == 1:
-        shares = shares.ravel()
-        return np.array([1 - shares, shares]).T
-    totals = shares.sum(axis=1, keepdims=True)
+
+@register_model("sklearn", "LinearDiscriminantAnalysis")
+def _linear_discriminant_analysis(estimator: Any, probabilities: bool) -> CompiledModel:
+    to_probabilities = _one_against_rest if len(estimator.classes_) == 2 else _softmax
+    return _classifier(estimator, to_probabilities if probabilities else None)
+
+
+def _one_against_rest(scores: Any) -> Any:
+    """Return probabilities as one logistic function for each class, normalised."""
+    from scipy.special import expit  # noqa: PLC0415  # scikit-learn has imported it
+
+    probabilities = expit(scores)
+    if probabilities.ndim == 1 or probabilities.shape[1] == 1:
+        probabilities = probabilities.ravel()
+        return np.array([1 - probabilities, probabilities]).T
+    totals = probabilities.sum(axis=1, keepdims=True)
     if not totals.all():
-        raise ValueError("no class has a share")  # versions differ in what they answer then
-    return shares / totals
+        raise ValueError("all probabilities are zero")  # versions of scikit-learn differ then
+    return probabilities / totals
 
 
-def softmax(found: Any) -> Any:
-    if found.ndim == 1 or found.shape[1] == 1:
-        found = found.ravel()
-        found = np.array([-found, found]).T
-    shares = np.exp(found - found.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+def _softmax(scores: Any) -> Any:
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        scores = scores.ravel()
+        scores = np.array([-scores, scores]).T
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def _sgd(estimator: Any, wanted: bool) -> Predict:
-    if wanted and estimator.loss not in ("log_loss", "log"):
-        raise NotCompiled("its probabilities are its own")
-    if not wanted:
-        return classifier(estimator, wanted)
-    score, classes = scores(estimator), estimator.classes_
-
-    def predict(data: Data) -> Any:
-        found = score(data)
-        return chosen(found, classes), one_against_rest(found)
-
-    return _of_two(estimator, predict, wanted)
-
-
-def _naive_bayes(estimator: Any, wanted: bool) -> Predict:
-    """Multinomial: the joint log likelihood is linear, and the shares are its softmax."""
-    factors, offset = estimator.feature_log_prob_.T, estimator.class_log_prior_
+@register_model("sklearn", "MultinomialNB")
+def _multinomial_naive_bayes(estimator: Any, probabilities: bool) -> CompiledModel:
+    joint_log_likelihood = _affine(estimator.feature_log_prob_.T, estimator.class_log_prior_)
     classes = estimator.classes_
 
-    def predict(data: Data) -> Any:
-        if is_sparse(data):
-            check_finite(data.data)
-        else:
-            data = finite(data)
-        found = data @ factors + offset
-        return classes[found.argmax(axis=1)], _shares(found) if wanted else None
+    def predict(data: Data) -> Outputs:
+        joint = joint_log_likelihood(data)
+        return classes[joint.argmax(axis=1)], _normalise(joint) if probabilities else None
 
-    return predict
+    return CompiledModel(predict, inline=True)
 
 
-def _shares(joint: Any) -> Any:
-    from scipy.special import logsumexp  # noqa: PLC0415  # as in one_against_rest
+def _normalise(joint_log_likelihood: Any) -> Any:
+    from scipy.special import logsumexp  # noqa: PLC0415  # scikit-learn has imported it
 
-    return np.exp(joint - logsumexp(joint, axis=1)[:, np.newaxis])
-
-
-def discriminant(estimator: Any, wanted: bool) -> Predict:
-    score, classes = scores(estimator), estimator.classes_
-    two = len(classes) == 2
-
-    def predict(data: Data) -> Any:
-        found = score(data)
-        shares = (one_against_rest if two else softmax)(found) if wanted else None
-        return chosen(found, classes), shares
-
-    return _of_two(estimator, predict, wanted)
-
-
-PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {
-    "LogisticRegression": _logistic,
-    "LogisticRegressionCV": _logistic,
-    "SGDClassifier": _sgd,
-    "MultinomialNB": _naive_bayes,
-    "LinearDiscriminantAnalysis": discriminant,
-    **dict.fromkeys(
-        ("LinearSVC", "Perceptron", "PassiveAggressiveClassifier", "RidgeClassifier"), classifier
-    ),
-    **dict.fromkeys(
-        (
-            "ARDRegression",
-            "BayesianRidge",
-            "ElasticNet",
-            "ElasticNetCV",
-            "HuberRegressor",
-            "Lars",
-            "LarsCV",
-            "Lasso",
-            "LassoCV",
-            "LassoLars",
-            "LassoLarsCV",
-            "LassoLarsIC",
-            "LinearRegression",
-            "LinearSVR",
-            "OrthogonalMatchingPursuit",
-            "OrthogonalMatchingPursuitCV",
-            "QuantileRegressor",
-            "Ridge",
-            "RidgeCV",
-            "SGDRegressor",
-            "TheilSenRegressor",
-        ),
-        _regressor,
-    ),
-}
+    return np.exp(joint_log_likelihood - logsumexp(joint_log_likelihood, axis=1)[:, np.newaxis])

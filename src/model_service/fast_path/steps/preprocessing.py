@@ -1,331 +1,386 @@
-"""Transformers of scikit-learn's preprocessing and imputation, without their validation."""
+"""scikit-learn's imputers, scalers, encoders and feature selectors, without their validation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from model_service.fast_path.data import (
+    ColumnTable,
     Data,
     NotCompiled,
-    Step,
-    Table,
-    bounded,
-    finite,
-    has_finite_total,
-    matrix,
-    numbers,
+    RowTransform,
+    RowValues,
+    check_width,
+    has_finite_sum,
+    row_to_floats_allow_nan,
+    to_finite_floats,
+    to_floats,
+    to_floats_allow_nan,
+    to_matrix,
 )
+from model_service.fast_path.steps.registry import CompiledTransformer, register_transformer
 
-# A matrix this wide stays sparse, as the encoder makes it.
-WIDEST = 2000
+# OneHotEncoder's output is made dense; with more columns it stays sparse, by its own method.
+MAX_ONE_HOT_COLUMNS = 2000
+
+# The key of None and NaN in a dictionary of categories: NaN, unequal to itself, would not be found.
+_MISSING = object()
 
 
-def _as_it_is(estimator: Any) -> Step:
-    return lambda data: data
-
-
-def imputation(imputer: Any) -> tuple[bool, Any, Any]:
-    """Return whether it fills objects, with which values, and the columns that it flags."""
+@register_transformer("sklearn", "SimpleImputer")
+def _simple_imputer(imputer: Any) -> CompiledTransformer:
+    _check_imputer(imputer)
     objects = imputer._fit_dtype.kind not in "fiub"
-    statistics = imputer.statistics_ if objects else imputer.statistics_.astype(np.float64)
-    if imputer.missing_values is not None and imputer.missing_values == imputer.missing_values:
-        raise NotCompiled("its missing values are not NaN")
-    if imputer.missing_values is None:
-        raise NotCompiled("its missing values are None")
-    if any(value != value for value in statistics):
-        raise NotCompiled("it drops empty columns")
+    fill_values = imputer.statistics_ if objects else imputer.statistics_.astype(np.float64)
     indicator = getattr(imputer, "indicator_", None)
-    return objects, statistics, indicator.features_ if indicator is not None else None
-
-
-def _simple_imputer(imputer: Any) -> Step:
-    objects, statistics, flagged = imputation(imputer)
+    indicated = indicator.features_ if indicator is not None else None
 
     def fill(data: Data) -> Any:
-        if objects and flagged is None and isinstance(data, Table):
-            return data.filled(statistics)
+        if objects and indicated is None and isinstance(data, ColumnTable):
+            return data.fill_missing(fill_values)
         if objects:
-            found = matrix(data)
+            matrix = to_matrix(data)
         else:
-            found = numbers(data)
-            if flagged is None and has_finite_total(found):
-                return found  # with a missing one there would be no total
-            found = bounded(found)
-        missing = found != found
-        filled = np.where(missing, statistics, found) if missing.any() else found
-        return filled if flagged is None else np.hstack([filled, missing[:, flagged]])
+            matrix = to_floats(data)
+            if indicated is None and has_finite_sum(matrix):
+                return matrix  # a missing value would make the sum NaN
+            matrix = to_floats_allow_nan(matrix)
+        missing = matrix != matrix
+        filled = np.where(missing, fill_values, matrix) if missing.any() else matrix
+        return filled if indicated is None else np.hstack([filled, missing[:, indicated]])
 
-    return fill
+    if objects and indicated is not None:
+        return CompiledTransformer(fill, no_row="its output mixes objects and flags")
+    row_fill_values = fill_values.tolist()
+    row_indicated = [] if indicated is None else indicated.tolist()
 
+    def fill_row(values: RowValues) -> RowValues:
+        if not objects:
+            values = row_to_floats_allow_nan(values)
+        filled = [
+            fill_value if value is None or value != value else value
+            for value, fill_value in zip(values, row_fill_values, strict=True)
+        ]
+        return filled + [float(values[index] != values[index]) for index in row_indicated]
 
-def standard(scaler: Any) -> tuple[Any, Any]:
-    """Return what is taken away from each column and what it is divided by; None for neither."""
-    mean = scaler.mean_ if scaler.with_mean else None
-    return mean, scaler.scale_ if scaler.with_std else None
-
-
-def _standard_scaler(scaler: Any) -> Step:
-    return _shift_and_divide(*standard(scaler))
-
-
-def robust(scaler: Any) -> tuple[Any, Any]:
-    """Return the same of a scaler by quantiles."""
-    center = scaler.center_ if scaler.with_centering else None
-    return center, scaler.scale_ if scaler.with_scaling else None
+    return CompiledTransformer(fill, fill_row)
 
 
-def _robust_scaler(scaler: Any) -> Step:
-    return _shift_and_divide(*robust(scaler))
+def _check_imputer(imputer: Any) -> None:
+    """Raise NotCompiled unless None and NaN are missing and every column has a fill value."""
+    if imputer.missing_values is None or imputer.missing_values == imputer.missing_values:
+        raise NotCompiled("SimpleImputer looks for another missing value than NaN.")
+    if any(value != value for value in imputer.statistics_):
+        raise NotCompiled("SimpleImputer drops columns without values.")
 
 
-def _shift_and_divide(shift: Any, divisor: Any) -> Step:
+@register_transformer("sklearn", "StandardScaler")
+def _standard_scaler(scaler: Any) -> CompiledTransformer:
+    return _shift_and_divide(
+        scaler.mean_ if scaler.with_mean else None,
+        scaler.scale_ if scaler.with_std else None,
+        scaler.n_features_in_,
+    )
+
+
+@register_transformer("sklearn", "RobustScaler")
+def _robust_scaler(scaler: Any) -> CompiledTransformer:
+    return _shift_and_divide(
+        scaler.center_ if scaler.with_centering else None,
+        scaler.scale_ if scaler.with_scaling else None,
+        scaler.n_features_in_,
+    )
+
+
+def _shift_and_divide(shift: Any, divisor: Any, width: int) -> CompiledTransformer:
+    """Subtract `shift` and divide by `divisor`; None leaves the operation out."""
+
     def scale(data: Data) -> Any:
-        found = bounded(data)
+        matrix = to_floats_allow_nan(data)
         if shift is not None:
-            found = found - shift
-        return found if divisor is None else found / divisor
+            matrix = matrix - shift
+        return matrix if divisor is None else matrix / divisor
 
-    return scale
+    # Subtracting zero and dividing by one keep every bit of a number.
+    shifts = np.zeros(width) if shift is None else shift
+    divisors = np.ones(width) if divisor is None else divisor
+    parameters = list(zip(shifts.tolist(), divisors.tolist(), strict=True))
+
+    def scale_row(values: RowValues) -> RowValues:
+        return [
+            (value - shift) / divisor
+            for value, (shift, divisor) in zip(
+                row_to_floats_allow_nan(values), parameters, strict=True
+            )
+        ]
+
+    return CompiledTransformer(scale, scale_row)
 
 
-def _min_max_scaler(scaler: Any) -> Step:
-    factor, offset = scaler.scale_, scaler.min_
+@register_transformer("sklearn", "MinMaxScaler")
+def _min_max_scaler(scaler: Any) -> CompiledTransformer:
+    factors, offsets = scaler.scale_, scaler.min_
     limits = scaler.feature_range if getattr(scaler, "clip", False) else None
 
     def scale(data: Data) -> Any:
-        found = bounded(data) * factor + offset
-        return found if limits is None else np.clip(found, *limits)
+        matrix = to_floats_allow_nan(data) * factors + offsets
+        return matrix if limits is None else np.clip(matrix, *limits)
 
-    return scale
+    parameters = list(zip(factors.tolist(), offsets.tolist(), strict=True))
+
+    def scale_row(values: RowValues) -> RowValues:
+        pairs = zip(row_to_floats_allow_nan(values), parameters, strict=True)
+        scaled = [value * factor + offset for value, (factor, offset) in pairs]
+        if limits is None:
+            return scaled
+        low, high = limits
+        # In this order of arguments max and min return NaN for NaN, as np.clip does.
+        return [min(max(value, low), high) for value in scaled]
+
+    return CompiledTransformer(scale, scale_row)
 
 
-def _max_abs_scaler(scaler: Any) -> Step:
-    divisor, clip = scaler.scale_, getattr(scaler, "clip", False)
+@register_transformer("sklearn", "MaxAbsScaler")
+def _max_abs_scaler(scaler: Any) -> CompiledTransformer:
+    scaled = _shift_and_divide(None, scaler.scale_, scaler.n_features_in_)
+    if not getattr(scaler, "clip", False):
+        return scaled
+    return CompiledTransformer(
+        lambda data: np.clip(scaled.matrix(data), -1.0, 1.0),
+        no_row="clipping one row is not written",
+    )
 
-    def scale(data: Data) -> Any:
-        found = bounded(data) / divisor
-        return np.clip(found, -1.0, 1.0) if clip else found
 
-    return scale
+@register_transformer("sklearn", "OneHotEncoder")
+def _one_hot_encoder(encoder: Any) -> CompiledTransformer:
+    (look_ups, unknown, width), dtype = _one_hot_columns(encoder), encoder.dtype
+
+    def encode(data: Data) -> Any:
+        columns = _column_values(data, len(look_ups))
+        parameters = zip(columns, look_ups, unknown, strict=True)
+        indices_by_column = [_look_up(known, values, other) for values, known, other in parameters]
+        encoded = np.zeros((len(columns[0]), width), dtype=dtype)
+        if len(encoded) == 1:  # three times as fast as the general case below
+            for (index,) in indices_by_column:
+                if index >= 0:
+                    encoded[0, index] = 1
+            return encoded
+        indices = np.array(indices_by_column)
+        column, row = np.nonzero(indices >= 0)
+        encoded[row, indices[column, row]] = 1
+        return encoded
+
+    if dtype != np.float64:
+        return CompiledTransformer(encode, no_row="its output is not float64")
+    look_up_row = _row_look_up(look_ups, unknown)
+
+    def encode_row(values: RowValues) -> RowValues:
+        encoded = [0.0] * width
+        for index in look_up_row(values):
+            if index >= 0:
+                encoded[index] = 1.0
+        return encoded
+
+    return CompiledTransformer(encode, encode_row)
 
 
-def one_hot(encoder: Any) -> tuple[list[Mapping[Any, int]], list[int | None], int]:
-    """Return the place of each value of each column, that of unknown ones, and the width.
+def _one_hot_columns(encoder: Any) -> tuple[list[Mapping[Any, int]], list[int | None], int]:
+    """Return each column's output index by category, its index for unknown ones, and the width.
 
-    The place of an unknown value is -1 where it has no column, and None where it is an error.
+    An index of -1 means no output column; None as the index of unknown ones is an error.
     """
-    infrequent = _infrequent(encoder)
+    infrequent = _infrequent_categories(encoder)
     dropped = encoder.drop_idx_ if encoder.drop_idx_ is not None else [None] * len(infrequent)
-    grouped = encoder.handle_unknown in ("infrequent_if_exist", "warn")
+    unknown_is_infrequent = encoder.handle_unknown in ("infrequent_if_exist", "warn")
     look_ups: list[Mapping[Any, int]] = []
     unknown: list[int | None] = []
-    edges = [0]
-    for values, rare, drop in zip(encoder.categories_, infrequent, dropped, strict=True):
-        groups = _groups(values.tolist(), rare)
-        absent = groups[_key(values[drop])] if drop is not None else None
-        order = [group for group in sorted(set(groups.values())) if group != absent]
-        place = {group: edges[-1] + number for number, group in enumerate(order)}
-        look_ups.append({key: place.get(group, -1) for key, group in groups.items()})
-        edges.append(edges[-1] + len(order))
+    width = 0
+    for categories, rare, drop in zip(encoder.categories_, infrequent, dropped, strict=True):
+        groups = _number_categories(categories.tolist(), rare)
+        dropped_group = groups[_key(categories[drop])] if drop is not None else None
+        kept = [group for group in sorted(set(groups.values())) if group != dropped_group]
+        indices = {group: width + number for number, group in enumerate(kept)}
+        look_ups.append({key: indices.get(group, -1) for key, group in groups.items()})
+        width += len(kept)
         if encoder.handle_unknown == "error":
             unknown.append(None)
-        elif grouped and rare is not None:
+        elif unknown_is_infrequent and rare is not None:
             unknown.append(look_ups[-1][_key(rare[0])])
         else:
             unknown.append(-1)
-    if edges[-1] > WIDEST:
-        raise NotCompiled("it makes too many columns")
-    return look_ups, unknown, edges[-1]
+    if width > MAX_ONE_HOT_COLUMNS:
+        raise NotCompiled("OneHotEncoder has too many output columns for a dense matrix.")
+    return look_ups, unknown, width
 
 
-def _one_hot_encoder(encoder: Any) -> Step:
-    (look_ups, unknown, width), dtype = one_hot(encoder), encoder.dtype
+@register_transformer("sklearn", "OrdinalEncoder")
+def _ordinal_encoder(encoder: Any) -> CompiledTransformer:
+    unknown = None if encoder.handle_unknown == "error" else encoder.unknown_value
+    look_ups: list[Mapping[Any, float]] = []
+    for categories, rare in zip(encoder.categories_, _infrequent_categories(encoder), strict=True):
+        present = [value for value in categories.tolist() if _key(value) is not _MISSING]
+        codes: dict[Any, float] = dict(_number_categories(present, rare))
+        if len(present) < len(categories):
+            codes[_MISSING] = getattr(encoder, "encoded_missing_value", np.nan)
+        look_ups.append(codes)
+    return _replace_categories(look_ups, unknown, encoder.dtype)
+
+
+@register_transformer("sklearn", "TargetEncoder")
+def _target_encoder(encoder: Any) -> CompiledTransformer:
+    if encoder.target_type_ == "multiclass":
+        raise NotCompiled("TargetEncoder encodes a target of more than two classes.")
+    look_ups = [
+        dict(zip(map(_key, categories.tolist()), encodings.tolist(), strict=True))
+        for categories, encodings in zip(encoder.categories_, encoder.encodings_, strict=True)
+    ]
+    return _replace_categories(look_ups, float(encoder.target_mean_), np.float64)
+
+
+def _replace_categories(
+    look_ups: Sequence[Mapping[Any, float]], unknown: float | None, dtype: Any
+) -> CompiledTransformer:
+    """Replace each category by its code; `unknown` is the code of the others, None an error."""
 
     def encode(data: Data) -> Any:
-        columns = _columns(data, len(look_ups))
-        found = zip(columns, look_ups, unknown, strict=True)
-        codes = [_found(known, values, other) for values, known, other in found]
-        encoded = np.zeros((len(columns[0]), width), dtype=dtype)
-        if len(encoded) == 1:  # three times as fast as what follows
-            for (place,) in codes:
-                if place >= 0:
-                    encoded[0, place] = 1
-            return encoded
-        places = np.array(codes)
-        column, row = np.nonzero(places >= 0)
-        encoded[row, places[column, row]] = 1
-        return encoded
+        columns = _column_values(data, len(look_ups))
+        codes = [
+            _look_up(known, values, unknown)
+            for values, known in zip(columns, look_ups, strict=True)
+        ]
+        return np.array(codes, dtype=dtype).T
 
-    return encode
+    if dtype != np.float64:
+        return CompiledTransformer(encode, no_row="its output is not float64")
+    return CompiledTransformer(encode, _row_look_up(look_ups, [unknown] * len(look_ups)))
 
 
-MISSING = object()
+def _key(category: Any) -> Any:
+    """Return what a category is looked up by: the value itself, or _MISSING for None and NaN."""
+    return category if category == category and category is not None else _MISSING
 
 
-def _key(value: Any) -> Any:
-    """Return what a value is looked up by: NaN is not equal to itself, and None is missing too."""
-    return value if value == value and value is not None else MISSING
-
-
-def _found(known: Mapping[Any, Any], values: Sequence[Any], other: Any) -> list[Any]:
-    """Look each value up. Raises ValueError where it is unknown and `other` is None."""
-    codes = [known.get(v if v == v and v is not None else MISSING, other) for v in values]
-    if other is None and None in codes:
+def _look_up(known: Mapping[Any, Any], values: Sequence[Any], unknown: Any) -> list[Any]:
+    """Return a column's codes. Raises ValueError for an unknown value if `unknown` is None."""
+    codes = [known.get(v if v == v and v is not None else _MISSING, unknown) for v in values]
+    if unknown is None and None in codes:
         raise ValueError("an unknown category")
     return codes
 
 
-def _columns(data: Data, expected: int) -> list[list[Any]]:
-    """Return the values of each column, as Python has them."""
-    if isinstance(data, Table):
+def _row_look_up(look_ups: Sequence[Mapping[Any, Any]], unknown: Sequence[Any]) -> RowTransform:
+    """Return a function that looks up each value of a row in the dictionary of its column."""
+    parameters = list(zip(look_ups, unknown, strict=True))
+
+    def look_up_row(values: RowValues) -> RowValues:
+        codes = [
+            known.get(v if v == v and v is not None else _MISSING, other)
+            for v, (known, other) in zip(values, parameters, strict=True)
+        ]
+        if None in codes:
+            raise ValueError("an unknown category")
+        return codes
+
+    return look_up_row
+
+
+def _column_values(data: Data, width: int) -> list[list[Any]]:
+    """Return the values of each column as Python values."""
+    if isinstance(data, ColumnTable):
         columns = [column.values for column in data.columns]
     else:
-        columns = [column.tolist() for column in matrix(data).T]
-    if len(columns) != expected:
-        raise ValueError("another number of columns than in the training")
+        columns = [column.tolist() for column in to_matrix(data).T]
+    if len(columns) != width:
+        raise ValueError(f"{len(columns)} columns; the model was trained on {width}")
     return columns
 
 
-def _infrequent(encoder: Any) -> Sequence[Any]:
-    grouped = getattr(encoder, "_infrequent_enabled", False)
-    return encoder.infrequent_categories_ if grouped else [None] * len(encoder.categories_)
+def _infrequent_categories(encoder: Any) -> Sequence[Any]:
+    """Return the infrequent categories of each column, None for a column without any."""
+    enabled = getattr(encoder, "_infrequent_enabled", False)
+    return encoder.infrequent_categories_ if enabled else [None] * len(encoder.categories_)
 
 
-def _groups(values: Sequence[Any], rare: Any) -> dict[Any, int]:
+def _number_categories(categories: Sequence[Any], infrequent: Any) -> dict[Any, int]:
     """Number the categories; the infrequent ones share the last number."""
-    if rare is None:
-        return {_key(value): number for number, value in enumerate(values)}
-    infrequent = {_key(value) for value in rare}
-    frequent = [_key(value) for value in values if _key(value) not in infrequent]
-    numbered = {key: number for number, key in enumerate(frequent)}
-    return {_key(value): numbered.get(_key(value), len(frequent)) for value in values}
+    if infrequent is None:
+        return {_key(category): number for number, category in enumerate(categories)}
+    rare = {_key(category) for category in infrequent}
+    frequent = [_key(category) for category in categories if _key(category) not in rare]
+    numbers = {key: number for number, key in enumerate(frequent)}
+    return {_key(category): numbers.get(_key(category), len(frequent)) for category in categories}
 
 
-def ordinal(encoder: Any) -> tuple[list[Mapping[Any, float]], float | None]:
-    """Return the code of each value of each column, and that of unknown ones or None."""
-    infrequent = _infrequent(encoder)
-    look_ups: list[Mapping[Any, float]] = []
-    for values, rare in zip(encoder.categories_, infrequent, strict=True):
-        present = [value for value in values.tolist() if _key(value) is not MISSING]
-        codes: dict[Any, float] = dict(_groups(present, rare))
-        if len(present) < len(values):
-            codes[MISSING] = getattr(encoder, "encoded_missing_value", np.nan)
-        look_ups.append(codes)
-    return look_ups, None if encoder.handle_unknown == "error" else encoder.unknown_value
+@register_transformer("sklearn", "LabelEncoder")
+def _label_encoder(encoder: Any) -> CompiledTransformer:
+    codes = {_key(label): number for number, label in enumerate(encoder.classes_.tolist())}
+    return CompiledTransformer(
+        lambda data: np.array(_look_up(codes, _column_values(data, 1)[0], None)).reshape(-1, 1),
+        no_row="models with transformers beside them take no single rows",
+    )
 
 
-def _ordinal_encoder(encoder: Any) -> Step:
-    (look_ups, unknown), dtype = ordinal(encoder), encoder.dtype
-
-    def encode(data: Data) -> Any:
-        columns = _columns(data, len(look_ups))
-        codes = [_found(known, v, unknown) for v, known in zip(columns, look_ups, strict=True)]
-        return np.array(codes, dtype=dtype).T
-
-    return encode
-
-
-def target(encoder: Any) -> tuple[list[Mapping[Any, float]], float]:
-    """Return the code of each value of each column, and that of unknown ones."""
-    if encoder.target_type_ == "multiclass":
-        raise NotCompiled("its target has several classes")
-    look_ups: list[Mapping[Any, float]] = [
-        dict(zip(map(_key, values.tolist()), encodings.tolist(), strict=True))
-        for values, encodings in zip(encoder.categories_, encoder.encodings_, strict=True)
-    ]
-    return look_ups, float(encoder.target_mean_)
-
-
-def _target_encoder(encoder: Any) -> Step:
-    look_ups, mean = target(encoder)
-
-    def encode(data: Data) -> Any:
-        columns = _columns(data, len(look_ups))
-        codes = [_found(known, v, mean) for v, known in zip(columns, look_ups, strict=True)]
-        return np.array(codes, dtype=np.float64).T
-
-    return encode
-
-
-def _function_transformer(transformer: Any) -> Step:
+@register_transformer("sklearn", "FunctionTransformer")
+def _function_transformer(transformer: Any) -> CompiledTransformer:
     function = transformer.func
     if function is None and not transformer.validate:
-        return _as_it_is(transformer)
+        # ColumnTransformer puts one in the place of "passthrough".
+        return CompiledTransformer(lambda data: data, list)
     if not isinstance(function, np.ufunc) or transformer.kw_args or transformer.validate:
-        raise NotCompiled("its function is the author's")
-    return lambda data: function(numbers(data))
+        raise NotCompiled("FunctionTransformer calls a function that the fast path does not know.")
+    return CompiledTransformer(
+        lambda data: function(to_floats(data)), no_row="a NumPy function expects an array"
+    )
 
 
-def _polynomial_features(transformer: Any) -> Step:
+@register_transformer("sklearn", "PolynomialFeatures")
+def _polynomial_features(transformer: Any) -> CompiledTransformer:
     powers = transformer.powers_
-    # Each product from left to right, as scikit-learn makes it from the shorter ones.
+    # scikit-learn makes each product from a shorter one: its factors from left to right.
     factors = [np.repeat(np.arange(len(row)), row) for row in powers]
     longest = max((len(factor) for factor in factors), default=0)
-    ones = powers.shape[1]
-    places = np.full((longest, len(factors)), ones)
+    width = powers.shape[1]
+    # The index `width` is a column of ones, which fills up the shorter products.
+    indices = np.full((longest, len(factors)), width)
     for number, factor in enumerate(factors):
-        places[: len(factor), number] = factor
+        indices[: len(factor), number] = factor
 
     def multiply(data: Data) -> Any:
-        found = finite(data)
-        if found.shape[1] != ones:
-            raise ValueError("another number of columns than in the training")
-        padded = np.hstack([found, np.ones((len(found), 1), dtype=found.dtype)])
-        product = padded[:, places[0]]
-        for row in places[1:]:
+        matrix = to_finite_floats(data)
+        check_width(matrix, width)
+        padded = np.hstack([matrix, np.ones((len(matrix), 1), dtype=matrix.dtype)])
+        product = padded[:, indices[0]]
+        for row in indices[1:]:
             product = product * padded[:, row]
         return product
 
-    return multiply
+    return CompiledTransformer(multiply, no_row="multiplying one row is not written")
 
 
-def _selector(selector: Any) -> Step:
-    places = np.flatnonzero(selector.get_support())
-    expected = selector.n_features_in_
+@register_transformer(
+    "sklearn",
+    "GenericUnivariateSelect",
+    "RFE",
+    "RFECV",
+    "SelectFdr",
+    "SelectFpr",
+    "SelectFromModel",
+    "SelectFwe",
+    "SelectKBest",
+    "SelectPercentile",
+    "SequentialFeatureSelector",
+    "VarianceThreshold",
+)
+def _selector(selector: Any) -> CompiledTransformer:
+    indices, width = np.flatnonzero(selector.get_support()), selector.n_features_in_
 
     def select(data: Data) -> Any:
-        found = finite(data)  # some take NaN: their own method knows
-        if found.shape[1] != expected:
-            raise ValueError("another number of columns than in the training")
-        return found[:, places]
+        # Some selectors accept NaN: their own method decides.
+        matrix = to_finite_floats(data)
+        check_width(matrix, width)
+        return matrix[:, indices]
 
-    return select
-
-
-def _label_encoder(encoder: Any) -> Step:
-    known = {_key(value): number for number, value in enumerate(encoder.classes_.tolist())}
-    return lambda data: np.array(_found(known, _columns(data, 1)[0], None)).reshape(-1, 1)
-
-
-STEPS: dict[str, Callable[[Any], Step]] = {
-    "SimpleImputer": _simple_imputer,
-    "StandardScaler": _standard_scaler,
-    "RobustScaler": _robust_scaler,
-    "MinMaxScaler": _min_max_scaler,
-    "MaxAbsScaler": _max_abs_scaler,
-    "OneHotEncoder": _one_hot_encoder,
-    "OrdinalEncoder": _ordinal_encoder,
-    "TargetEncoder": _target_encoder,
-    "LabelEncoder": _label_encoder,
-    "FunctionTransformer": _function_transformer,
-    "PolynomialFeatures": _polynomial_features,
-    **dict.fromkeys(
-        (
-            "GenericUnivariateSelect",
-            "RFE",
-            "RFECV",
-            "SelectFdr",
-            "SelectFpr",
-            "SelectFromModel",
-            "SelectFwe",
-            "SelectKBest",
-            "SelectPercentile",
-            "SequentialFeatureSelector",
-            "VarianceThreshold",
-        ),
-        _selector,
-    ),
-}
+    return CompiledTransformer(select, no_row="selecting from one row is not written")

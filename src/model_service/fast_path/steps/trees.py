@@ -1,7 +1,7 @@
-"""Trees, forests and scikit-learn's gradient boosting: its own compiled walks through the trees.
+"""scikit-learn's trees, forests and gradient boosting, by its own compiled tree traversals.
 
-What costs in the native methods is one call a tree, and the validation around it. So a forest is
-walked in one call where the rows are few.
+The native methods spend their time on validation and on one call for each tree. With few rows, a
+whole forest is traversed in one call here.
 """
 
 from __future__ import annotations
@@ -12,279 +12,325 @@ from typing import Any
 
 import numpy as np
 
-from model_service.fast_path.data import Data, NotCompiled, Predict, Step, bounded, finite, numbers
+from model_service.fast_path.data import (
+    Data,
+    MatrixTransform,
+    NotCompiled,
+    Outputs,
+    check_width,
+    to_finite_floats,
+    to_floats,
+    to_floats_allow_nan,
+)
+from model_service.fast_path.steps.registry import CompiledModel, register_model
 
-# A copy of the nodes costs memory: 100 bytes a node, so 50 MB at most.
-MOST_NODES = 500_000
-# How many floats an intermediate result may have: 16 MB.
-MOST_FLOATS = 1 << 21
-# Up to how many walks (rows times trees) the trees of HistGradientBoosting are walked in one call.
-MOST_WALKS = 4000
+# A row passes so many trees in about the time that handing it to another thread takes.
+MAX_INLINE_TREES = 500
+# The nodes of a forest are copied only up to here: a node takes 100 bytes, so 50 MB.
+MAX_COPIED_NODES = 500_000
+# Of a forest, so many numbers are held at a time: 16 MB.
+MAX_FLOATS = 1 << 21
+# Up to so many rows times trees, HistGradientBoosting is traversed in one call.
+MAX_JOINT_TRAVERSALS = 4000
 
 
-def _as_trees_compare(estimator: Any, *, takes_missing: bool = False) -> Step:
-    """Return a function to float32, which raises ValueError where a number is too large."""
+def tree_count(estimator: Any, *, per_class: bool, rounds: str = "n_estimators") -> int:
+    """Return the number of trees that a row passes; 0 if the estimator has none.
+
+    `per_class` is for boosting, which has a tree for each of three or more classes in each round;
+    `rounds` names the attribute with the number of rounds.
+    """
+    found: int | None = getattr(estimator, rounds, 0)
+    # XGBoost takes None for its default of 100 rounds.
+    trees = (100 if found is None else found) * (getattr(estimator, "num_parallel_tree", None) or 1)
+    class_count = len(getattr(estimator, "classes_", ()))
+    return trees * class_count if per_class and class_count > 2 else trees
+
+
+def _require_one_target(estimator: Any) -> None:
+    if estimator.n_outputs_ != 1:
+        raise NotCompiled(f"{type(estimator).__name__} predicts several targets.")
+
+
+def _to_float32(estimator: Any, *, allow_nan: bool = False) -> MatrixTransform:
+    """Return the conversion to float32, in which trees compare.
+
+    It raises ValueError for another number of columns and for numbers that float32 cannot hold.
+    """
     width = estimator.n_features_in_
+    check = to_floats_allow_nan if allow_nan else to_finite_floats
 
     def convert(data: Data) -> Any:
+        matrix = to_floats(data)
+        check_width(matrix, width)
         with np.errstate(over="ignore"):
-            found = _of_width(numbers(data), width).astype(np.float32, order="C")
-        return bounded(found) if takes_missing else finite(found)
+            matrix = matrix.astype(np.float32, order="C")
+        return check(matrix)
 
     return convert
 
 
-def _takes_missing(tree: Any) -> bool:
-    """Tell whether a fitted tree takes NaN: some do from scikit-learn 1.3 on."""
+def _allows_nan(tree: Any) -> bool:
+    """Return whether a fitted tree takes NaN, as some do since scikit-learn 1.3."""
     supports = getattr(tree, "_support_missing_values", None)
     return supports is not None and bool(supports(np.zeros((1, tree.n_features_in_))))
 
 
-def _of_width(found: Any, width: int) -> Any:
-    """Return the matrix if it is as wide as in the training: a kernel would read beyond a row."""
-    if found.shape[1] != width:
-        raise ValueError(f"{found.shape[1]} columns; there were {width} in the training")
-    return found
-
-
-def _shares_of(tree: Any) -> Any:
+def _node_probabilities(tree: Any) -> Any:
     """Return the share of each class in each node, of the shape (nodes, classes)."""
     values = tree.value[:, 0, :]
     totals = values.sum(axis=1, keepdims=True)
-    # Before scikit-learn 1.3 the nodes hold how many rows of each class they have.
+    # Before scikit-learn 1.3 the nodes hold the number of rows of each class instead.
     return values if np.allclose(totals, 1.0) else values / np.where(totals == 0, 1.0, totals)
 
 
-def _tree_classifier(estimator: Any, wanted: bool) -> Predict:
-    if estimator.n_outputs_ != 1:
-        raise NotCompiled("it has several targets")
-    tree, shares, classes = estimator.tree_, _shares_of(estimator.tree_), estimator.classes_
-    convert = _as_trees_compare(estimator, takes_missing=_takes_missing(estimator))
+@register_model("sklearn", "DecisionTreeClassifier", "ExtraTreeClassifier")
+def _tree_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
+    _require_one_target(estimator)
+    tree, classes = estimator.tree_, estimator.classes_
+    by_node = _node_probabilities(tree)
+    convert = _to_float32(estimator, allow_nan=_allows_nan(estimator))
 
-    def predict(data: Data) -> Any:
-        found = shares[tree.apply(convert(data))]
-        return classes[found.argmax(axis=1)], found if wanted else None
+    def predict(data: Data) -> Outputs:
+        shares = by_node[tree.apply(convert(data))]
+        return classes[shares.argmax(axis=1)], shares if probabilities else None
 
-    return predict
-
-
-def _tree_regressor(estimator: Any, wanted: bool) -> Predict:
-    tree, takes_missing = estimator.tree_, _takes_missing(estimator)
-    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
-    if estimator.n_outputs_ != 1:
-        raise NotCompiled("it has several targets")
-    return lambda data: (tree.predict(convert(data))[:, 0], None)
+    return CompiledModel(predict, inline=True)
 
 
-def _forest_classifier(estimator: Any, wanted: bool) -> Predict:
-    if estimator.n_outputs_ != 1:
-        raise NotCompiled("it has several targets")
+@register_model("sklearn", "DecisionTreeRegressor", "ExtraTreeRegressor")
+def _tree_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
+    _require_one_target(estimator)
+    tree = estimator.tree_
+    convert = _to_float32(estimator, allow_nan=_allows_nan(estimator))
+
+    def predict(data: Data) -> Outputs:
+        return tree.predict(convert(data))[:, 0], None
+
+    return CompiledModel(predict, inline=True)
+
+
+@register_model("sklearn", "ExtraTreesClassifier", "RandomForestClassifier")
+def _forest_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
+    _require_one_target(estimator)
     trees, classes = [member.tree_ for member in estimator.estimators_], estimator.classes_
-    takes_missing, leaves = _takes_missing(estimator.estimators_[0]), _leaves(trees)
-    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
-    shares = np.concatenate([_shares_of(tree) for tree in trees])
+    find_leaves = _leaf_finder(trees)
+    convert = _to_float32(estimator, allow_nan=_allows_nan(estimator.estimators_[0]))
+    by_node = np.concatenate([_node_probabilities(tree) for tree in trees])
     size = len(trees)
-    at_once = max(1, MOST_FLOATS // (size * len(classes)))
+    chunk_rows = max(1, MAX_FLOATS // (size * len(classes)))
 
-    def predict(data: Data) -> Any:
-        found = convert(data)
-        parts = [
-            shares[leaves(found[start : start + at_once])].sum(axis=1)
-            for start in range(0, len(found), at_once)
+    def predict(data: Data) -> Outputs:
+        matrix = convert(data)
+        sums = [
+            by_node[find_leaves(matrix[start : start + chunk_rows])].sum(axis=1)
+            for start in range(0, len(matrix), chunk_rows)
         ]
-        total = (parts[0] if len(parts) == 1 else np.concatenate(parts)) / size
-        return classes[total.argmax(axis=1)], total if wanted else None
+        shares = (sums[0] if len(sums) == 1 else np.concatenate(sums)) / size
+        return classes[shares.argmax(axis=1)], shares if probabilities else None
 
-    return predict
+    inline = tree_count(estimator, per_class=False) <= MAX_INLINE_TREES
+    return CompiledModel(predict, inline=inline)
 
 
-def _leaves(trees: Sequence[Any]) -> Step:
-    """Return a function to the leaf of each row in each tree, numbered through all trees.
+def _leaf_finder(trees: Sequence[Any]) -> MatrixTransform:
+    """Return the function from rows to their leaf in each tree, of the shape (rows, trees).
 
-    The kernel of gradient boosting walks many trees in one call, and adds what it finds in their
-    leaves: here copies of the trees which have their numbers in them, each with its own sum.
+    Nodes are numbered through all trees. The kernel of gradient boosting traverses many trees in
+    one call and adds up the values of the leaves: it gets copies of the trees whose values are
+    the numbers of their nodes, each with a sum of its own.
     """
     starts = np.cumsum([0] + [tree.node_count for tree in trees])
-    predict_stages = _kernel()
+    predict_stages = _boosting_kernel()
 
-    def find_one_by_one(found: Any) -> Any:
-        return np.array([tree.apply(found) for tree in trees]).T + starts[:-1]
+    def find_by_tree(matrix: Any) -> Any:
+        return np.array([tree.apply(matrix) for tree in trees]).T + starts[:-1]
 
-    if starts[-1] > MOST_NODES or predict_stages is None:
-        return find_one_by_one
+    if starts[-1] > MAX_COPIED_NODES or predict_stages is None:
+        return find_by_tree
     numbered = np.empty((1, len(trees)), dtype=object)
-    for place, (tree, start) in enumerate(zip(trees, starts[:-1], strict=True)):
+    for index, (tree, start) in enumerate(zip(trees, starts[:-1], strict=True)):
         copy = type(tree)(tree.n_features, np.ones(1, dtype=np.intp), 1)
-        own = np.arange(start, start + tree.node_count, dtype=np.float64).reshape(-1, 1, 1)
-        copy.__setstate__({**tree.__getstate__(), "values": own})
-        numbered[0, place] = SimpleNamespace(tree_=copy)
+        nodes = np.arange(start, start + tree.node_count, dtype=np.float64).reshape(-1, 1, 1)
+        copy.__setstate__({**tree.__getstate__(), "values": nodes})
+        numbered[0, index] = SimpleNamespace(tree_=copy)
 
-    def find(found: Any) -> Any:
-        if np.isnan(found).any():  # the kernel does not know where a missing number goes
-            return find_one_by_one(found)
-        sums = np.zeros((len(found), len(trees)))
-        predict_stages(numbered, found, 1.0, sums)
+    def find_jointly(matrix: Any) -> Any:
+        if np.isnan(matrix).any():  # the kernel does not handle missing values
+            return find_by_tree(matrix)
+        sums = np.zeros((len(matrix), len(trees)))
+        predict_stages(numbered, matrix, 1.0, sums)
         return sums.astype(np.intp)
 
-    return find
+    return find_jointly
 
 
-def _kernel() -> Any:
-    try:
+def _boosting_kernel() -> Any:
+    """Return scikit-learn's private kernel of gradient boosting, or None if it is not there."""
+    try:  # here, for not every model needs scikit-learn
         from sklearn.ensemble._gradient_boosting import predict_stages  # noqa: PLC0415
-    except ImportError:  # it is private
+    except ImportError:
         return None
     return predict_stages
 
 
-def _forest_regressor(estimator: Any, wanted: bool) -> Predict:
-    predict_stages = _kernel()
-    if estimator.n_outputs_ != 1 or predict_stages is None:
-        raise NotCompiled("it has several targets")
+@register_model("sklearn", "ExtraTreesRegressor", "RandomForestRegressor")
+def _forest_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
+    _require_one_target(estimator)
+    predict_stages = _require_boosting_kernel()
     size = len(estimator.estimators_)
     members = np.empty((size, 1), dtype=object)
     members[:, 0] = estimator.estimators_
-    takes_missing = _takes_missing(estimator.estimators_[0])
-    convert = _as_trees_compare(estimator, takes_missing=takes_missing)
+    convert = _to_float32(estimator, allow_nan=_allows_nan(estimator.estimators_[0]))
 
-    def predict(data: Data) -> Any:
-        found = convert(data)
-        sums = np.zeros((len(found), 1))
-        if np.isnan(found).any():  # the kernel does not know where a missing number goes
+    def predict(data: Data) -> Outputs:
+        matrix = convert(data)
+        sums = np.zeros((len(matrix), 1))
+        if np.isnan(matrix).any():  # the kernel does not handle missing values
             for member in estimator.estimators_:
-                sums += member.tree_.predict(found)
+                sums += member.tree_.predict(matrix)
         else:
-            predict_stages(members, found, 1.0, sums)
+            predict_stages(members, matrix, 1.0, sums)
         return sums[:, 0] / size, None
 
-    return predict
+    inline = tree_count(estimator, per_class=False) <= MAX_INLINE_TREES
+    return CompiledModel(predict, inline=inline)
 
 
-def _gradient_boosting(estimator: Any, wanted: bool) -> Predict:
-    predict_stages = _kernel()
-    constant = estimator.init_ == "zero" or type(estimator.init_).__name__.startswith("Dummy")
-    if not constant or predict_stages is None:
-        raise NotCompiled("it starts from another model")
+def _require_boosting_kernel() -> Any:
+    if (predict_stages := _boosting_kernel()) is None:
+        raise NotCompiled("This version of scikit-learn has another kernel for trees.")
+    return predict_stages
+
+
+@register_model("sklearn", "GradientBoostingClassifier", "GradientBoostingRegressor")
+def _gradient_boosting(estimator: Any, probabilities: bool) -> CompiledModel:
+    predict_stages = _require_boosting_kernel()
+    if estimator.init_ != "zero" and not type(estimator.init_).__name__.startswith("Dummy"):
+        raise NotCompiled(f"{type(estimator).__name__} starts from another model.")
     width = estimator.n_features_in_
-    start = estimator._raw_predict_init(np.zeros((1, width), dtype=np.float32))
-    members, rate = estimator.estimators_, estimator.learning_rate
-    convert, answer = _as_trees_compare(estimator), _from_raw(estimator, wanted, tie=1)
+    initial = estimator._raw_predict_init(np.zeros((1, width), dtype=np.float32))
+    members, learning_rate = estimator.estimators_, estimator.learning_rate
+    convert = _to_float32(estimator)
+    to_outputs = _outputs_from_sums(estimator, probabilities, zero_is_positive=True)
 
-    def predict(data: Data) -> Any:
-        found = convert(data)
-        raw = np.repeat(start, len(found), axis=0)
-        predict_stages(members, found, rate, raw)
-        return answer(raw)
+    def predict(data: Data) -> Outputs:
+        matrix = convert(data)
+        sums = np.repeat(initial, len(matrix), axis=0)
+        predict_stages(members, matrix, learning_rate, sums)
+        return to_outputs(sums)
 
-    return predict
+    inline = tree_count(estimator, per_class=True) <= MAX_INLINE_TREES
+    return CompiledModel(predict, inline=inline)
 
 
-def _from_raw(estimator: Any, wanted: bool, *, tie: int) -> Callable[[Any], Any]:
-    """Return a function from sums over the trees to predictions, as this version makes them.
+def _outputs_from_sums(
+    estimator: Any, probabilities: bool, *, zero_is_positive: bool
+) -> Callable[[Any], Outputs]:
+    """Return the function from the sums over all trees to predictions and probabilities.
 
-    `tie` is the class of a raw sum of zero.
+    `zero_is_positive` says which of two classes a sum of zero means.
     """
     loss: Any = getattr(estimator, "_loss", None)
     if not hasattr(estimator, "classes_"):
         link = getattr(loss, "link", None)
-        return lambda raw: (link.inverse(raw[:, 0]) if link is not None else raw[:, 0], None)
+        return lambda sums: (link.inverse(sums[:, 0]) if link is not None else sums[:, 0], None)
     classes = estimator.classes_
-    current = hasattr(loss, "predict_proba")
-    to_shares = loss.predict_proba if current else loss._raw_prediction_to_proba
+    # Before scikit-learn 1.4 GradientBoosting has losses of its own, which decide by probabilities.
+    by_sums = hasattr(loss, "predict_proba")
+    to_probabilities = loss.predict_proba if by_sums else loss._raw_prediction_to_proba
 
-    def answer(raw: Any) -> Any:
-        shares: Any = to_shares(raw) if wanted or not current else None
-        if not current:
+    def to_outputs(sums: Any) -> Outputs:
+        shares: Any = to_probabilities(sums) if probabilities or not by_sums else None
+        if not by_sums:
             codes = shares.argmax(axis=1)
-        elif raw.shape[1] == 1:
-            codes = (raw[:, 0] >= 0 if tie else raw[:, 0] > 0).astype(np.intp)
+        elif sums.shape[1] == 1:
+            codes = (sums[:, 0] >= 0 if zero_is_positive else sums[:, 0] > 0).astype(np.intp)
         else:
-            codes = raw.argmax(axis=1)
-        return classes[codes], shares if wanted else None
+            codes = sums.argmax(axis=1)
+        return classes[codes], shares if probabilities else None
 
-    return answer
-
-
-def hist_gradient_boosting(estimator: Any, wanted: bool, prepare: Step) -> Predict:
-    """Return predictions; `prepare` makes numbers of what it takes as categories."""
-    stages = [tree for iteration in estimator._predictors for tree in iteration]
-    known, places = estimator._bin_mapper.make_known_categories_bitsets()
-    start = np.asarray(estimator._baseline_prediction).reshape(1, -1)
-    width, outputs = estimator.n_features_in_, start.shape[1]
-    walk = _walk(stages, width, known, places)
-    answer = _from_raw(estimator, wanted, tie=0)
-
-    def predict(data: Data) -> Any:
-        found = _of_width(prepare(data), width).astype(np.float64, copy=False)
-        raw = np.repeat(start, len(found), axis=0)
-        if len(found) * len(stages) > MOST_WALKS:
-            for number, tree in enumerate(stages):
-                raw[:, number % outputs] += tree.predict(found, known, places, 1)
-            return answer(raw)
-        steps = walk(found).reshape(-1, outputs, len(found)).transpose(0, 2, 1)
-        # One by one, as the native method adds them; a sum over all has other last bits.
-        return answer(np.cumsum(np.concatenate([raw[np.newaxis], steps]), axis=0)[-1])
-
-    return predict
+    return to_outputs
 
 
-def _walk(stages: Sequence[Any], width: int, known: Any, places: Any) -> Step:
-    """Return a function to the value of each tree for each row, tree after tree.
+def compile_hist_gradient_boosting(
+    estimator: Any, probabilities: bool, preprocess: MatrixTransform
+) -> CompiledModel:
+    """Compile a HistGradientBoosting model; `preprocess` encodes its categorical features."""
+    trees = [tree for iteration in estimator._predictors for tree in iteration]
+    bitsets, bitset_indices = estimator._bin_mapper.make_known_categories_bitsets()
+    initial = np.asarray(estimator._baseline_prediction).reshape(1, -1)
+    width, outputs = estimator.n_features_in_, initial.shape[1]
+    traverse_jointly = _joint_traversal(trees, width, bitsets, bitset_indices)
+    to_outputs = _outputs_from_sums(estimator, probabilities, zero_is_positive=False)
 
-    All trees become one, whose upper nodes choose by one more column: the number of the tree.
+    def predict(data: Data) -> Outputs:
+        matrix = preprocess(data)
+        check_width(matrix, width)
+        matrix = matrix.astype(np.float64, copy=False)
+        sums = np.repeat(initial, len(matrix), axis=0)
+        if len(matrix) * len(trees) > MAX_JOINT_TRAVERSALS:
+            for number, tree in enumerate(trees):
+                sums[:, number % outputs] += tree.predict(matrix, bitsets, bitset_indices, 1)
+            return to_outputs(sums)
+        values = traverse_jointly(matrix).reshape(-1, outputs, len(matrix)).transpose(0, 2, 1)
+        # Added one after the other, as the native method does; np.sum gives other last bits.
+        return to_outputs(np.cumsum(np.concatenate([sums[np.newaxis], values]), axis=0)[-1])
+
+    trees_passed = tree_count(estimator, per_class=True, rounds="n_iter_")
+    # Without steps before it, its own preprocessing takes the columns as they come.
+    return CompiledModel(
+        predict, inline=trees_passed <= MAX_INLINE_TREES, single_rows="after steps"
+    )
+
+
+def _joint_traversal(
+    trees: Sequence[Any], width: int, bitsets: Any, bitset_indices: Any
+) -> MatrixTransform:
+    """Return the function from rows to the value of each tree for each row, tree after tree.
+
+    All trees become the subtrees of one, whose upper nodes decide by an additional column: the
+    number of the tree.
     """
+    # Here, for not every model needs scikit-learn.
     from sklearn.ensemble._hist_gradient_boosting._predictor import (  # noqa: PLC0415
         _predict_from_raw_data,
     )
 
-    size = len(stages)
-    nodes = np.concatenate([np.zeros(size - 1, stages[0].nodes.dtype), *(t.nodes for t in stages)])
-    roots, start, bitsets = [], size - 1, 0
-    for tree in stages:
+    size = len(trees)
+    nodes = np.concatenate([np.zeros(size - 1, trees[0].nodes.dtype), *(t.nodes for t in trees)])
+    roots, start, first_bitset = [], size - 1, 0
+    for tree in trees:
         roots.append(start)
         end = start + len(tree.nodes)
-        inner = nodes[start:end]
-        inner["left"] += start
-        inner["right"] += start
-        inner["bitset_idx"] += bitsets
-        start, bitsets = end, bitsets + len(tree.raw_left_cat_bitsets)
-    lefts = np.concatenate([tree.raw_left_cat_bitsets for tree in stages])
-    free = iter(range(size - 1))
+        subtree = nodes[start:end]
+        subtree["left"] += start
+        subtree["right"] += start
+        subtree["bitset_idx"] += first_bitset
+        start, first_bitset = end, first_bitset + len(tree.raw_left_cat_bitsets)
+    left_bitsets = np.concatenate([tree.raw_left_cat_bitsets for tree in trees])
+    upper_nodes = iter(range(size - 1))
 
-    def choose(low: int, high: int) -> int:
-        """Build the upper nodes for the trees from `low` to before `high`; return their root."""
+    def build(low: int, high: int) -> int:
+        """Build the upper nodes above the trees `low` to `high - 1`; return their root."""
         if high - low == 1:
             return roots[low]
-        node, middle = next(free), (low + high) // 2
+        node, middle = next(upper_nodes), (low + high) // 2
         nodes[node]["feature_idx"], nodes[node]["num_threshold"] = width, middle - 0.5
-        nodes[node]["left"], nodes[node]["right"] = choose(low, middle), choose(middle, high)
+        nodes[node]["left"], nodes[node]["right"] = build(low, middle), build(middle, high)
         return node
 
-    choose(0, size)
-    places = np.append(places, np.zeros(1, dtype=places.dtype))
+    build(0, size)
+    bitset_indices = np.append(bitset_indices, np.zeros(1, dtype=bitset_indices.dtype))
 
-    def find(found: Any) -> Any:
-        rows = len(found)
+    def traverse(matrix: Any) -> Any:
+        rows = len(matrix)
         repeated = np.empty((size, rows, width + 1))
-        repeated[:, :, :width] = found
+        repeated[:, :, :width] = matrix
         repeated[:, :, width] = np.arange(size)[:, np.newaxis]
         values = np.empty(size * rows)
         flat = repeated.reshape(size * rows, width + 1)
-        _predict_from_raw_data(nodes, flat, lefts, known, places, 1, values)
+        _predict_from_raw_data(nodes, flat, left_bitsets, bitsets, bitset_indices, 1, values)
         return values
 
-    return find
-
-
-PREDICTORS: dict[str, Callable[[Any, bool], Predict]] = {
-    "DecisionTreeClassifier": _tree_classifier,
-    "DecisionTreeRegressor": _tree_regressor,
-    "ExtraTreeClassifier": _tree_classifier,
-    "ExtraTreeRegressor": _tree_regressor,
-    "RandomForestClassifier": _forest_classifier,
-    "RandomForestRegressor": _forest_regressor,
-    "ExtraTreesClassifier": _forest_classifier,
-    "ExtraTreesRegressor": _forest_regressor,
-    "GradientBoostingClassifier": _gradient_boosting,
-    "GradientBoostingRegressor": _gradient_boosting,
-}
+    return traverse

@@ -1,13 +1,13 @@
-// Reads CSV (RFC 4180) piece by piece, as it arrives; calls back with the cells of each record.
+// An incremental CSV parser (RFC 4180) that calls `onRecord` with the cells of each record.
 
 export class CsvReader {
   #onRecord;
   #delimiter = null;
-  #head = ""; // until the first line is whole
+  #head = ""; // the text until the first line is complete
   #cells = [];
   #cell = "";
-  #quoted = false;
-  #closing = false; // a quote inside quotes: it ends them, or is the first of two
+  #isQuoted = false;
+  #afterQuote = false; // after a quote in a quoted cell: it ends the cell, or is the first of two
 
   constructor(onRecord) {
     this.#onRecord = onRecord;
@@ -17,7 +17,7 @@ export class CsvReader {
     if (this.#delimiter === null) {
       this.#head += text;
       if (!this.#head.includes("\n")) return;
-      this.#delimiter = delimiterOf(this.#head);
+      this.#delimiter = detectDelimiter(this.#head);
       text = this.#head;
     }
     for (const character of text) this.#read(character);
@@ -28,19 +28,19 @@ export class CsvReader {
   }
 
   #read(character) {
-    if (this.#closing) {
-      this.#closing = false;
+    if (this.#afterQuote) {
+      this.#afterQuote = false;
       if (character === '"') {
         this.#cell += character;
         return;
       }
-      this.#quoted = false;
+      this.#isQuoted = false;
     }
-    if (this.#quoted) {
-      if (character === '"') this.#closing = true;
+    if (this.#isQuoted) {
+      if (character === '"') this.#afterQuote = true;
       else this.#cell += character;
     } else if (character === '"') {
-      this.#quoted = true;
+      this.#isQuoted = true;
     } else if (character === this.#delimiter) {
       this.#cells.push(this.#cell);
       this.#cell = "";
@@ -59,7 +59,7 @@ export class CsvReader {
   }
 }
 
-// The service answers with the delimiter of the request; before "prediction" it stands for sure.
-function delimiterOf(head) {
+// The response has the delimiter of the request. The header has it before "prediction".
+function detectDelimiter(head) {
   return head.match(/([,;\t|])"?prediction/)?.[1] ?? ",";
 }

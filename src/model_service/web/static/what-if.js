@@ -1,55 +1,58 @@
-// What if one feature were another? A sweep along it, sent as one batch of rows.
-import { bars, line } from "./plot.js";
+// What if: predicts the row with other values of one feature, in one batch, and draws the results.
+import { barChart, lineChart } from "./plot.js";
 
 const POINTS = 25;
-const MOST_BYTES = 900_000; // a request may have 1 MiB
-const MOST_CATEGORIES = 30;
-const MOST_PLOTS = 4; // one a target
+const MAX_BYTES = 900_000; // the service accepts 1 MiB by default
+const MAX_CATEGORIES = 30;
+const MAX_CHARTS = 4; // one for each target
 
 const along = document.getElementById("along");
 const slider = document.getElementById("slider");
 const plot = document.getElementById("plot");
-let contract; // of /features, fetched once
-let drawn = {}; // the sweep that is shown
+let contract; // the response of /features
+let sweep = {}; // the sweep on the page
 const section = document.getElementById("what-if");
 
-// Show how the answer of the page changes along a feature: the one at place `moved`, if it can.
-export async function explore(moved) {
+// Updates the section for the prediction on the page. `changed` is the index of the feature that the
+// user changed last, or null; it is selected if its values can be varied.
+export async function explore(changed) {
   const { row, answer } = document.getElementById("detail").dataset;
   section.hidden = row === undefined;
   if (section.hidden) return;
   try {
-    contract ??= await (await asked(section.dataset.features)).json();
-    offer(JSON.parse(row), moved);
+    contract ??= await (await fetchOrThrow(section.dataset.features)).json();
+    listFeatures(JSON.parse(row), changed);
     section.hidden = along.options.length === 0;
-    if (!section.hidden) await sweep(JSON.parse(row), JSON.parse(answer));
+    if (!section.hidden) await updateSweep(JSON.parse(row), JSON.parse(answer));
   } catch {
-    section.hidden = true; // the answer stands without it
+    section.hidden = true; // the prediction is shown without it
   }
 }
 
-async function asked(address, options) {
-  const response = await fetch(address, options);
+// A 422 is no error: the model can fail on values that the contract accepts.
+async function fetchOrThrow(url, options) {
+  const response = await fetch(url, options);
   if (!response.ok && response.status !== 422) throw new Error(response.statusText);
   return response;
 }
 
-// Fill the list of features to move; the one that was typed in last is chosen.
-function offer(row, moved) {
-  const able = contract.features.flatMap((feature, place) => (values(feature, row[feature.name]).length > 1 ? [place] : []));
-  if ([...along.options].map(({ value }) => value).join() !== able.join()) {
-    const chosen = along.value;
-    along.replaceChildren(...able.map((place) => new Option(contract.features[place].name, place)));
-    along.value = chosen;
+// Fills the list of features with those that have values to try.
+function listFeatures(row, changed) {
+  const indexes = contract.features.flatMap((feature, index) => (valuesToTry(feature, row[feature.name]).length > 1 ? [index] : []));
+  if ([...along.options].map(({ value }) => value).join() !== indexes.join()) {
+    const selected = along.value;
+    along.replaceChildren(...indexes.map((index) => new Option(contract.features[index].name, index)));
+    along.value = selected;
     if (along.selectedIndex < 0) along.selectedIndex = 0;
   }
-  if (able.includes(moved)) along.value = String(moved);
+  if (indexes.includes(changed)) along.value = String(changed);
 }
 
-// Return the values of a feature to try.
-function values(feature, present, points = POINTS) {
+// Returns the values of a feature to try; `present` is its value in the row. There are none for
+// text, dates and features with too many categories.
+function valuesToTry(feature, present, points = POINTS) {
   if (feature.type === "boolean") return [false, true];
-  if (feature.categories) return feature.categories.length <= MOST_CATEGORIES ? feature.categories : [];
+  if (feature.categories) return feature.categories.length <= MAX_CATEGORIES ? feature.categories : [];
   if (!isNumeric(feature)) return [];
   const span = Math.max(Math.abs(present ?? 0), 1);
   let low = feature.minimum ?? Math.min(present ?? 0, feature.maximum ?? Infinity) - span;
@@ -60,71 +63,73 @@ function values(feature, present, points = POINTS) {
   return [...new Set(rounded)];
 }
 
-async function sweep(row, answer) {
+// Predicts the row with each value of the selected feature, and draws the result.
+async function updateSweep(row, prediction) {
   const feature = contract.features[Number(along.value)];
-  const others = JSON.stringify({ ...row, [feature.name]: null });
-  const points = Math.min(POINTS, Math.floor(MOST_BYTES / others.length));
-  const tried = values(feature, row[feature.name], Math.max(points, 2));
-  // While one feature moves within its range, the line stays and only the mark moves.
-  if (drawn.feature !== feature || drawn.others !== others || String(drawn.tried) !== String(tried)) {
-    const response = await asked(section.dataset.predict, {
+  const otherValues = JSON.stringify({ ...row, [feature.name]: null });
+  const points = Math.min(POINTS, Math.floor(MAX_BYTES / otherValues.length));
+  const values = valuesToTry(feature, row[feature.name], Math.max(points, 2));
+  // If only the selected feature changed, within its range, the line is the same: only the mark moves.
+  if (sweep.feature !== feature || sweep.otherValues !== otherValues || String(sweep.values) !== String(values)) {
+    const response = await fetchOrThrow(section.dataset.predict, {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify({ rows: tried.map((value) => ({ ...row, [feature.name]: value })) }),
+      body: JSON.stringify({ rows: values.map((value) => ({ ...row, [feature.name]: value })) }),
     });
     const predictions = response.ok ? (await response.json()).predictions : null;
-    drawn = { feature, others, tried, predictions, first: answer };
+    sweep = { feature, otherValues, values, predictions, first: prediction };
   }
-  drawn.present = row[feature.name];
-  drawn.answer = answer;
+  sweep.present = row[feature.name];
+  sweep.current = prediction;
   draw();
-  slide(feature, tried, drawn.present);
+  updateSlider(feature, values, sweep.present);
 }
 
 function draw() {
-  if (!drawn.predictions) {
-    plot.textContent = "The model does not take all of these values.";
+  if (!sweep.predictions) {
+    plot.textContent = "The model fails on some of these values.";
     return;
   }
-  const { feature, tried, present } = drawn;
+  const { feature, values, present } = sweep;
   const targets = contract.output.targets ?? [null];
   plot.replaceChildren(
-    ...targets.slice(0, MOST_PLOTS).map((target) => {
-      const { name, of, shares } = series(target);
-      const about = { name, along: feature.name, xs: tried, ys: drawn.predictions.map(of), shares, width: plot.clientWidth };
-      const here = present === null ? null : { x: present, y: of(drawn.answer) };
-      return isNumeric(feature) ? line(about, here) : bars(about, present);
+    ...targets.slice(0, MAX_CHARTS).map((target) => {
+      const { name, toY, isProbability } = series(target);
+      const ys = sweep.predictions.map(toY);
+      const data = { name, feature: feature.name, xs: values, ys, isProbability, width: plot.clientWidth };
+      const current = present === null ? null : { x: present, y: toY(sweep.current) };
+      return isNumeric(feature) ? lineChart(data, current) : barChart(data, present);
     }),
   );
 }
 
-// Return what is drawn of an answer: a probability, a number, or the class itself.
+// Returns what to draw of a prediction: a probability, a number, or the class itself.
 function series(target) {
   const { labels = {}, positive, name } = contract.output;
-  const part = (answer, member) => (target === null ? answer[member] : answer[member]?.[target]);
-  const where = target === null ? "" : `${target}: `;
-  const shares = part(drawn.first, "probabilities");
-  if (shares) {
-    // The class that was predicted when the line was drawn, unless the contract has one in mind.
-    const chosen = positive ?? part(drawn.first, "prediction");
-    const classes = Object.keys(shares); // as JSON texts: 1 may be "1.0"
-    const key = classes.find((text) => text === String(chosen) || Number(text) === chosen) ?? classes.at(-1);
-    return { name: `${where}probability of ${labels[key] ?? key}`, of: (answer) => part(answer, "probabilities")[key], shares: true };
+  const member = (prediction, key) => (target === null ? prediction[key] : prediction[key]?.[target]);
+  const prefix = target === null ? "" : `${target}: `;
+  const probabilities = member(sweep.first, "probabilities");
+  if (probabilities) {
+    // The contract's positive class, else the class that was predicted when the line was drawn.
+    const drawnClass = positive ?? member(sweep.first, "prediction");
+    const keys = Object.keys(probabilities); // JSON texts: the key of 1 can be "1.0"
+    const key = keys.find((text) => text === String(drawnClass) || Number(text) === drawnClass) ?? keys.at(-1);
+    return { name: `${prefix}probability of ${labels[key] ?? key}`, toY: (prediction) => member(prediction, "probabilities")[key], isProbability: true };
   }
-  return { name: target ?? name, of: (answer) => part(answer, "label") ?? part(answer, "prediction"), shares: false };
+  return { name: target ?? name, toY: (prediction) => member(prediction, "label") ?? member(prediction, "prediction"), isProbability: false };
 }
 
 function isNumeric(feature) {
   return feature.type === "number" || feature.type === "integer";
 }
 
-function slide(feature, tried, present) {
+function updateSlider(feature, values, present) {
   document.getElementById("slide").hidden = !isNumeric(feature);
   if (!isNumeric(feature)) return;
-  slider.min = tried[0];
-  slider.max = tried.at(-1);
-  slider.step = feature.type === "integer" ? 1 : Number(((tried.at(-1) - tried[0]) / 200).toPrecision(1));
-  if (document.activeElement !== slider) slider.value = present ?? tried[0];
+  slider.min = values[0];
+  slider.max = values.at(-1);
+  slider.step = feature.type === "integer" ? 1 : Number(((values.at(-1) - values[0]) / 200).toPrecision(1));
+  if (document.activeElement !== slider) slider.value = present ?? values[0];
 }
 
 slider.addEventListener("input", () => {
@@ -134,5 +139,5 @@ slider.addEventListener("input", () => {
 });
 
 new ResizeObserver(() => {
-  if (drawn.feature && plot.clientWidth) draw();
+  if (sweep.feature && plot.clientWidth) draw();
 }).observe(plot.parentElement);

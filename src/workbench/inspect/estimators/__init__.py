@@ -1,1 +1,1 @@
-"""Facts about fitted estimators and transformers, read from their pickled state."""
+"""Read facts about fitted estimators and transformers from their pickled state."""

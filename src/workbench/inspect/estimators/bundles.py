@@ -1,4 +1,4 @@
-"""Bundles: a dict, tuple or list in one file that holds a model and what belongs to it."""
+"""Bundles: a dict, tuple or list in one file that holds a model and the objects used with it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from itertools import islice
 from math import prod
 
-from workbench.inspect.errors import Refused
-from workbench.inspect.estimators.fitted import Kind, kind_of
+from workbench.inspect.estimators.estimator_kind import Kind, kind_of
 from workbench.inspect.pickle.arrays import plain, values_of
 from workbench.inspect.pickle.values import Array, Dict, Instance, Set, walk
+from workbench.inspect.refused_file import RefusedFile
 
-DEEPEST = 5
-FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # what people call such a list
-MOST_NAMED = 12  # members that a message lists
-# Where feature names are looked for, so that a file that shares a long list costs little.
-MOST_MEMBERS, MOST_TEXTS, MOST_PARTS = 200, 20_000, 100
+MAX_NESTING = 5
+FEATURES = re.compile(r"feature|col|input", re.IGNORECASE)  # usual names of a feature list
+MAX_MEMBERS_SHOWN = 12
+# Limits of the search for feature names: a hostile file can share a long list at no cost.
+MAX_MEMBERS, MAX_TEXTS, MAX_PARTS = 200, 20_000, 100
 
 
 @dataclass(frozen=True)
 class Member:
-    """A part of a bundle; `name` is what stands after the # of an answer."""
+    """A member of a bundle; users write `name` after the # in `artifact.pkl#model`."""
 
     name: str
     value: object
@@ -31,23 +31,23 @@ class Member:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The members of a file, sorted out; nested ones are named `outer.inner`."""
+    """The members of a file by what they are; a nested one is named `outer.inner`."""
 
     models: tuple[Member, ...]
     transformers: tuple[Member, ...]
-    lists: Mapping[str, tuple[str, ...]]  # of texts, by member: one of them may name the features
-    numbers: Mapping[str, float]
+    text_lists: Mapping[str, tuple[str, ...]]  # by member: one of them can name the features
+    numbers: Mapping[str, float]  # by member
 
     def names(self, count: int | None) -> tuple[str, ...] | None:
-        """Return the names of so many features, if it is clear which list has them."""
-        fitting = {key: names for key, names in self.lists.items() if len(names) == count}
-        called = {key: names for key, names in fitting.items() if FEATURES.search(key)}
-        found = set((called or fitting).values())
+        """Return the names of `count` features if exactly one list can be meant."""
+        lists = {key: names for key, names in self.text_lists.items() if len(names) == count}
+        likely = {key: names for key, names in lists.items() if FEATURES.search(key)}
+        found = set((likely or lists).values())
         return found.pop() if len(found) == 1 else None
 
     @property
     def threshold(self) -> float | None:
-        """The probability from which the author's own code decides, if it lies beside the model."""
+        """The decision threshold that the file holds beside the model, if there is exactly one."""
         found = {n for key, n in self.numbers.items() if "thresh" in key.lower() and 0 < n < 1}
         return found.pop() if len(found) == 1 else None
 
@@ -59,7 +59,7 @@ class Bundle:
 def members_of(root: object, kinds: tuple[type, ...] = (object,)) -> list[Member]:
     """Return the direct members of a dict, tuple or list; none of anything else.
 
-    `kinds` leaves out the others at little cost: a list may hold millions of numbers.
+    Only members of these `kinds` are returned: a list can hold millions of numbers.
     """
     if isinstance(root, Instance):  # sklearn.utils.Bunch, collections.OrderedDict
         root = root.entries
@@ -72,15 +72,15 @@ def members_of(root: object, kinds: tuple[type, ...] = (object,)) -> list[Member
 
 
 def bundle_of(root: object) -> Bundle:
-    """Sort out the members of a file."""
-    found = _fitted(root, "", DEEPEST, set())
-    # A class of the author's own may be anything; where nothing else predicts, it does.
+    """Return the members of a file by what they are."""
+    found = _fitted(root, "", MAX_NESTING, set())
+    # An object of the user's own class can be anything: it is taken for the model if none is known.
     models = [m for kind, m in found if kind == "model"] or [
         m for kind, m in found if kind == "unknown"
     ]
-    # What is a step of the model is applied by it.
+    # A transformer that is a step of a model is applied by the model.
     steps = {id(part) for part in walk([model.value for model in models])}
-    plain_members = members_of(root)[:MOST_MEMBERS] if found else []
+    plain_members = members_of(root)[:MAX_MEMBERS] if found else []
     return Bundle(
         models=tuple(models),
         transformers=tuple(
@@ -88,15 +88,17 @@ def bundle_of(root: object) -> Bundle:
             for kind, member in found
             if kind == "transformer" and id(member.value) not in steps
         ),
-        lists={m.name: texts for m in plain_members if (texts := texts_in(m.value)) is not None},
+        text_lists={
+            m.name: texts for m in plain_members if (texts := texts_in(m.value)) is not None
+        },
         numbers={m.name: number for m in plain_members if type(number := plain(m.value)) is float},
     )
 
 
 def _fitted(root: object, prefix: str, depth: int, seen: set[int]) -> list[tuple[Kind, Member]]:
-    """Return the estimators in a bundle, each with its kind, those of inner bundles too.
+    """Return the estimators in a bundle and in its inner bundles, each with its kind.
 
-    An inner bundle is read once, for a hostile file can share it as often as it likes.
+    An inner bundle is read once: a hostile file can share it at no cost.
     """
     found: list[tuple[Kind, Member]] = []
     if not depth or id(root) in seen:
@@ -114,21 +116,21 @@ def _fitted(root: object, prefix: str, depth: int, seen: set[int]) -> list[tuple
 def texts_in(value: object) -> tuple[str, ...] | None:
     """Return a list, array or pandas Index of texts, None for anything else."""
     if isinstance(value, Instance):
-        parts = islice(walk(value), MOST_PARTS)
+        parts = islice(walk(value), MAX_PARTS)
         value = next((part for part in parts if isinstance(part, Array)), None)
     if isinstance(value, Array):
-        value = values_of(value) if prod(value.shape) <= MOST_TEXTS else None
+        value = values_of(value) if prod(value.shape) <= MAX_TEXTS else None
     items = value
     if not isinstance(items, tuple | list) or isinstance(items, Dict | Set):
         return None
-    if len(items) > MOST_TEXTS:
+    if len(items) > MAX_TEXTS:
         return None
     texts = tuple(item for item in items if isinstance(item, str))
     return texts if texts and len(texts) == len(items) else None
 
 
 def find_member(root: object, name: str) -> object:
-    """Return a member by its name. Raises Refused with the names that there are."""
+    """Return a member by its name. Raises RefusedFile with the names that there are."""
     members = {member.name: member.value for member in members_of(root)}
     if name in members:
         return members[name]
@@ -136,14 +138,14 @@ def find_member(root: object, name: str) -> object:
     if dot and outer in members:
         return find_member(members[outer], inner)
     if not members:
-        raise Refused(
+        raise RefusedFile(
             "no_member",
             f"The file holds no dict or tuple, so it has no member {name!r}.",
             "Leave out the # and what follows it.",
         )
     near = difflib.get_close_matches(name, members, n=1)
-    shown = ", ".join(list(members)[:MOST_NAMED])
-    raise Refused(
+    shown = ", ".join(list(members)[:MAX_MEMBERS_SHOWN])
+    raise RefusedFile(
         "no_member",
         f"The file has no member {name!r}; its members are {shown}.",
         f"Did you mean #{near[0]}?" if near else "Name one of them after the #.",

@@ -1,38 +1,36 @@
-"""The texts that the encoders in a model or a transformer were fitted on."""
+"""The text categories that the encoders in a model or a transformer were fitted on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.inspect.estimators.fitted import features_of, fitted_on, steps_of
+from workbench.inspect.estimators.composite import input_chain, steps_of
+from workbench.inspect.estimators.input_features import input_features
+from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.facts import ClassLabel
 from workbench.inspect.pickle.arrays import plain, values_of
 from workbench.inspect.pickle.values import Array, Dict, Instance
 
-ENCODERS = frozenset(("OneHotEncoder", "OrdinalEncoder", "TargetEncoder"))
-# What may come before an encoder: it leaves all values as they are but the missing ones.
-KEEPING = frozenset(("SimpleImputer",))
-
 
 def labels_of(array: object) -> tuple[ClassLabel, ...] | None:
-    """Return the categories in an array, or None where they cannot be told."""
+    """Return the categories in an array, or None if they cannot be read."""
     values = values_of(array)
-    # NaN among them is a missing value, not a category.
+    # NaN among the values is a missing value, not a category.
     present = [v for v in values or () if v is not None and v == v]
     labels = tuple(v for v in present if isinstance(v, str | int | float))
     return labels if labels and len(labels) == len(present) else None
 
 
-def fitted_texts(root: object) -> dict[str, tuple[ClassLabel, ...]]:
-    """Return the categories of the columns that are encoded from text, by name.
+def encoded_texts(root: object) -> dict[str, tuple[ClassLabel, ...]]:
+    """Return the categories of the columns that are encoded from text, by column name.
 
-    Of the parts that see the features as they come; numbers stay numbers, whatever encodes them.
+    Only parts that receive the input features unchanged count. Encoded numbers are not included.
     """
     found: dict[str, tuple[ClassLabel, ...]] = {}
-    for part in features_of(root) if isinstance(root, Instance) else ():
+    for part in input_chain(root) if isinstance(root, Instance) else ():
         for names, encoder in _encoders(part):
             arrays = encoder.attribute("categories_")
-            # Where a step before dropped a column, positions mean nothing any more.
+            # If an earlier step dropped a column, positions no longer match.
             if not isinstance(arrays, list) or len(arrays) != len(names):
                 continue
             for name, array in zip(names, arrays, strict=True):
@@ -43,41 +41,43 @@ def fitted_texts(root: object) -> dict[str, tuple[ClassLabel, ...]]:
 
 
 def _encoders(part: Instance) -> Iterator[tuple[list[str], Instance]]:
-    """Yield the encoders of a part, each with the names of its columns."""
-    names = fitted_on(part).names
+    """Yield the encoders of a part, each with its column names."""
+    names = input_features(part).names
     if names is None:
         return
-    if part.cls.name in ENCODERS:
+    if rules_of(part.cls.name).encodes_categories:
         yield list(names), part
-    places = part.attribute("_transformer_to_input_indices")
-    fitted = part.attribute("transformers_")
-    if not isinstance(fitted, list) or not isinstance(places, Dict):
+    positions = part.attribute("_transformer_to_input_indices")  # of a ColumnTransformer
+    transformers = part.attribute("transformers_")
+    if not isinstance(transformers, list) or not isinstance(positions, Dict):
         return
-    for entry in fitted:
+    for entry in transformers:
         name, transformer, _ = (
             entry if isinstance(entry, tuple) and len(entry) == 3 else (None,) * 3
         )
         if not isinstance(name, str) or not isinstance(transformer, Instance):
             continue
-        encoder, columns = _encoder(transformer), _columns(places.get(name), names)
+        encoder, columns = _encoder(transformer), _columns(positions.get(name), names)
         if encoder is not None and columns is not None:
             yield columns, encoder
 
 
 def _encoder(transformer: Instance) -> Instance | None:
-    """Return the encoder that a transformer is, or that is the first of its steps to matter."""
+    """Return the encoder that a transformer is, or that its first steps lead to unchanged."""
     for step in [step for _, step in steps_of(transformer)] or [transformer]:
         if not isinstance(step, Instance):  # "passthrough"
             continue
-        if step.cls.name in ENCODERS:
+        rules = rules_of(step.cls.name)
+        if rules.encodes_categories:
             return step
-        if step.cls.name not in KEEPING:
+        if not rules.keeps_categories:
             return None
     return None
 
 
-def _columns(places: object, names: tuple[str, ...]) -> list[str] | None:
-    places = values_of(places) if isinstance(places, Array) else places
-    numbers = [plain(place) for place in places] if isinstance(places, list) else []
+def _columns(positions: object, names: tuple[str, ...]) -> list[str] | None:
+    """Return the names at these positions, or None if one is no position."""
+    positions = values_of(positions) if isinstance(positions, Array) else positions
+    numbers = [plain(position) for position in positions] if isinstance(positions, list) else []
     found = [names[n] for n in numbers if type(n) is int and 0 <= n < len(names)]
     return found if len(found) == len(numbers) else None

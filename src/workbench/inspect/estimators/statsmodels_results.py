@@ -1,68 +1,41 @@
-"""Results of statsmodels: a fitted model with the names of its columns, and often its data."""
+"""Describe fitted results of statsmodels, which hold column names and often the training data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.arrays import plain, values_of
-from workbench.inspect.pickle.values import Array, Dict, Global, Instance, walk
+from workbench.inspect.pickle.statsmodels_state import PACKAGE, PARTS
+from workbench.inspect.pickle.values import Array, Global, Instance, walk
 
-PACKAGE = "statsmodels."
 WRAPPERS = (
     Global("statsmodels.regression.linear_model", "RegressionResultsWrapper"),
     Global("statsmodels.discrete.discrete_model", "BinaryResultsWrapper"),
     Global("statsmodels.genmod.generalized_linear_model", "GLMResultsWrapper"),
 )
-# Attributes that statsmodels evaluates as code, when it loads or when it predicts.
-FORMULAS = ("formula", "design_info", "model_spec", "restore_design_info", "restore_model_spec")
-PARTS = ("_results", "model", "data")
-MOST_ATTRIBUTES = 1000
 CONSTANT = "const"  # as statsmodels.api.add_constant names it
-# pandas 1 and 3 name some of their classes as no other major does.
+# Modules that only pickles of pandas 1 or 3 refer to.
 ONLY_PANDAS_1, ONLY_PANDAS_3 = "pandas.core.indexes.numeric", "pandas"
 DATA = ("exog", "orig_exog", "frame")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What a result says of its columns; `constant` is the place of the one that nobody types."""
+    """The columns of a fitted result, without the constant that add_constant put in."""
 
     names: tuple[str, ...] | None
     count: int | None
-    constant: int | None
+    constant: int | None  # position of the constant column
 
 
 def is_results(cls: Global) -> bool:
-    """Say whether a class is that of a result which can predict."""
+    """Return whether a class is a result that can predict."""
     return cls in WRAPPERS
 
 
-def check_state(cls: Global, state: object) -> None:
-    """Refuse a state with which statsmodels would evaluate a text as code."""
-    if not cls.module.startswith(PACKAGE):
-        return
-    if not isinstance(state, Dict) or len(state) > 2 * MOST_ATTRIBUTES:
-        raise malformed(f"the state of a {cls.name} is no dict of attributes")
-    for key, value in state.pairs():
-        if type(key) is not str:
-            raise malformed(f"the state of a {cls.name} is no dict of attributes")
-        if key in FORMULAS:
-            raise Refused(
-                "unsupported",
-                "The statsmodels model in the file was fitted with a formula, which statsmodels "
-                "evaluates as code when it loads the file.",
-                "Fit it on the columns themselves, as in sm.OLS(y, sm.add_constant(X)).fit(), and "
-                "save that.",
-            )
-        strange = isinstance(value, Instance) and not value.cls.module.startswith(PACKAGE)
-        if key in PARTS and strange:
-            raise malformed(f"a {cls.name} has a {key} that is none of statsmodels")
-
-
 def columns_of(results: Instance) -> Columns:
-    """Return the columns that people give to a result."""
+    """Return the columns that a prediction needs."""
     data = _data(results)
     constant = plain(data.attribute("const_idx")) if data is not None else None
     names = _names(data.attribute("orig_exog")) if data is not None else None
@@ -72,7 +45,7 @@ def columns_of(results: Instance) -> Columns:
     if type(constant) is not int or count is None or not 0 <= constant < count:
         constant = None
     if constant is not None and names is not None and names[constant] != CONSTANT:
-        constant = None  # a column of the user's that happens to be constant
+        constant = None  # a constant column of the user's own
     if constant is not None and count is not None:
         names = (*names[:constant], *names[constant + 1 :]) if names is not None else None
         count -= 1
@@ -80,13 +53,13 @@ def columns_of(results: Instance) -> Columns:
 
 
 def holds_data(results: Instance) -> bool:
-    """Say whether the data that the model was fitted on lies in the file."""
+    """Return whether the file holds the training data."""
     data = _data(results)
     return data is not None and any(data.attribute(name) is not None for name in DATA)
 
 
 def formats_of(names: set[Global]) -> Mapping[str, str]:
-    """Return the pandas that a file needs, where it refers to statsmodels, which has no version."""
+    """Return the pandas that a file with statsmodels needs; statsmodels records no version."""
     modules = {name.module for name in names}
     if not any(module.startswith(PACKAGE) for module in modules):
         return {}

@@ -1,6 +1,6 @@
-"""What CatBoost's binary format (`CBM1`, a flatbuffer) says about a model.
+"""Read facts from a model in CatBoost's binary format (`CBM1`, a FlatBuffer).
 
-The tables and the positions of their fields stand in CatBoost's `model.fbs` and `features.fbs`.
+CatBoost's `model.fbs` and `features.fbs` define the tables and the positions of their fields.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
 from workbench.inspect.pickle.values import Blob
 
 MAGIC = b"CBM1"
-START = 8  # the magic and the size of what follows
-MOST_FEATURES = 200_000
-MOST_ENTRIES = 1000  # of the info map, which has ten
-LONGEST_NAME, LONGEST_ENTRY = 1 << 10, 1 << 20
+START = 8  # bytes of the magic number and of the size of the rest
+MAX_FEATURES = 200_000
+MAX_ENTRIES = 1000  # of the info map, which has ten
+MAX_NAME_BYTES, MAX_ENTRY_BYTES = 1 << 10, 1 << 20
 
-# TModelCore, TModelTrees, the feature tables and TKeyValue
+# Fields of TModelCore, TModelTrees, the feature tables and TKeyValue.
 TREES, INFO = 1, 2
 DIMENSION, CATEGORICAL, NUMERIC, TEXT = 0, 4, 5, 12
 FLAT_INDEX = {CATEGORICAL: 1, NUMERIC: 2, TEXT: 1}
@@ -31,7 +31,7 @@ KEY, VALUE = 0, 1
 TAG = re.compile(r"Branch: tags/v(\d+(?:\.\d+)+)")
 RELEASE = re.compile(r"(?i)Summary: *CatBoost release v?(\d+(?:\.\d+)+)")
 COMMIT = re.compile(r"Commit: ([0-9a-f]{40})")
-# Releases that were built from a branch, so that only the commit tells.
+# Releases that were built from a branch and can only be told by their commit.
 COMMITS: Mapping[str, str] = {
     "42359eaac284723e69a9ad772357f5189acd2fbd": "1.0.6",
     "ba2589f75ec1fce5490455af4275f95cc9a5202c": "1.1",
@@ -42,17 +42,17 @@ COMMITS: Mapping[str, str] = {
     "ad980dac979d2d8b4d633dffab06cb2e7303c126": "1.2.3",
     "2605fe627ed4271aa8a87ff3564fb68de5f116f0": "1.2.5",
 }
-SEVERAL_LABELS = ("MultiLogloss", "MultiCrossEntropy")
+MULTILABEL_LOSSES = ("MultiLogloss", "MultiCrossEntropy")
 
 
 def is_whole(model: bytes | Blob) -> bool:
-    """Say whether nothing is missing at the end of a model."""
+    """Return whether a model has its end."""
     data, length = (model.head, model.length) if isinstance(model, Blob) else (model, len(model))
     return len(data) >= START and length >= START + struct.unpack_from("<I", data, 4)[0]
 
 
 def is_classifier(model: bytes) -> bool:
-    """Say whether a model was fitted on classes."""
+    """Return whether a model was fitted on classes."""
     return _labels(_info(model).get("class_params", "")) is not None
 
 
@@ -66,9 +66,9 @@ def version_of(model: bytes | Blob) -> str | None:
     return COMMITS.get(commit[1]) if commit else None
 
 
-@lru_cache(maxsize=32)  # each question about a model asks again
+@lru_cache(maxsize=32)  # several facts are read from the same model
 def read(model: bytes) -> BoosterFacts | None:
-    """Return the facts of a model, or None where it cannot be read."""
+    """Return the facts of a model, or None if it cannot be read."""
     try:
         trees = _Table.root(model).table(TREES)
         categorical = dict(_features(trees, CATEGORICAL)) if trees else {}
@@ -81,15 +81,15 @@ def read(model: bytes) -> BoosterFacts | None:
         return None
     count = max(features, default=-1) + 1
     names = tuple(features.get(index, "") for index in range(count))
-    # Without names CatBoost writes the numbers of the columns.
+    # Without feature names CatBoost writes the column numbers as names.
     named = all(names) and names != tuple(map(str, range(count)))
     loss = _loss(info.get("params", ""))
-    several = loss in SEVERAL_LABELS
+    multilabel = loss in MULTILABEL_LOSSES
     return BoosterFacts(
         feature_names=names if named and names else None,
         n_features=count or None,
-        classes=labels if not several else None,
-        n_outputs=dimension if labels is None or several else 1,
+        classes=labels if not multilabel else None,
+        n_outputs=dimension if labels is None or multilabel else 1,
         objective=loss if isinstance(loss, str) else None,
         n_classes=dimension,
         categories=dict.fromkeys(sorted(categorical), Categories(coded=False)),
@@ -98,8 +98,8 @@ def read(model: bytes) -> BoosterFacts | None:
 
 def _info(model: bytes) -> dict[str, str]:
     try:
-        pairs = islice(_Table.root(model).tables(INFO), MOST_ENTRIES)
-        return {pair.text(KEY): pair.text(VALUE, LONGEST_ENTRY) for pair in pairs}
+        pairs = islice(_Table.root(model).tables(INFO), MAX_ENTRIES)
+        return {pair.text(KEY): pair.text(VALUE, MAX_ENTRY_BYTES) for pair in pairs}
     except (ValueError, struct.error):
         return {}
 
@@ -108,13 +108,13 @@ def _features(trees: _Table, *fields: int) -> Iterator[tuple[int, str]]:
     for field in fields:
         for feature in trees.tables(field):
             index = feature.integer(FLAT_INDEX[field])
-            if 0 <= index < MOST_FEATURES:
+            if 0 <= index < MAX_FEATURES:
                 yield index, feature.text(NAME[field])
 
 
 def _labels(text: str) -> tuple[ClassLabel, ...] | None:
-    """Return the classes, as `class_params` lists them in the order of the probabilities."""
-    # Fitted on probabilities it knows no names, but answers 0 and 1.
+    """Return the classes that `class_params` lists, in the order of the probabilities."""
+    # A model fitted on probabilities has no class names; it predicts 0 and 1.
     names = _member(text, "class_names") or _member(text, "class_to_label")
     if not isinstance(names, list) or not all(isinstance(n, str | int | float) for n in names):
         return None
@@ -141,7 +141,7 @@ def _member(text: str, key: str) -> object:
 
 
 class _Table:
-    """One table of a flatbuffer; every position comes from the file and is checked by struct."""
+    """One table of a FlatBuffer; struct checks each position, since all come from the file."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
@@ -156,7 +156,7 @@ class _Table:
         return cls(data, START + struct.unpack_from("<I", data, START)[0])
 
     def _number(self, code: str, position: int) -> int:
-        if position < 0:  # which struct would count from the end
+        if position < 0:  # struct would count it from the end
             raise ValueError("a position lies before the data")
         return int(struct.unpack_from(code, self._data, position)[0])
 
@@ -170,15 +170,15 @@ class _Table:
         return None if position is None else position + self._number("<I", position)
 
     def integer(self, index: int) -> int:
-        """Return an integer field, or -1 where it is not written."""
+        """Return an integer field, or -1 if the table does not have it."""
         position = self._field(index)
         return -1 if position is None else self._number("<i", position)
 
-    def text(self, index: int, longest: int = LONGEST_NAME) -> str:
+    def text(self, index: int, max_bytes: int = MAX_NAME_BYTES) -> str:
         position = self._target(index)
         if position is None:
             return ""
-        size = min(self._number("<I", position), longest)
+        size = min(self._number("<I", position), max_bytes)
         return self._data[position + 4 : position + 4 + size].decode("utf-8", "replace")
 
     def table(self, index: int) -> _Table | None:
@@ -189,6 +189,6 @@ class _Table:
         start = self._target(index)
         if start is None:
             return
-        for item in range(min(self._number("<I", start), MOST_FEATURES)):
+        for item in range(min(self._number("<I", start), MAX_FEATURES)):
             position = start + 4 + 4 * item
             yield _Table(self._data, position + self._number("<I", position))

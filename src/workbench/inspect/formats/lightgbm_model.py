@@ -1,4 +1,4 @@
-"""What LightGBM's text format says about a booster. It does not say who wrote it."""
+"""Read facts from a booster in LightGBM's text format, which records no library version."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from workbench.inspect.errors import Refused
 from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
 from workbench.inspect.pickle.values import Blob
+from workbench.inspect.refused_file import RefusedFile
 
-HEADER = 1 << 20  # the names of ten thousand features
-# One of them stands near the end of every whole model; R does not write the last.
+HEADER_BYTES = 1 << 20  # enough for the names of ten thousand features
+# Every complete model has one of these near its end; R does not write the last.
 ENDINGS = ("\nend of trees\n", "\nend of parameters\n", "\npandas_categorical:")
-INVENTED = re.compile(r"Column_\d+")
+DEFAULT_NAME = re.compile(r"Column_\d+")
 NUMBER = re.compile(r"\d{1,9}")
-LONGEST_LIST = 1 << 22  # of categories
-MARKED = re.compile(r"^\[categorical_feature: ([\d,]{1,100000})\]$", re.MULTILINE)
+MAX_LIST_LENGTH = 1 << 22  # characters of the line with the categories
+CATEGORICAL_FEATURES = re.compile(r"^\[categorical_feature: ([\d,]{1,100000})\]$", re.MULTILINE)
 RANGE = re.compile(r"\[(-?\d{1,9}):(-?\d{1,9})\]")
 CODE = re.compile(r"-?\d{1,9}")
-MOST_PAIRS = 1_000_000  # of columns and lists that are tried
+MAX_PAIRS = 1_000_000  # of columns and category lists to match
 
 
 def format_of(model: str | Blob) -> str | None:
-    """Return the version of the format: "v3" of LightGBM 3, "v4" of LightGBM 4."""
-    text = model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER]
+    """Return the format version: "v3" from LightGBM 3, "v4" from LightGBM 4."""
+    text = (
+        model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER_BYTES]
+    )
     match = re.match(r"tree\nversion=(v\d{1,3})\n", text)
     return match[1] if match else None
 
 
 def read(model: str | Blob) -> BoosterFacts | None:
-    """Return the facts of a booster, or None where it cannot be read."""
-    text = model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER]
+    """Return the facts of a booster, or None if it cannot be read."""
+    text = (
+        model.head.decode("utf-8", "replace") if isinstance(model, Blob) else model[:HEADER_BYTES]
+    )
     if not text.startswith("tree\n"):
         return None
     lines = text.partition("\n\n")[0].split("\n")  # the header ends with an empty line
     if "\n\n" not in text:
-        lines.pop()  # it may be cut off
+        lines.pop()  # its last line can be cut off
     header = dict(line.partition("=")[::2] for line in lines)
     names = tuple(header.get("feature_names", "").split(" "))
     last, per_row = header.get("max_feature_idx", ""), header.get("num_tree_per_iteration", "")
     return BoosterFacts(
-        feature_names=None if all(INVENTED.fullmatch(n) or not n for n in names) else names,
+        feature_names=None if all(DEFAULT_NAME.fullmatch(n) or not n for n in names) else names,
         n_features=int(last) + 1 if NUMBER.fullmatch(last) else None,
-        # "binary sigmoid:1", and nothing where the user brought a function.
+        # Such as "binary sigmoid:1"; empty for an objective of the user's own.
         objective=header.get("objective", "").partition(" ")[0] or None,
         n_classes=int(per_row) if NUMBER.fullmatch(per_row) else 1,
         categories=_categories(model, header) if isinstance(model, str) else {},
@@ -53,17 +57,17 @@ def read(model: str | Blob) -> BoosterFacts | None:
 
 
 def is_whole(model: str | Blob) -> bool:
-    """Say whether a model ends as LightGBM ends them."""
+    """Return whether a model has its end."""
     text = model.tail.decode("utf-8", "replace") if isinstance(model, Blob) else model
     return any(ending in text for ending in ENDINGS)
 
 
-@lru_cache(maxsize=8)  # each question about a model asks again
+@lru_cache(maxsize=8)  # several facts are read from the same model
 def _pandas_categories(text: str) -> tuple[tuple[ClassLabel, ...], ...]:
-    """Return the lists of the last line: one for each column that was a pandas category."""
+    """Return the category lists of the last line, one for each pandas category in column order."""
     line = text[text.rfind("\npandas_categorical:") + 1 :].partition("\n")[0]
     try:
-        lists = json.loads(line.partition(":")[2]) if len(line) < LONGEST_LIST else None
+        lists = json.loads(line.partition(":")[2]) if len(line) < MAX_LIST_LENGTH else None
     except (ValueError, RecursionError):
         return ()
     if not isinstance(lists, list) or not all(isinstance(values, list) for values in lists):
@@ -74,25 +78,26 @@ def _pandas_categories(text: str) -> tuple[tuple[ClassLabel, ...], ...]:
 
 
 def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
-    """Return the columns that were pandas categories. Raises Refused if that cannot be told.
+    """Return the columns that were pandas categories. Raises RefusedFile if they are ambiguous.
 
-    The lists have neither names nor numbers. Mostly they are those of the columns that the
-    parameters call categorical; but an ordered category is a number to LightGBM, and other columns
-    may be called categorical, so that the range of each column must tell.
+    The file lists the categories without their columns. Usually they belong to the columns that
+    the parameters call categorical. But LightGBM takes an ordered category for a number, and users
+    can declare other columns categorical, so each list is also matched with the columns' ranges.
     """
     lists = _pandas_categories(text)
     if not lists:
         return {}
     ranges = header.get("feature_infos", "").split(" ")
-    marked = MARKED.search(text, max(text.rfind("\nparameters:\n"), 0))
-    called = frozenset(int(n) for n in marked[1].split(",") if n) if marked else frozenset()
+    declared_in = CATEGORICAL_FEATURES.search(text, max(text.rfind("\nparameters:\n"), 0))
+    numbers = declared_in[1].split(",") if declared_in else []
+    declared = frozenset(int(number) for number in numbers if number)
     everything, none = frozenset(range(len(ranges))), frozenset[int]()
-    # The columns that may have a list, those that must, and those whose range is all of its list.
+    # Columns that can have a list, that must have one, and whose range must be exactly their list.
     attempts = (
-        (called & everything, called, none),
-        (everything, called, everything),
-        (everything, called, everything - called),
-        (everything, called, none),
+        (declared & everything, declared, none),
+        (everything, declared, everything),
+        (everything, declared, everything - declared),
+        (everything, declared, none),
         (everything, none, none),
     )
     for columns, required, exact in attempts:
@@ -102,7 +107,7 @@ def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
         )
         if found is not None:
             return {c: Categories(values) for c, values in zip(found, lists, strict=True)}
-    raise Refused(
+    raise RefusedFile(
         "unclear_categories",
         f"The LightGBM model in the file was trained on {len(lists)} pandas categories, and the "
         "file does not tell which columns they are.",
@@ -111,7 +116,7 @@ def _categories(text: str, header: Mapping[str, str]) -> dict[int, Categories]:
 
 
 def _codes(info: str) -> tuple[int, int] | None:
-    """Return the least and the highest code of a column, or None if it has other numbers."""
+    """Return the lowest and the highest code of a column, or None if it is not one of codes."""
     if match := RANGE.fullmatch(info):
         return int(match[1]), int(match[2])
     codes = [int(code) for code in info.split(":") if CODE.fullmatch(code)]
@@ -126,17 +131,17 @@ class _Column:
     exact: bool
 
     def fits(self, size: int) -> bool:
-        """Say whether the column may have a list of this length; -1 stands for missing values."""
+        """Return whether the column can have a list of this length; code -1 is a missing value."""
         if self.codes is None or self.codes[0] < -1 or self.codes[1] >= size:
             return False
         return not self.exact or (max(self.codes[0], 0), self.codes[1]) == (0, size - 1)
 
 
 def _only_way(columns: Sequence[_Column], sizes: Sequence[int]) -> list[int] | None:
-    """Return the columns of the lists if there is only one way to share them out in order."""
-    if len(columns) * len(sizes) > MOST_PAIRS:
+    """Return the column of each list if exactly one assignment keeps the order."""
+    if len(columns) * len(sizes) > MAX_PAIRS:
         return None
-    # ways[i][j]: in how many ways (0, 1, more) columns i… can take lists j…
+    # ways[i][j]: number of assignments (0, 1, or 2 for more) of lists j… to columns i…
     ways = [[0] * (len(sizes) + 1) for _ in range(len(columns) + 1)]
     ways[-1][-1] = 1
     for i in reversed(range(len(columns))):

@@ -1,23 +1,24 @@
-"""XGBoost, LightGBM and CatBoost: the models in their own formats inside of a pickle."""
+"""Read the XGBoost, LightGBM and CatBoost models that a pickle holds in their own formats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from workbench.inspect.errors import Refused, too_big
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Global, Instance
+from workbench.inspect.refused_file import RefusedFile, too_big
 
-# The first part of a module's name -> the library as people write it.
+# Root module -> the library's proper name.
 LIBRARIES: Mapping[str, str] = {
     "catboost": "CatBoost",
     "_catboost": "CatBoost",
     "lightgbm": "LightGBM",
     "xgboost": "XGBoost",
 }
-CATBOOST_MODEL = "__model"  # where CatBoost keeps it in the pickled state
-HANDLES = ("handle", "_handle")  # where a Booster does; LightGBM before and from version 4
+# Attributes of the pickled state that hold the native model.
+CATBOOST_MODEL = "__model"
+HANDLES = ("handle", "_handle")  # of a Booster; LightGBM before and from version 4
 
 WRAPPER = "Give the fitted scikit-learn wrapper (such as {}Classifier), saved by joblib.dump."
 WRAPPERS: Mapping[str, str] = {"CatBoost": "CatBoost", "LightGBM": "LGBM", "XGBoost": "XGB"}
@@ -29,25 +30,25 @@ def library_of(cls: Global) -> str | None:
 
 
 def is_fitted(model: Instance) -> bool:
-    """Say whether a wrapper of a boosting library holds a model."""
+    """Return whether an object of a boosting library holds a trained model."""
     return _model(model) is not None
 
 
 def formats_of(parts: Iterable[object]) -> dict[str, str]:
-    """Return the format of LightGBM's models, which is all that they say of their version."""
+    """Return the format version of LightGBM models, which do not record the library's version."""
     found = {
         lightgbm_model.format_of(content)
         for part in parts
         if isinstance(part, Instance)
         and library_of(part.cls) == "LightGBM"
-        and isinstance(content := _own_model(part), str | Blob)
+        and isinstance(content := _native_model(part), str | Blob)
     }
     named = sorted(name for name in found if name)
     return {"lightgbm": named[0]} if named else {}
 
 
 def facts_of(model: Instance) -> BoosterFacts | None:
-    """Return what the model inside of a wrapper says, or None for anything else."""
+    """Return the facts of the native model in an object, or None if there is none to read."""
     library, content = library_of(model.cls), _model(model)
     if library == "XGBoost" and isinstance(content, bytes | Blob):
         return xgboost_model.read(content)
@@ -59,11 +60,11 @@ def facts_of(model: Instance) -> BoosterFacts | None:
 
 
 def version_of(part: Instance) -> tuple[str, str] | None:
-    """Return the distribution and version that wrote a part, None where it is not of a booster.
+    """Return the distribution and version that wrote a native model, or None.
 
-    LightGBM writes no version. Raises Refused where one should be there and cannot be read.
+    LightGBM records no version. Raises RefusedFile if another library's version cannot be read.
     """
-    library, content = library_of(part.cls), _own_model(part)
+    library, content = library_of(part.cls), _native_model(part)
     if library == "XGBoost" and isinstance(content, bytes | Blob):
         version = xgboost_model.version_of(content)
     elif library == "CatBoost" and isinstance(content, bytes | Blob):
@@ -73,7 +74,7 @@ def version_of(part: Instance) -> tuple[str, str] | None:
     if version is None and isinstance(content, Blob):
         raise too_big(f"the {library} model in it is too large to find its version")
     if version is None:
-        raise Refused(
+        raise RefusedFile(
             "unknown_version",
             f"The version of {library} that wrote the file cannot be read from it.",
             f"Save the model again with a released version of {library}.",
@@ -81,11 +82,11 @@ def version_of(part: Instance) -> tuple[str, str] | None:
     return library.lower(), version
 
 
-def refuse(cls: Global) -> Refused:
-    """Describe an object of a boosting library that cannot be served."""
+def unsupported_object(cls: Global) -> RefusedFile:
+    """Return the refusal of an object of a boosting library that cannot be served."""
     library = LIBRARIES[cls.module.split(".")[0]]
     what = f"{'a' if library == 'CatBoost' else 'an'} {cls.name}"
-    return Refused(
+    return RefusedFile(
         "unsupported",
         f"The file holds {what}, which is not supported yet.",
         WRAPPER.format(WRAPPERS[library]),
@@ -93,12 +94,12 @@ def refuse(cls: Global) -> Refused:
 
 
 def _model(model: Instance) -> object:
-    """Return the model of a wrapper in its own format."""
+    """Return the native model of a scikit-learn wrapper or of a Booster."""
     booster = model.attribute("_Booster")
-    return _own_model(booster if isinstance(booster, Instance) else model)
+    return _native_model(booster if isinstance(booster, Instance) else model)
 
 
-def _own_model(part: Instance) -> object:
+def _native_model(part: Instance) -> object:
     library = library_of(part.cls)
     if library is None:
         return None

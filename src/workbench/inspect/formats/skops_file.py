@@ -1,42 +1,31 @@
-"""Read a skops file: a zip with a tree of nodes in schema.json, and the data of arrays beside it.
+"""Read a skops file: a tree of nodes in schema.json, and the data of arrays beside it.
 
-Like the pickle machine it only describes: it imports nothing, calls nothing and extracts nothing,
-and it takes note of every name that skops would import or call while it reads the same nodes.
+Like the pickle interpreter it only describes: it imports nothing, calls nothing, and records each
+name that skops would import or call while it loads the same nodes.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from math import prod
-from typing import IO, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
 
-from workbench.inspect.errors import Refused, dangerous, too_big
-from workbench.inspect.estimators.statsmodels_results import check_state
+from workbench.inspect.formats.skops_archive import (
+    SkopsArchive,
+    broken,
+    open_archive,
+    parse_json,
+)
 from workbench.inspect.pickle.arrays import plain
 from workbench.inspect.pickle.budget import Budget
-from workbench.inspect.pickle.interpreter import INSTANCE_COST, OBJECT_COST, Trace
-from workbench.inspect.pickle.npy import Unreadable, read_header
-from workbench.inspect.pickle.reader import HEAD, TAIL
-from workbench.inspect.pickle.values import Array, Blob, Dict, DType, Global, Instance, Set
+from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST
+from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
+from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance, Set
+from workbench.inspect.refused_file import RefusedFile, dangerous
 
 NEWEST_PROTOCOL = 2
-LARGEST_SCHEMA = 24 << 20
-MOST_ITEMS = 2_000_000  # brackets and commas: what they may cost once they are parsed
-LARGEST_DIRECTORY = 16 << 20
-DEEPEST_NODE = 150
-LARGEST_MEMBER = 256 << 20
-CHUNK = 1 << 20  # more than what is kept of the end
-READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ENCRYPTED = 1
-END, END_64 = b"PK\x05\x06", b"PK\x06\x07"
-END_SIZE, LOCATOR_SIZE = 22, 20
+MAX_NESTING = 150
 
 SCALAR = re.compile(r"(bool|str|bytes|(complex|float|int|uint)\d*|datetime64|timedelta64)_?")
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
@@ -50,77 +39,30 @@ UNFINISHED = object()
 Node = dict[str, object]
 
 
-def broken(detail: str) -> Refused:
-    """Describe a file that breaks the format, `detail` being a clause."""
-    return Refused(
-        "malformed",
-        f"The file is not a readable skops file: {detail}.",
-        "Save the fitted model again with skops.io.dump(model, 'model.skops') and give that file.",
-    )
-
-
-def read_skops(file: BinaryIO, trace: Trace, budget: Budget) -> object:
-    """Return the value that a skops file describes; `trace` gets the names in it."""
-    _check_directory(file)
-    with _broken_zip(), zipfile.ZipFile(file) as archive:
-        reader = _Reader(archive, trace, budget)
-        schema = reader.schema()
+def read_skops(file: BinaryIO, effects: LoadEffects, budget: Budget) -> object:
+    """Return the value that a skops file describes; the names in it go into `effects`."""
+    with open_archive(file, budget) as archive:
+        reader = _NodeReader(archive, effects, budget)
+        schema = _node(archive.schema())
         protocol = schema.get("protocol")
         if type(protocol) is not int or not 0 <= protocol <= NEWEST_PROTOCOL:
-            raise Refused(
+            raise RefusedFile(
                 "unsupported",
                 f"The file was written by another skops: its protocol is {protocol!r:.20}.",
                 f"Save the model again with a skops of protocol {NEWEST_PROTOCOL}, such as 0.16.",
             )
-        trace.protocol = protocol
+        effects.protocol = protocol
         return reader.value(schema)
 
 
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a directory that would fill the memory, before anything reads it."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - END_SIZE - LOCATOR_SIZE))
-    tail = file.read()
-    end = tail[-END_SIZE:]
-    if not end.startswith(END) or end[-2:] != b"\0\0":
-        raise broken("the directory of the zip is not at its end")
-    if tail.startswith(END_64) or int.from_bytes(end[12:16], "little") > LARGEST_DIRECTORY:
-        raise too_big("it is a zip with too many members")
-
-
-@contextmanager
-def _broken_zip() -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
-        raise broken("the zip is damaged") from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # of a place before the file, where a member is said to be
-            raise
-        raise broken("the zip is damaged") from error
-
-
-class _Reader:
+class _NodeReader:
     """Read the nodes of one file."""
 
-    def __init__(self, archive: zipfile.ZipFile, trace: Trace, budget: Budget) -> None:
-        self.archive, self.trace, self.budget = archive, trace, budget
-        # As in skops: what has an id is read once, and met again as it was read first.
+    def __init__(self, archive: SkopsArchive, effects: LoadEffects, budget: Budget) -> None:
+        self.archive, self.effects, self.budget = archive, effects, budget
+        # As in skops, a node with an id is read once; a second one with that id is the same object.
         self.memo: dict[int, object] = {}
         self.depth = 0
-
-    def schema(self) -> Node:
-        """Return schema.json, parsed."""
-        info = self._member("schema.json")
-        if info.file_size > LARGEST_SCHEMA:
-            raise too_big("its schema is too long")
-        with self.archive.open(info) as stream:
-            text = stream.read()
-        if not text.isascii():
-            raise broken("its schema holds what skops escapes")
-        if sum(text.count(sign) for sign in (b"{", b"[", b",")) > MOST_ITEMS:
-            raise too_big("its schema describes too many objects")
-        return _node(_parse(text.decode("ascii")))
 
     def value(self, state: object) -> object:
         """Return the value of a node."""
@@ -138,7 +80,7 @@ class _Reader:
         handler = LOADERS.get(loader) if isinstance(loader, str) else None
         if handler is None:
             raise broken(f"a node is for the unknown loader {loader!r:.40}")
-        if self.depth > DEEPEST_NODE:
+        if self.depth > MAX_NESTING:
             raise broken("objects are nested too deeply")
         if key:
             self.memo[key] = UNFINISHED
@@ -147,18 +89,18 @@ class _Reader:
         self.depth -= 1
         if key:
             self.memo[key] = value
-        self.budget.keep(INSTANCE_COST if isinstance(value, Instance | Array) else OBJECT_COST)
+        self.budget.charge(INSTANCE_COST if isinstance(value, Instance | Array) else OBJECT_COST)
         return value
 
     def named(self, node: Node, *, called: bool = False) -> Global:
-        """Return the name in a node, which skops imports and perhaps calls."""
+        """Record and return the class or function that skops imports for a node."""
         return self.refer(_text(node, "__module__"), _text(node, "__class__"), called=called)
 
     def refer(self, module: str, name: str, *, called: bool = False) -> Global:
         found = Global(module, name)
-        self.trace.names.add(found)
+        self.effects.names.add(found)
         if called:
-            self.trace.called.add(found)
+            self.effects.calls.add(found)
         return found
 
     def values(self, node: Node) -> list[object]:
@@ -170,7 +112,7 @@ class _Reader:
     # The nodes.
 
     def read_json(self, node: Node) -> object:
-        value = _parse(_text(node, "content"))
+        value = parse_json(_text(node, "content"))
         if value is not None and not isinstance(value, str | int | float):
             raise broken("a plain value is none")
         return value
@@ -184,7 +126,7 @@ class _Reader:
             if not isinstance(kind, Global):
                 raise broken("a key of a dict has no type")
             if kind.module != "builtins" and not _is_scalar(kind):
-                self.trace.called.add(kind)
+                self.effects.calls.add(kind)
             try:
                 found.append(KEY_TYPES.get(kind.name, str)(key))
             except ValueError:
@@ -226,43 +168,20 @@ class _Reader:
         return Instance(Global("builtins", "slice"), ())
 
     def read_bytes(self, node: Node) -> object:
-        info = self._member(_text(node, "file"))
-        if info.file_size > LARGEST_MEMBER:
-            raise too_big(f"{info.filename!r:.60} in it is too large")
-        with self.archive.open(info) as stream:
-            if self.budget.can_keep(info.file_size):
-                return stream.read()
-            head = _exactly(stream, HEAD)
-            last = chunk = b""
-            while piece := stream.read(CHUNK):
-                last, chunk = chunk, piece
-        return Blob(info.file_size, head, (last + chunk)[-TAIL:])
+        return self.archive.read_bytes(_text(node, "file"))
 
     def read_array(self, node: Node) -> object:
         cls = Global(_text(node, "__module__"), _text(node, "__class__"))
         if cls != ND_ARRAY:
             self.named(node, called=not _is_scalar(cls))
         if node.get("type") == "numpy":
-            return self._array_of_member(self._member(_text(node, "file")))
+            return plain(self.archive.read_array(_text(node, "file")))
         if node.get("type") != "json":
             raise broken("an array is of an unknown kind")
         items, shape = self.values(node), self.value(node.get("shape"))
         if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
             raise broken("an array has an unreadable shape")
         return Array(shape, DType("O", 8, has_object=True), items)
-
-    def _array_of_member(self, info: zipfile.ZipInfo) -> object:
-        with self.archive.open(info) as stream:
-            try:
-                shape, dtype = read_header(stream)
-            except Unreadable as error:
-                raise broken(str(error)) from None
-            array = Array(shape, dtype)
-            size = prod(shape) * dtype.itemsize
-            # As in a pickle: names and classes are flat.
-            if len(shape) <= 1 and dtype.kind != "V" and self.budget.can_keep(size):
-                array.data = _exactly(stream, size)
-        return plain(array)
 
     def read_masked_array(self, node: Node) -> object:
         content = _node(node.get("content"))
@@ -276,7 +195,7 @@ class _Reader:
         return array.dtype if isinstance(array, Array) else None
 
     def read_sparse(self, node: Node) -> object:
-        self._member(_text(node, "file"))
+        self.archive.member(_text(node, "file"))
         return Instance(self.named(node), ())
 
     def read_random_state(self, node: Node) -> object:
@@ -301,7 +220,7 @@ class _Reader:
         content = node.get("content")
         cls = self.named(node)
         state = self.value(content) if content is not None else None
-        check_state(cls, state)
+        check_statsmodels_state(cls, state)
         return Instance(cls, (), state)
 
     def read_constructed(self, node: Node) -> object:
@@ -333,7 +252,7 @@ class _Reader:
         owner, cls = self.value(content.get("obj")), self.named(node)
         if not isinstance(owner, Instance) or owner.cls != cls:
             raise broken("a method belongs to another class")
-        # A dotted name is none that is known: the user must vouch for it.
+        # No dotted name is on the known list, so this one needs the user's trust.
         self.refer(cls.module, f"{cls.name}.{_text(content, 'func')}")
         return Instance(Global("builtins", "getattr"), (owner,))
 
@@ -341,38 +260,11 @@ class _Reader:
         raise dangerous(f"it calls operator.{_text(node, '__class__'):.40}, which no model needs")
 
     def read_cached(self, node: Node) -> object:
-        raise broken("it refers to an object that is not there")  # else the memo had it
-
-    def _member(self, name: str) -> zipfile.ZipInfo:
-        try:
-            info = self.archive.getinfo(name)
-        except KeyError:
-            raise broken(f"{name!r:.60} is missing in it") from None
-        if info.flag_bits & ENCRYPTED or info.compress_type not in READABLE:
-            raise Refused(
-                "unsupported",
-                "The file is compressed in a way that cannot be inspected.",
-                "Save the model again with skops.io.dump(model, 'model.skops').",
-            )
-        return info
+        raise broken("it refers to an object that is not there")  # the memo would have had it
 
 
 def _is_scalar(name: Global) -> bool:
     return name.module == "numpy" and SCALAR.fullmatch(name.name) is not None
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) != size:
-        raise broken("an array ends early")
-    return data
-
-
-def _parse(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise broken("it holds JSON that is unreadable") from None
 
 
 def _node(value: object) -> Node:
@@ -388,31 +280,31 @@ def _text(node: Node, name: str) -> str:
     return value
 
 
-LOADERS: Mapping[str, Callable[[_Reader, Node], object]] = {
-    "BytearrayNode": _Reader.read_bytes,
-    "BytesNode": _Reader.read_bytes,
-    "CachedNode": _Reader.read_cached,
-    "ConstructorFromReduceNode": _Reader.read_constructed,
-    "DTypeNode": _Reader.read_dtype,
-    "DefaultDictNode": _Reader.read_default_dict,
-    "DictNode": _Reader.read_dict,
-    "FunctionNode": _Reader.read_function,
-    "JsonNode": _Reader.read_json,
-    "ListNode": _Reader.read_list,
-    "LossNode": _Reader.read_reduced,
-    "MaskedArrayNode": _Reader.read_masked_array,
-    "MethodNode": _Reader.read_method,
-    "NdArrayNode": _Reader.read_array,
-    "ObjectNode": _Reader.read_object,
-    "OperatorFuncNode": _Reader.read_operator,
-    "PartialNode": _Reader.read_partial,
-    "RandomGeneratorNode": _Reader.read_generator,
-    "RandomStateNode": _Reader.read_random_state,
-    "SetNode": _Reader.read_set,
-    "SliceNode": _Reader.read_slice,
-    "SparseMatrixNode": _Reader.read_sparse,
-    "TreeNode": _Reader.read_reduced,
-    "TupleNode": _Reader.read_tuple,
-    "TypeNode": _Reader.read_function,
-    "_DictWithDeprecatedKeysNode": _Reader.read_default_dict,
+LOADERS: Mapping[str, Callable[[_NodeReader, Node], object]] = {
+    "BytearrayNode": _NodeReader.read_bytes,
+    "BytesNode": _NodeReader.read_bytes,
+    "CachedNode": _NodeReader.read_cached,
+    "ConstructorFromReduceNode": _NodeReader.read_constructed,
+    "DTypeNode": _NodeReader.read_dtype,
+    "DefaultDictNode": _NodeReader.read_default_dict,
+    "DictNode": _NodeReader.read_dict,
+    "FunctionNode": _NodeReader.read_function,
+    "JsonNode": _NodeReader.read_json,
+    "ListNode": _NodeReader.read_list,
+    "LossNode": _NodeReader.read_reduced,
+    "MaskedArrayNode": _NodeReader.read_masked_array,
+    "MethodNode": _NodeReader.read_method,
+    "NdArrayNode": _NodeReader.read_array,
+    "ObjectNode": _NodeReader.read_object,
+    "OperatorFuncNode": _NodeReader.read_operator,
+    "PartialNode": _NodeReader.read_partial,
+    "RandomGeneratorNode": _NodeReader.read_generator,
+    "RandomStateNode": _NodeReader.read_random_state,
+    "SetNode": _NodeReader.read_set,
+    "SliceNode": _NodeReader.read_slice,
+    "SparseMatrixNode": _NodeReader.read_sparse,
+    "TreeNode": _NodeReader.read_reduced,
+    "TupleNode": _NodeReader.read_tuple,
+    "TypeNode": _NodeReader.read_function,
+    "_DictWithDeprecatedKeysNode": _NodeReader.read_default_dict,
 }

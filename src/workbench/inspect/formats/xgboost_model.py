@@ -1,4 +1,4 @@
-"""What XGBoost's own format (UBJSON, before 1.6 JSON) says about a booster.
+"""Read facts from a booster in XGBoost's own format: UBJSON, before XGBoost 1.6 JSON.
 
 A file that XGBoost saved holds `{"learner": …, "version": […]}`, a pickled booster
 `{"Config": …, "Model": {"learner": …, "version": […]}}`.
@@ -11,31 +11,26 @@ import re
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
+from workbench.inspect.formats.ubjson import PackedArray, TooLong, UbjsonReader
 from workbench.inspect.pickle.values import Blob
 
-MOST_VALUES = 300_000  # of five thousand trees; of more, only the ends are read
-DEEPEST_NESTING = 30
-LONGEST_JSON = 4 << 20  # Python's objects take twenty times that
-END = 1 << 20  # of a longer one, what is read at its beginning and at its end
-TAIL = 200  # where the version stands
-# How both formats end: the version comes last, alphabetically and in the file.
+MAX_JSON_BYTES = 4 << 20  # parsed, JSON takes twenty times its length in memory
+END = 1 << 20  # bytes read at each end of a longer model
+TAIL = 200  # bytes at the end that hold the version
+# Both formats write the members in alphabetical order, so the version comes last.
 JSON_END = re.compile(
     rb'"version"\s*:\s*\[\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\]\s*\}(\s*\})*\s*$'
 )
 UBJSON_END = re.compile(rb"version\[#L\0{7}\x03i([\0-\x7f])i([\0-\x7f])i([\0-\x7f])\}+$", re.DOTALL)
 
-# What stands before the trees, and behind them.
-BEFORE, BEHIND = ("feature_names",), ("learner_model_param", "objective")
+# Members of the learner that are written before the trees, and after them.
+BEFORE_TREES, AFTER_TREES = ("feature_names",), ("learner_model_param", "objective")
 
-INTEGERS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q"}
-SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8}
-LITERALS = {b"T": True, b"F": False, b"Z": None}
-# How a model calls the type of its categories; what else there is, such as texts, has no number.
+# XGBoost's number for the type of a category list -> the NumPy dtype. Texts have no dtype.
 DTYPES: Mapping[int, str] = {
     9: "int8",
     10: "uint8",
@@ -59,14 +54,14 @@ def version_of(model: bytes | Blob) -> str | None:
 
 
 def is_whole(model: bytes | Blob) -> bool:
-    """Say whether nothing is missing at the end of a model, where its version stands."""
+    """Return whether a model has its end, where the version is."""
     tail = model.tail if isinstance(model, Blob) else model[-TAIL:]
     return version_of(model) is not None or tail.rstrip().endswith(b"}")
 
 
-@lru_cache(maxsize=32)  # each question about a model asks again
+@lru_cache(maxsize=32)  # several facts are read from the same model
 def read(model: bytes | Blob) -> BoosterFacts | None:
-    """Return the facts of a booster, or None where it cannot be read."""
+    """Return the facts of a booster, or None if it cannot be read."""
     try:
         root = _from_ends(model.head, model.tail) if isinstance(model, Blob) else _parse(model)
     except TooLong:
@@ -98,12 +93,8 @@ def _stopped_early(learner: object, trees_a_round: int) -> bool:
     best = _count(_member(learner, "attributes"), "best_iteration", none=-1)
     in_parallel = _count(parameters, "num_parallel_tree") or 1
     trees = _count(parameters, "num_trees") or 0
-    # Before 2.0 every training left this attribute behind, as the last of its rounds.
+    # Before XGBoost 2.0 every training set best_iteration, to its last round if it ran to the end.
     return best is not None and (best + 1) * trees_a_round * in_parallel < trees
-
-
-class TooLong(ValueError):
-    """The model has more parts than are worth the time to read them."""
 
 
 UNREADABLE = (ValueError, IndexError, KeyError, struct.error, RecursionError)
@@ -111,8 +102,8 @@ UNREADABLE = (ValueError, IndexError, KeyError, struct.error, RecursionError)
 
 def _parse(model: bytes) -> object:
     if not _is_json(model):
-        return _Reader(model).root()
-    if len(model) > LONGEST_JSON:
+        return UbjsonReader(model).root()
+    if len(model) > MAX_JSON_BYTES:
         raise TooLong("it is too long for JSON")
     return json.loads(model)
 
@@ -122,12 +113,12 @@ def _is_json(model: bytes) -> bool:
 
 
 def _from_ends(head: bytes, tail: bytes) -> object:
-    """Return what stands before and behind the trees of a model too long to be read whole."""
+    """Return the members before and after the trees of a model too long to be read whole."""
     found = {}
     read = _json_member if _is_json(head) else _ubjson_member
-    for keys, part, last in ((BEFORE, head, False), (BEHIND, tail, True)):
+    for keys, part, last in ((BEFORE_TREES, head, False), (AFTER_TREES, tail, True)):
         for key in keys:
-            with suppress(*UNREADABLE):  # a list of names may be longer than what was kept
+            with suppress(*UNREADABLE):  # a list of names can be longer than the bytes read
                 found[key] = read(part, key, last)
     return {"learner": found}
 
@@ -142,11 +133,11 @@ def _json_member(part: bytes, key: str, last: bool) -> object:
 def _ubjson_member(part: bytes, key: str, last: bool) -> object:
     name = struct.pack(">q", len(key)) + key.encode()
     position = part.rindex(name) if last else part.index(name)
-    return _Reader(part[position + len(name) :]).root()
+    return UbjsonReader(part[position + len(name) :]).root()
 
 
 def _categories(learner: object) -> dict[int, Categories]:
-    """Return the columns that were pandas categories; from 3.1 with their values."""
+    """Return the columns that were pandas categories; XGBoost 3.1 and later write their values."""
     types = _member(learner, "feature_types")
     columns = [n for n, kind in enumerate(types) if kind == "c"] if isinstance(types, list) else []
     if not columns:
@@ -162,12 +153,12 @@ def _categories(learner: object) -> dict[int, Categories]:
         kind = _member(entry, "type")
         dtype = DTYPES.get(kind) if isinstance(kind, int) else None
         values = _category_values(entry, dtype)
-        found[column] = Categories(values, dtype, most_code=highest.get(column, -1))
+        found[column] = Categories(values, dtype, max_code=highest.get(column, -1))
     return found
 
 
 def _category_values(entry: object, dtype: str | None) -> tuple[ClassLabel, ...] | None:
-    """Return the categories of a column: numbers of a dtype, or texts one behind the other."""
+    """Return the categories of a column: numbers of a dtype, or texts stored back to back."""
     values = _member(entry, "values")
     if dtype is not None:
         numbers = _numbers(values, unsigned=dtype.startswith("u"))
@@ -181,7 +172,7 @@ def _category_values(entry: object, dtype: str | None) -> tuple[ClassLabel, ...]
 
 
 def _highest_codes(trees: object) -> dict[int, int]:
-    """Return the highest code that the trees ask for, by column."""
+    """Return the highest category code that the trees test, by column."""
     highest: dict[int, int] = {}
     for tree in trees if isinstance(trees, list) else ():
         names = ("categories_nodes", "categories_segments", "categories_sizes", "categories")
@@ -190,16 +181,16 @@ def _highest_codes(trees: object) -> dict[int, int]:
         if min(sizes, default=0) < 0 or sum(sizes) > len(codes):
             continue
         for node, start, size in zip(nodes, starts, sizes, strict=False):
-            asked = codes[start : start + size]
-            if 0 <= node < len(columns) and asked:
+            tested = codes[start : start + size]
+            if 0 <= node < len(columns) and tested:
                 column = columns[node]
-                highest[column] = max(highest.get(column, -1), *asked)
+                highest[column] = max(highest.get(column, -1), *tested)
     return highest
 
 
 def _numbers(value: object, *, unsigned: bool = False) -> list[int]:
-    """Return whole numbers from a list or from an array of one type."""
-    if isinstance(value, _Packed):
+    """Return the whole numbers of a list or of a packed array."""
+    if isinstance(value, PackedArray):
         return value.numbers(unsigned=unsigned)
     items = value if isinstance(value, list) else []
     return [item for item in items if type(item) is int]
@@ -210,94 +201,8 @@ def _member(value: object, key: str) -> object:
 
 
 def _count(parameters: object, key: str, none: int = 0) -> int | None:
-    """Return a number, which XGBoost writes as text; it writes 0 where it does not know."""
+    """Return a number that XGBoost writes as text, or None if it is `none`, XGBoost's unknown."""
     text = _member(parameters, key)
     if not isinstance(text, str) or not re.fullmatch(r"\d{1,9}", text):
         return None
     return int(text) if int(text) != none else None
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """An array of one type, not unpacked: there is a dozen of them in every tree."""
-
-    kind: bytes
-    data: memoryview
-
-    def numbers(self, *, unsigned: bool) -> list[int]:
-        code = INTEGERS.get(self.kind)
-        if code is None:
-            return []
-        code = code.upper() if unsigned else code
-        return [number for (number,) in struct.iter_unpack(code, self.data)]
-
-
-class _Reader:
-    """Read UBJSON as XGBoost writes it; arrays of one type (the trees' numbers) stay packed."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._position = 0
-        self._left = MOST_VALUES
-
-    def root(self) -> object:
-        return self._value(self._take(1), 0)
-
-    def _take(self, size: int) -> bytes:
-        end = self._position + size
-        if size < 0 or end > len(self._data):
-            raise ValueError("the data ends early")
-        taken = self._data[self._position : end]
-        self._position = end
-        return taken
-
-    def _value(self, marker: bytes, depth: int) -> object:
-        self._left -= 1
-        if self._left < 0:
-            raise TooLong("it has too many values")
-        if depth > DEEPEST_NESTING:
-            raise ValueError("it is nested too deeply")
-        if marker == b"{":
-            return self._object(depth)
-        if marker == b"[":
-            return self._array(depth)
-        if marker == b"S":
-            return self._text(self._take(1))
-        if marker in INTEGERS:
-            return self._integer(marker)
-        if marker in LITERALS:
-            return LITERALS[marker]
-        self._take(SIZES[marker])
-        return None
-
-    def _integer(self, marker: bytes) -> int:
-        (number,) = struct.unpack(INTEGERS[marker], self._take(SIZES[marker]))
-        return int(number)
-
-    def _text(self, marker: bytes) -> str:
-        return self._take(self._integer(marker)).decode("utf-8", "replace")
-
-    def _object(self, depth: int) -> dict[str, object]:
-        found: dict[str, object] = {}
-        while (marker := self._take(1)) != b"}":
-            key = self._text(marker)
-            found[key] = self._value(self._take(1), depth + 1)
-        return found
-
-    def _array(self, depth: int) -> list[object] | _Packed:
-        marker = self._take(1)
-        kind = b""
-        if marker == b"$":
-            kind, marker = self._take(1), self._take(1)
-        if marker == b"#":
-            count = self._integer(self._take(1))
-            if kind:
-                start = self._position
-                self._take(count * SIZES[kind])
-                return _Packed(kind, memoryview(self._data)[start : self._position])
-            return [self._value(self._take(1), depth + 1) for _ in range(count)]
-        found: list[object] = []
-        while marker != b"]":
-            found.append(self._value(marker, depth + 1))
-            marker = self._take(1)
-        return found

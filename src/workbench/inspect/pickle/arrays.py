@@ -1,4 +1,4 @@
-"""numpy's dtypes, arrays and scalars as pickles describe them."""
+"""Read NumPy's dtypes, arrays and scalars from the calls and states in a pickle."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 import re
 import struct
 
-from workbench.inspect.errors import Refused, malformed
 from workbench.inspect.pickle.values import Array, Dict, DType, Global
+from workbench.inspect.refused_file import RefusedFile, malformed
 
-LARGEST_ITEM = 1 << 40
-LARGEST_DIMENSION = 1 << 48
-MOST_DIMENSIONS = 64
-MOST_VALUES = 200_000
+MAX_ITEM_BYTES = 1 << 40
+MAX_DIMENSION = 1 << 48
+MAX_DIMENSIONS = 64
+MAX_VALUES = 200_000  # of an array whose values are returned
 
 CODE = re.compile(r"([biufcOSUVmM])(\d{1,12})")
-BYTES_A_CHARACTER = 4
+CHARACTER_BYTES = 4
 STRUCT_CODES = {
     "b1": "?",
     **{f"i{size}": code for size, code in zip((1, 2, 4, 8), "bhiq", strict=True)},
     **{f"u{size}": code for size, code in zip((1, 2, 4, 8), "BHIQ", strict=True)},
     **{f"f{size}": code for size, code in zip((2, 4, 8), "efd", strict=True)},
 }
-# Positions in the state that numpy.dtype.__reduce__ writes.
+# Positions in the state that numpy.dtype.__reduce__ returns.
 BYTEORDER, SUBARRAY, FIELDS, ITEMSIZE, FLAGS = 1, 2, 4, 5, 7
 ITEM_IS_OBJECT = 1
 ARRAY_STATE_LENGTH = 5  # version, shape, dtype, Fortran order, data
@@ -31,18 +31,18 @@ ARRAY_STATE_LENGTH = 5  # version, shape, dtype, Fortran order, data
 def make_dtype(args: tuple[object, ...]) -> DType:
     """Read the call `numpy.dtype(code, False, True)`."""
     code = args[0] if args else None
-    if isinstance(code, bytes):  # Python 2 wrote bytes
+    if isinstance(code, bytes):  # from Python 2
         code = code.decode("ascii", "replace")
     match = CODE.fullmatch(code) if isinstance(code, str) else None
     if match is None:
-        raise Refused(
+        raise RefusedFile(
             "unsupported",
             "The model holds a numpy array of a type that is not supported.",
             "Convert it to plain numbers or text and fit the model again.",
         )
     kind, size = match[1], int(match[2])
-    itemsize = size * BYTES_A_CHARACTER if kind == "U" else size
-    if itemsize > LARGEST_ITEM:
+    itemsize = size * CHARACTER_BYTES if kind == "U" else size
+    if itemsize > MAX_ITEM_BYTES:
         raise malformed("an array has impossibly large items")
     return DType(kind, itemsize, has_object=kind == "O")
 
@@ -50,7 +50,7 @@ def make_dtype(args: tuple[object, ...]) -> DType:
 def build_dtype(dtype: DType, state: object) -> None:
     """Apply the pickled state of a dtype: byte order, sub-array or fields.
 
-    The state must agree with the code, for its item size decides where an array ends.
+    The state must agree with the dtype's code: the item size decides where an array ends.
     """
     if dtype.built or not isinstance(state, tuple) or len(state) <= FLAGS:
         raise malformed("a numpy dtype is unreadable")
@@ -86,18 +86,18 @@ def _build_parts(dtype: DType, subarray: object, fields: object) -> None:
 
 
 def read_shape(value: object) -> tuple[int, ...]:
-    """Check the shape of an array."""
+    """Return the shape of an array, checked."""
     dimensions = (value,) if type(value) is int else value
-    if not isinstance(dimensions, tuple) or len(dimensions) > MOST_DIMENSIONS:
+    if not isinstance(dimensions, tuple) or len(dimensions) > MAX_DIMENSIONS:
         raise malformed("an array has an unreadable shape")
     for dimension in dimensions:
-        if type(dimension) is not int or not 0 <= dimension <= LARGEST_DIMENSION:
+        if type(dimension) is not int or not 0 <= dimension <= MAX_DIMENSION:
             raise malformed("an array has an impossible shape")
     return dimensions
 
 
 def reconstruct(args: tuple[object, ...]) -> Array:
-    """Read `_reconstruct(type, (0,), b'b')`: an array whose state is yet to come."""
+    """Read `_reconstruct(type, (0,), b'b')`: an array whose state follows."""
     if len(args) != 3 or not isinstance(args[0], Global) or args[1] != (0,):
         raise malformed("an array is unreadable")
     return Array(shape=())
@@ -122,23 +122,23 @@ def frombuffer(args: tuple[object, ...]) -> Array:
 
 
 def make_scalar(args: tuple[object, ...]) -> object:
-    """Read `scalar(dtype, data)`: a Python number, or an array of no dimension."""
+    """Read `scalar(dtype, data)`: a Python number, or an array without dimensions."""
     dtype, data = args if len(args) == 2 else (None, None)
     if not isinstance(dtype, DType):
         raise malformed("a numpy scalar has no readable type")
     code = STRUCT_CODES.get(f"{dtype.kind}{dtype.itemsize}")
     if code and isinstance(data, bytes) and len(data) == dtype.itemsize:
         return struct.unpack(dtype.byteorder + code, data)[0]
-    # Text stays an array: no name to import may come out of a calculation.
+    # Text stays an array: as a str it could become a computed name to import.
     return Array((), dtype, [data] if dtype.has_object else data)
 
 
 def values_of(array: object) -> list[object] | None:
-    """Return the values of an array of any shape, flat, or None where they cannot be told."""
+    """Return the values of an array, flat, or None if they were not kept or are too many."""
     if not isinstance(array, Array) or array.dtype is None:
         return None
     dtype, count = array.dtype, math.prod(array.shape)
-    if count > MOST_VALUES:
+    if count > MAX_VALUES:
         return None
     if dtype.kind == "O":
         if not isinstance(array.data, list) or len(array.data) != count:
@@ -167,7 +167,7 @@ def _texts(data: bytes, dtype: DType, count: int) -> list[object] | None:
 
 
 def plain(value: object) -> object:
-    """Return a numpy scalar as the Python value it stands for, anything else as it is."""
+    """Return a NumPy scalar as a Python value, and anything else unchanged."""
     if isinstance(value, Array) and value.shape == () and value.dtype and value.dtype.kind != "O":
         values = values_of(value)
         return values[0] if values else value

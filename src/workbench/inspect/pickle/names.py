@@ -1,4 +1,4 @@
-"""The names that model files may refer to and call: an exact list, never a prefix."""
+"""The classes and functions that model files can import and call: exact names, never prefixes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workbench.inspect.pickle.values import Global
 
 CUSTOM_MODULES = ("__main__", "__mp_main__")
 
-# The first part of a module's name -> the distribution that installs it.
+# Root module -> the distribution that installs it.
 DISTRIBUTIONS: Mapping[str, str] = {
     "sklearn": "scikit-learn",
     "_loss": "scikit-learn",  # how scikit-learn 1.5 to 1.8 pickles its Cython losses
@@ -35,7 +35,7 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "statsmodels": "statsmodels",
 }
 
-# What code in a model file may import without being asked about.
+# Root modules that code in a model file can import without the user's trust.
 CODE_ROOTS = frozenset(
     """
     __future__ abc bisect catboost cmath collections copy dataclasses datetime decimal enum
@@ -45,10 +45,10 @@ CODE_ROOTS = frozenset(
     """.split()
 )
 
-# Libraries whose objects are data.
-NO_MODELS = frozenset(("collections", "datetime", "numpy", "pandas", "polars", "scipy"))
+# Libraries whose objects are data, not models.
+DATA_ROOTS = frozenset(("collections", "datetime", "numpy", "pandas", "polars", "scipy"))
 
-# A file that refers to any of these does something else than describe a model.
+# Root modules that no model needs: a file that refers to one does more than describe a model.
 DANGEROUS_ROOTS = frozenset(
     """
     __builtin__ _codecs _ctypes _io _operator _pickle _posixsubprocess asyncio atexit bdb
@@ -61,7 +61,7 @@ DANGEROUS_ROOTS = frozenset(
     """.split()
 )
 
-# What libraries call their functions that run commands, read files or evaluate text.
+# Usual names of functions that run commands, read files or evaluate text.
 DANGEROUS_NAMES = frozenset(
     """
     DataSource check_output eval exec exec_command fromfile genfromtxt getoutput load load_files
@@ -72,16 +72,16 @@ DANGEROUS_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class Estimator:
-    """What the libraries say about a class: its kind, and which methods it has."""
+    """The kind and the methods of an estimator class."""
 
     kind: str  # classifier, regressor, clusterer, outlier, transformer or other
-    methods: frozenset[str]  # a `?` behind a method: some settings take it away
-    like: str = ""  # the class of a library that it descends from, whose settings decide
+    methods: frozenset[str]  # "predict_proba?": only with some settings
+    like: str = ""  # of a user's class, the library's class that it inherits those settings from
 
 
 @dataclass(frozen=True)
 class KnownNames:
-    """The content of known_names.json, which tools/make_known_names.py makes."""
+    """The content of known_names.json, which tools/make_known_names.py writes."""
 
     names: frozenset[Global]
     calls: frozenset[Global]
@@ -92,13 +92,13 @@ class KnownNames:
         return self.estimators.get(cls)
 
     def is_library(self, cls: Global) -> bool:
-        """Say whether a class comes with a library that defines no models of users."""
-        return cls in self.names or cls.module.split(".")[0] in NO_MODELS
+        """Return whether a class comes with a known library, so that it is not the user's own."""
+        return cls in self.names or cls.module.split(".")[0] in DATA_ROOTS
 
 
 @cache
 def known_names() -> KnownNames:
-    """Read the list that ships with this package."""
+    """Read the list in this package."""
     data = json.loads(resources.files(__package__).joinpath("known_names.json").read_text("utf-8"))
     return KnownNames(
         names=frozenset(_globals(data["names"])),
@@ -116,8 +116,8 @@ def _globals(modules: Mapping[str, Iterable[str]]) -> Iterable[Global]:
 
 
 def is_dangerous(name: Global) -> bool:
-    """Say whether no user should be able to vouch for an unknown name."""
-    # A dotted name (`sklearn.os.system`) walks from a harmless module to any other.
+    """Return whether an unknown name is too dangerous for a user to trust."""
+    # A dotted name (`sklearn.os.system`) leads from a harmless module to any other.
     *path, last = name.name.split(".")
     parts = {name.module.split(".")[0], *path}
     return bool(parts & DANGEROUS_ROOTS) or last in DANGEROUS_NAMES

@@ -1,10 +1,9 @@
-"""The calls that pickles make to describe plain values, read without making them."""
+"""Read the calls by which pickles rebuild plain values, without calling anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from workbench.inspect.errors import dangerous, dilled, malformed
 from workbench.inspect.pickle.arrays import (
     build_array,
     frombuffer,
@@ -12,21 +11,31 @@ from workbench.inspect.pickle.arrays import (
     make_scalar,
     reconstruct,
 )
-from workbench.inspect.pickle.values import Array, Blob, Dict, Global, Instance, Set
+from workbench.inspect.pickle.values import (
+    Array,
+    Blob,
+    Dict,
+    Global,
+    Instance,
+    PickledFunction,
+    Set,
+)
+from workbench.inspect.refused_file import code_pickled_by_dill, dangerous, malformed
 
-# The bases that copyreg may construct: of built-in types, none of which acts on its own.
+# The built-in types that copyreg can construct; none of them acts when it is constructed.
 BASES = frozenset(
     Global("builtins", name)
     for name in ("dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple")
 )
 
 PARTIAL = Global("functools", "partial")
+PARTIAL_STATE_LENGTH = 4  # function, arguments, keywords, __dict__
 
-# What numpy calls for an array, before and from version 2.
+# NumPy's constructor of arrays, before and from version 2.
 RECONSTRUCT = frozenset(
     Global(module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")
 )
-# The built-in types that dill names by themselves, among many that could run code.
+# The built-in types that dill can name; it names others that could run code.
 PLAIN_TYPES = frozenset(
     """
     bool bytearray bytes complex dict float frozenset int list object range set slice str tuple
@@ -39,7 +48,7 @@ Reducer = Callable[[tuple[object, ...]], object]
 def _reconstructor(args: tuple[object, ...]) -> Instance:
     """Read `copyreg._reconstructor(cls, base, state)` of protocols 0 and 1."""
     cls, base, _ = args if len(args) == 3 else (None,) * 3
-    # The types come first: what is no Global may take forever to hash.
+    # The types are checked first: a value that is no Global could take forever to hash.
     if not isinstance(cls, Global) or not isinstance(base, Global) or base not in BASES:
         raise dangerous("it makes an object of a computed class")
     return Instance(cls, ())
@@ -53,7 +62,7 @@ def _newobj(args: tuple[object, ...]) -> Instance:
 
 
 def _within(package: str) -> Reducer:
-    """Return the reader of a constructor that calls, in turn, the names among its arguments."""
+    """Return the reader of a constructor that calls the classes among its arguments itself."""
 
     prefix = f"{package}."
 
@@ -63,14 +72,16 @@ def _within(package: str) -> Reducer:
                 raise dangerous(f"it calls {argument.qualified} in a roundabout way")
             if isinstance(argument, Instance) and argument.cls == PARTIAL:
                 raise dangerous("it calls a prepared function in a roundabout way")
-        state = args[-1] if args and isinstance(args[-1], Dict) else None  # an Index holds names
+        state = (
+            args[-1] if args and isinstance(args[-1], Dict) else None
+        )  # the names of a pandas Index
         return Instance(Global(package, "object"), (), state)
 
     return instance
 
 
 def _encode(args: tuple[object, ...]) -> bytes | Blob:
-    """Read `_codecs.encode(text, 'latin1')`: bytes in protocols 0 to 2."""
+    """Read `_codecs.encode(text, 'latin1')`: bytes of protocols 0 to 2."""
     text, codec = args if len(args) == 2 else (None, None)
     if codec != "latin1" or not isinstance(text, str | Blob):
         raise dangerous("it calls _codecs.encode as Python never does")
@@ -116,8 +127,33 @@ def _dill_type(args: tuple[object, ...]) -> Global:
     """Read dill's `_load_type('slice')`: a built-in type by its name."""
     name = args[0] if len(args) == 1 else None
     if not isinstance(name, str) or name not in PLAIN_TYPES:
-        raise dilled()
+        raise code_pickled_by_dill()
     return Global("builtins", name)
+
+
+def function_of_partial(args: tuple[object, ...]) -> set[Global]:
+    """Check the arguments of `functools.partial` and return its function if it is imported.
+
+    A function by value needs the user's trust anyway.
+    """
+    if len(args) == 1 and isinstance(args[0], PickledFunction):
+        return set()
+    if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
+        raise dangerous("it prepares a call as Python never does")
+    return {args[0]}
+
+
+def check_partial_state(function: object, state: object) -> None:
+    """Check that the state of a partial keeps its function: it could replace it."""
+    if not isinstance(state, tuple) or len(state) != PARTIAL_STATE_LENGTH:
+        raise malformed("a partial function is unreadable")
+    same, args, keywords, attributes = state
+    named = isinstance(same, Global) and same == function
+    by_value = isinstance(same, PickledFunction) and same is function
+    if not (named or by_value) or attributes is not None:
+        raise dangerous("it prepares a call as Python never does")
+    if not isinstance(args, tuple) or not isinstance(keywords, Dict):
+        raise malformed("a partial function is unreadable")
 
 
 REDUCERS: Mapping[Global, Reducer] = {
@@ -133,7 +169,7 @@ REDUCERS: Mapping[Global, Reducer] = {
     Global("numpy.random._pickle", "__randomstate_ctor"): _within("numpy.random"),
     Global("pandas.core.indexes.base", "_new_Index"): _within("pandas"),
     Global("numpy", "dtype"): make_dtype,
-    # numpy before and from version 2
+    # NumPy before and from version 2
     **dict.fromkeys(RECONSTRUCT, reconstruct),
     Global("numpy.core.multiarray", "scalar"): make_scalar,
     Global("numpy._core.multiarray", "scalar"): make_scalar,

@@ -1,7 +1,7 @@
-"""What a pickle describes, as inert values.
+"""The inert values that stand for the objects in a pickle.
 
 None, bool, int, float, str, bytes, tuple and list stand for themselves. Everything else becomes
-one of the classes below. Values may be shared, cyclic or nested without end: they are never
+one of the classes below. Values can be shared, cyclic or nested without limit, so they are never
 hashed, compared, copied or printed as a whole.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A class or function that the pickle names and a loader would import."""
+    """A class or function that a loader would import, as the GLOBAL opcodes name it."""
 
     module: str
     name: str
@@ -24,16 +24,16 @@ class Global:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class OwnClass(Global):
-    """A class whose code is in the file; it equals no class of a library, whatever its name."""
+class PickledClass(Global):
+    """A class whose code is in the file; it never equals a library's class of the same name."""
 
     bases: tuple[object, ...]
     members: Dict
 
 
-# Subclasses of list take half the memory of an object that holds a list.
+# The containers subclass list: that takes half the memory of an object that holds a list.
 class Dict(list[object]):
-    """A dict as keys and values in turn: the keys of a hostile file must not be hashed."""
+    """A dict as alternating keys and values: keys from a hostile file must not be hashed."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Set(list[object]):
 
 @dataclass(slots=True, eq=False)
 class Blob:
-    """Text or bytes too long to keep: how long, and how they begin and end."""
+    """Text or bytes too long to keep: their length and both ends."""
 
     length: int
     head: bytes
@@ -67,7 +67,7 @@ class Blob:
 
 @dataclass(slots=True, eq=False)
 class DType:
-    """A numpy dtype: `kind` and `itemsize` as in 'f8', in bytes."""
+    """A NumPy dtype: f8 has `kind` "f" and an `itemsize` of 8 bytes."""
 
     kind: str
     itemsize: int
@@ -78,7 +78,7 @@ class DType:
 
 @dataclass(slots=True, eq=False)
 class Array:
-    """A numpy array; `data` is its bytes, its objects, or None where they were not kept."""
+    """A NumPy array; `data` is its bytes, a list of its objects, or None if they were not kept."""
 
     shape: tuple[int, ...]
     dtype: DType | None = None
@@ -87,7 +87,7 @@ class Array:
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """An object of class `cls`, or what calling the function `cls` gives."""
+    """An object of class `cls`, or the result of calling the function `cls`."""
 
     cls: Global
     args: tuple[object, ...]
@@ -109,38 +109,41 @@ class Instance:
 
 
 @dataclass(slots=True, eq=False)
-class Code:
-    """The code of a function: what it is called, and what it names."""
+class PickledCode:
+    """The code object of a function: its name, and the names that it uses."""
 
     name: str
-    pythons: tuple[str, ...]  # that can run it
+    pythons: tuple[str, ...]  # Python versions that can run it, such as "3.13"
     globals: tuple[str, ...]
     imports: tuple[str, ...]
-    names: tuple[str, ...]  # these and all attributes
-    size: int  # bytes of the code itself
+    names: tuple[str, ...]  # globals, imports and attributes
+    size: int  # bytes of bytecode
 
 
 @dataclass(slots=True, eq=False)
-class Function:
-    """A function whose code is in the file itself."""
+class PickledFunction:
+    """A function whose code is in the file."""
 
-    code: Code
+    code: PickledCode
     globals: Dict
-    state: tuple[Dict, Dict] | None = None  # its attributes, and what Python knows of it
+    state: tuple[Dict, Dict] | None = None  # its `__dict__`, and slots such as `__qualname__`
 
-    def described(self, field: str) -> object:
-        """Return what Python knows of the function, such as its `__qualname__`."""
-        return self.state[1].get(field) if self.state is not None else None
+    def slot(self, name: str) -> object:
+        """Return a slot of the function, such as its `__qualname__`."""
+        return self.state[1].get(name) if self.state is not None else None
 
 
 @dataclass(slots=True, eq=False)
-class Module:
+class ImportedModule:
     """A module that a loader would import, for the code in the file."""
 
     name: str
 
 
-REACHING = (tuple, list, Instance, Array, OwnClass, Function)
+# What cloudpickle writes by value, or imports for the code in the file.
+ByValue = PickledClass | PickledFunction | PickledCode | ImportedModule
+
+CONTAINERS = (tuple, list, Instance, Array, PickledClass, PickledFunction)
 
 
 def walk(root: object) -> Iterator[object]:
@@ -149,7 +152,7 @@ def walk(root: object) -> Iterator[object]:
     waiting = [root]
     while waiting:
         value = waiting.pop()
-        if not isinstance(value, REACHING) or id(value) in seen:
+        if not isinstance(value, CONTAINERS) or id(value) in seen:
             continue
         seen.add(id(value))
         yield value
@@ -157,9 +160,9 @@ def walk(root: object) -> Iterator[object]:
             waiting.extend(value)
         elif isinstance(value, Array):
             waiting.append(value.data)
-        elif isinstance(value, OwnClass):
+        elif isinstance(value, PickledClass):
             waiting.append(value.members)
-        elif isinstance(value, Function):
+        elif isinstance(value, PickledFunction):
             waiting.extend((value.globals, value.state))
         else:
             waiting.extend((value.cls, value.args, value.state, value.elements, value.entries))

@@ -1,0 +1,124 @@
+"""From validated rows to predictions. If the model fails, its failure is traced to rows."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from model_service.contract.contract import Problem, Row
+from model_service.errors import InvalidRows, ServiceError
+from model_service.model.model import Model
+from model_service.model.predictions import Prediction
+from model_service.serving.queue import PredictionQueue, Unavailable
+from model_service.serving.readiness import Readiness
+
+logger = logging.getLogger(__name__)
+
+MODEL_FAILS = "the model fails on these values"
+# No more failing rows of a request are looked for.
+MAX_FAILING_ROWS = 20
+
+
+class NotReady(ServiceError):
+    """The model does not reproduce its golden predictions."""
+
+    summary = "The model is not ready"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """What the routes ask for predictions."""
+
+    model: Model
+    queue: PredictionQueue
+    readiness: Readiness
+
+    def require_ready(self) -> None:
+        """Raise Stuck or NotReady if the model cannot predict, or must not."""
+        self.queue.require_working()
+        if reason := self.readiness.reason():
+            raise NotReady(reason)
+
+    def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
+        """Return one prediction for each row; `part` is as in PredictionQueue.submit.
+
+        Raises InvalidRows if the model fails on some of the rows, and Unavailable or NotReady.
+        """
+        deadline = self.queue.deadline()
+        self.require_ready()
+        try:
+            return self.queue.submit(rows, deadline, part=part)
+        except Unavailable:
+            raise
+        except Exception as error:
+            failing = self._failing(rows, error, MAX_FAILING_ROWS, deadline)
+        raise InvalidRows(failures(failing))
+
+    def predict_valid(self, rows: Sequence[Row]) -> tuple[Sequence[Prediction], list[int]]:
+        """Predict a part of a file; return the predictions, and the rows that have none.
+
+        These are the rows on which the model fails, counted from 0. Raises Unavailable or NotReady.
+        """
+        self.require_ready()
+        try:
+            return self.queue.submit(rows, part=True), []
+        except Unavailable:
+            raise
+        except Exception as error:
+            failing = self._failing(rows, error, len(rows), None)
+        without = set(failing)
+        valid = [row for number, row in enumerate(rows) if number not in without]
+        return self.queue.submit(valid, part=True), failing
+
+    def _failing(
+        self, rows: Sequence[Row], error: Exception, max_count: int, deadline: float | None
+    ) -> list[int]:
+        """Return the rows on which the model fails. Raises the error if it is not about rows."""
+        failing = self.failing_rows(rows, max_count, deadline)
+        if not failing:
+            raise error
+        # Without the message of the error, which can quote values.
+        logger.warning("the model failed on rows: %s", location_of(error))
+        return failing
+
+    def failing_rows(
+        self, rows: Sequence[Row], max_count: int, deadline: float | None = None
+    ) -> list[int]:
+        """Search by halving for the rows on which the model fails, counted from 0.
+
+        None are returned if it fails on a row that it is known to take, too.
+        """
+        found: list[int] = []
+        example = self.model.manifest.example()
+        halves = [] if self._fails([example], deadline) else [(0, len(rows))]
+        while halves and len(found) < max_count:
+            start, end = halves.pop()
+            if self._fails(rows[start:end], deadline):
+                middle = (start + end) // 2
+                if middle == start:
+                    found.append(start)
+                else:
+                    halves += [(middle, end), (start, middle)]
+        return found
+
+    def _fails(self, rows: Sequence[Row], deadline: float | None) -> bool:
+        try:
+            self.queue.submit(rows, deadline, part=True)
+        except Unavailable:
+            raise
+        except Exception:  # a model can raise anything
+            return True
+        return False
+
+
+def failures(rows: Iterable[int]) -> list[Problem]:
+    """Return a problem for each row on which the model fails; rows are counted from 0."""
+    return [Problem(row + 1, None, MODEL_FAILS, reason="model") for row in rows]
+
+
+def location_of(error: BaseException) -> str:
+    """Return what was raised and where, without the message: it can quote what a caller sent."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, line {frame.lineno} of {frame.filename}"

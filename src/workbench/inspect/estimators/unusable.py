@@ -1,0 +1,97 @@
+"""Refuse contents that cannot be served: no estimator, not fitted, or without predict."""
+
+from __future__ import annotations
+
+from workbench.inspect.estimators.composite import steps_of
+from workbench.inspect.estimators.sklearn_classes import rules_of
+from workbench.inspect.formats import pickled_boosters
+from workbench.inspect.pickle.names import Estimator
+from workbench.inspect.pickle.values import Array, Blob, Dict, Global, Instance, Set
+from workbench.inspect.refused_file import RefusedFile
+
+GIVE_A_MODEL = "Give a fitted scikit-learn model saved by joblib.dump or pickle.dump."
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a legacy torch.save
+
+DESCRIPTIONS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (Array, "a numpy array"),
+    (Dict, "a dict"),
+    (Set, "a set"),
+    (tuple, "a tuple"),
+    (list, "a list"),
+    (str, "a text"),
+    ((bytes, Blob), "text or bytes"),
+    ((bool, int, float), "a number"),
+)
+
+
+def not_a_model(root: object) -> RefusedFile:
+    """Return the refusal of a root object that is no estimator."""
+    if isinstance(root, Instance) and pickled_boosters.library_of(root.cls):
+        return pickled_boosters.unsupported_object(root.cls)
+    if isinstance(root, int) and root == TORCH_MAGIC:
+        return RefusedFile("unsupported", "The file is a PyTorch model.", GIVE_A_MODEL)
+    what = f"The file holds {_description(root)}, not a model."
+    return RefusedFile("not_a_model", what, GIVE_A_MODEL)
+
+
+def _description(root: object) -> str:
+    if isinstance(root, Global):
+        return f"the class {root.name} itself"
+    if isinstance(root, Instance):
+        name = root.cls.name
+        if name == "object":  # the file names only a helper, as for a pandas Index
+            return f"an object of {root.cls.module}"
+        return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
+    return next((words for kind, words in DESCRIPTIONS if isinstance(root, kind)), "nothing")
+
+
+def require_fitted(final: Instance) -> None:
+    """Raise RefusedFile for an estimator that was never fitted."""
+    # By scikit-learn's convention fitting adds attributes that end with an underscore.
+    attributes = final.attributes()
+    names = [name for name, _ in attributes.pairs()] if attributes is not None else []
+    fitted = any(
+        isinstance(name, str) and name.endswith("_") and not name.startswith("__") for name in names
+    )
+    if pickled_boosters.library_of(final.cls):
+        fitted = pickled_boosters.is_fitted(final)
+    if not fitted:
+        raise RefusedFile(
+            "unfitted",
+            f"The {final.cls.name} in the file has not been fitted.",
+            "Call fit before you save it.",
+        )
+    if rules_of(final.cls.name).wraps:
+        raise RefusedFile(
+            "not_refitted",
+            f"The {final.cls.name} in the file holds no fitted model.",
+            "Run it with refit=True, or save the model itself.",
+        )
+
+
+def require_prediction(final: Instance, known: Estimator) -> None:
+    """Raise RefusedFile for a known estimator that cannot predict for new rows."""
+    name = final.cls.name
+    rules = rules_of(name)
+    can_predict = "predict" in known.methods or "predict?" in known.methods
+    if rules.can_predict is not None:
+        can_predict = rules.can_predict(final)
+    if steps_of(final):
+        raise RefusedFile(
+            "not_a_model",
+            "The pipeline in the file ends without a model.",
+            "Save the whole fitted pipeline, whose last step predicts.",
+        )
+    if can_predict:
+        return
+    if known.kind == "transformer":
+        raise RefusedFile(
+            "not_a_model",
+            f"The file holds a {name}, which transforms but does not predict.",
+            "Give the model; a transformer belongs to the question `transformers`.",
+        )
+    raise RefusedFile(
+        "not_a_model",
+        f"The file holds a {name}, which cannot predict for new rows.",
+        "Give a model that has a predict method.",
+    )

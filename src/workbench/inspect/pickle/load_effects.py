@@ -1,0 +1,19 @@
+"""What loading a file would do, recorded while the file is read without loading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from workbench.inspect.pickle.values import ByValue, Global
+
+
+@dataclass
+class LoadEffects:
+    """The names that a loader would import and call, and the code that it would define."""
+
+    names: set[Global] = field(default_factory=set)  # classes and functions to import
+    calls: set[Global] = field(default_factory=set)  # those of them that loading calls
+    partials: set[Global] = field(default_factory=set)  # functions inside functools.partial
+    by_value: list[ByValue] = field(default_factory=list)  # whose code is in the file
+    protocol: int = 0
+    joblib_arrays: int = 0  # arrays that joblib wrote beside the pickle's opcodes

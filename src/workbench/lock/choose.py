@@ -1,0 +1,245 @@
+"""Choose the Pythons and the exact versions that fit a model file's libraries.
+
+A pickle is only safe with the libraries that wrote it. A wrapper of XGBoost, LightGBM or CatBoost
+does not name the scikit-learn that it was fitted beside: it gets one of its library's own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from workbench.lock import table
+from workbench.lock.pins import NoPins, Pins
+from workbench.lock.table import HEROKU_PYTHONS, Booster, Companions, Release
+from workbench.lock.versions import PROPER_NAMES, bug_fix_range, parse_version
+
+# What requirements.in names with a range; the rest follows from these and from the exact pins.
+_BOUNDED = (
+    "imbalanced-learn",
+    "joblib",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scipy",
+    "skops",
+    "statsmodels",
+)
+_VERSIONED_BOOSTERS = ("catboost", "xgboost")  # their files name the version, as scikit-learn's do
+# Files do not name the version of these; every set of companions has the one of its time.
+_UNVERSIONED = ("imbalanced-learn", "skops", "statsmodels")
+_NEED_PANDAS = {"catboost", "statsmodels"}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A scikit-learn with its sets of companions, and the boosting libraries beside it."""
+
+    scikit_learn: str  # as the file names it
+    release: Release
+    boosters: tuple[Booster, ...]
+    sets: tuple[Companions, ...]
+
+    @property
+    def pythons(self) -> tuple[str, ...]:
+        """Return the Pythons that have wheels for all of it, newest first."""
+        lists = [self.release.pythons, *(booster.pythons for booster in self.boosters)]
+        return tuple(
+            python
+            for python in HEROKU_PYTHONS
+            if all(python in names for names in lists)
+            and any(python in companions.pythons for companions in self.sets)
+        )
+
+
+def pythons(
+    libraries: Mapping[str, str],
+    distributions: Collection[str],
+    numpy_major: int | None = None,
+    *,
+    formats: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """Return the Pythons for a file's libraries, newest first. Raises NoPins.
+
+    The arguments are the file's facts. With `numpy_major`: for exactly that numpy.
+    """
+    choice = _choose(libraries, distributions, formats or {}, numpy_major, newer=False)
+    if not choice.pythons:
+        raise NoPins(_no_common_python(libraries, choice))
+    return choice.pythons
+
+
+def pins(
+    libraries: Mapping[str, str],
+    python: str,
+    *,
+    distributions: Collection[str],
+    pandas: bool,
+    numpy_major: int | None = None,
+    formats: Mapping[str, str] | None = None,
+) -> Pins:
+    """Return the exact versions for a file's libraries on a Python. Raises NoPins.
+
+    `numpy_major` is the numpy that wrote the file: 2 if the file names `numpy._core`, else 1. The
+    newer numpy reads the older one's files to the last bit, but not the other way round. So 1
+    gives numpy 1 if there are companions with it, else numpy 2; 2 gives numpy 2 or NoPins.
+    """
+    choice = _choose(libraries, distributions, formats or {}, numpy_major, newer=True)
+    if not choice.pythons:
+        raise NoPins(_no_common_python(libraries, choice))
+    if python not in choice.pythons:
+        named = _listed(libraries) or f"scikit-learn {choice.scikit_learn}"
+        have = "has" if len(libraries) < 2 else "have"
+        raise NoPins(
+            f"{named} {have} no wheels for Python {python}. "
+            f"Choose Python {_either(choice.pythons)}."
+        )
+    companions = next(found for found in choice.sets if python in found.pythons)
+    model = {"scikit-learn": choice.release.pin, **companions.pins}
+    if pandas or _NEED_PANDAS & set(distributions):
+        model.update(companions.pandas)
+    others = {n: v for n, v in companions.extras["others"].items() if n in distributions}
+    model.update(others)
+    for reader, version in table.READERS.items():
+        if reader in distributions:
+            model.setdefault(reader, version)
+            others[reader] = model[reader]
+    exact = {"scikit-learn"}
+    for booster in choice.boosters:
+        model.update(companions.extras.get(booster.extra, {}))
+        model.update(booster.pins)
+        exact.update(booster.pins)
+    for name in _UNVERSIONED:
+        if name in distributions:
+            model.update(companions.extras[name])
+    bounded = [name for name in (*_BOUNDED, *others) if name in model]
+    bounds = {
+        **{name: bug_fix_range(model[name]) for name in bounded},
+        **{name: f"=={model[name]}" for name in exact},
+        **table.SERVICE_BOUNDS,
+    }
+    return Pins(
+        python=python,
+        model=_sorted(model),
+        service=_sorted(table.SERVICE_PINS),
+        tests=_sorted(table.pins_for_tests(python)),
+        bounds=_sorted(bounds),
+    )
+
+
+def _choose(
+    libraries: Mapping[str, str],
+    distributions: Collection[str],
+    formats: Mapping[str, str],
+    numpy_major: int | None,
+    *,
+    newer: bool,
+) -> _Choice:
+    """Choose the scikit-learn and its companions, the preferred first. Raises NoPins.
+
+    With `newer`, companions with a newer numpy are taken too, after those with the one asked for.
+    """
+    boosters = tuple(_boosters(libraries, distributions, formats))
+    candidates = _scikit_learn_candidates(libraries, formats, boosters)
+    for candidate in candidates:
+        release = table.find_scikit_learn(candidate)
+        found = [c for c in table.find_companions(release) if _fits(c, boosters)]
+        if numpy_major is not None and newer:
+            # The sort is stable: equals stay in the table's order of preference.
+            found = [companions for companions in found if companions.numpy_major >= numpy_major]
+            found.sort(key=lambda companions: companions.numpy_major)
+        elif numpy_major is not None:
+            found = [companions for companions in found if companions.numpy_major == numpy_major]
+        if found:
+            return _Choice(candidate, release, boosters, tuple(found))
+    raise NoPins(_no_companions(libraries, boosters, candidates[0], numpy_major))
+
+
+def _scikit_learn_candidates(
+    libraries: Mapping[str, str], formats: Mapping[str, str], boosters: Collection[Booster]
+) -> tuple[str, ...]:
+    """Return the scikit-learn versions to try, the preferred first. Raises NoPins for none."""
+    if "scikit-learn" in libraries:
+        return (libraries["scikit-learn"],)
+    if boosters:
+        # Of two libraries the older one decides: a newer scikit-learn breaks it.
+        return min((b.scikit_learn for b in boosters), key=lambda names: parse_version(names[0]))
+    if "statsmodels" in formats:
+        return (table.SCIKIT_LEARN_OF_STATSMODELS[formats["statsmodels"]],)
+    raise NoPins(
+        "The file does not say which scikit-learn wrote it. "
+        "Save the fitted model again with scikit-learn 1.1.3 or later."
+    )
+
+
+def _fits(companions: Companions, boosters: Iterable[Booster]) -> bool:
+    """Return whether companions go with the boosting libraries."""
+    return all(
+        booster.numpy_major in (None, companions.numpy_major)
+        and (not booster.extra or booster.extra in companions.extras)
+        for booster in boosters
+    )
+
+
+def _boosters(
+    libraries: Mapping[str, str], distributions: Collection[str], formats: Mapping[str, str]
+) -> Iterator[Booster]:
+    """Yield the boosting libraries of a file. Raises NoPins."""
+    for library in _VERSIONED_BOOSTERS:
+        if library in libraries:
+            yield table.find_booster(library, libraries[library])
+        elif library in distributions:
+            raise NoPins(
+                f"The file does not say which {PROPER_NAMES[library]} wrote it. "
+                "Save the fitted model again with a released version."
+            )
+    if "lightgbm" in distributions:
+        yield table.find_lightgbm(formats.get("lightgbm", ""))
+
+
+def _no_companions(
+    libraries: Mapping[str, str],
+    boosters: Iterable[Booster],
+    scikit_learn: str,
+    numpy_major: int | None,
+) -> str:
+    """Return the message for libraries that do not go with each other, or with a numpy."""
+    named = _listed(libraries) or f"scikit-learn {scikit_learn}"
+    if numpy_major is not None:
+        return (
+            f"{named} has no set with numpy {numpy_major}. "
+            "Re-save the model in the environment that it was trained in, with numpy "
+            f"{'1.26' if numpy_major != 1 else '2'}, or retrain it with newer libraries."
+        )
+    needs = "numpy below 2" if any(booster.numpy_major == 1 for booster in boosters) else "others"
+    return (
+        f"{named} cannot be installed together: the older one needs {needs}. "
+        "Retrain the model with libraries of one time."
+    )
+
+
+def _no_common_python(libraries: Mapping[str, str], choice: _Choice) -> str:
+    """Return the message for libraries that have no Python in common."""
+    named = _listed(libraries) or f"scikit-learn {choice.scikit_learn}"
+    return (
+        f"{named} have no Python in common that Heroku runs. "
+        "Retrain the model with libraries of one time."
+    )
+
+
+def _listed(libraries: Mapping[str, str]) -> str:
+    """Return the libraries with their versions, for a message."""
+    return " and ".join(
+        f"{name} {libraries[library]}"
+        for library, name in PROPER_NAMES.items()
+        if library in libraries
+    )
+
+
+def _either(names: tuple[str, ...]) -> str:
+    """Return alternatives as a sentence has them: "3.13, 3.12 or 3.11"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _sorted(versions: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(versions.items()))

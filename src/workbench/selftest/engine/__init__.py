@@ -1,0 +1,1 @@
+"""Tests of the engine, which pass for every model alike."""

@@ -1,0 +1,66 @@
+"""Each error of the engine has a status, and one place says which."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.datastructures import Headers
+
+from model_service import errors
+from model_service.contract.contract import Problem
+from model_service.serving.predictor import NotReady
+from model_service.serving.queue import Overloaded, Stuck, TimedOut
+from model_service.web.errors import RequestProblem
+
+PROBLEM = Problem(1, "Income", "is missing")
+AGAIN = {"Retry-After": "1"}
+RESPONSES = [
+    (errors.InvalidRows([PROBLEM]), 422, "The request does not fit the model", "1 problem", {}),
+    (errors.BadFile([PROBLEM] * 2), 422, "The request does not fit the model", "2 problems", {}),
+    (errors.TooManyRows("At most 5."), 413, "Too many rows", "At most 5.", {}),
+    (NotReady("It is not."), 503, "The model is not ready", "It is not.", {}),
+    (
+        Overloaded(48),
+        503,
+        "Too many requests at once",
+        "At most 48 may wait for the model; try again.",
+        AGAIN,
+    ),
+    (
+        TimedOut(20),
+        503,
+        "The prediction takes too long",
+        "It was given up after 20 s; send fewer rows, or try later.",
+        AGAIN,
+    ),
+    (
+        Stuck(0.5),
+        503,
+        "The model is stuck",
+        "It has not answered for 0.5 s; this process is being replaced.",
+        AGAIN,
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "title", "detail", "headers"), RESPONSES)
+def test_an_error_of_the_engine_has_a_response(
+    error: errors.ServiceError, status: int, title: str, detail: str, headers: dict[str, str]
+) -> None:
+    problem = RequestProblem.of(error)
+    assert (problem.status, problem.title, problem.detail) == (status, title, detail)
+    assert Headers(problem.headers) == Headers(headers)
+
+
+def test_every_error_of_the_engine_has_a_response() -> None:
+    def leaves(kind: type[errors.ServiceError]) -> set[type[errors.ServiceError]]:
+        below = kind.__subclasses__()
+        return set().union(*map(leaves, below)) if below else {kind}
+
+    assert leaves(errors.ServiceError) | {errors.InvalidRows} == {
+        type(error) for error, *_ in RESPONSES
+    }
+
+
+def test_problems_that_are_not_listed_are_counted() -> None:
+    error = errors.InvalidRows([PROBLEM] * 1000, 1234)
+    assert str(error) == "1234 problems (the first 1000 are listed)"
