@@ -76,7 +76,7 @@ def derive(case: Case) -> Adoption:
     try:
         pinned, version_notes = choose_versions(case, chain)
     except AnswerError as error:
-        problems += error.found
+        problems += error.found  # raised below, together with the problems of the interface
     try:
         interface, interface_notes = derive_interface(case, chain)
     except AnswerError as error:
