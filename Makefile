@@ -30,7 +30,7 @@ fast: $(DEV)
 # make zoo      models of several years, adopted and asked in their own environments, and counted
 zoo: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
-		PYTHONPATH=src .venv/bin/python tests/zoo/keeper.py $(YEARS)
+		PYTHONPATH=src .venv/bin/python tests/zoo/run_zoo.py $(YEARS)
 
 # make bench    serve the same models in several ways and measure; benchmarks/README.md has the options
 bench: $(DEV) machine

@@ -4,7 +4,7 @@ from flask import Flask, Response, request
 
 app = Flask(__name__)
 # So that the service's worker (src/model_service/server/worker.py) uses its fast lane here, too.
-app.predicts_at_once = True  # type: ignore[attr-defined]
+app.predicts_inline = True  # type: ignore[attr-defined]
 
 
 @app.post("/predict")

@@ -37,7 +37,7 @@ def check(project: Path, *arguments: str, **env: str) -> tuple[int, str, str]:
     found = subprocess.run(
         [sys.executable, "-m", "model_service", "check", *arguments],
         cwd=project,
-        env=environment(PYTHONPATH=str(SRC), **env),
+        env=environment(PYTHONPATH=str(SRC), **{"MODEL_DIR": "", **env}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -17,7 +17,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from model_service.csv.spool import SpooledFile
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import (
     api,
     auth,
@@ -97,7 +98,9 @@ class ModelService(Flask):
         self.service = Service.around(model, settings, self.url_map, self._on_stuck)
         # Whether gunicorn's worker may answer one row in the thread that accepts connections.
         # A request that asks Redis waits for a network, so it goes to the thread pool.
-        self.predicts_at_once = self.service.is_quick and not rate_limit.asks_redis(settings)
+        self.predicts_inline = self.service.can_predict_inline and not rate_limit.asks_redis(
+            settings
+        )
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
@@ -131,8 +134,8 @@ class ModelService(Flask):
     def _page_context(self) -> dict[str, object]:
         manifest = self.service.model.manifest
         return {
-            "title": manifest.title,
-            "description": manifest.description,
+            "title": manifest.about.title,
+            "description": manifest.about.description,
             "endpoints": self.view_functions,  # the owner can leave out pages
             "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,

@@ -10,7 +10,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -40,14 +40,14 @@ class Service:
         cls, model: Model, settings: Settings, url_map: Map, on_stuck: Callable[[], None]
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
-        contract = model.contract.with_texts_up_to(settings.max_text_characters)
+        contract = model.contract.with_max_characters(settings.max_text_characters)
         metrics = Metrics(url_map, contract, model.manifest)
         queue = PredictionQueue(
             model.predict,
             timeout_seconds=settings.predict_seconds,
             max_in_flight=settings.max_in_flight,
             batches=model.answers_rows_alike,
-            inline=_is_quick(model),
+            inline=_can_predict_inline(model),
             on_stuck=on_stuck,
             on_waiting=metrics.set_waiting,
         )
@@ -56,19 +56,19 @@ class Service:
         return cls(settings, model, queue, readiness, Predictor(model, queue, readiness), metrics)
 
     @property
-    def is_quick(self) -> bool:
+    def can_predict_inline(self) -> bool:
         """Whether predicting one row inline is cheaper than handing it to another thread."""
-        return _is_quick(self.model)
+        return _can_predict_inline(self.model)
 
-    def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
+    def predict(self, batch: Batch, *, part: bool = False) -> Sequence[Prediction]:
         """Predict validated rows and count them; raises what Predictor.predict raises."""
-        predictions = self.predictor.predict(rows, part=part)
+        predictions = self.predictor.predict(batch, part=part)
         self._count(predictions)
         return predictions
 
-    def predict_valid(self, rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+    def predict_valid(self, batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
         """Predict a part of a file and count it; see Predictor.predict_valid."""
-        predictions, failing = self.predictor.predict_valid(rows)
+        predictions, failing = self.predictor.predict_valid(batch)
         self._count(predictions)
         return predictions, failing
 
@@ -77,8 +77,8 @@ class Service:
         self.metrics.count_predictions(predictions)
 
 
-def _is_quick(model: Model) -> bool:
-    return model.plan is not None and model.plan.inline
+def _can_predict_inline(model: Model) -> bool:
+    return model.fast_path is not None and model.fast_path.inline
 
 
 def current_service() -> Service:

@@ -1,8 +1,8 @@
-"""Counts for Prometheus, of all workers, in memory that they share.
+"""Prometheus metrics of all workers, in memory that they share.
 
-The official client keeps the counts of several processes in mapped files: a worker dies of SIGBUS
-when the disk is full, and each one that was ever there leaves its files. Here the memory is
-anonymous, laid out at boot from what is known then (routes, features, classes) and never grows.
+The official client keeps the counters of several processes in memory-mapped files: a worker dies of
+SIGBUS when the disk is full, and dead workers leave their files. Here the memory is anonymous. It
+is laid out before the fork from what is known then (routes, features, classes) and never grows.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import accumulate, product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from werkzeug.routing import Map
 
 from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
 from model_service.web.request_log import RequestRecord
 
@@ -35,13 +35,14 @@ if sys.platform != "win32":
     import fcntl
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# More workers than any dyno has. Two that share a slot would lose a count now and then.
-SLOTS = 64
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-# Of features, and of classes: each is a time series. What is more is counted without its name.
+# More workers than any dyno has. Two workers in one slot would lose a count now and then.
+MAX_SLOTS = 64
+# Upper bounds of the buckets, in seconds.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# Of features and of classes: each is a time series. Further ones are counted without their name.
 MAX_NAMES = 100
 OTHER = "other"
-METHODS = ("GET", "HEAD", "POST", "OPTIONS", OTHER)  # where no route is found
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", OTHER)  # of requests without a route
 STATUSES = (*(str(status.value) for status in HTTPStatus if status >= 200), OTHER)
 
 Labels = tuple[str, ...]
@@ -49,57 +50,120 @@ Labels = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Family:
-    """Series of one name, which differ in their labels; each has some cells of the memory."""
+    """A metric: series of one name that differ in their labels."""
 
     name: str
-    type: str
+    type: Literal["counter", "gauge", "histogram"]
     help: str
     labels: Labels
-    cells: Mapping[Labels, int]  # the first cell of each series
+    series: Sequence[Labels]
 
-    def lines(self, totals: Sequence[float]) -> Iterator[str]:
-        """Yield the series that have counted anything, as Prometheus reads them."""
+    @property
+    def cell_count(self) -> int:
+        """How many cells of the memory a series has: a histogram's are its buckets and its sum."""
+        return len(BUCKETS) + 2 if self.type == "histogram" else 1
+
+    def lines(self, totals: Mapping[Labels, Sequence[float]]) -> Iterator[str]:
+        """Yield the series that have counted something, in Prometheus' text format."""
         yield f"# HELP {self.name} {self.help}"
         yield f"# TYPE {self.name} {self.type}"
-        for values, cell in self.cells.items():
+        for values in self.series:
             labels = dict(zip(self.labels, values, strict=True))
             if self.type == "histogram":
-                yield from self._histogram(labels, totals[cell : cell + len(SECONDS) + 2])
-            elif totals[cell] or not self.labels:
-                yield sample(self.name, labels, totals[cell])
+                yield from self._histogram(labels, totals[values])
+            elif totals[values][0] or not self.labels:
+                yield sample(self.name, labels, totals[values][0])
 
     def _histogram(self, labels: dict[str, str], totals: Sequence[float]) -> Iterator[str]:
         *buckets, seconds = totals
-        *_, count = counts = list(accumulate(buckets))
+        *_, count = cumulative = list(accumulate(buckets))
         if not count:
             return
-        for most, up_to in zip((*map(str, SECONDS), "+Inf"), counts, strict=True):
-            yield sample(f"{self.name}_bucket", {**labels, "le": most}, up_to)
+        for bound, up_to in zip((*map(str, BUCKETS), "+Inf"), cumulative, strict=True):
+            yield sample(f"{self.name}_bucket", {**labels, "le": bound}, up_to)
         yield sample(f"{self.name}_sum", labels, seconds)
         yield sample(f"{self.name}_count", labels, count)
 
 
-class _Places:
-    """The slots that are taken: a process locks a byte of a file that has no name and no bytes.
+def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, Family]:
+    """Return all metrics of a service in the order in which they are shown, by a short name."""
+    # A failed request has no route if its path or its method fits none.
+    methods: dict[str, set[str]] = {"": set(METHODS)}
+    for rule in url_map.iter_rules():
+        methods.setdefault(rule.rule, set()).update(rule.methods or ())
+    features = [feature.name for feature in contract.features[:MAX_NAMES]]
+    found = {
+        "waiting": Family(
+            "model_requests_waiting", "gauge", "Requests that wait for the model.", (), [()]
+        ),
+        "requests": Family(
+            "http_requests_total",
+            "counter",
+            "Answers, by route, method and status.",
+            ("route", "method", "status"),
+            [
+                (route, method, status)
+                for route, known in methods.items()
+                for method, status in product(sorted(known), STATUSES)
+            ],
+        ),
+        "seconds": Family(
+            "http_request_duration_seconds",
+            "histogram",
+            "Time from a request to the end of its answer.",
+            ("route",),
+            [(route,) for route in methods],
+        ),
+        "rows": Family("model_rows_total", "counter", "Rows that were predicted.", (), [()]),
+        "rejected": Family(
+            "model_rejected_rows_total",
+            "counter",
+            "Rows that were refused; one with several problems counts under each.",
+            ("reason", "feature"),
+            list(product(REASONS, ("", *features))),
+        ),
+    }
+    if classes := class_labels(manifest):
+        targets = contract.output.targets or ("",)
+        found["predictions"] = Family(
+            "model_predictions_total",
+            "counter",
+            "Predictions, by class.",
+            ("target", "class"),
+            list(product(targets, (*classes.values(), OTHER))),
+        )
+    return found
 
-    The system gives the lock to one process only, and takes it back however that ends.
+
+def class_labels(manifest: Manifest) -> dict[Scalar, str]:
+    """Return the classes that are counted by name, and these names."""
+    if manifest.task.kind != "classification":
+        return {}
+    return {c: json_text(c) for c in (manifest.task.classes or ())[:MAX_NAMES]}
+
+
+class _Slots:
+    """Which part of the memory belongs to which process.
+
+    A process locks one byte of a file without a name and without bytes. The system grants the lock
+    to one process, and releases it when that process ends in any way.
     """
 
     def __init__(self) -> None:
         if sys.platform == "linux":
-            self._file = os.memfd_create("places")  # needs no folder, which may be read-only
+            self._file = os.memfd_create("slots")  # needs no folder, which can be read-only
         elif sys.platform != "win32":
             self._file, name = tempfile.mkstemp()
             Path(name).unlink()
         if sys.platform != "win32":
-            # An open file would warn if nobody closes it, and nobody closes an application.
+            # No one closes an application; an open file would warn.
             weakref.finalize(self, os.close, self._file)
 
     def take(self) -> int:
-        """Return the first slot that no other process has; that of one that died is used again."""
+        """Return the first slot that no other process has. Slots of dead workers are reused."""
         if sys.platform == "win32":
-            return 0  # nothing forks there
-        for slot in range(SLOTS):
+            return 0  # Windows has no fork
+        for slot in range(MAX_SLOTS):
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
             except OSError:
@@ -108,8 +172,8 @@ class _Places:
         return 0
 
     @contextmanager
-    def of_the_dead(self, slot: int) -> Iterator[bool]:
-        """Tell whether no other process has a slot; none can take it meanwhile.
+    def lock_if_free(self, slot: int) -> Iterator[bool]:
+        """Lock the slot of another process if that is dead; yield whether it is locked.
 
         Not for the slot of this process, which would lose it.
         """
@@ -124,183 +188,155 @@ class _Places:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
 
 
-class Metrics:
-    """What all processes that were forked from this one have counted.
+class _Memory:
+    """Cells for each series of each family, once for each slot."""
 
-    The memory is laid out at the first use, or before the fork by `lay_out`: by then all routes
-    are registered. Processes that were forked before that would not share it.
+    def __init__(self, families: Iterable[Family]) -> None:
+        self.families = tuple(families)
+        self.cells: dict[str, dict[Labels, int]] = {}  # the first cell of a series, in a slot
+        self.size = 0  # in cells, of a slot
+        for family in self.families:
+            self.cells[family.name] = {
+                values: self.size + family.cell_count * number
+                for number, values in enumerate(family.series)
+            }
+            self.size += family.cell_count * len(family.series)
+        self._map = mmap.mmap(-1, MAX_SLOTS * self.size * 8)
+        self.values = memoryview(self._map).cast("d")
+
+    def lines(self) -> Iterator[str]:
+        """Yield the sums over all slots in Prometheus' text format."""
+        totals = np.frombuffer(self._map).reshape(MAX_SLOTS, self.size).sum(axis=0).tolist()
+        for family in self.families:
+            cells = self.cells[family.name]
+            yield from family.lines(
+                {values: totals[cell : cell + family.cell_count] for values, cell in cells.items()}
+            )
+
+
+class Metrics:
+    """The counters of all processes that were forked from this one.
+
+    The memory is laid out at the first use, or by `lay_out` before the fork: all routes are
+    registered then. Processes that were forked earlier would not share it.
     """
 
     def __init__(self, url_map: Map, contract: Contract, manifest: Manifest) -> None:
         self._url_map, self._contract, self._manifest = url_map, contract, manifest
-        self._layout_lock = threading.Lock()
+        self._targets = contract.output.targets or ()
+        self._classes = class_labels(manifest)
+        self._about = {
+            "name": manifest.about.name,
+            "version": str(manifest.about.version),
+            "task": manifest.task.kind,
+            "sha256": manifest.model.sha256,
+        }
+        self._lock = threading.Lock()
+        self._slots = _Slots()
+        self._process = self._slot = 0
         self._is_laid_out = False
 
     def lay_out(self) -> None:
-        """Reserve the memory for all series that there can be."""
+        """Reserve the memory, once."""
         if self._is_laid_out:
             return
-        with self._layout_lock:
+        with self._lock:
             if not self._is_laid_out:
-                self._lay_out(self._contract, self._manifest)
+                known = families(self._url_map, self._contract, self._manifest)
+                self._memory = _Memory(known.values())
+                cells = {key: self._memory.cells[family.name] for key, family in known.items()}
+                self._waiting, self._rows = cells["waiting"][()], cells["rows"][()]
+                self._requests, self._seconds = cells["requests"], cells["seconds"]
+                self._rejected, self._predictions = cells["rejected"], cells.get("predictions", {})
                 self._is_laid_out = True
 
-    def _lay_out(self, contract: Contract, manifest: Manifest) -> None:
-        self._size = 0
-        # A failed request has no route where its path or its method fits none.
-        methods: dict[str, set[str]] = {"": set(METHODS)}
-        for rule in self._url_map.iter_rules():
-            methods.setdefault(rule.rule, set()).update(rule.methods or ())
-        self._requests = self._family(
-            "http_requests_total",
-            "Answers, by route, method and status.",
-            ("route", "method", "status"),
-            [
-                (route, method, status)
-                for route, known in methods.items()
-                for method, status in product(sorted(known), STATUSES)
-            ],
-        )
-        self._seconds = self._family(
-            "http_request_duration_seconds",
-            "Time from a request to the end of its answer.",
-            ("route",),
-            [(route,) for route in methods],
-            type="histogram",
-        )
-        self._waiting = self._family(
-            "model_requests_waiting", "Requests that wait for the model.", (), [()], type="gauge"
-        )
-        self._rows = self._family("model_rows_total", "Rows that were predicted.", (), [()])
-        features = [feature.name for feature in contract.features[:MAX_NAMES]]
-        self._rejected = self._family(
-            "model_rejected_rows_total",
-            "Rows that were refused; one with several problems counts under each.",
-            ("reason", "feature"),
-            list(product(REASONS, ("", *features))),
-        )
-        self._targets = contract.output.targets
-        self._classes: dict[Scalar, str] = {}
-        if manifest.task == "classification":
-            self._classes = {c: json_text(c) for c in (manifest.classes or ())[:MAX_NAMES]}
-        self._predictions = self._family(
-            "model_predictions_total",
-            "Predictions, by class.",
-            ("target", "class"),
-            list(product(self._targets or ("",), (*self._classes.values(), OTHER))),
-        )
-        self._about = {
-            "name": manifest.name,
-            "version": str(manifest.version),
-            "task": manifest.task,
-            "sha256": manifest.sha256,
-        }
-        self._memory = mmap.mmap(-1, SLOTS * self._size * 8)
-        self._cells = memoryview(self._memory).cast("d")
-        self._lock = threading.Lock()
-        self._places = _Places()
-        self._process = self._slot = 0
-
-    def _family(
-        self, name: str, help: str, labels: Labels, series: Sequence[Labels], type: str = "counter"
-    ) -> Family:
-        cells = len(SECONDS) + 2 if type == "histogram" else 1
-        first = self._size
-        places = {values: first + cells * number for number, values in enumerate(series)}
-        self._size = first + cells * len(series)
-        return Family(name, type, help, labels, places)
-
     def slot(self) -> int:
-        """Return where this process counts; it takes a slot the first time after its fork."""
-        self.lay_out()
+        """Return the slot of this process, which takes one at its first count after the fork."""
         if self._process != os.getpid():
-            self._process, self._slot = os.getpid(), self._places.take()
-            self._cells[self._waiting_of(self._slot)] = 0  # of one that died, nobody waits
+            self._process, self._slot = os.getpid(), self._slots.take()
+            # Nothing waits any more in the dead worker that had the slot.
+            self._memory.values[self._waiting_cell(self._slot)] = 0
         return self._slot
 
-    def _waiting_of(self, slot: int) -> int:
-        return slot * self._size + self._waiting.cells[()]
+    def _waiting_cell(self, slot: int) -> int:
+        return slot * self._memory.size + self._waiting
 
     def _add(self, counts: Iterable[tuple[int, float]]) -> None:
         with self._lock:
-            first = self.slot() * self._size
+            first = self.slot() * self._memory.size
             for cell, count in counts:
-                self._cells[first + cell] += count
+                self._memory.values[first + cell] += count
 
-    def set_waiting(self, requests: int) -> None:
-        """Note how many requests wait for the model of this process."""
+    def set_waiting(self, request_count: int) -> None:
+        """Set how many requests wait for the model in this process."""
         self.lay_out()
         with self._lock:
-            self._cells[self._waiting_of(self.slot())] = requests
+            self._memory.values[self._waiting_cell(self.slot())] = request_count
 
-    def _forget_the_dead(self) -> None:
-        """Count what a process has counted after its death too, but for those that waited in it."""
+    def _reset_dead_gauges(self) -> None:
+        """Keep a dead worker's counters; reset its waiting gauge."""
         with self._lock:
             own = self.slot()
-            for slot in range(SLOTS):
-                cell = self._waiting_of(slot)
-                if slot != own and self._cells[cell]:
-                    with self._places.of_the_dead(slot) as dead:
-                        if dead:
-                            self._cells[cell] = 0
+            for slot in range(MAX_SLOTS):
+                cell = self._waiting_cell(slot)
+                if slot != own and self._memory.values[cell]:
+                    with self._slots.lock_if_free(slot) as is_dead:
+                        if is_dead:
+                            self._memory.values[cell] = 0
 
     def count_request(self, record: RequestRecord) -> None:
-        """Count a request and its time."""
+        """Count a request and its duration."""
         self.lay_out()
-        route = record.route if record.route and (record.route,) in self._seconds.cells else ""
+        route = record.route if record.route and (record.route,) in self._seconds else ""
         method = record.method if route or record.method in METHODS else OTHER
         status = str(record.status)
         key = (route, method, status if status in STATUSES else OTHER)
-        seconds = self._seconds.cells[(route,)]
+        seconds = self._seconds[(route,)]
         self._add(
             (
-                (self._requests.cells[key], 1),
-                (seconds + bisect_left(SECONDS, record.seconds), 1),
-                (seconds + len(SECONDS) + 1, record.seconds),
+                (self._requests[key], 1),
+                (seconds + bisect_left(BUCKETS, record.seconds), 1),
+                (seconds + len(BUCKETS) + 1, record.seconds),
             )
         )
 
-    def count_predictions(self, answers: Sequence[Mapping[str, Any]]) -> None:
+    def count_predictions(self, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Count rows and their classes."""
         self.lay_out()
-        counts: list[tuple[int, float]] = [(self._rows.cells[()], len(answers))]
+        counts: list[tuple[int, float]] = [(self._rows, len(predictions))]
         if self._classes:
             for target in self._targets or ("",):
                 path = ("prediction", target) if target else ("prediction",)
-                values = values_at(answers, path)
+                values = values_at(predictions, path)
                 found = Counter(values) if len(values) > 1 else dict.fromkeys(values, 1)
-                for prediction, count in found.items():
-                    name = self._classes.get(prediction, OTHER)
-                    counts.append((self._predictions.cells[target, name], count))
+                for value, count in found.items():
+                    label = self._classes.get(value, OTHER)
+                    counts.append((self._predictions[target, label], count))
         self._add(counts)
 
     def count_rejected(self, problems: Iterable[Problem]) -> None:
-        """Count what was wrong with rows. A feature that is none has no name here."""
+        """Count the problems of rows; an unknown feature is counted without its name."""
         self.lay_out()
         found = Counter((problem.reason, problem.feature or "") for problem in problems)
-        cells = self._rejected.cells
+        cells = self._rejected
         self._add(
             (cells.get((reason, feature), cells[reason, ""]), count)
             for (reason, feature), count in found.items()
         )
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
-        """Return all that was counted, and `gauges`: help and value of what is now, by name."""
+        """Return all metrics, and `gauges`: help and current value of each, by name."""
         self.lay_out()
-        self._forget_the_dead()
-        totals = np.frombuffer(self._memory).reshape(SLOTS, self._size).sum(axis=0).tolist()
+        self._reset_dead_gauges()
         lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]
         lines.append(sample("model_info", self._about, 1))
         for name, (meaning, now) in gauges.items():
             lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", sample(name, {}, now)]
-        families = [self._waiting, self._requests, self._seconds, self._rows, self._rejected]
-        for family in [*families, self._predictions] if self._classes else families:
-            lines += family.lines(totals)
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *self._memory.lines()]) + "\n"
 
 
 def sample(name: str, labels: Mapping[str, str], value: float) -> str:
-    """Return a line of the text format; a label that is empty is none."""
+    """Return a line of the text format; empty labels are left out."""
     pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items() if text)
     series = name + "{" + pairs + "}" if pairs else name
     return f"{series} {value:.15g}"

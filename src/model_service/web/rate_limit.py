@@ -1,4 +1,4 @@
-"""How often a caller may ask: REQUESTS_PER_MINUTE, counted here or, for all processes, in Redis."""
+"""Rate limit: REQUESTS_PER_MINUTE, counted in this process or, for all processes, in Redis."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from model_service.web.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
-WINDOW = 60  # seconds, from minute to minute of the clock, which all processes share
-# Seconds that a request waits for Redis at most, and that none waits after it did not answer.
-TIMEOUT, PAUSE = 0.25, 10.0
+WINDOW_SECONDS = 60  # a minute of the clock, which all processes share
+# How long a request waits for Redis, and how long after a failure Redis is not asked again.
+REDIS_TIMEOUT_SECONDS, REDIS_PAUSE_SECONDS = 0.25, 10.0
 
 
 class Counter(Protocol):
@@ -32,7 +32,7 @@ class Counter(Protocol):
 
 
 class InProcess:
-    """Counts the requests that this process gets; what it holds is forgotten each minute."""
+    """Counts the requests of this process in the current window."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,49 +48,51 @@ class InProcess:
 
 
 class InRedis:
-    """Counts in Redis what all processes get, and in this one while Redis does not answer."""
+    """Counts the requests of all processes in Redis, or of this one while Redis does not answer."""
 
     def __init__(self, client: Any, failure: type[Exception], service: str) -> None:
         self._client, self._failure, self._service = client, failure, service
-        self._meanwhile = InProcess()
-        self._asked_again = 0.0
+        self._fallback = InProcess()
+        self._next_attempt = 0.0
 
     def count(self, caller: str, window: int) -> int:
-        if monotonic() >= self._asked_again:
+        if monotonic() >= self._next_attempt:
             key = f"{self._service}:requests:{window}:{caller}"
             try:
-                count, _ = self._client.pipeline().incr(key).expire(key, 2 * WINDOW).execute()
+                count, _ = (
+                    self._client.pipeline().incr(key).expire(key, 2 * WINDOW_SECONDS).execute()
+                )
                 return int(count)
             except self._failure as error:
-                self._asked_again = monotonic() + PAUSE
-                said = "Redis does not answer (%s): for %d s each process counts by itself"
-                logger.warning(said, type(error).__name__, PAUSE)
-        return self._meanwhile.count(caller, window)
+                self._next_attempt = monotonic() + REDIS_PAUSE_SECONDS
+                message = "Redis does not answer (%s): for %d s each process counts by itself"
+                logger.warning(message, type(error).__name__, REDIS_PAUSE_SECONDS)
+        return self._fallback.count(caller, window)
 
 
 def init_app(app: Flask, service: Service) -> None:
-    """Refuse what is over the limit, if there is one. Raises SettingsError."""
-    settings, name = service.settings, service.model.manifest.name
+    """Refuse requests over the limit, if there is one. Raises SettingsError."""
+    settings, name = service.settings, service.model.manifest.about.name
     if settings.requests_per_minute is None:
         return
-    most, counter = settings.requests_per_minute, _counter(settings.redis_url, name)
+    max_requests, counter = settings.requests_per_minute, _counter(settings.redis_url, name)
 
     @app.before_request
     def _count() -> None:
         policy = policy_of(app, request.endpoint)
         if policy is not None and not policy.is_limited:
             return
-        window, spent = divmod(time(), WINDOW)
-        if counter.count(_caller(), int(window)) > most:
-            wait = math.ceil(WINDOW - spent)
-            detail = f"At most {most} a minute are answered; ask again in {wait} s."
+        window, spent = divmod(time(), WINDOW_SECONDS)
+        if counter.count(_caller(), int(window)) > max_requests:
+            wait = math.ceil(WINDOW_SECONDS - spent)
+            detail = f"At most {max_requests} a minute are answered; ask again in {wait} s."
             raise RequestProblem(
                 429, "Too many requests", detail, headers={"Retry-After": str(wait)}
             )
 
 
 def asks_redis(settings: Settings) -> bool:
-    """Tell whether requests may be counted in Redis."""
+    """Return whether requests are counted in Redis."""
     return settings.requests_per_minute is not None and settings.redis_url is not None
 
 
@@ -98,7 +100,7 @@ def _counter(url: str | None, service: str) -> Counter:
     if url is None:
         return InProcess()
     try:
-        # Only who sets REDIS_URL needs it.
+        # Installed only with REDIS_URL.
         import redis  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
@@ -108,36 +110,36 @@ def _counter(url: str | None, service: str) -> Counter:
             "redis to requirements.in, then make verify"
         )
         return InProcess()
-    # Heroku signs its certificates itself. What others could learn or forge are these counts.
+    # Heroku's Redis has self-signed certificates. Only these counts could be read or forged.
     tls = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     try:
         client = redis.Redis.from_url(
             url,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
+            socket_timeout=REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
             **(tls if url.startswith("rediss:") else {}),
         )
-    except ValueError:  # the address may hold a password: do not show it
+    except ValueError:  # the address can hold a password: do not show it
         raise SettingsError("REDIS_URL is no address of a Redis, such as redis://…:6379") from None
     return InRedis(client, redis.RedisError, service)
 
 
 def _caller() -> str:
-    """Name the caller: by its key if that is known, else by its network."""
+    """Return who is counted: the key if it is known, else the network."""
     key = auth.caller()
     return f"key {key[:8].hex()}" if key else network(request.remote_addr or "")
 
 
 def network(address: str) -> str:
-    """Return an address of IPv4, or the /64 of IPv6 in which a caller has all addresses."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address: one caller has all of it."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:45]
     if isinstance(parsed, ipaddress.IPv4Address):
         return address
-    # A socket that takes both writes IPv4 like this.
+    # A dual-stack socket writes IPv4 addresses like this.
     if mapped := parsed.ipv4_mapped:
         return str(mapped)
     return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

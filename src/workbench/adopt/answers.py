@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import (
-    ContractError,
-    Transformer,
-    did_you_mean,
-    parse_contract,
-    parse_feature,
-)
+from model_service.contract.contract import ContractError, Transformer
+from model_service.contract.parsing import did_you_mean
+from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
 from workbench.adopt.problems import (
     COOKIECUTTER,

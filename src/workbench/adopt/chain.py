@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Scalar, Transformer, did_you_mean, json_text
+from model_service.contract.contract import Scalar, Transformer, json_text
+from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import Answers
 from workbench.adopt.author_code import AuthorCode
 from workbench.adopt.case import Case

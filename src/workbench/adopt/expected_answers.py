@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, Row, json_text, same_json
+from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import SAMPLE_BOOLEANS, is_number
 from workbench import files
 from workbench.adopt.problems import AnswerError, Problem
@@ -46,7 +47,7 @@ def expected_in_sample(contract: Contract, sample: Sample) -> dict[str, Any] | N
         if answer not in (None, "")
     ]
     for row, _ in pairs:
-        for problem in contract.parse_rows([row])[1]:
+        for problem in parse_rows(contract, [row]).problems:
             message = (
                 f"{json.dumps(row, ensure_ascii=False)} has an expected answer, but "
                 f"{problem.feature} {problem.message}; correct the row or the features."
@@ -63,7 +64,7 @@ def expected_for_contract(
         return None
     rows = [decode_row(row, contract) for row in document["rows"]]
     pairs = zip(rows, document["predictions"], strict=True)
-    valid = [(row, answer) for row, answer in pairs if not contract.parse_rows([row])[1]]
+    valid = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row]).problems]
     return _document(valid, document["typed"])
 
 

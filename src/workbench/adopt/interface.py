@@ -37,7 +37,7 @@ def derive_interface(case: Case, chain: Chain) -> tuple[Interface, Notes]:
     """Return the interface of a chain. Raises AnswerError."""
     declared = declared_features(case, chain)
     contract, notes = derive_contract(case, chain, declared)
-    columns = [column.name for column in contract.columns([])]
+    columns = list(contract.column_kinds)
     in_file: Known = {}
     if not chain.prepares:
         in_file = known_categories(chain.facts, columns, case.sample)

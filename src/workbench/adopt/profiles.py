@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Invalid, Value
+from model_service.contract.parsing import parse_value
 from model_service.contract.profile import Profile, read_profiles
 from model_service.contract.typed_text import whole
 from workbench.adopt.sample import Sample
@@ -57,7 +58,7 @@ def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:
 
 def _parsed(feature: Feature, value: Value) -> Value:
     try:
-        return feature.parse(value)
+        return parse_value(feature, value)
     except Invalid:
         return None
 

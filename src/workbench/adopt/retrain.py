@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from model_service.contract.contract import Contract, ContractError, read_contract
+from model_service.contract.contract import Contract, ContractError
+from model_service.contract.schema import read_contract
 from workbench import files
 from workbench.adopt.adopted_model import AdoptedModel, AdoptedTransformer
 from workbench.adopt.answers import Answers, check_answers

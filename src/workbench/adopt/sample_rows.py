@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Row, Value, json_text, same_json
+from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, sample_value, whole
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.sample import MAX_EXAMPLES, ColumnFacts, Sample
@@ -24,7 +25,7 @@ def examples(
     """
     if sample is not None:
         rows = rows_of(contract, sample, sample.examples)
-        problems = [contract.parse_rows([row])[1] for row in rows]
+        problems = [parse_rows(contract, [row]).problems for row in rows]
         valid = [row for row, found in zip(rows, problems, strict=True) if not found]
         if not valid:
             first = problems[0][0]
@@ -35,7 +36,7 @@ def examples(
             raise AnswerError(Problem("sample_data", message))
         return valid[:: max(1, len(valid) // MAX_EXAMPLES)][:MAX_EXAMPLES]
     kept = [decode_row(row, contract) for row in previous]
-    kept = [row for row in kept if not contract.parse_rows([row])[1]]
+    kept = [row for row in kept if not parse_rows(contract, [row]).problems]
     return kept or [
         {feature.name: plausible_value(feature, number) for feature in contract.features}
         for number in range(3)

@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from model_service.contract.contract import did_you_mean, json_text
+from model_service.contract.contract import json_text
+from model_service.contract.parsing import did_you_mean
 from workbench.adopt.case import Case
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.transformer_files import Fitted

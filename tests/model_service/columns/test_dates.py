@@ -61,7 +61,7 @@ PROVE_AND_ASK = """
 import json, sys
 from pathlib import Path
 from model_service.web.app import create_app
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from workbench.verify.prove import prove
 prove(Path())
 client = create_app(load_model(Path("model"))).test_client()

@@ -1,4 +1,4 @@
-"""The gunicorn worker: what is short is answered at once, and nobody can make that thread wait."""
+"""The gunicorn worker: short requests take the fast lane, and no client can make it wait."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 from conftest import SRC, TEMPLATE, engine_environment, environment
 from tests.workbench.verify.test_verify import free_port, until_listening
 
-from model_service.model.model import load_model
-from model_service.server.worker import LONGEST, Worker, arrival
+from model_service.model.loading import load_model
+from model_service.server.worker import MAX_FAST_BYTES, Worker, lane_of
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 
@@ -27,7 +27,7 @@ READY = HEALTH.replace(b"/health", b"/ready")
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 ROW = HEAD + b'Content-Length: 7\r\n\r\n{"x":1}'
 
-# Says which thread answers, and how much of the body came. The length asked for is that of a body.
+# Answers with the thread that serves the request and the length of the body.
 APPLICATION = """
 import threading
 
@@ -41,68 +41,68 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
-app.predicts_at_once = AT_ONCE
+app.predicts_inline = PREDICTS_INLINE
 """
 LARGE = 20_000_000
 WHERE = f"{Worker.__module__}.{Worker.__name__}"
-AT_ONCE, IN_A_THREAD = "requests", "ThreadPoolExecutor"
+INLINE, IN_POOL = "requests", "ThreadPoolExecutor"
 
 
 @pytest.mark.parametrize(
-    ("request_", "predicts", "found"),
+    ("request_", "predicts_inline", "lane"),
     [
-        (HEALTH, True, "whole"),
-        (HEALTH, False, "whole"),
-        (ROW, True, "whole"),
-        (ROW, False, "other"),
-        (ROW.replace(b"Content-Length", b"content-length"), True, "whole"),
-        (ROW.replace(b"Length: 7", b"Length: 07"), True, "whole"),
-        (ROW.replace(b"Length: 7", b"Length: 8"), True, "begun"),
-        (HEAD + b"Content-Length: 7\r\n\r\n", True, "begun"),
-        (HEAD + b"Content-Length: 9000\r\n\r\n", True, "other"),
-        (HEAD + b"X: " + b"x" * LONGEST, True, "other"),
-        (ROW + b" ", True, "other"),
-        (ROW + ROW, True, "other"),
-        (HEALTH + b"x", True, "other"),
-        (HEALTH.replace(b"/health", b"/healthy"), True, "other"),
-        (HEALTH.replace(b"1.1", b"1.0"), True, "other"),
-        (HEALTH.replace(b"GET", b"HEAD"), True, "other"),
-        (HEALTH.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"), True, "other"),
-        (HEALTH.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), True, "other"),
-        (ROW.replace(b"/predict", b"/predict?on_error=keep"), True, "other"),
-        (ROW.replace(b"/predict", b"/metrics"), True, "other"),
-        (ROW.replace(b"application/json", b"text/csv"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: 6"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nContent-Length: 7"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nTransfer-Encoding: chunked"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nExpect: 100-continue"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: +7"), True, "other"),
-        (ROW.replace(b"Length: 7", b"Length: 7 7"), True, "other"),
-        (HEAD + b"\r\n", True, "other"),
-        (HEAD + b'Content-Length: 18\r\n\r\n{"rows": [{"x":1}]}', True, "other"),
-        (b"\x16\x03\x01\x02\x00\x01", True, "other"),
+        (HEALTH, True, "fast"),
+        (HEALTH, False, "fast"),
+        (ROW, True, "fast"),
+        (ROW, False, "pool"),
+        (ROW.replace(b"Content-Length", b"content-length"), True, "fast"),
+        (ROW.replace(b"Length: 7", b"Length: 07"), True, "fast"),
+        (ROW.replace(b"Length: 7", b"Length: 8"), True, "incomplete"),
+        (HEAD + b"Content-Length: 7\r\n\r\n", True, "incomplete"),
+        (HEAD + b"Content-Length: 9000\r\n\r\n", True, "pool"),
+        (HEAD + b"X: " + b"x" * MAX_FAST_BYTES, True, "pool"),
+        (ROW + b" ", True, "pool"),
+        (ROW + ROW, True, "pool"),
+        (HEALTH + b"x", True, "pool"),
+        (HEALTH.replace(b"/health", b"/healthy"), True, "pool"),
+        (HEALTH.replace(b"1.1", b"1.0"), True, "pool"),
+        (HEALTH.replace(b"GET", b"HEAD"), True, "pool"),
+        (HEALTH.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"), True, "pool"),
+        (HEALTH.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), True, "pool"),
+        (ROW.replace(b"/predict", b"/predict?on_error=keep"), True, "pool"),
+        (ROW.replace(b"/predict", b"/metrics"), True, "pool"),
+        (ROW.replace(b"application/json", b"text/csv"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: 6"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: 7\r\nContent-Length: 7"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: 7\r\nTransfer-Encoding: chunked"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: 7\r\nExpect: 100-continue"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: +7"), True, "pool"),
+        (ROW.replace(b"Length: 7", b"Length: 7 7"), True, "pool"),
+        (HEAD + b"\r\n", True, "pool"),
+        (HEAD + b'Content-Length: 18\r\n\r\n{"rows": [{"x":1}]}', True, "pool"),
+        (b"\x16\x03\x01\x02\x00\x01", True, "pool"),
     ],
 )
-def test_what_is_answered_at_once(request_: bytes, predicts: bool, found: str) -> None:
-    assert arrival(request_, predicts) == found
+def test_the_lane_of_a_request(request_: bytes, predicts_inline: bool, lane: str) -> None:
+    assert lane_of(request_, predicts_inline) == lane
 
 
 @pytest.mark.parametrize("request_", [HEALTH, ROW])
-def test_what_comes_in_pieces_is_waited_for(request_: bytes) -> None:
-    found = [arrival(request_[:end], True) for end in range(1, len(request_) + 1)]
-    assert found == ["begun"] * (len(request_) - 1) + ["whole"]
+def test_an_incomplete_request_is_waited_for(request_: bytes) -> None:
+    lanes = [lane_of(request_[:end], True) for end in range(1, len(request_) + 1)]
+    assert lanes == ["incomplete"] * (len(request_) - 1) + ["fast"]
 
 
 @contextmanager
-def served(folder: Path, *options: str, at_once: bool = True) -> Iterator[int]:
+def served(folder: Path, *options: str, predicts_inline: bool = True) -> Iterator[int]:
     """Serve the application above, with few threads. Returns the port."""
-    text = APPLICATION.replace("AT_ONCE", str(at_once)).replace("LARGE", str(LARGE))
+    text = APPLICATION.replace("PREDICTS_INLINE", str(predicts_inline)).replace("LARGE", str(LARGE))
     (folder / "named.py").write_text(text)
     port = free_port()
     words = f"-k {WHERE} -b 127.0.0.1:{port} --threads=4 --keep-alive=60 --no-control-socket"
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *words.split(), *options, "named:app"],
-        cwd=folder,  # and not where gunicorn would find the service's configuration
+        cwd=folder,  # gunicorn finds no gunicorn.conf.py there
         env=environment(PYTHONPATH=str(SRC)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -136,7 +136,7 @@ def response_to(client: socket.socket) -> HTTPResponse:
 
 
 def answer(client: socket.socket) -> tuple[int, str, int]:
-    """Return the status, who answered and how long the body was."""
+    """Return the status, the thread that answered, and the length of the body."""
     response = response_to(client)
     who, _, length = response.read().decode().rstrip(".").partition(" ")
     return response.status, who, int(length)
@@ -151,33 +151,33 @@ def asked(port: int, method: str, path: str, body: bytes | None = None) -> list[
 @pytest.mark.parametrize(
     ("method", "path", "size", "who"),
     [
-        ("POST", "/predict", 7, AT_ONCE),
-        ("GET", "/health", 0, AT_ONCE),
-        ("GET", "/ready", 0, IN_A_THREAD),
-        ("POST", "/predict", LONGEST, IN_A_THREAD),
-        ("POST", "/predict", 5_000_000, IN_A_THREAD),
+        ("POST", "/predict", 7, INLINE),
+        ("GET", "/health", 0, INLINE),
+        ("GET", "/ready", 0, IN_POOL),
+        ("POST", "/predict", MAX_FAST_BYTES, IN_POOL),
+        ("POST", "/predict", 5_000_000, IN_POOL),
     ],
 )
-def test_who_answers(port: int, method: str, path: str, size: int, who: str) -> None:
+def test_which_thread_answers(port: int, method: str, path: str, size: int, who: str) -> None:
     assert asked(port, method, path, b"x" * size or None) == [who, str(size)]
 
 
-def test_a_model_that_may_take_long_is_asked_in_a_thread(tmp_path: Path) -> None:
-    with served(tmp_path, at_once=False) as port:
-        assert asked(port, "POST", "/predict", b"x") == [IN_A_THREAD, "1"]
-        assert asked(port, "GET", "/health") == [AT_ONCE, "0"]
+def test_rows_of_a_slow_model_go_to_the_thread_pool(tmp_path: Path) -> None:
+    with served(tmp_path, predicts_inline=False) as port:
+        assert asked(port, "POST", "/predict", b"x") == [IN_POOL, "1"]
+        assert asked(port, "GET", "/health") == [INLINE, "0"]
 
 
-def test_a_request_that_comes_in_pieces_is_answered_whole(port: int) -> None:
+def test_a_request_that_arrives_in_pieces_is_answered(port: int) -> None:
     for place in range(1, len(ROW)):
         with connected(port) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.sendall(ROW[:place])
             client.sendall(ROW[place:])
-            assert answer(client) == (200, AT_ONCE, 7)
+            assert answer(client) == (200, INLINE, 7)
 
 
-def test_requests_that_come_together_are_answered_in_turn(port: int) -> None:
+def test_pipelined_requests_are_answered_in_order(port: int) -> None:
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     with connected(port) as client:
         client.sendall(ROW + chunked + HEALTH + ROW)
@@ -190,29 +190,31 @@ def test_requests_that_come_together_are_answered_in_turn(port: int) -> None:
     assert [int(body.split()[1]) for body in bodies] == [7, 3, 0, 7]
 
 
-def test_a_connection_is_kept_whoever_answers(port: int) -> None:
+def test_a_connection_is_kept_in_both_lanes(port: int) -> None:
     long = HEAD + b"Content-Length: 9999\r\n\r\n" + b"x" * 9999
     with connected(port) as client:
-        for request_, who in ((ROW, AT_ONCE), (long, IN_A_THREAD), (HEALTH, AT_ONCE)) * 3:
+        for request_, who in ((ROW, INLINE), (long, IN_POOL), (HEALTH, INLINE)) * 3:
             client.sendall(request_)
             assert answer(client)[:2] == (200, who)
 
 
-def test_who_does_not_read_keeps_nobody_waiting(port: int) -> None:
-    """More of them than there are threads: their answers are left, and nobody else's is."""
+def test_a_client_that_does_not_read_blocks_no_other(port: int) -> None:
+    """There are more of them than threads."""
     large = HEAD + b"Content-Length: 5\r\n\r\nlarge"
     with ExitStack() as opened:
         clients = [opened.enter_context(connected(port)) for _ in range(8)]
         for client in clients:
             client.sendall(large)
-        assert asked(port, "POST", "/predict", b"x") == [AT_ONCE, "1"]
+        assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
         with ThreadPoolExecutor(len(clients)) as pool:
-            assert set(pool.map(answer, clients)) == {(200, AT_ONCE, 5)}
+            assert set(pool.map(answer, clients)) == {(200, INLINE, 5)}
 
 
 @pytest.mark.parametrize(("request_", "other"), [(ROW, HEALTH), (READY, HEALTH), (ROW, READY)])
-def test_who_does_not_close_keeps_nobody_waiting(port: int, request_: bytes, other: bytes) -> None:
-    """gunicorn waits two seconds for each. The machine may be busy for one, but not each time."""
+def test_a_client_that_does_not_close_blocks_no_other(
+    port: int, request_: bytes, other: bytes
+) -> None:
+    """gunicorn waits two seconds for each. The machine can be busy for one, but not each time."""
     leaving = request_.replace(b"Host: x", b"Host: x\r\nConnection: close")
 
     def in_a_second() -> bool:
@@ -228,11 +230,11 @@ def test_who_does_not_close_keeps_nobody_waiting(port: int, request_: bytes, oth
     assert any(in_a_second() for _ in range(5))
 
 
-def test_connections_that_end_leave_room_for_others(tmp_path: Path) -> None:
-    """However they end; what is counted wrongly would be missing, or be there for ever."""
+def test_closed_connections_are_no_longer_counted(tmp_path: Path) -> None:
+    """However they end: the count decides how many new connections are accepted."""
     leaving = ROW.replace(b"Host: x", b"Host: x\r\nConnection: close")
-    # Of each kind as many as may be open. Far fewer are kept below: that the last ones have gone
-    # may be seen late, and until then they take the place of one that is kept.
+    # As many of each kind as can be open. Far fewer are kept below: the worker can notice late that
+    # the last ones are closed, and until then each takes the place of one that is kept.
     with served(tmp_path, "--worker-connections=20") as port:
         for request_ in (ROW, leaving, READY, ROW[:-1], b"", b"no HTTP\r\n\r\n") * 20:
             with connected(port) as client:
@@ -243,7 +245,7 @@ def test_connections_that_end_leave_room_for_others(tmp_path: Path) -> None:
             kept = [opened.enter_context(connected(port)) for _ in range(5)]
             for client in kept * 2:
                 client.sendall(HEALTH)
-                assert answer(client) == (200, AT_ONCE, 0)
+                assert answer(client) == (200, INLINE, 0)
 
 
 def test_without_keepalive_a_request_is_answered_and_closed(tmp_path: Path) -> None:
@@ -252,46 +254,46 @@ def test_without_keepalive_a_request_is_answered_and_closed(tmp_path: Path) -> N
             with connected(port) as client:
                 client.sendall(ROW[:place])
                 client.sendall(ROW[place:])
-                assert answer(client) == (200, IN_A_THREAD, 7)
+                assert answer(client) == (200, IN_POOL, 7)
                 assert client.recv(1) == b""
 
 
-def test_who_dawdles_takes_no_thread(port: int) -> None:
+def test_a_slow_client_takes_no_thread(port: int) -> None:
     with ExitStack() as opened:
         clients = [opened.enter_context(connected(port)) for _ in range(50)]
         for number, client in enumerate(clients):
             client.sendall(ROW[:number])
-        assert asked(port, "GET", "/ready") == [IN_A_THREAD, "0"]
+        assert asked(port, "GET", "/ready") == [IN_POOL, "0"]
         for number, client in enumerate(clients):
             client.sendall(ROW[number:])
-            assert answer(client) == (200, AT_ONCE, 7)
+            assert answer(client) == (200, INLINE, 7)
 
 
-def test_who_goes_before_the_answer_harms_nobody(port: int) -> None:
+def test_a_client_that_disconnects_early_harms_no_other(port: int) -> None:
     for request_ in (ROW, HEAD + b"Content-Length: 5\r\n\r\nlarge", ROW[:-1], b"") * 5:
         with connected(port) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             client.sendall(request_)
-    assert asked(port, "POST", "/predict", b"x") == [AT_ONCE, "1"]
+    assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
 
 
-def test_an_application_that_fails_is_told_of_and_the_next_is_answered(port: int) -> None:
+def test_after_an_error_of_the_application_the_next_request_is_answered(port: int) -> None:
     with connected(port) as client:
         client.sendall(HEAD + b"Content-Length: 4\r\n\r\nfail")
         assert response_to(client).status == 500
-    assert asked(port, "POST", "/predict", b"x") == [AT_ONCE, "1"]
+    assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
 
 
-def test_what_is_no_http_is_refused(port: int) -> None:
+def test_invalid_http_is_refused(port: int) -> None:
     bad = ROW.replace(b"Host: x", b"Host: x\r\nHost: y")
-    assert arrival(bad, True) == "whole"
+    assert lane_of(bad, True) == "fast"
     with connected(port) as client:
         client.sendall(bad)
         assert response_to(client).status == 400
 
 
 @pytest.mark.parametrize(
-    ("settings", "at_once"),
+    ("settings", "predicts_inline"),
     [
         ({}, True),
         ({"requests_per_minute": 9}, True),
@@ -299,16 +301,16 @@ def test_what_is_no_http_is_refused(port: int) -> None:
         ({"requests_per_minute": 9, "redis_url": "redis://127.0.0.1:1"}, False),
     ],
 )
-def test_what_asks_redis_waits_in_a_thread(
-    loan: Path, settings: dict[str, Any], at_once: bool
+def test_a_request_that_asks_redis_goes_to_the_thread_pool(
+    loan: Path, settings: dict[str, Any], predicts_inline: bool
 ) -> None:
     model = load_model(loan / "model")
-    model.plan = model.make_plan()
-    assert create_app(model, Settings(**settings)).predicts_at_once is at_once  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, inline=False)
-    assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
-    model.plan = None
-    assert create_app(model, Settings(**settings)).predicts_at_once is False  # type: ignore[attr-defined]
+    model.fast_path = model.compile_fast_path()
+    assert create_app(model, Settings(**settings)).predicts_inline is predicts_inline  # type: ignore[attr-defined]
+    model.fast_path = replace(model.fast_path, inline=False)
+    assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
+    model.fast_path = None
+    assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
 
 
 def test_the_configuration_takes_this_worker(loan: Path) -> None:

@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import (
-    Contract,
-    Feature,
-    Output,
-    Problem,
-    parse_feature,
-)
+from model_service.contract.contract import Contract, Feature, Output, Problem
+from model_service.contract.schema import parse_feature
 from model_service.contract.typed_text import request_value
 from model_service.web.form import field_text, form_fields, group_fields, parse_form, range_text
 from model_service.web.wording import describe_prediction, format_number, format_percent
@@ -101,9 +96,9 @@ def test_the_text_of_a_json_value_is_read_as_the_same_value(
 
 def test_problems_are_in_the_order_of_the_contract() -> None:
     contract = Contract((Feature("a"), Feature("b", type="integer"), Feature("c"), Feature("d")))
-    row, problems = parse_form(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
-    assert row is None
-    assert [(p.feature, p.message) for p in problems] == [
+    batch = parse_form(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
+    assert len(batch) == 0
+    assert [(p.feature, p.message) for p in batch.problems] == [
         ("b", "must be a whole number"),
         ("c", "is missing"),
         ("d", 'must be a number, not "x"'),
@@ -112,8 +107,8 @@ def test_problems_are_in_the_order_of_the_contract() -> None:
 
 
 def test_a_line_break_from_a_browser_becomes_a_line_feed() -> None:
-    row, _ = parse_form(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
-    assert row == {"a": "one\ntwo"}
+    batch = parse_form(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
+    assert batch.rows() == [{"a": "one\ntwo"}]
 
 
 @pytest.mark.parametrize(

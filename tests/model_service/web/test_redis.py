@@ -17,7 +17,8 @@ from flask.testing import FlaskClient
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import rate_limit
 from model_service.web.app import create_app
 from model_service.web.settings import Settings, SettingsError
@@ -89,7 +90,7 @@ def test_processes_share_the_count_and_go_on_without_redis(
         with redis.Redis.from_url(url) as client:
             (key,) = client.keys()
             assert key.startswith(b"loan-approval:requests:")
-            assert 0 < client.ttl(key) <= 2 * rate_limit.WINDOW
+            assert 0 < client.ttl(key) <= 2 * rate_limit.WINDOW_SECONDS
     with caplog.at_level(logging.WARNING):
         for client in (one, other):
             assert statuses(client, MOST + 1) == [200] * MOST + [429]

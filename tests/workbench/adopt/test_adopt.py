@@ -39,7 +39,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from model_service.model.model import ModelError, load_model
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
@@ -567,9 +568,11 @@ def test_author_code_is_found_in_the_module_that_the_model_file_names(
     assert (project / "model" / "custom_code.py").read_text() == NOTEBOOK
     # In a process of its own: there `__main__` is another module, as it is under gunicorn.
     script = (
-        "import json; from pathlib import Path; from model_service.model.model import load_model\n"
+        "import json; from pathlib import Path\n"
+        "from model_service.contract.parsing import parse_rows\n"
+        "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
-        "print(json.dumps(model.predict(model.contract.parse_rows(rows)[0])))"
+        "print(json.dumps(list(model.predict(parse_rows(model.contract, rows)))))"
     )
     output = subprocess.check_output(
         [sys.executable, "-c", script], cwd=project, env=environment(PYTHONPATH=str(SRC))

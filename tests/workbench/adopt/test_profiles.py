@@ -14,9 +14,9 @@ from conftest import EXAMPLE, PYTHON
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import parse_contract
 from model_service.contract.profile import Profile, read_profiles
-from model_service.model.model import Manifest
+from model_service.contract.schema import parse_contract
+from model_service.model.manifest import Manifest
 from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide

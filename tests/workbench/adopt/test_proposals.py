@@ -14,8 +14,9 @@ from conftest import PYTHON, bake
 from sklearn.linear_model import LogisticRegression
 from tests.workbench.verify.test_verify import ask, make, served
 
-from model_service.contract.contract import parse_contract
-from model_service.model.model import load_model
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
@@ -258,10 +259,10 @@ def test_a_sample_with_unencoded_columns_is_refused_with_a_features_file(tmp_pat
     write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = model.contract.parse_rows(HUMAN.to_dict("records"))
-    assert not problems
+    batch = parse_rows(model.contract, HUMAN.to_dict("records"))
+    assert not batch.problems
     assert "answer transformers with all fitted files" in str(disproved.value)
-    served = [list(answer["probabilities"].values()) for answer in model.predict(rows)]
+    served = [list(answer["probabilities"].values()) for answer in model.predict(batch)]
     assert served == native.predict_proba(RAW / 1).tolist()
 
 

@@ -34,7 +34,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils import Bunch
 
-from model_service.model.model import ModelError, load_model
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt import retrain as retrain_command
 from workbench.adopt.answers import Answers

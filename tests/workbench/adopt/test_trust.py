@@ -48,11 +48,12 @@ def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
     """Return predictions of the service, made in a process with another `__main__`."""
     script = (
         "import json, sys; from pathlib import Path\n"
-        "from model_service.model.model import load_model\n"
+        "from model_service.contract.parsing import parse_rows\n"
+        "from model_service.model.loading import load_model\n"
         "model = load_model(Path('model'))\n"
-        "rows, problems = model.contract.parse_rows(json.load(sys.stdin))\n"
-        "assert not problems, problems\n"
-        "print(json.dumps(model.predict(rows)))"
+        "batch = parse_rows(model.contract, json.load(sys.stdin))\n"
+        "assert not batch.problems, batch.problems\n"
+        "print(json.dumps(list(model.predict(batch))))"
     )
     output = subprocess.check_output(
         [sys.executable, "-c", script],

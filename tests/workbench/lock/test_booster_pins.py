@@ -14,7 +14,8 @@ import pytest
 from conftest import SRC, TESTS
 
 from workbench.inspect import ModelFacts, inspect
-from workbench.lock.pins import NoPins, Pins, pins, pythons
+from workbench.lock.choose import pins, pythons
+from workbench.lock.pins import NoPins, Pins
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 MAKE = TESTS / "data" / "boosters" / "make.py"

@@ -33,7 +33,7 @@ def line(printed: Printed) -> dict[str, str]:
     """Return the values of the one line that a request printed."""
     (text,) = [line for line in printed.readouterr().out.splitlines() if " method=" in line]
     assert text.isascii()
-    assert len(text) <= logs.MAX_LINE
+    assert len(text) <= logs.MAX_LINE_CHARACTERS
     found = LINE.fullmatch(text)
     assert found, text
     return found.groupdict()
@@ -50,7 +50,7 @@ def test_a_prediction(
         "status": "200",
         "rows": str(len(rows)),
         "request_id": response.headers["X-Request-ID"],
-        "version": str(model.manifest.version),
+        "version": str(model.manifest.about.version),
     }
 
 
@@ -174,7 +174,7 @@ def test_a_warning_is_one_short_line(client: FlaskClient, message: str, capsys: 
     logging.getLogger("model_service.serving.readiness").warning("%s", message)
     (text,) = capsys.readouterr().out.splitlines()
     assert text.isascii()
-    assert len(text) <= logs.MAX_LINE
+    assert len(text) <= logs.MAX_LINE_CHARACTERS
     said = json.loads(text.partition("message=")[2])
     assert said == message or (said.endswith("…") and message.startswith(said[:-1]))
 
@@ -185,5 +185,5 @@ def test_a_traceback_is_cut(client: FlaskClient, capsys: Printed) -> None:
     except ValueError:
         logging.getLogger("model_service").exception("it failed")
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 1 + logs.MAX_TRACEBACK
-    assert all(len(text) <= logs.MAX_LINE for text in printed)
+    assert len(printed) == 1 + logs.MAX_TRACEBACK_LINES
+    assert all(len(text) <= logs.MAX_LINE_CHARACTERS for text in printed)
