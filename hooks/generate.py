@@ -63,7 +63,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:
         lines += _verified(project) if answers.verify else ["Not verified, as asked."]
-        lines += _commit(project, f"Serve {decided.manifest['estimator']}")
+        lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
         f"cd {project.name}",

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from model_service.model.manifest import CustomCode
+from workbench import files
 from workbench.adopt.problems import AnswerError, Problem, concerning
 from workbench.adopt.sample import read_text
 from workbench.inspect import ClassDefinition, FileFacts, UserClasses
@@ -42,7 +43,7 @@ class AuthorCode:
         """
         return (*facts.custom_names, *(n for n in facts.unknown_names if self.defines(n)))
 
-    def to_json(self, needed: Sequence[str]) -> dict[str, Any]:
+    def custom_code(self, needed: Sequence[str]) -> CustomCode:
         """Return the manifest's entry: in which modules the model file looks for which names."""
         modules: dict[str, list[str]] = {}
         for qualified in needed:
@@ -50,12 +51,12 @@ class AuthorCode:
             outermost = name.split(".")[0]  # Outer.Inner is an attribute of Outer
             if outermost not in modules.setdefault(module, []):
                 modules[module].append(outermost)
-        return {
-            "file": "custom_code.py",
-            "sha256": hashlib.sha256(self.text.encode()).hexdigest(),
-            "modules": modules,
-            "prepare": self.prepares,
-        }
+        return CustomCode(
+            file=files.CODE.name,
+            sha256=hashlib.sha256(self.text.encode()).hexdigest(),
+            modules={module: tuple(names) for module, names in modules.items()},
+            prepare=self.prepares,
+        )
 
     def split(self, qualified: str) -> tuple[str, str]:
         """Split "package.module.Outer.Inner" into module and name, a name defined here if any."""

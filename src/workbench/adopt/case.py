@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from workbench.adopt.adopted_model import AdoptedModel
+from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, FeaturesAnswer, read_features
 from workbench.adopt.author_code import AuthorCode, read_code
 from workbench.adopt.problems import AnswerError, Problem, concerning
@@ -34,7 +35,8 @@ class Case:
     neighbours: tuple[Neighbour, ...]  # looked at only if there are no transformers
     code: AuthorCode | None
     sample: Sample | None
-    previous: AdoptedModel | None  # the model that is replaced
+    previous: Manifest | None  # of the model that is replaced
+    previous_expected: Mapping[str, Any] | None  # its expected.json
 
     @property
     def sample_columns(self) -> tuple[str, ...]:
@@ -43,13 +45,15 @@ class Case:
     @property
     def is_same_file(self) -> bool:
         """Whether the model that is replaced is the same member of the same file."""
-        last = self.previous
-        if last is None:
+        if self.previous is None:
             return False
+        last = self.previous.model
         return (self.model.sha256, self.model.member) == (last.sha256, last.member)
 
 
-def read_case(answers: Answers, previous: AdoptedModel | None = None) -> Case:
+def read_case(
+    answers: Answers, previous: Manifest | None, previous_expected: Mapping[str, Any] | None
+) -> Case:
     """Read every file that the answers name. Raises AnswerError."""
     reader = FileReader()
     code = read_code(answers.code) if answers.code is not None else None
@@ -71,6 +75,7 @@ def read_case(answers: Answers, previous: AdoptedModel | None = None) -> Case:
         code=code,
         sample=sample,
         previous=previous,
+        previous_expected=previous_expected,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from model_service.columns.categories import ColumnCategories
 from model_service.contract.contract import Contract, Feature, Scalar, json_text
 from model_service.contract.typed_text import whole
 from workbench.adopt.problems import Problem, QuestionNames
@@ -81,12 +82,12 @@ def _without_point(value: Scalar) -> Scalar:
 
 
 def complete_categories(
-    known: Known, contract: Contract, previous: Mapping[str, Sequence[Scalar] | None]
+    known: Known, contract: Contract, previous: Mapping[str, ColumnCategories]
 ) -> Known:
     """Return the categories; values that the file does not have come from the contract.
 
     An edited contract can list them in another order than that of their codes. `previous` holds the
-    order of the model that is replaced.
+    categories of the model that is replaced, in that order.
     """
     features = contract.by_name
     return {
@@ -97,11 +98,12 @@ def complete_categories(
     }
 
 
-def _values(feature: Feature, previous: Sequence[Scalar] | None) -> tuple[Scalar, ...] | None:
+def _values(feature: Feature, previous: ColumnCategories | None) -> tuple[Scalar, ...] | None:
     if feature.encoded or feature.categories is None:
         return None
-    if previous and {*_texts(previous)} == {*_texts(feature.categories)}:
-        return tuple(previous)
+    values = previous.values if previous is not None else None
+    if values and {*_texts(values)} == {*_texts(feature.categories)}:
+        return values
     return feature.categories
 
 
@@ -150,10 +152,10 @@ def closed_categories(known: Known) -> dict[str, tuple[Scalar, ...]]:
     return {name: entry.values for name, entry in known.items() if entry.coded and entry.values}
 
 
-def categories_to_json(known: Known) -> dict[str, Any]:
-    """Return the manifest's entry, from which the service makes the columns."""
+def manifest_categories(known: Known) -> dict[str, ColumnCategories]:
+    """Return the manifest's entries, from which the service makes the columns."""
     return {
-        name: {"values": list(entry.values) if entry.values else None, "dtype": entry.dtype}
+        name: ColumnCategories(entry.values or None, entry.dtype)
         for name, entry in known.items()
         if entry.values or not entry.coded
     }

@@ -41,6 +41,12 @@ class Chain:
     code: AuthorCode | None = None  # only if the chain needs it
 
     @property
+    def task(self) -> str:
+        """The task of the model, which `build_chain` always sets."""
+        assert self.facts.task is not None
+        return self.facts.task
+
+    @property
     def prepares(self) -> bool:
         """Whether the author's `prepare` makes the model's columns."""
         return self.code is not None and self.code.prepares

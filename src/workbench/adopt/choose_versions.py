@@ -70,8 +70,9 @@ def _choose_python(case: Case, facts: ModelFacts) -> str:
     if facts.code_pythons is not None:
         fitting = _for_pickled_code(facts, fitting)
     requested = case.answers.python_version
-    if case.previous is not None and case.previous.python in fitting:
-        requested = case.previous.python  # a retrain is no reason to change the Python version
+    previous = case.previous.environment.python if case.previous is not None else None
+    if previous in fitting:
+        requested = previous  # a retrain is no reason to change the Python version
     if requested == "auto":
         return next((python for python in fitting if find_python(python)), fitting[0])
     if facts.code_pythons is not None and requested not in facts.code_pythons:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, json_text
-from workbench.adopt.adopted_model import AdoptedModel
+from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers
 from workbench.adopt.author_code import AuthorCode
+from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
 from workbench.adopt.category_lists import check_category_lists
 from workbench.adopt.chain import Chain, build_chain, neighbour_hints
 from workbench.adopt.choose_versions import choose_versions, written_by
 from workbench.adopt.interface import derive_interface
-from workbench.adopt.manifest_document import build_manifest, describe
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.proposals import Proposal, propose
 from workbench.adopt.trust import check_names
@@ -35,7 +35,7 @@ class Adoption:
     source: Path
     facts: ModelFacts
     contract: Contract
-    manifest: dict[str, Any]
+    manifest: Manifest
     pins: Pins
     code: AuthorCode | None
     transformers: Mapping[Path, str]  # names in the project, below model/, by source
@@ -60,12 +60,17 @@ class Adoption:
         )
 
 
-def decide(answers: Answers, previous: AdoptedModel | None = None) -> Adoption:
+def decide(
+    answers: Answers,
+    previous: Manifest | None = None,
+    previous_expected: Mapping[str, Any] | None = None,
+) -> Adoption:
     """Decide everything about an adoption. Raises AnswerError with all problems.
 
-    `previous` is the model that is replaced, if there is one.
+    `previous` is the manifest of the model that is replaced, if there is one, and
+    `previous_expected` the content of its expected.json.
     """
-    return derive(read_case(answers, previous))
+    return derive(read_case(answers, previous, previous_expected))
 
 
 def derive(case: Case) -> Adoption:
@@ -88,8 +93,7 @@ def derive(case: Case) -> Adoption:
     proposed = propose(case, chain, interface.declared, interface.contract)
     proposal_notes: Notes = ()
     if proposed is not None:
-        model = manifest["model"]
-        proposal_notes = (proposed.note(model["file"], model["member"], answers.trusted),)
+        proposal_notes = (proposed.note(manifest.model.reference, answers.trusted),)
     return Adoption(
         source=answers.model.path,
         facts=chain.facts,
@@ -100,7 +104,7 @@ def derive(case: Case) -> Adoption:
         transformers=chain.copied_files(answers.model.path),
         expected=interface.expected,
         proposed=proposed,
-        former=frozenset(case.previous.libraries if case.previous is not None else ()),
+        former=frozenset(case.previous.environment.libraries if case.previous else ()),
         notes=(*notes, *version_notes, *proposal_notes, *interface_notes),
     )
 

@@ -57,5 +57,5 @@ def _expected(case: Case, contract: Contract) -> Mapping[str, Any] | None:
     """Return the expected answers of the sample, else those that the same model already had."""
     if case.sample is not None:
         return expected_in_sample(contract, case.sample)
-    kept = case.previous.expected if case.previous is not None and case.is_same_file else None
+    kept = case.previous_expected if case.is_same_file else None
     return expected_for_contract(contract, kept)

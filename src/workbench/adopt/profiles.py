@@ -11,7 +11,7 @@ from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Invalid, Value
 from model_service.contract.parsing import parse_value
-from model_service.contract.profile import Profile, read_profiles
+from model_service.contract.profile import Profile
 from model_service.contract.typed_text import whole
 from workbench.adopt.sample import Sample
 from workbench.adopt.sample_rows import column_of, rows_of
@@ -26,16 +26,15 @@ ROUNDING = 1e-9
 
 
 def profiles(
-    contract: Contract, sample: Sample | None, previous: Sequence[Mapping[str, Any]] | None
-) -> list[dict[str, Any]] | None:
-    """Return the manifest's `profile`: of the sample, else what of the previous one still fits."""
+    contract: Contract, sample: Sample | None, previous: Mapping[str, Profile]
+) -> dict[str, Profile]:
+    """Return the profiles of the sample, else those of the previous model that still fit."""
     if sample is not None:
         found = _of_sample(contract, sample)
     else:
-        kept = read_profiles(previous)
-        pairs = ((kept.get(feature.name), feature) for feature in contract.features)
+        pairs = ((previous.get(feature.name), feature) for feature in contract.features)
         found = [profile for profile, feature in pairs if profile and profile.fits(feature)]
-    return [profile.to_json() for profile in found] or None
+    return {profile.name: profile for profile in found}
 
 
 def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:

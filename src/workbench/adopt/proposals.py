@@ -59,10 +59,9 @@ class Proposal:
     document: Mapping[str, Any]
     guesses: tuple[str, ...]
 
-    def note(self, file: str, member: str | None, trust: Iterable[str]) -> str:
-        """Return the guesses, and the command that accepts them for the model's file."""
-        part = f"#{member}" if member else ""
-        command = f"make adopt MODEL={files.MODEL / file}{part}"
+    def note(self, model: str, trust: Iterable[str]) -> str:
+        """Return the guesses, and the command that accepts them for a model file below model/."""
+        command = f"make adopt MODEL={files.MODEL / model}"
         command += f" FEATURES={files.PROPOSED} ACCEPT=breaking"
         if names := ",".join(trust):
             command += f" TRUST={names}"

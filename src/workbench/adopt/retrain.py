@@ -7,11 +7,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from model_service.contract.contract import Contract, ContractError
+from model_service.contract.contract import Contract, ContractError, Scalar
 from model_service.contract.schema import read_contract
+from model_service.errors import ModelError
+from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
-from workbench.adopt.adopted_model import AdoptedModel, AdoptedTransformer
 from workbench.adopt.answers import Answers, check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
@@ -47,26 +49,25 @@ def read_options(options: Mapping[str, str]) -> AdoptOptions:
 def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
     before = _read_contract(project)
-    previous = AdoptedModel.from_manifest(files.read_manifest(project), read_expected(project))
-    adoption = _decide(project, options, previous)
-    replacement = AdoptedModel.from_manifest(adoption.manifest)
-    changes = list(find_changes(before, adoption.contract, previous, replacement))
+    previous, expected = _read_manifest(project), read_expected(project)
+    adoption = _decide(project, options, previous, expected)
+    changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
     breaking = [change.sentence for change in changes if change.breaking]
     if breaking and not options.accepts_breaking:
         raise UserError(
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
     write(adoption, project)
-    same_file = previous.sha256 == adoption.facts.sha256
+    same_file = previous.model.sha256 == adoption.facts.sha256
     sentences = [change.sentence for change in changes]
     if not changes:
         sentences = ["nothing: it is the same file" if same_file else "the model file alone"]
-    notes = (*adoption.notes, *_notes_on_files(options, previous, adoption))
+    notes = (*adoption.notes, *_notes_on_files(options, previous, expected, adoption))
     return "\n".join(
         [
             adoption.summary(),
             *(f"Note: {note}" for note in notes),
-            f"Version {replacement.version}. What changed:",
+            f"Version {adoption.manifest.about.version}. What changed:",
             bullets(sentences),
             "Next: make verify, git add --all, git commit.",
         ]
@@ -80,18 +81,31 @@ def _read_contract(project: Path) -> Contract:
         raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
 
 
-def _decide(project: Path, options: AdoptOptions, previous: AdoptedModel) -> Adoption:
+def _read_manifest(project: Path) -> Manifest:
+    try:
+        return Manifest.read(project / files.MANIFEST)
+    except ModelError:
+        message = f"{files.MANIFEST} is missing or damaged; restore it from git."
+        raise UserError(message) from None
+
+
+def _decide(
+    project: Path,
+    options: AdoptOptions,
+    previous: Manifest,
+    expected: Mapping[str, Any] | None,
+) -> Adoption:
     """Decide the adoption that the options describe. Raises UserError."""
     answers = Answers(
-        project_name=previous.title,
-        project_slug=previous.name,
-        description=previous.description,
+        project_name=previous.about.title,
+        project_slug=previous.about.name,
+        description=previous.about.description,
         model_path=options.model,
         folder=Path.cwd(),
         features=options.features or str(project / files.FEATURES),
         sample_data=options.sample,
         transformers=options.transformers,
-        model_code=options.code or (str(project / files.CODE) if previous.has_code else ""),
+        model_code=options.code or (str(project / files.CODE) if previous.code else ""),
         trust=options.trust,
         names=MAKE_ADOPT,
         accept_other_features=options.accepts_breaking and not options.features,
@@ -102,7 +116,7 @@ def _decide(project: Path, options: AdoptOptions, previous: AdoptedModel) -> Ado
     if wrong:
         raise UserError(wrong)
     try:
-        return decide(answers, previous)
+        return decide(answers, previous, expected)
     except AnswerError as error:
         wrong = [problem.shown(MAKE_ADOPT) for problem in error.found]
         features_differ = any(problem.question == "features" for problem in error.found)
@@ -114,12 +128,17 @@ def _decide(project: Path, options: AdoptOptions, previous: AdoptedModel) -> Ado
         raise UserError(wrong) from None
 
 
-def _notes_on_files(options: AdoptOptions, previous: AdoptedModel, adoption: Adoption) -> Notes:
+def _notes_on_files(
+    options: AdoptOptions,
+    previous: Manifest,
+    expected: Mapping[str, Any] | None,
+    adoption: Adoption,
+) -> Notes:
     """Return notes on files of the previous model that were kept or removed."""
     notes: list[str] = []
-    if previous.sha256 != adoption.facts.sha256 and not options.transformers:
+    if previous.model.sha256 != adoption.facts.sha256 and not options.transformers:
         notes += _newer_transformers(previous.transformers, options.model)
-    if previous.expected is not None and adoption.expected is None:
+    if expected is not None and adoption.expected is None:
         notes.append(
             f"{files.EXPECTED} held the expected answers of the previous model and was removed; "
             "give SAMPLE= with those of the new model."
@@ -127,7 +146,7 @@ def _notes_on_files(options: AdoptOptions, previous: AdoptedModel, adoption: Ado
     return tuple(notes)
 
 
-def _newer_transformers(kept: Sequence[AdoptedTransformer], model: str) -> Iterator[str]:
+def _newer_transformers(kept: Sequence[TransformerFile], model: str) -> Iterator[str]:
     """Yield a note on files in the new model's folder that differ from the kept ones."""
     folder = Path(model.rpartition("#")[0] or model).expanduser().parent
     paths: dict[str, str] = {}
@@ -161,31 +180,42 @@ class Change:
 
 
 def find_changes(
-    before: Contract, after: Contract, old: AdoptedModel, new: AdoptedModel
+    before: Contract, after: Contract, old: Manifest, new: Manifest
 ) -> Iterator[Change]:
     """Yield the differences that matter to callers and reviewers."""
     yield from _changed_features(before, after)
-    for what, was, now in (
-        ("the task was", old.task, new.task),
-        ("the classes were", old.classes, new.classes),
-    ):
-        if was != now:
-            yield Change(True, f"{what} {was}, now {now}")
-    if old.probabilities and not new.probabilities:
+    if old.task.kind != new.task.kind:
+        yield Change(True, f"the task was {old.task.kind}, now {new.task.kind}")
+    if old.task.classes != new.task.classes:
+        was, now = _classes(old), _classes(new)
+        yield Change(True, f"the classes were {was}, now {now}")
+    if old.task.probabilities and not new.task.probabilities:
         yield Change(True, "predictions no longer have probabilities")
-    if old.python != new.python:
-        yield Change(False, f"Python was {old.python} and is {new.python}")
+    if old.environment.python != new.environment.python:
+        python, other = old.environment.python, new.environment.python
+        yield Change(False, f"Python was {python} and is {other}")
     if old.estimator != new.estimator:
         yield Change(False, f"the estimator was {old.estimator} and is {new.estimator}")
-    for name in sorted({*old.libraries, *new.libraries}):
-        version, other = old.libraries.get(name, "none"), new.libraries.get(name, "none")
+    yield from _changed_libraries(old.environment.libraries, new.environment.libraries)
+    for sentence in _changed_transformers(old.transformers, new.transformers):
+        yield Change(False, sentence)
+    size, other_size = old.model.size, new.model.size
+    if size != other_size:
+        yield Change(False, f"the model file had {size:,} bytes and has {other_size:,}")
+
+
+def _classes(manifest: Manifest) -> list[Scalar] | None:
+    return list(manifest.task.classes) if manifest.task.classes is not None else None
+
+
+def _changed_libraries(
+    old: Mapping[str, str | None], new: Mapping[str, str | None]
+) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        version, other = old.get(name, "none"), new.get(name, "none")
         if version != other:
             sentence = f"{name} was {version or 'not locked'} and is {other or 'not locked yet'}"
             yield Change(False, sentence)
-    for sentence in _changed_transformers(old.transformers, new.transformers):
-        yield Change(False, sentence)
-    if old.size != new.size:
-        yield Change(False, f"the model file had {old.size:,} bytes and has {new.size:,}")
 
 
 def _changed_features(before: Contract, after: Contract) -> Iterator[Change]:
@@ -213,10 +243,10 @@ def _changed_features(before: Contract, after: Contract) -> Iterator[Change]:
 
 
 def _changed_transformers(
-    old: Sequence[AdoptedTransformer], new: Sequence[AdoptedTransformer]
+    old: Sequence[TransformerFile], new: Sequence[TransformerFile]
 ) -> Iterator[str]:
     """Yield the differences in the fitted files before the model, matched by name."""
-    was, now = ({one.name: one for one in transformers} for transformers in (old, new))
+    was, now = ({_name(one): one for one in transformers} for transformers in (old, new))
     for name in {**was, **now}:
         if name not in now:
             yield f"the transformer {name} is gone"
@@ -228,3 +258,9 @@ def _changed_transformers(
     for file, digest in {one.file: one.sha256 for one in new}.items():
         if file.startswith(f"{FOLDER}/") and digests.get(file, digest) != digest:
             yield f"{file} is another file"
+
+
+def _name(transformer: TransformerFile) -> str:
+    """Return the name for messages, without the number that adopt adds."""
+    file = NUMBERED.sub("", Path(transformer.file).name)
+    return f"{file}#{transformer.member}" if transformer.member else file

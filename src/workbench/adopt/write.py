@@ -13,7 +13,7 @@ from workbench.lock.unlocked import requirements_in, unlocked
 
 
 def write(adoption: Adoption, project: Path) -> None:
-    """Write what was decided. The golden predictions of the model before are deleted."""
+    """Write what was decided. The golden predictions of the previous model are deleted."""
     _write_model(adoption, project)
     _write_transformers(adoption, project)
     for stale in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
@@ -23,7 +23,7 @@ def write(adoption: Adoption, project: Path) -> None:
 
 
 def _write_model(adoption: Adoption, project: Path) -> None:
-    name = adoption.manifest["model"]["file"]
+    name = adoption.manifest.model.file
     target = project / files.MODEL / name
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.resolve() != adoption.source.resolve():
@@ -58,7 +58,7 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     return {
         **texts,
         files.FEATURES: files.dumps(adoption.contract.to_json()),
-        files.MANIFEST: files.dumps(adoption.manifest),
+        files.MANIFEST: files.dumps(adoption.manifest.to_json()),
         files.PYTHON_VERSION: f"{pinned.python}\n",
         SOURCE: requirements_in(pinned, kept, adoption.former, engine),
         LOCK: unlocked(pinned.exact, engine),

@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.workbench.adopt.test_adopt import adopted, features_of, rows_of
 from tests.workbench.verify.test_verify import ask, served
 
+from model_service.columns.categories import ColumnCategories
 from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
@@ -200,7 +201,7 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
 def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None:
     contract = parse_contract({"features": [{"name": "City", "categories": ["b", "a"]}]})
     told = {"City": Categories()}
-    previous = {"City": ["a", "b"]}
+    previous = {"City": ColumnCategories(("a", "b"))}
     assert complete_categories(told, contract, previous)["City"].values == ("a", "b")
     assert complete_categories(told, contract, {})["City"].values == ("b", "a")
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 from model_service.contract.profile import Profile, read_profiles
 from model_service.contract.schema import parse_contract
 from model_service.model.manifest import Manifest
-from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.profiles import of_dates, of_numbers, profiles
@@ -28,12 +28,17 @@ NORMAL = [str(round(RANDOM.gauss(50, 10), 1)) for _ in range(1000)]
 PARITY = ["even", "odd"]
 
 
+def entries(found: Mapping[str, Profile]) -> list[dict[str, Any]]:
+    """Return profiles as the manifest has them."""
+    return [one.to_json() for one in found.values()]
+
+
 def profile(folder: Path, cells: list[Any], **feature: Any) -> dict[str, Any]:
     """Return the profile of one column without its name and type."""
     path = folder / "sample.csv"
     path.write_text("\n".join(["x,y", *(f"{cell},1" for cell in cells)]))
     contract = parse_contract({"features": [{"name": "x", **feature}]})
-    (found,) = profiles(contract, read_sample(path), None) or ()
+    (found,) = entries(profiles(contract, read_sample(path), {}))
     assert (found.pop("name"), found.pop("type")) == ("x", contract.features[0].type)
     return found
 
@@ -140,7 +145,7 @@ def test_dummy_columns_are_read_back(tmp_path: Path) -> None:
     path.write_text("\n".join(["u,v", *["1,0"] * 4, *["0,1"] * 6, *["0,0"] * 9, ","]))
     one_hot = {"urban": "u", "village": "v"}
     entry = {"name": "Area", "categories": ["farm", *one_hot], "one_hot": one_hot}
-    found = profiles(parse_contract({"features": [entry]}), read_sample(path), None)
+    found = entries(profiles(parse_contract({"features": [entry]}), read_sample(path), {}))
     shares = {"values": ["farm", "urban", "village"], "shares": [0.47, 0.21, 0.32]}
     assert found == [{"name": "Area", "type": "category", "missing": 0.05, **shares}]
 
@@ -149,7 +154,8 @@ def test_the_rows_of_a_json_are_read_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "sample.json"
     path.write_text(json.dumps([{"a": n, "b": "NA"} for n in range(10)] + [{"b": None}] * 10))
     features = [{"name": "a"}, {"name": "b", "categories": ["NA"]}]
-    numbers, texts = profiles(parse_contract({"features": features}), read_sample(path), None) or ()
+    contract = parse_contract({"features": features})
+    numbers, texts = entries(profiles(contract, read_sample(path), {}))
     assert (numbers["missing"], numbers["values"]) == (0.5, list(range(10)))
     assert (texts["missing"], texts["shares"]) == (0.5, [1])
 
@@ -196,8 +202,8 @@ def manifest_of(
     options: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
     model = str(EXAMPLE / "model.joblib")
     answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **options)
-    replaced = AdoptedModel.from_manifest(previous) if previous is not None else None
-    return decide(answered, replaced).manifest
+    replaced = Manifest.from_json(previous) if previous is not None else None
+    return decide(answered, replaced).manifest.to_json()
 
 
 def test_the_profile_of_the_example_is_not_in_metadata(loan: Path) -> None:

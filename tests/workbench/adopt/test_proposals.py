@@ -17,8 +17,8 @@ from tests.workbench.verify.test_verify import ask, make, served
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
 from model_service.model.loading import load_model
+from model_service.model.manifest import Manifest
 from model_service.web.app import create_app
-from workbench.adopt.adopted_model import AdoptedModel
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.sample_rows import decoded_values
@@ -338,13 +338,13 @@ def test_an_accepted_proposal_predicts_the_same(form: str, tmp_path: Path) -> No
         )
         manifest = json.loads((project / "model" / "manifest.json").read_text())
         expected = json.loads((project / "model" / "expected.json").read_text())
-        second = decide(answers_again, AdoptedModel.from_manifest(manifest, expected))
+        second = decide(answers_again, Manifest.from_json(manifest), expected)
     else:
         second = decided(native, tmp_path, None if form.endswith("json") else data, **accepted)
     write(second, project)
     assert not (project / "model" / "features.proposed.json").exists()
     assert [f.name for f in second.contract.features] == ["Income", "Married", "Area", "Gender"]
-    examples = second.manifest["examples"]
+    examples = second.manifest.examples
     assert len(examples) >= 24
     assert {row["Area"] for row in examples} == {"Semiurban", "Urban", "other"}
     assert {row["Married"] for row in examples} == {"no", "yes"}

@@ -715,7 +715,7 @@ def test_a_note_names_a_fitted_file_in_the_models_folder(tmp_path: Path) -> None
     (note,) = (text for text in decided.notes if "in the model's folder" in text)
     assert "scaler.pkl in the model's folder is a StandardScaler" in note
     assert "transformers=scaler.pkl" in note
-    assert decided.manifest["transformers"] == []
+    assert decided.manifest.transformers == ()
 
 
 @pytest.mark.parametrize(
