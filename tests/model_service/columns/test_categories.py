@@ -322,6 +322,7 @@ def test_the_lists_of_xgboost(encoded: object, values: object) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name",
     ["lightgbm-4.6.0", "xgboost-codes-2.1.4", "xgboost-3.4.1", "hist-1.6.1", "catboost-1.2.10"],

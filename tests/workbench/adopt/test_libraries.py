@@ -176,6 +176,7 @@ PROVEN = [
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("library", "release", "python", "cases"), PROVEN)
 def test_the_service_predicts_what_the_library_predicts(
     library: str, release: str, python: str, cases: tuple[str, ...], tmp_path: Path

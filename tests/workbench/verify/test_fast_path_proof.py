@@ -278,6 +278,7 @@ FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path"
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "libraries",
     [
