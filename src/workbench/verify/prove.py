@@ -53,8 +53,8 @@ def prove(project: Path) -> str:
 
     Raises Disproved and ModelError. Writes features.json, manifest.json and golden.json.
     """
-    model = load_model(project / files.MODEL)
-    model.fast_path = None  # the goldens are the model's own answers
+    # Golden predictions are those of the model's own methods.
+    model = load_model(project / files.MODEL).with_fast_path(None)
     manifest = Manifest.read(project / files.MANIFEST)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
