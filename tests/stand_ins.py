@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from conftest import in_json
 
-from model_service.contract.contract import parse_contract
+from model_service.contract.schema import parse_contract
 from model_service.model.model import Model
 
 
@@ -37,8 +37,7 @@ def model_around(
         adopted.manifest,
         columns=None,
         categories={},
-        probabilities=False,
-        classes=None,
+        task=dataclasses.replace(adopted.manifest.task, probabilities=False, classes=None),
         examples=[dict(example)],
     )
     return Model(estimator, parse_contract({"features": list(features)}), manifest)

@@ -363,9 +363,7 @@ def observe(estimator: object, names: Names, calls: Names) -> None:
     for seen, kept in ((seen_names, names), (seen_calls, calls)):
         for module, found in seen.items():
             if module.split(".")[0] in LIBRARIES:
-                kept[module] |= {
-                    name for name in found if "." not in name
-                }  # dotted names are methods
+                kept[module] |= {name for name in found if "." not in name}  # no methods
 
 
 # Outside: harvest in each environment, merge, and write the file.

@@ -49,7 +49,7 @@ def check(directory: Path | None = None) -> Iterator[str]:
     Raises StartError and NotReady.
     """
     # They import NumPy.
-    from model_service.model.model import load_model  # noqa: PLC0415
+    from model_service.model.loading import load_model  # noqa: PLC0415
     from model_service.serving.queue import PredictionQueue  # noqa: PLC0415
     from model_service.serving.readiness import Readiness  # noqa: PLC0415
     from model_service.web.settings import Settings  # noqa: PLC0415
@@ -59,10 +59,12 @@ def check(directory: Path | None = None) -> Iterator[str]:
     directory = directory or settings.model_directory or Path("model")
     model = load_model(directory)
     manifest = model.manifest
-    yield f"Python: {manifest.python}, as in the manifest"
-    pinned = [f"{name} {version}" for name, version in manifest.libraries.items() if version]
+    yield f"Python: {manifest.environment.python}, as in the manifest"
+    pinned = [
+        f"{name} {version}" for name, version in manifest.environment.libraries.items() if version
+    ]
     yield f"libraries: {', '.join(pinned) or 'none is pinned; run make verify'}"
-    files = dict.fromkeys((manifest.file, *(entry["file"] for entry in manifest.transformers)))
+    files = dict.fromkeys((manifest.model.file, *(entry.file for entry in manifest.transformers)))
     for file in files:
         yield f"{directory / file}: the SHA-256 is the manifest's"
     readiness = Readiness(

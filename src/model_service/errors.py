@@ -20,6 +20,10 @@ class StartError(Exception):
     """
 
 
+class ModelError(StartError):
+    """The model, its files, its libraries or the Python are not those that were adopted."""
+
+
 class ServiceError(Exception):
     """A request cannot be answered: `summary` says what is wrong, the message gives the details."""
 

@@ -1,26 +1,29 @@
-"""The documentation, which the tools' wheel holds: all pages, or the sections on a topic."""
+"""The documentation, which the tools' wheel holds: all pages, or the section on a topic."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
 from workbench.errors import UserError
 
-MAX_SECTIONS = 3
-MIN_SCORE = 0.5
-_HEADING = re.compile(r"^(#{1,6}) +(?P<title>.+)$")
+MAX_OTHERS = 3
+# What a title that fits counts, and a word anywhere in the section; a quoted text that fits is 1.
+TITLE, TEXT = 1.5, 0.1
+_HEADING = re.compile(r"^#{1,6} +(?P<title>.+)$")
 _FENCE = re.compile(r"^ *(```|~~~)")
+_BLOCK = re.compile(r"^ *```.*?^ *```$", re.M | re.S)
+_QUOTE = re.compile(r"`([^`]+)`")
 _WORD = re.compile(r"[A-Za-z0-9_.]+")
-# Words that say nothing about a topic.
-_COMMON = frozenset(
-    "a an and are as at be but by can for from has have if in is it its of on or "
-    "that the this to was with you your".split()
-)
+# Where a quoted error has a name or a number of the reader's.
+_PLACEHOLDER = re.compile(r"'X'|^X\b|…|\b\d+\b")
 
 
 class Folder(Protocol):
@@ -44,55 +47,95 @@ class Section:
     title: str
     text: str
 
+    @cached_property
+    def words(self) -> Counter[str]:
+        """All words of the section, with how often each stands there."""
+        return Counter(_words(self.text))
+
+    @cached_property
+    def titles(self) -> tuple[frozenset[str], ...]:
+        """The words of the title; of each part, if commas separate several errors in it."""
+        return _phrases([self.title, *self.title.split(", ")])
+
+    @cached_property
+    def quotes(self) -> tuple[frozenset[str], ...]:
+        """The words of each text that is quoted as code; blocks are examples."""
+        return _phrases(_QUOTE.findall(_BLOCK.sub("", self.text)))
+
+
+class Index:
+    """The sections, and how much each word tells: a rare word tells more than a frequent one."""
+
+    def __init__(self, sections: Collection[Section]) -> None:
+        self._sections = tuple(sections)
+        counts = Counter(word for section in self._sections for word in section.words)
+        self._weights = {w: math.log(1 + len(self._sections) / n) for w, n in counts.items()}
+
+    def search(self, topic: str) -> list[Section]:
+        """Return the sections that have words of the topic, the best first."""
+        words = frozenset(_words(topic)) & self._weights.keys()
+        scores = [(self._score(section, words), section) for section in self._sections]
+        found = sorted((item for item in scores if item[0] > 0), key=lambda item: -item[0])
+        return [section for _, section in found]
+
+    def _score(self, section: Section, topic: frozenset[str]) -> float:
+        """Return how well a section fits the words of a topic.
+
+        An error's text has more words than the phrase that quotes it, so the phrase counts by the
+        share of its own words that the topic has.
+        """
+        common = section.words.keys() & topic
+        in_text = sum(self._weights[w] * (1 + math.log(section.words[w])) for w in common)
+        in_title = max((self._fit(phrase, topic) for phrase in section.titles), default=0.0)
+        quoted = max((self._fit(phrase, topic) for phrase in section.quotes), default=0.0)
+        return max(TITLE * in_title, quoted) + TEXT * in_text
+
+    def _fit(self, phrase: frozenset[str], topic: frozenset[str]) -> float:
+        """Return the weight of a phrase's words in the topic, times their share of the phrase."""
+        common = self._weight(phrase & topic)
+        return common**2 / self._weight(phrase) if common else 0.0
+
+    def _weight(self, words: Collection[str]) -> float:
+        return sum(self._weights.get(word, 0.0) for word in words)
+
 
 def show(topic: str = "") -> str:
-    """Return the list of pages, or the sections that fit a topic best. Raises UserError."""
+    """Return the list of pages, or the page or section that fits a topic best. Raises UserError."""
     sections = list(_sections())
     if not sections:
         raise UserError("These tools come without documentation; see docs/ of the template.")
     if not topic:
-        titles = {section.page: section.title for section in reversed(sections)}
-        listed = (f"  {page:<{max(map(len, titles))}}  {titles[page]}" for page in sorted(titles))
-        return "\n".join(
-            ["make docs TOPIC=…: a page, a command, or the text of an error", "", *listed]
-        )
-    if page := [
-        section for section in sections if topic in (section.page, Path(section.page).stem)
-    ]:
-        return "\n".join(section.text for section in page)
-    return _found(sections, topic)
-
-
-def _found(sections: list[Section], topic: str) -> str:
-    scored = [(score(section, topic), section) for section in sections]
-    best = sorted((item for item in scored if item[0] > 0), key=lambda item: -item[0])
-    if not best:
+        return _contents(sections)
+    if page := [s.text for s in sections if topic in (s.page, Path(s.page).stem)]:
+        return "\n".join(page)
+    found = Index(sections).search(topic)
+    if not found:
         raise UserError(f"The documentation says nothing on {topic!r}; make docs lists its pages.")
-    shown, rest = best[:1], best[1 : 1 + MAX_SECTIONS]
-    text = "\n".join(f"[{section.page}]\n\n{section.text}" for _, section in shown)
-    if not rest:
+    best, *others = found
+    text = f"[{best.page}]\n\n{best.text}"
+    if not others:
         return text
-    others = "\n".join(f"  {section.page}: {section.title}" for _, section in rest)
-    return f"{text}\n\nSee also:\n{others}"
+    listed = "\n".join(f"  {other.page}: {other.title}" for other in others[:MAX_OTHERS])
+    return f"{text}\n\nSee also:\n{listed}"
 
 
-def score(section: Section, topic: str) -> float:
-    """Return how well a section fits a topic; 0 if it does not.
-
-    An error's text holds names of the reader's own, so the words of the title count most: a title
-    that quotes an error fits if most of its words are in the topic.
-    """
-    words, title, text = _words(topic), _words(section.title), _words(section.text)
-    if not words & text:
-        return 0.0
-    in_text = len(words & text) / len(words)
-    in_title = len(words & title) / len(title) if title else 0.0
-    fits = in_text + 2 * in_title + (topic.lower() in section.text.lower())
-    return fits if fits >= MIN_SCORE else 0.0
+def _contents(sections: Sequence[Section]) -> str:
+    titles = {section.page: section.title for section in reversed(sections)}
+    width = max(map(len, titles))
+    listed = (f"  {page:<{width}}  {titles[page]}" for page in sorted(titles))
+    return "\n".join(["make docs TOPIC=…: a page, a command, or the text of an error", "", *listed])
 
 
-def _words(text: str) -> set[str]:
-    return {word.lower().strip(".") for word in _WORD.findall(text)} - _COMMON
+def _phrases(texts: Iterable[str]) -> tuple[frozenset[str], ...]:
+    """Return the words of each text, without the reader's own names and numbers if others stay."""
+    found = (
+        frozenset(_words(_PLACEHOLDER.sub(" ", text))) or frozenset(_words(text)) for text in texts
+    )
+    return tuple(filter(None, found))
+
+
+def _words(text: str) -> Iterator[str]:
+    return (word for found in _WORD.findall(text) if (word := found.lower().strip(".")))
 
 
 def _sections() -> Iterator[Section]:

@@ -22,7 +22,7 @@ from conftest import Bake
 from flask.testing import FlaskClient
 from tests.workbench.verify.test_verify import free_port
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 
 KILLED = Killed(seconds=450, in_flight=3, lost=2, replaced=0.1)

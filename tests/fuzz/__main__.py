@@ -16,7 +16,7 @@ with atheris.instrument_imports(include=["model_service", "workbench"]):
 def main() -> None:
     """Fuzz until libFuzzer ends the process."""
     program, name, *options = sys.argv
-    logging.disable(logging.WARNING)  # an error is to be seen with its traceback
+    logging.disable(logging.WARNING)  # errors and their tracebacks stay visible
     folder = Path(tempfile.mkdtemp())
     atheris.Setup([program, *options], TARGETS[name](folder))
     atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""Loaders that look up stand-ins only, so that a mutated file meets no real class."""
+"""Real loaders that import stand-ins, so that a mutated file never gets a real class."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Names = set[tuple[str, str]]
 PLAIN_DTYPE = re.compile(r"[<>=|]?([biufcSUVO])(\d{1,4})")
 
 
-def listed(data: bytes) -> Names:
-    """Return the names that the inspection lists."""
+def inspected_names(data: bytes) -> Names:
+    """Return the names that inspection lists."""
     effects = LoadEffects()
     PickleInterpreter(PickleStream(io.BytesIO(data)), effects, Budget()).run()
     return {(name.module, name.name) for name in effects.names}
 
 
 def as_python_3(names: Names, protocol: int) -> Names:
-    """Return the names as a loader translates them below protocol 3."""
+    """Return the names as loaders translate them below protocol 3."""
     if protocol >= 3:
         return names
     renamed = {_compat_pickle.NAME_MAPPING.get(name, name) for name in names}
@@ -37,9 +37,9 @@ def as_python_3(names: Names, protocol: int) -> Names:
 
 
 class Recorder:
-    """A mixin for loaders: note what they look up."""
+    """A mixin for loaders that records the names that they import."""
 
-    def note(self) -> Names:
+    def load_and_record(self) -> Names:
         self.looked_up: Names = set()
         self.load()
         return self.looked_up
@@ -50,7 +50,7 @@ class Recorder:
 
 
 class StandIn:
-    """Takes any arguments, items and state."""
+    """An object that accepts any arguments, items and state."""
 
     def __new__(cls, *args: object, **keywords: object) -> StandIn:
         return super().__new__(cls)
@@ -81,7 +81,7 @@ class PythonStandIn(StandInRecorder, pickle._Unpickler):
 
 
 class DTypeStandIn(StandIn):
-    """A dtype without fields: NumPy's own do not survive any state."""
+    """A dtype without fields: NumPy's own fail for mutated states."""
 
     def __init__(self, *args: object, **keywords: object) -> None:
         self.args = args
@@ -96,7 +96,7 @@ class DTypeStandIn(StandIn):
 
 
 class ArrayStandIn(StandIn, NumpyArrayWrapper):
-    """joblib's wrapper, which reads where joblib's does and makes no array."""
+    """joblib's array wrapper: it reads the same bytes from the file, but creates no array."""
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -131,20 +131,20 @@ STAND_INS = (CStandIn, PythonStandIn, JoblibStandIn)
 
 
 def compare_with_loaders(data: bytes) -> None:
-    """Check that no loader looks up more than the inspection lists, or less if it succeeds."""
+    """Check that loaders import no name that inspection does not list, and all if they succeed."""
     try:
-        names = listed(data)
+        names = inspected_names(data)
     except RefusedFile:
-        return  # whatever the loaders would do with it, nobody will load it
+        return  # a refused file is never loaded
     protocol = data[1] if data[:1] == b"\x80" else 0
     of_joblib = ("joblib.numpy_pickle", "NumpyArrayWrapper") in names
     for loader in STAND_INS:
         if of_joblib and loader is not JoblibStandIn:
-            continue  # the others would take the data of an array for opcodes
+            continue  # the others would read an array's data as opcodes
         unpickler = loader(io.BytesIO(data))
         try:
-            unpickler.note()
-        except Exception:  # a loader may well fail, if it has looked up nothing else
+            unpickler.load_and_record()
+        except Exception:  # a loader can fail, as long as it imported no other name
             assert as_python_3(unpickler.looked_up, protocol) <= names, loader
         else:
             assert as_python_3(unpickler.looked_up, protocol) == names, loader

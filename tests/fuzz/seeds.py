@@ -1,4 +1,4 @@
-"""Inputs to begin from: what people send, and the awkward ones that others fell over."""
+"""Seed inputs for the fuzzer: ordinary ones, and awkward ones that have broken other software."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fuzzer attacks: each target takes any bytes, and raises where a promise is broken."""
+"""The targets of the fuzzer: each takes any bytes, and raises if a guarantee is broken."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Problem,
-    Row,
-    parse_contract,
-    read_contract,
-)
+from model_service.contract.contract import Batch, Contract, ContractError, Problem
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import ServiceError
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.web import api
 from model_service.web.app import create_app
@@ -39,7 +35,7 @@ from workbench.inspect import ModelFacts, RefusedFile, bundle_of, inspect, read_
 
 Attack = Callable[[bytes], object]
 
-# Of every type, with names and categories that are awkward somewhere.
+# Features of every type, with awkward names and categories.
 FEATURES: list[dict[str, Any]] = [
     {"name": "number", "nullable": True},
     {"name": "strict", "minimum": -1, "maximum": 10, "strict": True},
@@ -68,7 +64,7 @@ METHOD = re.compile(r"[A-Z]{3,20}")
 
 
 def served(folder: Path) -> Model:
-    """Return a model of frames behind a contract of every type."""
+    """Return a model that takes frames, behind a contract with features of every type."""
     sample = str(EXAMPLE / "sample.csv")
     features = str(EXAMPLE / "features.json")
     project = adopted(folder, EXAMPLE / "model.joblib", sample_data=sample, features=features)
@@ -80,7 +76,7 @@ def settings() -> Settings:
 
 
 def check_problem(error: RequestProblem | ServiceError) -> None:
-    """Check that a refusal is one that callers can read."""
+    """Check that a problem is one that callers can read."""
     problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
     assert 400 <= problem.status < 500, problem
     json.dumps([problem.title, problem.detail, *(error.to_json() for error in problem.errors)])
@@ -91,7 +87,7 @@ def check_problem(error: RequestProblem | ServiceError) -> None:
 
 
 def check_texts(texts: Sequence[str]) -> None:
-    """Check that there is something to read."""
+    """Check that there are texts, and none is empty."""
     assert texts
     assert all(texts)
 
@@ -104,7 +100,7 @@ def strict_json(text: str | bytes) -> Any:
 
 
 def json_rows(folder: Path) -> Attack:
-    """A JSON body becomes rows that the model takes, or a problem."""
+    """A JSON body becomes rows that the model accepts, or a problem."""
     model = served(folder)
     app = create_app(model, settings())
 
@@ -112,22 +108,22 @@ def json_rows(folder: Path) -> Attack:
         with app.app_context():
             try:
                 parsed = api.parse_json(body)
-                batch = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
-                rows = api.validate(parsed["rows"] if batch else [parsed], app.service)
+                several = isinstance(parsed, dict) and isinstance(parsed.get("rows"), list)
+                batch = api.validate(parsed["rows"] if several else [parsed], app.service)
             except (RequestProblem, ServiceError) as problem:
                 check_problem(problem)
                 return
-            answers = model.predict(rows)
-            assert len(answers) == len(rows)
+            answers = model.predict(batch)
+            assert len(answers) == len(batch)
             strict_json(json.dumps(list(answers), allow_nan=False))
 
     return attack
 
 
 def csv_rows(folder: Path) -> Attack:
-    """A CSV comes back with its predictions, or a problem; with `keep` whatever its rows are."""
+    """A CSV is returned with its predictions, or there is a problem; `keep` keeps bad rows."""
     model = served(folder)
-    example = model.predict([ROW])[0]
+    example = model.predict(Batch.of_rows([ROW]))[0]
     names = [feature.name for feature in model.contract.features]
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
@@ -144,8 +140,8 @@ def csv_rows(folder: Path) -> Attack:
         assert "prediction" in records[0]
         return records
 
-    def predict(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
-        return model.predict(rows), ()
+    def predict(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return model.predict(batch), ()
 
     def count(problems: Sequence[Problem]) -> None:
         assert all(problem.message for problem in problems)
@@ -161,7 +157,7 @@ def csv_rows(folder: Path) -> Attack:
 
 
 def contract(folder: Path) -> Attack:
-    """A features.json is a contract that survives being written, or has problems with names."""
+    """A features.json is a contract that survives writing and reading, or has readable problems."""
     path = folder / "features.json"
     manifest = served(folder).manifest
 
@@ -176,15 +172,15 @@ def contract(folder: Path) -> Attack:
         assert parse_contract(written) == found
         strict_json(json.dumps(document(found, manifest), allow_nan=False))
         for row in rows_for(found):
-            rows, problems = found.parse_rows([row])
-            assert rows or problems
-            found.columns(rows)
+            batch = parse_rows(found, [row])
+            assert len(batch) or batch.problems
+            found.columns(batch)
 
     return attack
 
 
 def rows_for(contract: Contract) -> Iterator[dict[str, Any]]:
-    """Yield rows that a contract may take."""
+    """Yield rows that a contract can accept."""
     for value in (0, "", None, True, "2024-02-29"):
         yield dict.fromkeys((feature.name for feature in contract.features), value)
     yield {
@@ -194,7 +190,7 @@ def rows_for(contract: Contract) -> Iterator[dict[str, Any]]:
 
 
 def features_answer(folder: Path) -> Attack:
-    """A file that is given as the features answer is one, or refused in words."""
+    """A file for the `features` question is read, or refused with a readable message."""
     given = [
         Answers("A", "a", "A.", "model.pkl", folder, features=f"features.{suffix}")
         for suffix in ("txt", "csv")
@@ -212,7 +208,7 @@ def features_answer(folder: Path) -> Attack:
 
 
 def request(folder: Path) -> Attack:
-    """A request is answered, and not by an error of ours."""
+    """Every request gets a response, and never a 5xx."""
     app = create_app(served(folder), settings())
 
     def attack(content: bytes) -> None:
@@ -233,10 +229,10 @@ def request(folder: Path) -> Attack:
 
 
 def environ_of(head: Sequence[str], body: bytes) -> dict[str, Any]:
-    """Return what gunicorn makes of a request: a line with method and address, then headers.
+    """Return the WSGI environment of a request: a line with method and path, then headers.
 
-    What it refuses by itself never reaches an application: odd methods, other characters than those
-    of ASCII in the query, line ends in a header.
+    gunicorn itself refuses odd methods, non-ASCII characters in the query and line ends in headers,
+    so they are replaced here.
     """
     method, _, address = head[0].partition(" ")
     path, _, query = address.partition("?")
@@ -263,14 +259,14 @@ def environ_of(head: Sequence[str], body: bytes) -> dict[str, Any]:
     for line in head[1:]:
         name, _, value = line.partition(":")
         key = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).upper()
-        if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # gunicorn refuses false ones
+        if key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # gunicorn refuses wrong ones
             value = value.strip().replace("\r", "").replace("\0", "")
             environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
     return environ
 
 
 def model_file(folder: Path) -> Attack:
-    """A file ends in facts or a refusal; no loader looks up what the inspection did not list."""
+    """A file ends in facts or a refusal; loaders import only names that inspection lists."""
     path = folder / "model.pkl"
 
     def attack(content: bytes) -> None:

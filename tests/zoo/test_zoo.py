@@ -1,16 +1,16 @@
-"""The zoo of one year; `make zoo` counts those of all years."""
+"""The model zoo of one year; `make zoo` runs all years."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from zoo.keeper import count
+from zoo.run_zoo import count
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
 
-def test_each_animal_is_adopted_and_answers_or_is_refused_as_it_should_be(tmp_path: Path) -> None:
+def test_models_are_adopted_with_equal_predictions_or_refused_as_expected(tmp_path: Path) -> None:
     found = count("newest", tmp_path)
     assert found.wrong == ()
     assert found.adopted > 100

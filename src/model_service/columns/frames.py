@@ -1,40 +1,76 @@
-"""The model's columns as it was trained on them: a frame, an array or a list of texts."""
+"""Turn the contract's columns into what the model was trained on: a frame, an array or texts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Column
+from model_service.columns.categories import ColumnCategories, listed_categories
+from model_service.contract.contract import Column, InputKind, Value
 
-InputKind = Literal["frame", "array", "texts"]
 NUMERIC = frozenset(("float", "int", "bool"))
+_NONE: Mapping[str, ColumnCategories] = {}
 
 
-def model_input(columns: Sequence[Column], kind: InputKind, names: tuple[str, ...] | None) -> Any:
-    """Return the columns as the model was trained on them: a frame, an array or a list of texts.
+def model_input(
+    columns: Sequence[Column],
+    kind: InputKind,
+    names: tuple[str, ...] | None,
+    categories: Mapping[str, ColumnCategories] = _NONE,
+) -> Any:
+    """Return a frame, an array of the shape (rows, columns), or the list of texts of one column.
 
-    Arrays have the shape (rows, columns).
+    `names` chooses the columns and their order; None takes all of them as they are.
     """
     if kind == "texts":
         return [value if value is not None else "" for value in columns[0].values]
+    if categories:
+        columns = [_for_catboost(column, categories.get(column.name)) for column in columns]
+    by_name = {column.name: column for column in columns}
+    columns = [by_name[name] for name in names or by_name]
     if kind == "array":
-        by_name = {column.name: column for column in columns}
-        columns = [by_name[name] for name in names or by_name]
         numeric = all(column.kind in NUMERIC for column in columns)
         arrays = [_array(column) for column in columns]
         return np.column_stack(arrays) if numeric else _objects(arrays)
-    import pandas as pd  # noqa: PLC0415  # 60 MB that a model trained on arrays does not need
+    import pandas as pd  # noqa: PLC0415  # 60 MB that a model of arrays does not need
 
     text = "str" if int(pd.__version__.split(".")[0]) >= 3 else object
-    series = {
-        column.name: pd.Series(_array(column), dtype=text if column.kind == "text" else None)
-        for column in columns
-    }
-    return pd.DataFrame({name: series[name] for name in names or series})
+    frame = {}
+    for column in columns:
+        series = pd.Series(_array(column), dtype=text if column.kind == "text" else None)
+        frame[column.name] = _categorical(series, categories.get(column.name))
+    return pd.DataFrame(frame)
+
+
+def with_categories(frame: Any, categories: Mapping[str, ColumnCategories]) -> Any:
+    """Return a frame that prepare() or a transformer made, with its pandas categories."""
+    names = [name for name in listed_categories(categories) if name in frame]
+    made = {name: _categorical(frame[name], categories[name]) for name in names}
+    return frame.assign(**made) if made else frame
+
+
+def _categorical(series: Any, known: ColumnCategories | None) -> Any:
+    """Return a series as a pandas category if the model takes a listed one, else as it is."""
+    if known is None or known.values is None:
+        return series
+    import pandas as pd  # noqa: PLC0415  # as above
+
+    return pd.Categorical(series, categories=pd.Index(known.values, dtype=known.dtype, name=None))
+
+
+def _for_catboost(column: Column, known: ColumnCategories | None) -> Column:
+    """Return a category of CatBoost as texts and integers: it refuses 1.0 as ambiguous."""
+    if known is None or known.values is not None:
+        return column
+    return replace(column, kind="object", values=[_integer(value) for value in column.values])
+
+
+def _integer(value: Value) -> Value:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _array(column: Column) -> Any:
@@ -54,6 +90,6 @@ def _array(column: Column) -> Any:
 
 def _objects(arrays: Sequence[Any]) -> Any:
     stacked = np.empty((len(arrays[0]), len(arrays)), dtype=object)
-    for number, array in enumerate(arrays):
-        stacked[:, number] = array
+    for position, array in enumerate(arrays):
+        stacked[:, position] = array
     return stacked

@@ -1,4 +1,4 @@
-"""Fitted transformers beside the model, applied to its columns in order before it predicts."""
+"""Apply fitted transformers to the columns, in order, before the model predicts."""
 
 from __future__ import annotations
 

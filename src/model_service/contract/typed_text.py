@@ -1,39 +1,112 @@
-"""Text that people type, in form fields and CSV cells, as the JSON values that it stands for."""
+"""Read text that stands for a number, a boolean or another JSON value.
+
+Two policies: `request_value` reads form fields and the CSV cells of a request, `sample_value` reads
+the CSV cells of a sample as pandas.read_csv does, because that is how the training data was read.
+Both accept the same numbers.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 
-from model_service.contract.contract import Feature, Invalid, Scalar, json_text
+from model_service.contract.contract import Feature, Invalid, Scalar, Value, json_text, same_json
 
-# What JSON calls a number, and what spreadsheets and people write besides: +5, .5, 5.
-# One way to match each digit: a second one would take hours to give up on a long cell.
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+# JSON numbers and what spreadsheets and people write besides: +5, .5, 5.
+# Each digit can match in one way only: a second way makes a long cell take quadratic time.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-SHOWN = 40
+_BITS = {"1": True, "0": False}
+_REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}
+# pandas.read_csv reads these three spellings.
+SAMPLE_BOOLEANS = {
+    **dict.fromkeys(("True", "TRUE", "true"), True),
+    **dict.fromkeys(("False", "FALSE", "false"), False),
+}
+# https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
+SAMPLE_MISSING = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
+        *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+# pandas and spreadsheets append it to a date.
+_MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?$")
+MAX_QUOTED = 40
 
 
-def value_of(feature: Feature, text: str) -> object:
-    """Return the value that a JSON request would have; Feature.parse judges both alike.
+def is_number(text: str) -> bool:
+    """Return whether text stands for a number; white space around it is ignored."""
+    return _NUMBER.fullmatch(text.strip()) is not None
 
-    Raises Invalid where the text stands for no value of the feature's type.
+
+def is_spreadsheet_number(text: str) -> bool:
+    """Return whether a spreadsheet reads a cell as a number, with a decimal comma too."""
+    return _NUMBER_WITH_ANY_POINT.fullmatch(text) is not None
+
+
+def number(text: str) -> float | None:
+    """Return the number that text stands for, or None."""
+    text = text.strip()
+    if _INTEGER.fullmatch(text):
+        return int(text)  # a float would lose the last digits of a large one
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def whole(value: float) -> float:
+    """Return 5000 for 5000.0, as a person would write it."""
+    return int(value) if math.isfinite(value) and value == int(value) else value
+
+
+def request_value(feature: Feature, text: str) -> object:
+    """Return the value that a JSON request would hold; `Feature.parse` judges both alike.
+
+    Raises Invalid if the text stands for no value of the feature's type.
     """
     if text == "":
-        return _of_nothing(feature)
+        return _empty(feature)
     if feature.type in ("number", "integer"):
-        return _number(text)
+        return _request_number(text)
     if feature.type == "boolean":
-        if (folded := text.strip().lower()) in _BOOLEANS:  # spreadsheets write TRUE, pandas True
-            return _BOOLEANS[folded]
+        if (folded := text.strip().lower()) in _REQUEST_BOOLEANS:  # TRUE in spreadsheets
+            return _REQUEST_BOOLEANS[folded]
         raise Invalid(f"must be true or false, not {_quoted(text)}")
     if feature.type == "category":
-        return _category(feature, text)
+        return _request_category(feature, text)
     return text.strip() if feature.type == "date" else text
 
 
-def _of_nothing(feature: Feature) -> str | None:
+def sample_value(feature: Feature, text: str) -> Value:
+    """Return the value that a JSON request would hold for a cell of a sample.
+
+    Text that stands for no value of the feature's type is returned as it is.
+    """
+    if text in SAMPLE_MISSING:
+        return None
+    if feature.type in ("number", "integer"):
+        found = number(text)
+        return text if found is None else whole(found)
+    if feature.type == "date":
+        return _MIDNIGHT.sub("", text)
+    if feature.type == "boolean":
+        return {**SAMPLE_BOOLEANS, **_BITS}.get(text, text)
+    if feature.type == "category":
+        return _sample_category(feature, text)
+    return text
+
+
+def sample_number(value: object) -> float | None:
+    """Return the number that a model meets for a CSV cell or a JSON value of a sample, or None."""
+    if isinstance(value, str):
+        if value in SAMPLE_BOOLEANS:
+            return float(SAMPLE_BOOLEANS[value])
+        value = number(value)
+    return float(value) if isinstance(value, (bool, int, float)) else None
+
+
+def _empty(feature: Feature) -> str | None:
     if feature.nullable:
         return None
     listed = feature.categories or ()
@@ -42,32 +115,37 @@ def _of_nothing(feature: Feature) -> str | None:
     raise Invalid("must not be empty", "null")
 
 
-def _number(text: str) -> float:
-    text = text.strip()
-    if _WHOLE.fullmatch(text):
-        return int(text)  # a float would lose the last digits of a large one
-    if NUMBER.fullmatch(text):
-        return float(text)
-    if _DECIMAL_COMMA.fullmatch(text):
-        raise Invalid(f"must be a number with a decimal point, not {_quoted(text)}")
-    raise Invalid(f"must be a number, not {_quoted(text)}")
+def _request_number(text: str) -> float:
+    if (found := number(text)) is not None:
+        return found
+    if _DECIMAL_COMMA.fullmatch(text.strip()):
+        raise Invalid(f"must be a number with a decimal point, not {_quoted(text.strip())}")
+    raise Invalid(f"must be a number, not {_quoted(text.strip())}")
 
 
-def _category(feature: Feature, text: str) -> Scalar:
+def _request_category(feature: Feature, text: str) -> Scalar:
     categories = feature.categories or ()
     for category in categories:
         if json_text(category) == text:
             return category
-    stripped, kinds = text.strip(), {type(category) for category in categories}
+    stripped, types = text.strip(), {type(category) for category in categories}
     # pandas writes 1.0 for 1 and True for true.
-    if bool in kinds and stripped.lower() in ("true", "false"):
-        return _BOOLEANS[stripped.lower()]
-    if kinds & {int, float} and NUMBER.fullmatch(stripped):
+    if bool in types and stripped.lower() in ("true", "false"):
+        return _REQUEST_BOOLEANS[stripped.lower()]
+    if types & {int, float} and _NUMBER.fullmatch(stripped):
         return float(stripped)
-    # Where others are taken too, " Urban" is another one, as it is in JSON.
+    # If the feature accepts other categories, " Urban" is one of them, as it is in JSON.
     return stripped if feature.closed and stripped in categories else text
 
 
+def _sample_category(feature: Feature, text: str) -> Scalar:
+    categories = feature.categories or ()
+    if not categories or text in categories:
+        return text
+    typed = SAMPLE_BOOLEANS.get(text, float(text) if is_number(text) else text)
+    return next((category for category in categories if same_json(category, typed)), text)
+
+
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    shown = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
     return f'"{shown}"'

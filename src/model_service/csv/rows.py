@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from model_service.contract.contract import (
-    MAX_SUGGESTIONS,
-    Contract,
-    Feature,
-    Invalid,
-    Problem,
-    Suggestions,
-    Table,
-    nearest,
-)
-from model_service.contract.typed_text import value_of
+from model_service.contract.contract import Batch, Contract, Feature, Invalid, Problem
+from model_service.contract.parsing import MAX_SUGGESTIONS, Suggestions, nearest, parse_value
+from model_service.contract.typed_text import request_value
 from model_service.csv.reader import Chunk
 from model_service.csv.writer import unescape_formula
 
@@ -33,7 +25,7 @@ class Parsed:
     """The valid rows of a chunk with their places in it, and the problems of the others."""
 
     places: list[int]
-    rows: Table
+    batch: Batch
     problems: dict[int, list[Problem]]  # by place, in order
 
     def all_problems(self) -> list[Problem]:
@@ -47,7 +39,7 @@ class Parsed:
             place = self.places[number]
             problems[place] = [chunk.problem(place, None, message, "model")]
         places = [place for place in self.places if place not in problems]
-        return Parsed(places, self.rows, dict(sorted(problems.items())))
+        return Parsed(places, self.batch, dict(sorted(problems.items())))
 
 
 class RowReader:
@@ -88,7 +80,8 @@ class RowReader:
             good = [place not in problems for place in places]
             values = {name: list(compress(column, good)) for name, column in values.items()}
             places = list(compress(places, good))
-        return Parsed(places, Table(values), dict(sorted(problems.items())))
+        row_numbers = [chunk.first + place for place in places]
+        return Parsed(places, Batch(values, row_numbers), dict(sorted(problems.items())))
 
 
 class _ValueCache(dict[str, Any]):
@@ -106,8 +99,8 @@ class _ValueCache(dict[str, Any]):
         value: object = cell
         found: object
         try:
-            value = value_of(self.feature, cell)
-            found = self.feature.parse(value)
+            value = request_value(self.feature, cell)
+            found = parse_value(self.feature, value)
         except Invalid as error:
             message = str(error) + self._suggestions.for_value(value, self.feature)
             found = Invalid(message, error.reason)

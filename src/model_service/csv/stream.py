@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from model_service.contract.contract import Contract, Problem, Row
+from model_service.contract.contract import Batch, Contract, Problem
 from model_service.csv.reader import Chunk, ChunkSize, CsvFile
 from model_service.csv.rows import Parsed, RowReader, header_problems
 from model_service.csv.writer import (
@@ -24,7 +24,7 @@ from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
 
 # The predictions of the rows that the model takes, and the places of the other rows.
-Predict = Callable[[Sequence[Row]], tuple[Sequence[Prediction], Sequence[int]]]
+Predict = Callable[[Batch], tuple[Sequence[Prediction], Sequence[int]]]
 
 # While the file is still being checked, rows are predicted for so long, and their answer has at
 # most so many bytes.
@@ -137,10 +137,10 @@ class _Run:
         """Return the lines of a chunk with its predictions."""
         started_at = time.monotonic()
         try:
-            predictions, failing = self._job.predict(parsed.rows)
+            predictions, failing = self._job.predict(parsed.batch)
         except InvalidRows as error:
             problems = [
-                chunk.problem(parsed.places[p.row - 1], p.feature, p.message, p.reason)
+                chunk.problem(p.row - chunk.first, p.feature, p.message, p.reason)
                 for p in error.problems
                 if p.row is not None
             ]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from model_service.columns.frames import NUMERIC, InputKind, model_input
-from model_service.contract.contract import Column, ColumnKind
+from model_service.columns.frames import NUMERIC, model_input
+from model_service.contract.contract import Column, ColumnKind, InputKind
 
 # A ColumnTable, an array of the shape (rows, columns), a SciPy sparse matrix of that shape, or a
 # pandas frame that a user-defined transformer returned.

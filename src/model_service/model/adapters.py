@@ -1,7 +1,7 @@
-"""Boosters of XGBoost, LightGBM and CatBoost without their scikit-learn classes.
+"""Models without scikit-learn's methods, behind the methods of an estimator.
 
-A raw booster has one answer, its native number. Where the model or the contract has classes, it
-answers with them as the library's scikit-learn class would.
+A raw booster of XGBoost, LightGBM or CatBoost predicts its native number. If the model or the
+contract has classes, it predicts them as the library's scikit-learn class would.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-DECISION = 0.5  # from which probability on the second of two classes is predicted
+DECISION = 0.5  # the second of two classes is predicted from this probability on
 
-# From rows, a frame or an array, to an array of one number or of several a row.
+# From rows, a frame or an array, to an array with one number or several for each row.
 Native = Callable[[Any], Any]
 
 
 class BoosterAdapter:
-    """A booster with the methods of a scikit-learn estimator."""
+    """A raw booster with the methods of an estimator."""
 
     def __init__(
         self, native: Native, probabilities: Native, classes: Sequence[Any] | None
@@ -27,61 +27,57 @@ class BoosterAdapter:
         self.classes_ = classes
 
     def predict(self, rows: Any) -> Any:
-        """Return the native numbers, or the likeliest class of each row."""
+        """Return the native numbers, or the most probable class of each row."""
         if self.classes_ is None:
             return self._native(rows)
-        shares = self.predict_proba(rows)
+        probabilities = self.predict_proba(rows)
         if len(self.classes_) == 2:
-            chosen = (shares[:, 1] >= DECISION).astype(int)
+            chosen = (probabilities[:, 1] >= DECISION).astype(int)
         else:
-            chosen = shares.argmax(axis=1)
+            chosen = probabilities.argmax(axis=1)
         classes = np.empty(len(self.classes_), dtype=object)
         classes[:] = self.classes_
         return classes[chosen]
 
     def predict_proba(self, rows: Any) -> Any:
-        """Return the probability of each class."""
-        shares = np.asarray(self._probabilities(rows))
-        return shares if shares.ndim == 2 else np.column_stack([1 - shares, shares])
+        """Return the probability of each class, of the shape (rows, classes)."""
+        found = np.asarray(self._probabilities(rows))
+        return found if found.ndim == 2 else np.column_stack([1 - found, found])
 
 
-def load(library: str, content: bytes, task: str) -> Any:
-    """Return the model in a file of the library's own format."""
-    # Each is imported only for its own models: the others need not be installed.
-    if library == "xgboost":
-        import xgboost  # noqa: PLC0415
+class StatsmodelsAdapter:
+    """A statsmodels result whose model has a column of ones, as sm.add_constant inserts it."""
 
-        # One thread while it loads, too: threads that were there before a fork hang after it.
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(bytearray(content))
-        return booster
-    if library == "lightgbm":
-        import lightgbm  # noqa: PLC0415
+    def __init__(self, results: Any, constant: int) -> None:
+        self._results, self._constant = results, constant
 
-        return lightgbm.Booster(model_str=content.decode("utf-8"))
-    import catboost  # noqa: PLC0415
-
-    kind = catboost.CatBoostClassifier if task == "classification" else catboost.CatBoost
-    return kind().load_model(blob=content)
+    def predict(self, rows: Any) -> Any:
+        """Return the native number of each row of an array or a frame."""
+        if isinstance(rows, np.ndarray):
+            return self._results.predict(np.insert(rows, self._constant, 1.0, axis=1))
+        complete = rows.copy()
+        complete.insert(self._constant, "const", 1.0)
+        return self._results.predict(complete)
 
 
-def estimator(model: Any, classes: Sequence[Any] | None) -> Any:
-    """Return a raw booster as an estimator that knows these classes; anything else as it is."""
+def adapted(model: Any, classes: Sequence[Any] | None, constant: int | None) -> Any:
+    """Return the model behind an adapter if it needs one; `constant` is that of statsmodels."""
     cls = type(model)
-    adapt = _ADAPTERS.get((cls.__module__, cls.__name__))
-    return BoosterAdapter(*adapt(model), classes) if adapt is not None else model
+    if adapt := _BOOSTERS.get((cls.__module__, cls.__name__)):
+        model = BoosterAdapter(*adapt(model), classes)
+    return model if constant is None else StatsmodelsAdapter(model, constant)
 
 
 # One thread is faster for few rows, and changes no result.
 
 
 def _xgboost(booster: Any) -> tuple[Native, Native]:
-    import xgboost  # noqa: PLC0415
+    import xgboost  # noqa: PLC0415  # the other libraries need not be installed
 
     booster.set_param({"nthread": 1})
 
     def predict(rows: Any) -> Any:
-        # A frame brings the names; the booster wants to see those that it knows.
+        # A frame has names; the booster demands its own.
         names = None if hasattr(rows, "columns") else booster.feature_names
         matrix = xgboost.DMatrix(rows, feature_names=names, nthread=1, enable_categorical=True)
         return booster.predict(matrix)
@@ -106,7 +102,7 @@ def _catboost(model: Any) -> tuple[Native, Native]:
     return predict, predict_proba
 
 
-_ADAPTERS: dict[tuple[str, str], Callable[[Any], tuple[Native, Native]]] = {
+_BOOSTERS: dict[tuple[str, str], Callable[[Any], tuple[Native, Native]]] = {
     ("xgboost.core", "Booster"): _xgboost,
     ("lightgbm.basic", "Booster"): _lightgbm,
     ("catboost.core", "CatBoost"): _catboost,

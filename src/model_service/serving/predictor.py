@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Problem, Row
+from model_service.contract.contract import Batch, Problem
 from model_service.errors import InvalidRows, ServiceError
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -41,7 +41,7 @@ class Predictor:
         if reason := self.readiness.reason():
             raise NotReady(reason)
 
-    def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
+    def predict(self, batch: Batch, *, part: bool = False) -> Sequence[Prediction]:
         """Return one prediction for each row; `part` is as in PredictionQueue.submit.
 
         Raises InvalidRows if the model fails on some of the rows, and Unavailable or NotReady.
@@ -49,34 +49,32 @@ class Predictor:
         deadline = self.queue.deadline()
         self.require_ready()
         try:
-            return self.queue.submit(rows, deadline, part=part)
+            return self.queue.submit(batch, deadline, part=part)
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(rows, error, MAX_FAILING_ROWS, deadline)
-        raise InvalidRows(failures(failing))
+            failing = self._failing(batch, error, MAX_FAILING_ROWS, deadline)
+        raise InvalidRows(failures(batch, failing))
 
-    def predict_valid(self, rows: Sequence[Row]) -> tuple[Sequence[Prediction], list[int]]:
+    def predict_valid(self, batch: Batch) -> tuple[Sequence[Prediction], list[int]]:
         """Predict a part of a file; return the predictions, and the rows that have none.
 
         These are the rows on which the model fails, counted from 0. Raises Unavailable or NotReady.
         """
         self.require_ready()
         try:
-            return self.queue.submit(rows, part=True), []
+            return self.queue.submit(batch, part=True), []
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(rows, error, len(rows), None)
-        without = set(failing)
-        valid = [row for number, row in enumerate(rows) if number not in without]
-        return self.queue.submit(valid, part=True), failing
+            failing = self._failing(batch, error, len(batch), None)
+        return self.queue.submit(batch.without(set(failing)), part=True), failing
 
     def _failing(
-        self, rows: Sequence[Row], error: Exception, max_count: int, deadline: float | None
+        self, batch: Batch, error: Exception, max_count: int, deadline: float | None
     ) -> list[int]:
         """Return the rows on which the model fails. Raises the error if it is not about rows."""
-        failing = self.failing_rows(rows, max_count, deadline)
+        failing = self.failing_rows(batch, max_count, deadline)
         if not failing:
             raise error
         # Without the message of the error, which can quote values.
@@ -84,18 +82,18 @@ class Predictor:
         return failing
 
     def failing_rows(
-        self, rows: Sequence[Row], max_count: int, deadline: float | None = None
+        self, batch: Batch, max_count: int, deadline: float | None = None
     ) -> list[int]:
         """Search by halving for the rows on which the model fails, counted from 0.
 
         None are returned if it fails on a row that it is known to take, too.
         """
         found: list[int] = []
-        example = self.model.manifest.example()
-        halves = [] if self._fails([example], deadline) else [(0, len(rows))]
+        example = Batch.of_rows([self.model.manifest.example()])
+        halves = [] if self._fails(example, deadline) else [(0, len(batch))]
         while halves and len(found) < max_count:
             start, end = halves.pop()
-            if self._fails(rows[start:end], deadline):
+            if self._fails(batch[start:end], deadline):
                 middle = (start + end) // 2
                 if middle == start:
                     found.append(start)
@@ -103,9 +101,9 @@ class Predictor:
                     halves += [(middle, end), (start, middle)]
         return found
 
-    def _fails(self, rows: Sequence[Row], deadline: float | None) -> bool:
+    def _fails(self, batch: Batch, deadline: float | None) -> bool:
         try:
-            self.queue.submit(rows, deadline, part=True)
+            self.queue.submit(batch, deadline, part=True)
         except Unavailable:
             raise
         except Exception:  # a model can raise anything
@@ -113,9 +111,10 @@ class Predictor:
         return False
 
 
-def failures(rows: Iterable[int]) -> list[Problem]:
-    """Return a problem for each row on which the model fails; rows are counted from 0."""
-    return [Problem(row + 1, None, MODEL_FAILS, reason="model") for row in rows]
+def failures(batch: Batch, positions: Iterable[int]) -> list[Problem]:
+    """Return a problem for each row on which the model fails; positions count from 0."""
+    numbers = (batch.row_numbers[position] for position in positions)
+    return [Problem(number, None, MODEL_FAILS, reason="model") for number in numbers]
 
 
 def location_of(error: BaseException) -> str:

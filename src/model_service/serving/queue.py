@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
 from model_service.errors import ServiceError
 from model_service.model.predictions import Prediction
 
@@ -56,7 +56,7 @@ class Stuck(Unavailable):
 class _Request:
     """Rows in the queue; `done` is set when there are predictions or an error."""
 
-    rows: Sequence[Row]
+    batch: Batch
     is_alone: bool  # must not be batched with others
     is_abandoned: bool = False
     done: threading.Event = field(default_factory=threading.Event)
@@ -79,7 +79,7 @@ class PredictionQueue:
 
     def __init__(
         self,
-        predict: Callable[[Sequence[Row]], Sequence[Prediction]],
+        predict: Callable[[Batch], Sequence[Prediction]],
         *,
         timeout_seconds: float,
         max_in_flight: int,
@@ -121,7 +121,7 @@ class PredictionQueue:
             raise Stuck(self._timeout_seconds)
 
     def submit(
-        self, rows: Sequence[Row], deadline: float | None = None, *, part: bool = False
+        self, batch: Batch, deadline: float | None = None, *, part: bool = False
     ) -> Sequence[Prediction]:
         """Return one prediction for each row; block until it is there, at most to the deadline.
 
@@ -132,8 +132,8 @@ class PredictionQueue:
         self._accept(part)
         try:
             if self._inline:
-                return self._run(rows)
-            request = _Request(rows, part or not self._batches)
+                return self._run(batch)
+            request = _Request(batch, part or not self._batches)
             self._enqueue(request)
             deadline = self.deadline() if deadline is None else deadline
             if not request.done.wait(max(deadline - time.monotonic(), 0)):
@@ -172,54 +172,57 @@ class PredictionQueue:
     def _work(self) -> None:
         try:
             while not self._is_stuck:
-                self._process(self._next_batch())
+                self._process(self._next_requests())
         finally:  # a MemoryError can end the thread anywhere, with requests in the queue
             with self._lock:
                 self._has_thread = False
                 if self._waiting:
                     self._start_thread()
 
-    def _next_batch(self) -> list[_Request]:
+    def _next_requests(self) -> list[_Request]:
         """Wait for requests, and take those that are predicted as one batch."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            batch = [self._waiting.popleft()]
-            row_count = len(batch[0].rows)
-            while self._waiting and not batch[0].is_alone and not self._waiting[0].is_alone:
-                row_count += len(self._waiting[0].rows)
+            requests = [self._waiting.popleft()]
+            row_count = len(requests[0].batch)
+            while self._waiting and not requests[0].is_alone and not self._waiting[0].is_alone:
+                row_count += len(self._waiting[0].batch)
                 if row_count > MAX_BATCH_ROWS:
                     break
-                batch.append(self._waiting.popleft())
+                requests.append(self._waiting.popleft())
             self._on_waiting(self.waiting_count)
-            return batch
+            return requests
 
-    def _process(self, batch: Sequence[_Request]) -> None:
-        batch = [request for request in batch if not request.is_abandoned]
-        if not batch:
+    def _process(self, requests: Sequence[_Request]) -> None:
+        requests = [request for request in requests if not request.is_abandoned]
+        if not requests:
             return
-        rows = batch[0].rows if len(batch) == 1 else [row for r in batch for row in r.rows]
         try:
-            predictions = self._run(rows)
+            if len(requests) == 1:
+                predictions = self._run(requests[0].batch)
+            else:  # as a list: a slice of predictions that are kept by column costs more
+                batch = Batch.join([request.batch for request in requests])
+                predictions = list(self._run(batch))
         except Exception as error:  # whatever the model raises is the answer to its request
-            if len(batch) > 1:
-                for request in batch:
+            if len(requests) > 1:
+                for request in requests:
                     self._process([request])
                 return
-            batch[0].error = error
-            batch[0].done.set()
+            requests[0].error = error
+            requests[0].done.set()
             return
         start = 0
-        for request in batch:
-            request.predictions = predictions[start : start + len(request.rows)]
-            start += len(request.rows)
+        for request in requests:
+            request.predictions = predictions[start : start + len(request.batch)]
+            start += len(request.batch)
             request.done.set()
 
-    def _run(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+    def _run(self, batch: Batch) -> Sequence[Prediction]:
         prediction = object()
         with self._lock:
             self._started_at[prediction] = time.monotonic()
         try:
-            return self._predict(rows)
+            return self._predict(batch)
         except BaseException as error:
             if isinstance(error, Exception):
                 raise

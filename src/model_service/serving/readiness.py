@@ -7,6 +7,7 @@ import threading
 from datetime import datetime, timezone
 
 from model_service.contract.golden import golden_differences
+from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from model_service.serving.queue import PredictionQueue, Unavailable
 
@@ -54,13 +55,14 @@ class Readiness:
                 return "Its recorded predictions are gone; restore golden.json."
             logger.warning("the model was never verified: run make verify before the push")
             return None
-        rows, problems = self._model.contract.parse_rows(golden.rows)
-        if problems:
+        batch = parse_rows(self._model.contract, golden.rows)
+        if batch.problems:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
-            found = [self._queue.submit(rows)]
+            found = [list(self._queue.submit(batch))]
             if self._model.predicts_rows_alone:
-                found.append([self._queue.submit([row])[0] for row in rows])
+                rows = (batch[n : n + 1] for n in range(len(batch)))
+                found.append([self._queue.submit(row)[0] for row in rows])
         except Unavailable as error:
             return f"{error.summary}. {error}"
         except Exception:

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
+from model_service.contract.parsing import parse_rows
 from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
@@ -41,11 +42,11 @@ def predict() -> Response:
     body = parse_json(content)
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     service = current_service()
-    rows = validate(body["rows"] if is_batch else [body], service)
-    predictions = service.predict(rows)
-    about = service.model.manifest.about
+    batch = validate(body["rows"] if is_batch else [body], service)
+    predictions = service.predict(batch)
+    about = service.model.manifest.in_response
     if is_batch:
-        return json_response({"predictions": predictions, "model": about})
+        return json_response({"predictions": list(predictions), "model": about})
     return json_response({**predictions[0], "model": about})
 
 
@@ -74,13 +75,13 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
     service = current_service()
     model, settings = service.model, service.settings
 
-    def predict_part(rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
-        return service.predict(rows, part=True), ()
+    def predict_part(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return service.predict(batch, part=True), ()
 
     job = CsvJob(
         contract=model.contract,
         # It shows the shape of all predictions, and is not counted.
-        example=service.predictor.predict([model.manifest.example()])[0],
+        example=service.predictor.predict(Batch.of_rows([model.manifest.example()]))[0],
         predict=service.predict_valid if keep_bad_rows else predict_part,
         max_rows=settings.max_csv_rows,
         max_line_characters=settings.max_csv_line_characters,
@@ -94,7 +95,7 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
         files = opened.pop_all()
     response = Response(stream_with_context(_streamed(parts, files)), mimetype="text/csv")
     response.call_on_close(files.close)  # if the caller is gone before the first part
-    name = f"{model.manifest.name}-predictions.csv"
+    name = f"{model.manifest.about.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
 
@@ -181,14 +182,14 @@ def json_response(content: object) -> Response:
     return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
-def validate(rows: list[Any], service: Service) -> list[Row]:
-    """Return the rows as the contract parses them. Raises TooManyRows and InvalidRows."""
+def validate(rows: list[Any], service: Service) -> Batch:
+    """Return the rows as a batch. Raises TooManyRows and InvalidRows."""
     max_rows = service.settings.max_json_rows
     if len(rows) > max_rows:
         raise TooManyRows(f"At most {max_rows} rows a request; these are {len(rows)}.")
     if not rows:
         raise RequestProblem(422, InvalidRows.summary, '"rows" is empty.')
-    parsed, problems = service.model.contract.parse_rows(rows)
-    if problems:
-        raise InvalidRows(problems)
-    return parsed
+    batch = parse_rows(service.model.contract, rows)
+    if batch.problems:
+        raise InvalidRows(batch.problems)
+    return batch

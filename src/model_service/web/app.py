@@ -17,7 +17,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from model_service.csv.spool import SpooledFile
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import (
     api,
     auth,
@@ -133,8 +134,8 @@ class ModelService(Flask):
     def _page_context(self) -> dict[str, object]:
         manifest = self.service.model.manifest
         return {
-            "title": manifest.title,
-            "description": manifest.description,
+            "title": manifest.about.title,
+            "description": manifest.about.description,
             "endpoints": self.view_functions,  # the owner can leave out pages
             "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,

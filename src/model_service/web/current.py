@@ -10,7 +10,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
-from model_service.contract.contract import Row
+from model_service.contract.contract import Batch
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -40,7 +40,7 @@ class Service:
         cls, model: Model, settings: Settings, url_map: Map, on_stuck: Callable[[], None]
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
-        contract = model.contract.with_texts_up_to(settings.max_text_characters)
+        contract = model.contract.with_max_characters(settings.max_text_characters)
         metrics = Metrics(url_map, contract, model.manifest)
         queue = PredictionQueue(
             model.predict,
@@ -60,15 +60,15 @@ class Service:
         """Whether predicting one row inline is cheaper than handing it to another thread."""
         return _can_predict_inline(self.model)
 
-    def predict(self, rows: Sequence[Row], *, part: bool = False) -> Sequence[Prediction]:
+    def predict(self, batch: Batch, *, part: bool = False) -> Sequence[Prediction]:
         """Predict validated rows and count them; raises what Predictor.predict raises."""
-        predictions = self.predictor.predict(rows, part=part)
+        predictions = self.predictor.predict(batch, part=part)
         self._count(predictions)
         return predictions
 
-    def predict_valid(self, rows: Sequence[Row]) -> tuple[Sequence[Prediction], Sequence[int]]:
+    def predict_valid(self, batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
         """Predict a part of a file and count it; see Predictor.predict_valid."""
-        predictions, failing = self.predictor.predict_valid(rows)
+        predictions, failing = self.predictor.predict_valid(batch)
         self._count(predictions)
         return predictions, failing
 
@@ -78,7 +78,7 @@ class Service:
 
 
 def _can_predict_inline(model: Model) -> bool:
-    return model.plan is not None and model.plan.inline
+    return model.fast_path is not None and model.fast_path.inline
 
 
 def current_service() -> Service:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model_service.contract.contract import (
+    Batch,
     Contract,
     Feature,
     Invalid,
     Problem,
-    Row,
     Value,
     json_text,
 )
-from model_service.contract.typed_text import value_of
+from model_service.contract.parsing import parse_rows
+from model_service.contract.typed_text import request_value
 
 Control = Literal["number", "radio", "select", "datalist", "text", "checkbox", "date", "textarea"]
 
@@ -163,8 +164,8 @@ def field_texts(row: Mapping[str, Value]) -> dict[str, str]:
     return {name: field_text(value) for name, value in row.items()}
 
 
-def parse_form(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None, list[Problem]]:
-    """Return the row that the texts of the fields mean, or all problems in contract order."""
+def parse_form(contract: Contract, texts: Mapping[str, str]) -> Batch:
+    """Return the row that the texts of the fields mean, or its problems in contract order."""
     features = contract.by_name
     row: dict[str, object] = {}
     problems: dict[str | None, Problem] = {}
@@ -172,15 +173,14 @@ def parse_form(contract: Contract, texts: Mapping[str, str]) -> tuple[Row | None
         # Browsers send line breaks as CR LF; a JSON request has LF.
         text = typed.replace("\r\n", "\n")
         try:
-            row[name] = value_of(features[name], text) if name in features else text
+            row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
             problems[name] = Problem(1, name, str(error))
-    rows, row_problems = contract.parse_rows([row])
+    batch = parse_rows(contract, [row])
     # A text that could not be read is also missing in the row: its own message is the better one.
-    problems = {problem.feature: problem for problem in row_problems} | problems
-    if not problems:
-        return rows[0], []
+    problems = {problem.feature: problem for problem in batch.problems} | problems
     places = {name: place for place, name in enumerate(features)}
-    return None, sorted(
+    batch.problems = sorted(
         problems.values(), key=lambda problem: places.get(problem.feature or "", len(places))
     )
+    return batch

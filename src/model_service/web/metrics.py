@@ -27,7 +27,7 @@ import numpy as np
 from werkzeug.routing import Map
 
 from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
 from model_service.web.request_log import RequestRecord
 
@@ -137,9 +137,9 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
 
 def class_labels(manifest: Manifest) -> dict[Scalar, str]:
     """Return the classes that are counted by name, and these names."""
-    if manifest.task != "classification":
+    if manifest.task.kind != "classification":
         return {}
-    return {c: json_text(c) for c in (manifest.classes or ())[:MAX_NAMES]}
+    return {c: json_text(c) for c in (manifest.task.classes or ())[:MAX_NAMES]}
 
 
 class _Slots:
@@ -226,10 +226,10 @@ class Metrics:
         self._targets = contract.output.targets or ()
         self._classes = class_labels(manifest)
         self._about = {
-            "name": manifest.name,
-            "version": str(manifest.version),
-            "task": manifest.task,
-            "sha256": manifest.sha256,
+            "name": manifest.about.name,
+            "version": str(manifest.about.version),
+            "task": manifest.task.kind,
+            "sha256": manifest.model.sha256,
         }
         self._lock = threading.Lock()
         self._slots = _Slots()

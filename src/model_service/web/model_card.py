@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from model_service.web.wording import Bar, format_number, format_percent
 
 TASK_TEXTS: Mapping[str, str] = {
@@ -109,14 +109,14 @@ def build_model_card(
 
 def _output_entries(output: Output, manifest: Manifest) -> Iterator[CardEntry]:
     yield CardEntry("Output", output.targets or (output.name,))
-    yield CardEntry("Task", (TASK_TEXTS[manifest.task],))
+    yield CardEntry("Task", (TASK_TEXTS[manifest.task.kind],))
     labels = output.labels
     # The manifest has no classes if there are several targets: list those that have a label.
-    if classes := [json_text(value) for value in manifest.classes or labels]:
+    if classes := [json_text(value) for value in manifest.task.classes or labels]:
         texts = [f"{name}: {labels[name]}" if name in labels else name for name in classes]
         yield CardEntry("Classes", _truncate(texts))
-    if manifest.task == "classification":
-        probabilities = "of each class" if manifest.probabilities else "none"
+    if manifest.task.kind == "classification":
+        probabilities = "of each class" if manifest.task.probabilities else "none"
         yield CardEntry("Probabilities", (probabilities,))
     if output.threshold is not None:
         positive = json_text(output.positive)
@@ -130,24 +130,21 @@ def _output_entries(output: Output, manifest: Manifest) -> Iterator[CardEntry]:
 
 
 def _model_entries(manifest: Manifest) -> Iterator[CardEntry]:
-    document = manifest.document
-    yield CardEntry("Version", (str(manifest.version),))
-    yield CardEntry("Estimator", (document["estimator"],))
+    yield CardEntry("Version", (str(manifest.about.version),))
+    yield CardEntry("Estimator", (manifest.estimator,))
     if manifest.transformers:
-        texts = (f"{entry['estimator']} ({_file_name(entry)})" for entry in manifest.transformers)
+        texts = (f"{entry.estimator} ({entry.reference})" for entry in manifest.transformers)
         yield CardEntry("Transformers", tuple(texts))
     if manifest.code is not None:
-        yield CardEntry("Custom code", (manifest.code["file"],), is_code=True)
-    file = f"{_file_name(document['model'])}, {document['model']['bytes']:,} bytes"
+        yield CardEntry("Custom code", (manifest.code.file,), is_code=True)
+    file = f"{manifest.model.reference}, {manifest.model.size:,} bytes"
     yield CardEntry("File", (file,))
-    yield CardEntry("SHA-256", (manifest.sha256,), is_code=True)
-    yield CardEntry("Python", (manifest.python,))
-    libraries = (f"{name} {pin or '(not locked)'}" for name, pin in manifest.libraries.items())
+    yield CardEntry("SHA-256", (manifest.model.sha256,), is_code=True)
+    yield CardEntry("Python", (manifest.environment.python,))
+    libraries = (
+        f"{name} {pin or '(not locked)'}" for name, pin in manifest.environment.libraries.items()
+    )
     yield CardEntry("Libraries", (", ".join(libraries),))
-
-
-def _file_name(entry: Mapping[str, str | None]) -> str:
-    return f"{entry['file']}#{entry['member']}" if entry.get("member") else f"{entry['file']}"
 
 
 def _verification_entries(

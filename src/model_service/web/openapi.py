@@ -11,9 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from model_service.contract.contract import TYPES, WHOLE_NUMBERS, Contract, Feature, json_text
+from model_service.contract.contract import TYPES, Contract, Feature, json_text
+from model_service.contract.parsing import INTEGER_LIMIT
 from model_service.contract.snippets import csv_text
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 
 JSON_TYPES = {"text": "string", "date": "string"}  # the other types have the same name in JSON
 
@@ -28,9 +29,9 @@ def document(
     """
     filled: dict[str, Any] = json.loads(_openapi_json())
     filled["info"] = {
-        "title": manifest.title,
-        "description": manifest.description,
-        "version": str(manifest.version),
+        "title": manifest.about.title,
+        "description": manifest.about.description,
+        "version": str(manifest.about.version),
     }
     rows = [manifest.example(), manifest.example(1)]
     content = filled["paths"]["/predict"]["post"]["requestBody"]["content"]
@@ -47,7 +48,7 @@ def document(
     schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=("label",))
     feature = schemas["Contract"]["properties"]["features"]["items"]
     feature["properties"]["type"]["enum"] = [*TYPES]
-    schemas["Metadata"]["properties"]["task"]["const"] = manifest.task
+    schemas["Metadata"]["properties"]["task"]["const"] = manifest.task.kind
     for operation in (each for path in filled["paths"].values() for each in path.values()):
         if not keys:
             operation.pop("security", None)
@@ -74,11 +75,15 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         if feature.nullable:
             schema["type"] = [schema["type"], "null"]
     if feature.type == "integer":
-        schema |= {"exclusiveMinimum": -WHOLE_NUMBERS, "exclusiveMaximum": WHOLE_NUMBERS}
+        schema |= {"exclusiveMinimum": -INTEGER_LIMIT, "exclusiveMaximum": INTEGER_LIMIT}
     if feature.type == "date":
         schema["format"] = "date"
-    elif feature.longest is not None and not feature.closed and _json_type(feature) == "string":
-        schema["maxLength"] = feature.longest
+    elif (
+        feature.max_characters is not None
+        and not feature.closed
+        and _json_type(feature) == "string"
+    ):
+        schema["maxLength"] = feature.max_characters
     if feature.strict and feature.minimum is not None:
         schema["minimum"] = feature.minimum
     if feature.strict and feature.maximum is not None:
@@ -112,7 +117,7 @@ def _prediction_properties(contract: Contract, manifest: Manifest) -> dict[str, 
     properties: dict[str, Any] = {"prediction": _value_schema(manifest)}
     if output.labels:
         properties["label"] = {"enum": list(dict.fromkeys(output.labels.values()))}
-    if manifest.probabilities:
+    if manifest.task.probabilities:
         properties["probabilities"] = {"type": "object", "additionalProperties": probability}
     if output.targets is not None:
         return {
@@ -122,18 +127,18 @@ def _prediction_properties(contract: Contract, manifest: Manifest) -> dict[str, 
             )
             for name, schema in properties.items()
         }
-    if manifest.probabilities and manifest.classes:
-        by_class = {json_text(name): probability for name in manifest.classes}
+    if manifest.task.probabilities and manifest.task.classes:
+        by_class = {json_text(name): probability for name in manifest.task.classes}
         properties["probabilities"] = _object_schema(by_class)
     return properties
 
 
 def _value_schema(manifest: Manifest) -> dict[str, Any]:
-    if manifest.classes:
-        return {"enum": manifest.classes}
-    if manifest.task == "outlier":
+    if manifest.task.classes:
+        return {"enum": manifest.task.classes}
+    if manifest.task.kind == "outlier":
         return {"enum": [1, -1]}
-    if manifest.task == "classification":
+    if manifest.task.kind == "classification":
         return {"type": ["string", "number", "boolean", "null"]}
     return {"type": ["number", "null"]}
 

@@ -123,21 +123,21 @@ def _pasted_texts(text: str) -> dict[str, str]:
 
 
 def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
-    row, problems = parse_form(service.model.contract, texts)
-    if row is None:
+    batch = parse_form(service.model.contract, texts)
+    if problems := batch.problems:
         if not _is_script_request():
             service.metrics.count_rejected(problems)
         # 200 for the script, which asks while the user is still typing: browsers log each 422.
         return _render_form(texts, problems), 200 if _is_script_request() else 422
     try:
-        prediction = service.predict([row])[0]
+        prediction = service.predict(batch)[0]
     except InvalidRows as error:
         service.metrics.count_rejected(error.problems)
         return _render_form(texts, error.problems), 422
-    output, task = service.model.contract.output, service.model.manifest.task
+    output, task = service.model.contract.output, service.model.manifest.task.kind
     answer = {
         "predictions": describe_prediction(prediction, output, task),
-        "row_json": json.dumps(row),
+        "row_json": json.dumps(batch.rows()[0]),
         "prediction_json": json.dumps(prediction),
     }
     return _render_form(texts, variables=answer), 200
@@ -163,7 +163,7 @@ def _render_form(
         groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
         problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
         output=contract.output,
-        task=manifest.task,
+        task=manifest.task.kind,
         limits=service.settings,
         **(variables or {}),
     )
@@ -177,7 +177,7 @@ def example_csv() -> Response:
     # Spreadsheets open it: a cell that looks like a formula gets an apostrophe, which our own
     # CSV reader removes again.
     text = csv_text([manifest.example(number) for number in range(count)], escape_formula)
-    headers = {"Content-Disposition": f"attachment; filename={manifest.name}-example.csv"}
+    headers = {"Content-Disposition": f"attachment; filename={manifest.about.name}-example.csv"}
     return Response(text, mimetype="text/csv", headers=headers)
 
 

@@ -72,7 +72,7 @@ class InRedis:
 
 def init_app(app: Flask, service: Service) -> None:
     """Refuse requests over the limit, if there is one. Raises SettingsError."""
-    settings, name = service.settings, service.model.manifest.name
+    settings, name = service.settings, service.model.manifest.about.name
     if settings.requests_per_minute is None:
         return
     max_requests, counter = settings.requests_per_minute, _counter(settings.redis_url, name)

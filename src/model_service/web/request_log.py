@@ -37,7 +37,7 @@ class RequestRecord:
 
 def init_app(app: Flask, service: Service) -> None:
     """Give each request an id and a record; log and count it when its response has ended."""
-    model_version = service.model.manifest.version
+    model_version = service.model.manifest.about.version
 
     def finish(record: RequestRecord) -> None:
         record.seconds = time.perf_counter() - record.started_at

@@ -37,7 +37,7 @@ def environ() -> dict[str, str]:
     """Return the environment for other programs, without this interpreter's own variables."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     # uv would download a Python without a word, for minutes: which one to use is the user's choice.
-    return {**kept, "UV_PYTHON_DOWNLOADS": "never", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def run(

@@ -15,9 +15,11 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from model_service.contract.contract import Feature, Invalid, Row, Value
+from model_service.contract.contract import Batch, Feature, Invalid, Row, Value
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
+from model_service.contract.parsing import parse_rows, parse_value
 from model_service.fast_path import FastPath, NotCompiled
+from model_service.model.manifest import ServedBy
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 
@@ -36,14 +38,14 @@ Results = Sequence[Prediction | None]
 PredictRows = Callable[[Sequence[Row]], Sequence[Prediction]]
 
 
-def examine(model: Model, golden_rows: Sequence[Row]) -> dict[str, str]:
-    """Return what the manifest says of the fast path: whether it serves, and if not, why."""
+def choose_path(model: Model, golden_rows: Sequence[Row]) -> ServedBy:
+    """Return whether the fast path may serve, and if not, why."""
     try:
-        fast_path = model.make_plan()
-    except NotCompiled as reason:
-        return {"serves": "native", "reason": str(reason)}
-    found = find_difference(model, fast_path, golden_rows)
-    return {"serves": "plan"} if found is None else {"serves": "native", "reason": found}
+        fast_path = model.compile_fast_path()
+    except NotCompiled as error:
+        return ServedBy(path="native", reason=str(error))
+    reason = find_difference(model, fast_path, golden_rows)
+    return ServedBy(path="fast" if reason is None else "native", reason=reason)
 
 
 def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row]) -> str | None:
@@ -53,14 +55,17 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
     """
 
     def predict_fast(rows: Sequence[Row]) -> Sequence[Prediction]:
-        return model.by_plan(fast_path, rows)
+        return model.by_fast_path(fast_path, Batch.of_rows(rows))
+
+    def predict_natively(rows: Sequence[Row]) -> Sequence[Prediction]:
+        return model.natively(Batch.of_rows(rows))
 
     try:
         predict_fast(golden_rows[:1])
     except Exception as error:  # any error here would be raised for each request
         return f"The fast path fails on the first golden row ({type(error).__name__})."
     rows = proof_rows(model, predict_fast, golden_rows)
-    native = _predict_in_batches(model.natively, rows)
+    native = _predict_in_batches(predict_natively, rows)
     fast = _predict_in_batches(predict_fast, rows)
     if found := _compare(native, fast):
         return found
@@ -75,7 +80,7 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
         if _compare([fast[index]], single) is None:
             continue
         # The last digits of some models depend on the number of rows in the batch.
-        if found := _compare(_predict_each(model.natively, [rows[index]]), single):
+        if found := _compare(_predict_each(predict_natively, [rows[index]]), single):
             return found
     return None
 
@@ -115,8 +120,8 @@ def _compare(native: Results, fast: Results) -> str | None:
 def proof_rows(model: Model, predict: PredictRows, golden_rows: Sequence[Row]) -> list[Row]:
     """Return the golden rows, drawn rows and rows at thresholds, as parsed by the contract."""
     random = np.random.Generator(np.random.PCG64(0))
-    golden_rows, _ = model.contract.parse_rows(golden_rows)
-    examples, _ = model.contract.parse_rows([*golden_rows, *model.manifest.examples])
+    golden_rows = parse_rows(model.contract, golden_rows).rows()
+    examples = parse_rows(model.contract, [*golden_rows, *model.manifest.examples]).rows()
     names = [feature.name for feature in model.contract.features]
     candidates = [list(_accepted_values(f, examples)) for f in model.contract.features]
     drawn: list[Row] = []
@@ -143,7 +148,7 @@ def _accepted_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Valu
     """Yield those candidate values that the contract accepts."""
     for value in _candidate_values(feature, examples):
         with suppress(Invalid):
-            yield feature.parse(value)
+            yield parse_value(feature, value)
 
 
 def _candidate_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:
@@ -210,7 +215,9 @@ def _rows_at_thresholds(model: Model, predict: PredictRows, row: Row) -> Iterato
     numbers = [feature for feature in model.contract.features if feature.type == "number"]
     # If only classes are predicted, the threshold is where two classes tie, and there the last bit
     # of a sum decides.
-    if not numbers or not (model.manifest.probabilities or model.manifest.task == "regression"):
+    if not numbers or not (
+        model.manifest.task.probabilities or model.manifest.task.kind == "regression"
+    ):
         return
     intervals: list[_Interval] = []
     for name, low, high in (

@@ -5,7 +5,6 @@ It loads the model as the service does, through service.model, and asks it what 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import math
@@ -15,21 +14,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, Scalar, json_text
+from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar, json_text
 from model_service.contract.golden import (
     RELATIVE_TOLERANCE,
     Golden,
     differences,
     golden_differences,
 )
-from model_service.model.model import Model, ModelError, load_model
+from model_service.contract.parsing import parse_rows
+from model_service.contract.typed_text import whole
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
+from model_service.model.manifest import Manifest, ServedBy
+from model_service.model.model import Model
 from workbench import files
 from workbench.adopt.expected_answers import disagreements as unexpected
 from workbench.adopt.expected_answers import read_expected
-from workbench.adopt.sample import whole
 from workbench.errors import listing
 from workbench.verify import resource_limits
-from workbench.verify.fast_path_proof import examine
+from workbench.verify.fast_path_proof import choose_path
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
 SAMPLE_ROWS, MISSING_ROWS = 24, 8
@@ -51,8 +54,8 @@ def prove(project: Path) -> str:
     Raises Disproved and ModelError. Writes features.json, manifest.json and golden.json.
     """
     model = load_model(project / files.MODEL)
-    model.plan = None  # the goldens are the model's own answers
-    manifest = dict(model.manifest.document)
+    model.fast_path = None  # the goldens are the model's own answers
+    manifest = Manifest.read(project / files.MANIFEST)
     if model.golden is not None:
         golden = _reproduce(model, model.golden)
         done = [
@@ -61,38 +64,39 @@ def prove(project: Path) -> str:
         ]
     else:
         model = _with_its_input(model)
-        manifest["input"] = model.manifest.input
-        before, derived = model.contract, manifest["derived"]
+        manifest = dataclasses.replace(manifest, input=model.manifest.input)
+        before = model.contract
         check_encoders(model)
-        model = model.with_contract(complete(model, derived))
+        model = model.with_contract(complete(model, manifest.derived))
         promised = as_expected(model, read_expected(project))
         golden = record(model)
         documents = {feature.name: feature.to_json() for feature in model.contract.features}
-        manifest["derived"] = {
-            name: {key: documents[name].get(key) for key in keys} for name, keys in derived.items()
+        derived = {
+            name: {key: documents[name].get(key) for key in keys}
+            for name, keys in manifest.derived.items()
         }
-        manifest["examples"] = golden.rows
+        manifest = dataclasses.replace(manifest, derived=derived, examples=golden.rows)
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
         done = [
             f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
             *promised,
             *_lost(before, model.contract),
         ]
-    manifest["plan"] = examine(model, golden.rows)
-    done.append(_served(manifest["plan"]))
+    served_by = choose_path(model, golden.rows)
+    manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
+    done.append(_served(served_by))
     document = dataclasses.asdict(golden)
     if golden.tolerance == RELATIVE_TOLERANCE:
         del document["tolerance"]
     files.write(project / files.GOLDEN, files.dumps(document))
-    manifest["verified"] = True
-    files.write(project / files.MANIFEST, files.dumps(manifest))
+    files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
     return "\n".join(done)
 
 
-def _served(plan: Mapping[str, str]) -> str:
-    if plan["serves"] == "plan":
-        return "Its plan answers as the model's own methods do, and serves."
-    return f"The model's own methods serve, which are slower than a plan. {plan['reason']}"
+def _served(by: ServedBy) -> str:
+    if by.path == "fast":
+        return "Its fast path predicts what the model's own methods predict, and serves."
+    return f"The model's own methods serve, which are slower than a fast path. {by.reason}"
 
 
 def _lost(before: Contract, after: Contract) -> Iterator[str]:
@@ -106,36 +110,36 @@ def as_expected(model: Model, document: Mapping[str, Any] | None) -> list[str]:
     """Hold the model against the answers that the user expects. Raises Disproved."""
     if document is None:
         return []
-    rows, problems = model.contract.parse_rows(document["rows"])
-    if problems:
+    batch = parse_rows(model.contract, document["rows"])
+    if problems := batch.problems:
         raise ProofFailed(
             f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
             f"{problems[0].feature} {problems[0].message}."
         )
-    if (error := _failure(model, rows)) is not None:
+    if (error := _failure(model, batch)) is not None:
         raise ProofFailed(f"The model fails on the rows of {files.EXPECTED}: {error}.")
-    exact = model.manifest.task != "regression"
-    found = list(unexpected(document, model.predict(rows), exact=exact))
+    exact = model.manifest.task.kind != "regression"
+    found = list(unexpected(document, model.predict(batch), exact=exact))
     if found:
         raise ProofFailed(
-            f"The model does not give the answers that you expected: {len(found)} of {len(rows)} "
+            f"The model does not give the answers that you expected: {len(found)} of {len(batch)} "
             f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
             "file, the features or their order, the transformers before the model, or the output "
             "(threshold, transform) are not those of the notebook."
         )
-    return [f"The model gives the {len(rows)} answers that you expected."]
+    return [f"The model gives the {len(batch)} answers that you expected."]
 
 
 def _reproduce(model: Model, golden: Golden) -> Golden:
     """Return the goldens with the labels as they are called now. Raises Disproved."""
-    rows, problems = model.contract.parse_rows(golden.rows)
-    if problems:
+    batch = parse_rows(model.contract, golden.rows)
+    if problems := batch.problems:
         raise ProofFailed(
             f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
             f"{problems[0].feature} {problems[0].message}. Undo the edit, or adopt it again: "
-            f"make adopt MODEL={files.MODEL / model.manifest.file}"
+            f"make adopt MODEL={files.MODEL / model.manifest.model.file}"
         )
-    predictions = list(model.predict(rows))
+    predictions = list(model.predict(batch))
     found = golden_differences(golden, predictions)
     if found:
         raise ProofFailed(
@@ -150,10 +154,9 @@ def _with_its_input(model: Model) -> Model:
     """Return the model with arrays where it fails on frames, and nobody knows what it was given."""
     if model.manifest.columns is not None or model.manifest.input != "frame" or model.stages:
         return model
-    rows = _parsed(model)
-    arrays = copy.copy(model)
-    arrays.manifest = dataclasses.replace(model.manifest, input="array")
-    works_only_so = _failure(model, rows) is not None and _failure(arrays, rows) is None
+    batch = Batch.of_rows(_parsed(model))
+    arrays = model.with_manifest(dataclasses.replace(model.manifest, input="array"))
+    works_only_so = _failure(model, batch) is not None and _failure(arrays, batch) is None
     return arrays if works_only_so else model
 
 
@@ -204,7 +207,7 @@ def check_encoders(model: Model) -> None:
 
     An encoder that ignores unknown values takes numbers for texts without a word.
     """
-    kinds = {column.name: column.kind for column in model.contract.columns([])}
+    kinds = model.contract.column_kinds
     for name, values in fitted_categories(model.estimator):
         known = [v for v in values if isinstance(v, (str, bool, int)) or _is_number(v)]
         texts = any(isinstance(value, str) for value in known)
@@ -256,10 +259,10 @@ def _working_rows(model: Model) -> list[Row]:
     A real row with missing values may fail, for then the feature is not nullable; of rows that
     were made up, one that works is enough.
     """
-    made_up = model.manifest.document["sample"] is None
+    made_up = model.manifest.sample is None
     working, failures = [], []
     for row in _parsed(model):
-        error = _failure(model, [row])
+        error = _failure(model, Batch.of_rows([row]))
         if error is None:
             working.append(row)
         else:
@@ -295,8 +298,8 @@ def _needs_codes(contract: Contract) -> str:
 
 def _parsed(model: Model) -> list[Row]:
     # One by one: a row that an edited contract does not take must not cost the others.
-    parsed = [model.contract.parse_rows([row])[0] for row in model.manifest.examples]
-    rows = [row for found in parsed for row in found]
+    parsed = [parse_rows(model.contract, [row]) for row in model.manifest.examples]
+    rows = [row for batch in parsed for row in batch.rows()]
     if not rows:
         raise ProofFailed(
             f"{files.FEATURES} takes none of the example rows; undo the edit, or run make adopt "
@@ -309,12 +312,13 @@ def _takes(model: Model, rows: Sequence[Row], feature: Feature, value: Any) -> s
     """Return what goes wrong when the model meets the value, or None when nothing does."""
     features = tuple(feature if f.name == feature.name else f for f in model.contract.features)
     changed = model.with_contract(dataclasses.replace(model.contract, features=features))
-    return _failure(changed, [{**row, feature.name: value} for row in rows[:3]])
+    with_value = [{**row, feature.name: value} for row in rows[:3]]
+    return _failure(changed, Batch.of_rows(with_value))
 
 
-def _failure(model: Model, rows: Sequence[Row]) -> str | None:
+def _failure(model: Model, batch: Batch) -> str | None:
     try:
-        answers = model.predict(rows)
+        answers = model.predict(batch)
     except MemoryError:  # no value of the row's
         raise
     except Exception as error:  # whatever a model raises means that it does not take the row
@@ -337,8 +341,8 @@ def record(model: Model) -> Golden:
     rows = _working_rows(model)[:SAMPLE_ROWS]
     nullable = [feature.name for feature in model.contract.features if feature.nullable]
     rows += [{**rows[0], name: None} for name in nullable[:MISSING_ROWS]]
-    together = list(model.predict(rows))
-    alone = [model.predict([row])[0] for row in rows]
+    together = list(model.predict(Batch.of_rows(rows)))
+    alone = [model.predict(Batch.of_rows([row]))[0] for row in rows]
     # A Gaussian process solves so ill a system that a batch moves the eighth digit.
     tolerance = RELATIVE_TOLERANCE if not differences(together, alone) else ILL_CONDITIONED
     if found := differences(together, alone, tolerance):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 
 for project, rows in zip(sys.argv[1::2], sys.argv[2::2], strict=True):

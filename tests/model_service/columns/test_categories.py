@@ -26,9 +26,14 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.workbench.adopt.test_adopt import adopted, features_of, rows_of
 from tests.workbench.verify.test_verify import ask, served
 
-from model_service.contract.contract import parse_contract
-from model_service.model.model import ModelError, load_model
-from workbench.adopt.category_lists import completed
+from model_service.columns.categories import ColumnCategories
+from model_service.contract.contract import Batch
+from model_service.contract.parsing import parse_rows
+from model_service.contract.schema import parse_contract
+from model_service.errors import ModelError
+from model_service.model.loading import load_model
+from model_service.model.model import Model
+from workbench.adopt.category_lists import complete_categories
 from workbench.errors import UserError
 from workbench.inspect import Categories, RefusedFile, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model
@@ -112,7 +117,7 @@ def test_categories_that_only_their_codes_are_known_of_must_be_given(tmp_path: P
         adopted(tmp_path, model, **given)
     frame = sample_of(model.stem, tmp_path)
     frame[frame["City"] != "Bonn"].to_csv(tmp_path / "some.csv", index=False)
-    with pytest.raises(UserError, match=r"asks City for category number 3, and only 2"):
+    with pytest.raises(UserError, match=r"uses category number 3 of City, and only 2"):
         adopted(tmp_path, model, sample_data="some.csv", **given)
     features: list[dict[str, Any]] = [{"name": name} for name in frame.columns]
     for number, values in OCCURRED.items():
@@ -155,16 +160,23 @@ def probabilities(answers: Sequence[Any]) -> list[list[float]]:
     return [list(answer["probabilities"].values()) for answer in answers]
 
 
+def alone(model: Model, batch: Batch) -> list[list[float]]:
+    """Return the probabilities of each row, predicted without the others."""
+    rows = (batch[number : number + 1] for number in range(len(batch)))
+    return [probabilities(model.predict(row))[0] for row in rows]
+
+
 def test_one_row_is_answered_as_among_others(boosted: tuple[Path, pd.DataFrame, Any]) -> None:
     project, frame, native = boosted
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = model.contract.parse_rows(rows_in_json(frame))
-    assert not problems
+    batch = parse_rows(model.contract, rows_in_json(frame))
+    assert not batch.problems
     expected = native.predict_proba(frame).tolist()
-    assert probabilities(model.predict(rows)) == expected
-    assert [probabilities(model.predict([row]))[0] for row in rows] == expected
-    _, (problem,) = model.contract.parse_rows([{**rows[0], "City": "Paris"}])
+    assert probabilities(model.predict(batch)) == expected
+    assert alone(model, batch) == expected
+    row = {**batch.rows()[0], "City": "Paris"}
+    (problem,) = parse_rows(model.contract, [row]).problems
     assert problem.message == "must be one of Bonn, Kiel, Ulm"
     assert model.contract.features[2].nullable
 
@@ -178,8 +190,8 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
     document["features"][2]["categories"] = ["Ulm", "Kiel", "Bonn"]
     path.write_text(json.dumps(document))
     model = load_model(project / "model")
-    rows, _ = model.contract.parse_rows(rows_in_json(frame))
-    assert probabilities(model.predict(rows)) == native.predict_proba(frame).tolist()
+    batch = parse_rows(model.contract, rows_in_json(frame))
+    assert probabilities(model.predict(batch)) == native.predict_proba(frame).tolist()
     document["features"][2]["categories"] = ["Ulm", "Paris"]
     path.write_text(json.dumps(document))
     with pytest.raises(ModelError, match="the model was not trained on Paris"):
@@ -189,9 +201,9 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
 def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None:
     contract = parse_contract({"features": [{"name": "City", "categories": ["b", "a"]}]})
     told = {"City": Categories()}
-    previous = {"categories": {"City": {"values": ["a", "b"], "dtype": None}}}
-    assert completed(told, contract, previous)["City"].values == ("a", "b")
-    assert completed(told, contract, None)["City"].values == ("b", "a")
+    previous = {"City": ColumnCategories(("a", "b"))}
+    assert complete_categories(told, contract, previous)["City"].values == ("a", "b")
+    assert complete_categories(told, contract, {})["City"].values == ("b", "a")
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder(), TargetEncoder()])
@@ -214,11 +226,11 @@ def test_a_pipeline_that_was_fitted_on_categories_takes_their_texts(
     project = adopted(tmp_path, tmp_path / "model.joblib", **given)
     prove.prove(project)
     model = load_model(project / "model")
-    rows, problems = model.contract.parse_rows(rows_in_json(frame))
-    assert not problems
+    batch = parse_rows(model.contract, rows_in_json(frame))
+    assert not batch.problems
     expected = native.predict_proba(frame).tolist()
-    assert probabilities(model.predict(rows)) == expected
-    assert [probabilities(model.predict([row]))[0] for row in rows[:9]] == expected[:9]
+    assert probabilities(model.predict(batch)) == expected
+    assert alone(model, batch[:9]) == expected[:9]
 
 
 def test_prepare_may_make_categories_of_its_own_rows(tmp_path: Path) -> None:
@@ -237,9 +249,9 @@ def test_prepare_may_make_categories_of_its_own_rows(tmp_path: Path) -> None:
     given = {"model_code": "app.py", "features": ",".join(frame), "sample_data": "sample.csv"}
     project = adopted(tmp_path, tmp_path / "model.joblib", **given)
     model = load_model(project / "model")
-    rows, _ = model.contract.parse_rows(rows_in_json(frame)[:9])
+    batch = parse_rows(model.contract, rows_in_json(frame)[:9])
     expected = native.predict_proba(frame[:9]).tolist()
-    assert [probabilities(model.predict([row]))[0] for row in rows] == expected
+    assert alone(model, batch) == expected
 
 
 def lightgbm(infos: str, lists: str, categorical: str = "") -> str:
@@ -310,6 +322,7 @@ def test_the_lists_of_xgboost(encoded: object, values: object) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name",
     ["lightgbm-4.6.0", "xgboost-codes-2.1.4", "xgboost-3.4.1", "hist-1.6.1", "catboost-1.2.10"],

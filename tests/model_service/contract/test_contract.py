@@ -13,17 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import (
-    Contract,
-    ContractError,
-    Feature,
-    Invalid,
+from model_service.contract.contract import Contract, ContractError, Feature, Invalid, same_json
+from model_service.contract.parsing import parse_rows, parse_value
+from model_service.contract.schema import (
     check_output,
     parse_contract,
     parse_feature,
     parse_output,
     read_contract,
-    same_json,
 )
 from model_service.web.openapi import feature_schema
 
@@ -108,14 +105,14 @@ WRONG: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("entry", "value", "expected"), TAKEN)
 def test_a_value_is_taken(entry: dict[str, Any], value: Any, expected: Any) -> None:
-    parsed = parse_feature(entry).parse(value)
+    parsed = parse_value(parse_feature(entry), value)
     assert (type(parsed), parsed) == (type(expected), expected)
 
 
 @pytest.mark.parametrize(("entry", "value", "message"), REFUSED)
 def test_a_value_is_refused(entry: dict[str, Any], value: Any, message: str) -> None:
     with pytest.raises(Invalid) as caught:
-        parse_feature(entry).parse(value)
+        parse_value(parse_feature(entry), value)
     assert str(caught.value) == message
 
 
@@ -141,7 +138,7 @@ def test_all_that_is_wrong_with_a_contract_is_said_at_once() -> None:
 
 def test_the_designed_example_of_an_error() -> None:
     contract = parse_contract({"features": [{"name": "Income"}, AREA]})
-    _, problems = contract.parse_rows([{"Income": "5000", "Aera": "Rural"}])
+    problems = parse_rows(contract, [{"Income": "5000", "Aera": "Rural"}]).problems
     assert [problem.to_json() for problem in problems] == [
         {"row": 1, "feature": "Income", "message": "must be a number, not text"},
         {"row": 1, "feature": "Aera", "message": "unknown feature; did you mean Area?"},
@@ -151,7 +148,7 @@ def test_the_designed_example_of_an_error() -> None:
 
 def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
     contract = parse_contract({"features": [AREA]})
-    _, problems = contract.parse_rows([{"Area": "urbn"}] * 30)
+    problems = parse_rows(contract, [{"Area": "urbn"}] * 30).problems
     messages = [problem.message for problem in problems]
     assert messages[0] == "must be one of Rural, Semiurban, Urban; did you mean Urban?"
     assert len([message for message in messages if "did you mean" in message]) == 20
@@ -159,7 +156,8 @@ def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
 
 def test_features_may_differ_in_case_only() -> None:
     contract = parse_contract({"features": [{"name": "Age"}, {"name": "age"}]})
-    assert contract.parse_rows([{"Age": 1, "age": 2}]) == ([{"Age": 1.0, "age": 2.0}], [])
+    batch = parse_rows(contract, [{"Age": 1, "age": 2}])
+    assert (batch.rows(), batch.problems) == ([{"Age": 1.0, "age": 2.0}], [])
 
 
 # (output, message); the model has the classes 0 and 1
@@ -211,13 +209,13 @@ def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:
             ]
         }
     )
-    rows, problems = contract.parse_rows(
-        [{"Employed": "yes", "Area": "Urban"}, {"Employed": "no", "Area": "Rural"}]
+    batch = parse_rows(
+        contract, [{"Employed": "yes", "Area": "Urban"}, {"Employed": "no", "Area": "Rural"}]
     )
-    assert problems == []
-    columns = {column.name: column.values for column in contract.columns(rows)}
+    assert batch.problems == []
+    columns = {column.name: column.values for column in contract.columns(batch)}
     assert columns == {"Employed": [1, 0], "Area_S": [0, 0], "Area_U": [1, 0]}
-    assert contract.values(rows[0]) == {"Employed": 1, "Area_S": 0, "Area_U": 1}
+    assert contract.row_values(batch[:1], ["Area_U", "Employed", "Area_S"]) == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -254,14 +252,14 @@ features = st.builds(
 @given(features, json_values)
 def test_whatever_comes_is_taken_or_refused_with_a_message(feature: Feature, value: Any) -> None:
     contract = Contract((feature,))
-    rows, problems = contract.parse_rows([{feature.name: value}])
-    assert len(rows) + len(problems) == 1
-    if problems:
-        assert problems[0].message
+    batch = parse_rows(contract, [{feature.name: value}])
+    assert len(batch) + len(batch.problems) == 1
+    if batch.problems:
+        assert batch.problems[0].message
     else:
-        (column,) = contract.columns(rows)
+        (column,) = contract.columns(batch)
         assert len(column.values) == 1
-        json.dumps(rows[0], allow_nan=False)
+        json.dumps(batch.rows(), allow_nan=False)
 
 
 @given(features)
@@ -273,7 +271,7 @@ def test_a_feature_survives_being_written_and_read(feature: Feature) -> None:
 @given(features, json_values)
 def test_the_published_schema_takes_what_the_parser_takes(feature: Feature, value: Any) -> None:
     try:
-        feature.parse(value)
+        parse_value(feature, value)
         taken = True
     except Invalid:
         taken = False

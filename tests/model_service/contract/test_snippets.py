@@ -24,7 +24,7 @@ from flask import Flask
 from sklearn.linear_model import LogisticRegression
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 

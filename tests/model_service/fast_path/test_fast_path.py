@@ -79,7 +79,7 @@ FEW = settings(
     max_examples=8,
     deadline=None,
     derandomize=True,
-    phases=[Phase.generate],  # to shrink an example would fit hundreds of models
+    phases=[Phase.generate],  # shrinking an example would fit hundreds of models
     suppress_health_check=list(HealthCheck),
 )
 WORDS = ["a", "Bb", "ccc dd", "é", "0", "1", ""]
@@ -95,7 +95,7 @@ def columns(draw: st.DrawFn, kinds: str = "nnntt", *, missing: bool = True) -> l
     found = []
     for number, kind in enumerate(kinds):
         gaps = random.rand(rows) < share
-        gaps[:10] = False  # so that no column is empty
+        gaps[:10] = False  # no column is empty
         if kind == "t":
             values = random.choice(WORDS[: draw(st.integers(2, 6))], rows).tolist()
         elif kind == "i":
@@ -114,7 +114,7 @@ def frame_of(found: list[Column]) -> pd.DataFrame:
 
 
 def with_unseen(found: list[Column]) -> list[Column]:
-    """Return rows with values that no other row has."""
+    """Return the columns with a value in the first row that was not seen in the training."""
     changed = []
     for column in found:
         unseen: Any = "never seen" if column.kind == "text" else 10**7
@@ -137,7 +137,7 @@ def assert_same(actual: Any, expected: Any) -> None:
 
 
 def target(found: list[Column], classes: int) -> Any:
-    """Return a class a row, or a number where there are no classes."""
+    """Return a class for each row, or a number if there are no classes."""
     random = np.random.RandomState(1)
     noise = random.standard_normal(len(found[0].values))
     first = np.array([-1.0 if v is None else v for v in found[0].values])
@@ -234,7 +234,9 @@ STEPS = [
 )
 @given(data=st.data())
 @FEW
-def test_a_step_makes_what_scikit_learn_makes(kinds: str, step: Any, data: st.DataObject) -> None:
+def test_a_transformer_returns_what_scikit_learn_returns(
+    kinds: str, step: Any, data: st.DataObject
+) -> None:
     found = data.draw(columns(kinds))
     fitted = sklearn.base.clone(step).fit(frame_of(found))
     compiled = compiled_transformer(fitted)
@@ -251,10 +253,12 @@ def test_a_step_makes_what_scikit_learn_makes(kinds: str, step: Any, data: st.Da
         check_rows_of_step(compiled, rows)
 
 
-@pytest.mark.skipif(VERSION < (1, 3), reason="it came with scikit-learn 1.3")
+@pytest.mark.skipif(VERSION < (1, 3), reason="TargetEncoder came with scikit-learn 1.3")
 @given(found=columns("tt"), classes=st.sampled_from([0, 2]))
 @FEW
-def test_a_target_encoder_makes_what_scikit_learn_makes(found: list[Column], classes: int) -> None:
+def test_a_target_encoder_returns_what_scikit_learn_returns(
+    found: list[Column], classes: int
+) -> None:
     from sklearn.preprocessing import TargetEncoder  # noqa: PLC0415
 
     size = len(found[0].values)
@@ -342,7 +346,7 @@ def check_rows_of_model(compiled: CompiledModel, found: list[Column], kind: Any)
 @pytest.mark.parametrize("model", CLASSIFIERS.values(), ids=CLASSIFIERS)
 @given(found=columns("nni", missing=False), kind=st.sampled_from(["frame", "array"]))
 @FEW
-def test_a_classifier_answers_as_scikit_learn_does(
+def test_a_classifier_predicts_what_scikit_learn_predicts(
     model: Any, found: list[Column], classes: int, kind: Any
 ) -> None:
     fitted = sklearn.base.clone(model).fit(model_input(found, kind, None), target(found, classes))
@@ -354,7 +358,7 @@ def test_a_classifier_answers_as_scikit_learn_does(
 @pytest.mark.parametrize("model", CLASSES_ONLY.values(), ids=CLASSES_ONLY)
 @given(found=columns("nni", missing=False))
 @FEW
-def test_classes_are_answered_without_probabilities(
+def test_classes_are_predicted_without_probabilities(
     model: Any, found: list[Column], classes: int
 ) -> None:
     fitted = sklearn.base.clone(model).fit(frame_of(found), target(found, classes))
@@ -365,7 +369,7 @@ def test_classes_are_answered_without_probabilities(
 @pytest.mark.parametrize("model", REGRESSORS.values(), ids=REGRESSORS)
 @given(found=columns("nni", missing=False), kind=st.sampled_from(["frame", "array"]))
 @FEW
-def test_a_regressor_answers_as_scikit_learn_does(
+def test_a_regressor_predicts_what_scikit_learn_predicts(
     model: Any, found: list[Column], kind: Any
 ) -> None:
     fitted = sklearn.base.clone(model).fit(model_input(found, kind, None), np.abs(target(found, 0)))
@@ -376,19 +380,19 @@ def test_a_regressor_answers_as_scikit_learn_does(
 @pytest.mark.parametrize("classes", [0, 2, 3])
 @given(found=columns("nnn"))
 @FEW
-def test_missing_numbers_go_where_histograms_send_them(found: list[Column], classes: int) -> None:
+def test_hist_gradient_boosting_takes_missing_numbers(found: list[Column], classes: int) -> None:
     model = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
     fitted = model(max_iter=5, min_samples_leaf=3).fit(frame_of(found), target(found, classes))
     check_model(fitted, found, probabilities=bool(classes), kind="frame")
 
 
-@pytest.mark.skipif(VERSION < (1, 4), reason="before 1.4 forests take no missing numbers")
+@pytest.mark.skipif(VERSION < (1, 4), reason="forests take missing numbers since scikit-learn 1.4")
 @pytest.mark.parametrize(
     "model", [DecisionTreeClassifier(), RandomForestClassifier(5), RandomForestRegressor(5)]
 )
 @given(found=columns("nnn"))
 @FEW
-def test_missing_numbers_go_where_trees_send_them(model: Any, found: list[Column]) -> None:
+def test_trees_take_missing_numbers(model: Any, found: list[Column]) -> None:
     y = target(found, 0 if isinstance(model, RandomForestRegressor) else 2)
     fitted = sklearn.base.clone(model).fit(frame_of(found), y)
     probabilities = hasattr(fitted, "predict_proba")
@@ -398,16 +402,16 @@ def test_missing_numbers_go_where_trees_send_them(model: Any, found: list[Column
 @pytest.mark.filterwarnings("ignore")
 @given(found=columns("iin", missing=False))
 @FEW
-def test_categories_of_histograms_are_walked_too(found: list[Column]) -> None:
-    places = [Column(c.name, "float", [abs(float(v)) for v in c.values]) for c in found]  # type: ignore[arg-type]
+def test_hist_gradient_boosting_takes_categorical_features(found: list[Column]) -> None:
+    codes = [Column(c.name, "float", [abs(float(v)) for v in c.values]) for c in found]  # type: ignore[arg-type]
     model = HistGradientBoostingRegressor(
         max_iter=5, min_samples_leaf=2, categorical_features=[0, 1]
     )
-    fitted = model.fit(frame_of(places), target(places, 0))
-    check_model(fitted, places, probabilities=False, kind="frame")
+    fitted = model.fit(frame_of(codes), target(codes, 0))
+    check_model(fitted, codes, probabilities=False, kind="frame")
 
 
-def test_many_rows_and_a_large_forest_take_the_ways_without_copies(
+def test_many_rows_and_large_forests_are_traversed_tree_by_tree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     random = np.random.RandomState(0)
@@ -435,7 +439,7 @@ VECTORIZERS: dict[str, Any] = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("vectorizer", VECTORIZERS.values(), ids=VECTORIZERS)
 @pytest.mark.parametrize("last", [LogisticRegression(), MultinomialNB(), LinearSVC()])
-def test_texts_are_weighed_as_scikit_learn_does(vectorizer: Any, last: Any) -> None:
+def test_texts_are_vectorized_as_scikit_learn_does(vectorizer: Any, last: Any) -> None:
     y = np.arange(len(TEXT)) % 3
     model = make_pipeline(sklearn.base.clone(vectorizer), sklearn.base.clone(last)).fit(TEXT, y)
     asked = [Column("text", "text", [*TEXT, "words that nobody knows", None])]
@@ -446,15 +450,15 @@ def test_texts_are_weighed_as_scikit_learn_does(vectorizer: Any, last: Any) -> N
 def test_all_vectorizers_are_registered() -> None:
     for vectorizer in VECTORIZERS.values():
         for _, step in getattr(vectorizer, "steps", [("", vectorizer)]):
-            assert transformer_entry(step)
+            assert transformer_entry(step) is not None
 
 
 class Doubler(sklearn.base.TransformerMixin, sklearn.base.BaseEstimator):  # type: ignore[misc]
-    """A step of the author's own, for frames."""
+    """A user-defined transformer that takes and returns frames."""
 
     def fit(self, frame: pd.DataFrame, y: Any = None) -> Doubler:
         self.names_ = list(frame.columns)
-        self.feature_names_in_ = np.array(self.names_, dtype=object)  # as scikit-learn's own
+        self.feature_names_in_ = np.array(self.names_, dtype=object)  # as scikit-learn sets it
         return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -553,10 +557,10 @@ LAST: dict[str, Any] = {
 @pytest.mark.parametrize("composed", COMPOSED.values(), ids=COMPOSED)
 @given(found=columns("nnitt"))
 @settings(FEW, max_examples=3)
-def test_a_pipeline_answers_as_scikit_learn_does(
+def test_a_pipeline_predicts_what_scikit_learn_predicts(
     composed: Any, last: str, found: list[Column]
 ) -> None:
-    # Only one of the cases takes missing texts into account, as an encoder does.
+    # A vectorizer takes no missing texts; before scikit-learn 1.3 an encoder takes none either.
     found = [
         Column(c.name, c.kind, ["a" if v is None else v for v in c.values])
         if c.name == "t3" or (c.kind == "text" and VERSION < (1, 3))
@@ -653,14 +657,14 @@ def test_the_row_path_refuses_what_the_matrix_path_refuses(scaler: Any) -> None:
                 predict_row([value, -1.7e308])
             continue
         expected = values.tolist()[0], shares[0].tolist()
-        with suppress(TypeError):  # a text that NumPy reads as a number
+        with suppress(TypeError):  # NumPy reads this text as a number
             assert repr(predict_row([value, -1.7e308])) == repr(expected)
     with pytest.raises(ValueError, match="zip"):
         predict_row([1.0])
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_texts_that_look_like_numbers_stay_texts() -> None:
+def test_text_that_looks_like_a_number_stays_text() -> None:
     """NumPy would turn them into numbers, which the encoder inside the model does not know."""
     inner = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     voting = VotingClassifier([("a", inner)], voting="soft")
@@ -675,7 +679,7 @@ def test_texts_that_look_like_numbers_stay_texts() -> None:
         fast_path.predict_row(["1"])
 
 
-def test_more_rows_than_one_chunk_are_predicted_alike() -> None:
+def test_more_rows_than_a_chunk_are_predicted_alike() -> None:
     values = np.random.RandomState(0).standard_normal((3000, 2))
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
     model = LogisticRegression().fit(frame_of(found), values[:, 0] > 0)
@@ -737,7 +741,7 @@ BOOSTERS = {
 @pytest.mark.parametrize("library", BOOSTERS)
 @given(found=columns("nnni"))
 @settings(FEW, max_examples=4)
-def test_a_booster_answers_as_its_library_does(
+def test_a_booster_predicts_what_its_library_predicts(
     library: str, found: list[Column], classes: int, kind: Any
 ) -> None:
     module = pytest.importorskip(library)

@@ -67,7 +67,7 @@ def project(
 
 
 @pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("serves", ["plan", "native"])
+@pytest.mark.parametrize("serves", ["fast", "native"])
 def test_boosters_answer_every_request(
     project: Path, tmp_path: Path, serves: str, threads: str
 ) -> None:
@@ -75,8 +75,8 @@ def test_boosters_answer_every_request(
     model = tmp_path / "model"
     shutil.copytree(project / "model", model)
     manifest = json.loads((model / "manifest.json").read_text())
-    assert manifest["plan"]["serves"] == "plan"
-    manifest["plan"]["serves"] = serves
+    assert manifest["fast_path"]["serves"] == "fast"
+    manifest["fast_path"]["serves"] = serves
     (model / "manifest.json").write_text(json.dumps(manifest))
     log = tmp_path / "log"
     soak, said = soaked(project, log, 5, SMALL_PART, MODEL_DIR=str(model), **THREADS[threads])

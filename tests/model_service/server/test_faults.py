@@ -29,7 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sklearn.linear_model import LinearRegression
 from tests.workbench.verify.test_verify import free_port
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 from workbench.verify.prove import prove

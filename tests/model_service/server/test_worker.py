@@ -17,7 +17,7 @@ import pytest
 from conftest import SRC, TEMPLATE, engine_environment, environment
 from tests.workbench.verify.test_verify import free_port, until_listening
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.server.worker import MAX_FAST_BYTES, Worker, lane_of
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
@@ -305,11 +305,11 @@ def test_a_request_that_asks_redis_goes_to_the_thread_pool(
     loan: Path, settings: dict[str, Any], predicts_inline: bool
 ) -> None:
     model = load_model(loan / "model")
-    model.plan = model.make_plan()
+    model.fast_path = model.compile_fast_path()
     assert create_app(model, Settings(**settings)).predicts_inline is predicts_inline  # type: ignore[attr-defined]
-    model.plan = replace(model.plan, inline=False)
+    model.fast_path = replace(model.fast_path, inline=False)
     assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
-    model.plan = None
+    model.fast_path = None
     assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
 
 

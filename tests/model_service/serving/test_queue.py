@@ -15,8 +15,8 @@ import joblib
 import pytest
 from stand_ins import model_around
 
-from model_service.contract.contract import Row
-from model_service.model.model import load_model
+from model_service.contract.contract import Batch, Row
+from model_service.model.loading import load_model
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import (
     MAX_BATCH_ROWS,
@@ -38,8 +38,8 @@ class Busy:
         self.asked: list[list[int]] = []
         self.busy, self.free = threading.Event(), threading.Event()
 
-    def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        values = [row["x"] for row in rows]
+    def predict(self, batch: Batch) -> list[dict[str, Any]]:
+        values: list[Any] = batch.columns["x"]
         self.asked.append(values)
         if 0 in values:
             self.busy.set()
@@ -49,8 +49,8 @@ class Busy:
         return [{"prediction": value} for value in values]
 
 
-def rows(*values: int) -> list[Row]:
-    return [{"x": value} for value in values]
+def rows(*values: int) -> Batch:
+    return Batch.of_rows([{"x": value} for value in values])
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -62,7 +62,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def waiting(
-    predictor: PredictionQueue, model: Busy, *requests: list[Row]
+    predictor: PredictionQueue, model: Busy, *requests: Batch
 ) -> Iterator[list[Future[list[dict[str, Any]]]]]:
     """Send a request that keeps the model busy and, one after the other, those that wait for it."""
     with ThreadPoolExecutor(len(requests) + 1) as pool:
@@ -130,7 +130,7 @@ def test_a_request_over_the_limit_is_refused_immediately_and_can_be_repeated() -
     assert model.asked == [[0], [1, 2], [3]]
 
 
-class Endless(list[Row]):
+class Endless(Batch):
     """Rows for which there is no memory."""
 
     def __len__(self) -> int:
@@ -147,7 +147,7 @@ def test_a_thread_that_a_memory_error_ends_is_replaced(
 
     def without_memory() -> None:
         with pytest.raises(TimedOut, match="given up after"):
-            predictor.submit(Endless(), time.monotonic())
+            predictor.submit(Endless({}, ()), time.monotonic())
 
     try:
         without_memory()
@@ -236,9 +236,9 @@ def test_requests_that_wait_for_a_stuck_model_are_refused() -> None:
 def test_an_inline_queue_uses_no_other_thread() -> None:
     threads = []
 
-    def predict(some: Sequence[Row]) -> list[dict[str, Any]]:
+    def predict(batch: Batch) -> list[dict[str, Any]]:
         threads.append(threading.current_thread())
-        return [{"prediction": row["x"]} for row in some]
+        return [{"prediction": value} for value in batch.columns["x"]]
 
     for inline in (True, False):
         predictor = PredictionQueue(
@@ -275,5 +275,5 @@ def test_a_model_starts_no_joblib_threads_in_any_thread(loan: Path) -> None:
     model = model_around(Backend(), load_model(loan / "model"), [{"name": "x"}], {"x": 1.0})
     for _ in range(2):
         with ThreadPoolExecutor(1) as pool:
-            (answer,) = pool.submit(model.predict, [{"x": 1.0}]).result()
+            (answer,) = pool.submit(model.predict, Batch.of_rows([{"x": 1.0}])).result()
         assert answer == {"prediction": "SequentialBackend"}

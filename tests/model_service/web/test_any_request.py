@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from werkzeug.test import TestResponse
 
 from model_service.contract.snippets import csv_text
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 
 # The client is the same for all examples, as a worker is for all requests.

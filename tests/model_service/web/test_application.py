@@ -17,7 +17,7 @@ from conftest import EXAMPLE, SRC, adopted, environment
 from flask import Response, after_this_request, render_template, request, session
 
 from model_service import ModelService, StartError, api, docs, pages
-from model_service.model.model import ModelError
+from model_service.errors import ModelError
 from model_service.web.app import create_app
 from model_service.web.settings import Settings, SettingsError
 
@@ -103,7 +103,7 @@ def test_the_config_var_outranks_the_argument(
     with pytest.raises(StartError, match="elsewhere"):
         load()
     monkeypatch.setenv("MODEL_DIR", str(loan_model))
-    assert load().service.model.manifest.file == "model.joblib"
+    assert load().service.model.manifest.model.file == "model.joblib"
 
 
 def test_errors_that_stop_the_start_are_start_errors() -> None:
@@ -193,7 +193,7 @@ def test_a_route_of_the_project_needs_a_key_too(
     assert client.get("/hello").status_code == 401
     # The page that asks for the key does not name the model.
     page = client.get("/", headers={"Accept": "text/html"}).text
-    assert app.service.model.manifest.title not in page
+    assert app.service.model.manifest.about.title not in page
 
 
 def test_middleware_of_the_project(load: Load) -> None:

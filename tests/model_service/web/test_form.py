@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import (
-    Contract,
-    Feature,
-    Invalid,
-    Output,
-    Problem,
-    parse_feature,
-)
-from model_service.contract.typed_text import value_of
+from model_service.contract.contract import Contract, Feature, Output, Problem
+from model_service.contract.schema import parse_feature
+from model_service.contract.typed_text import request_value
 from model_service.web.form import field_text, form_fields, group_fields, parse_form, range_text
 from model_service.web.wording import describe_prediction, format_number, format_percent
 
@@ -81,63 +75,6 @@ def test_many_fields_are_grouped_and_a_group_with_an_error_is_open() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("members", "text", "value"),
-    [
-        ({"type": "number"}, "5", 5),
-        ({"type": "number"}, " 5.50 ", 5.5),
-        ({"type": "number"}, "+.5e1", 5.0),
-        ({"type": "number"}, "-5.", -5.0),
-        ({"type": "integer"}, "9007199254740993", 9007199254740993),
-        ({"type": "number", "nullable": True}, "", None),
-        ({"type": "boolean"}, "TRUE", True),
-        ({"type": "boolean"}, "0", False),
-        ({"type": "text"}, "", ""),
-        ({"type": "text"}, " as it is ", " as it is "),
-        ({"type": "text", "nullable": True}, "", None),
-        ({"type": "text", "nullable": True}, "NA", "NA"),
-        ({"type": "date"}, " 2024-02-29 ", "2024-02-29"),
-        ({"type": "category"}, "anything", "anything"),
-        ({"categories": [1, 2]}, "2", 2),
-        ({"categories": [1, 2]}, "2.0", 2.0),
-        ({"categories": ["1", "2"]}, "2", "2"),
-        ({"categories": [True, False]}, "True", True),
-        ({"categories": [1, "1"]}, "1", 1),
-        ({"categories": [1, "a"]}, "a", "a"),
-        ({"categories": ["a", " b"]}, " b", " b"),
-        ({"categories": ["a", "b"]}, " b", "b"),
-        ({"categories": ["a", "b"], "strict": False}, "c", "c"),
-        ({"categories": [1, 2], "strict": False}, "7", 7.0),
-    ],
-)
-def test_text_is_read_as_a_json_value(members: dict[str, Any], text: str, value: object) -> None:
-    found = value_of(feature(**members), text)
-    assert found == value
-    assert type(found) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("members", "text", "message"),
-    [
-        ({"type": "number"}, "", "must not be empty"),
-        ({"categories": ["a"]}, "", "must not be empty"),
-        ({"type": "number"}, "lots", 'must be a number, not "lots"'),
-        ({"type": "number"}, "3,5", 'must be a number with a decimal point, not "3,5"'),
-        ({"type": "number"}, "nan", 'must be a number, not "nan"'),
-        ({"type": "number"}, "1_000", 'must be a number, not "1_000"'),
-        ({"type": "number"}, "٣", 'must be a number, not "٣"'),
-        ({"type": "number"}, "x" * 50, f'must be a number, not "{"x" * 40}…"'),
-        ({"type": "boolean"}, "yes", 'must be true or false, not "yes"'),
-    ],
-)
-def test_text_that_is_not_a_value_of_its_feature(
-    members: dict[str, Any], text: str, message: str
-) -> None:
-    with pytest.raises(Invalid) as caught:
-        value_of(feature(**members), text)
-    assert str(caught.value) == message
-
-
 @given(
     st.one_of(
         st.tuples(st.just({"type": "number"}), st.floats(allow_nan=False, allow_infinity=False)),
@@ -152,16 +89,16 @@ def test_the_text_of_a_json_value_is_read_as_the_same_value(
     pair: tuple[dict[str, Any], Any],
 ) -> None:
     members, value = pair
-    found = value_of(feature(**members), field_text(value))
+    found = request_value(feature(**members), field_text(value))
     assert found == value
     assert json.dumps(found) == json.dumps(value)
 
 
 def test_problems_are_in_the_order_of_the_contract() -> None:
     contract = Contract((Feature("a"), Feature("b", type="integer"), Feature("c"), Feature("d")))
-    row, problems = parse_form(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
-    assert row is None
-    assert [(p.feature, p.message) for p in problems] == [
+    batch = parse_form(contract, {"d": "x", "b": "5.5", "a": "1", "z": "1"})
+    assert len(batch) == 0
+    assert [(p.feature, p.message) for p in batch.problems] == [
         ("b", "must be a whole number"),
         ("c", "is missing"),
         ("d", 'must be a number, not "x"'),
@@ -170,8 +107,8 @@ def test_problems_are_in_the_order_of_the_contract() -> None:
 
 
 def test_a_line_break_from_a_browser_becomes_a_line_feed() -> None:
-    row, _ = parse_form(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
-    assert row == {"a": "one\ntwo"}
+    batch = parse_form(Contract((Feature("a", type="text"),)), {"a": "one\r\ntwo"})
+    assert batch.rows() == [{"a": "one\ntwo"}]
 
 
 @pytest.mark.parametrize(

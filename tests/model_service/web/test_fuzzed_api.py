@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from model_service.contract.snippets import csv_text
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from stand_ins import model_around
 from werkzeug.test import TestResponse
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 
@@ -126,7 +126,7 @@ def test_the_published_schema_says_so(serve: Callable[..., FlaskClient]) -> None
     row = document["components"]["schemas"]["Row"]["properties"]
     limited = {name for name, schema in row.items() if schema.get("maxLength") == TEXTS}
     assert limited == {"text", "open", "usual"}
-    assert "longest" not in serve().get("/features").text
+    assert "max_characters" not in serve().get("/features").text
 
 
 @pytest.mark.parametrize(

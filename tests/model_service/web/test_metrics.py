@@ -11,7 +11,7 @@ from conftest import adopted
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.tree import DecisionTreeClassifier
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from model_service.web.metrics import MAX_NAMES
 

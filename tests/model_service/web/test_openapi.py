@@ -25,8 +25,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from tests.model_service.contract.test_contract import features
 
-from model_service.contract.contract import Contract, Feature, parse_contract
-from model_service.model.model import Manifest, load_model
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.schema import parse_contract
+from model_service.model.loading import load_model
+from model_service.model.manifest import Manifest
 from model_service.web.app import create_app
 from model_service.web.openapi import document
 

@@ -17,7 +17,8 @@ from flask.testing import FlaskClient
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from model_service.model.model import Model, load_model
+from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web import rate_limit
 from model_service.web.app import create_app
 from model_service.web.settings import Settings, SettingsError

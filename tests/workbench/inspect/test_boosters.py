@@ -26,9 +26,9 @@ import pytest
 from conftest import SRC, TESTS, bake
 from sklearn.linear_model import LogisticRegression
 
-from model_service.contract.contract import parse_output
+from model_service.contract.schema import parse_output
 from model_service.model.adapters import BoosterAdapter
-from model_service.model.model import Manifest
+from model_service.model.manifest import Manifest
 from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
@@ -457,7 +457,7 @@ def test_a_raw_booster_is_adopted_with_labels_for_its_classes(tmp_path: Path) ->
         "probabilities": False,
         "binary": [0, 1],
     }
-    asked = Manifest.read(result.project / "model" / "manifest.json").as_asked(
+    asked = Manifest.read(result.project / "model" / "manifest.json").for_output(
         parse_output(contract["output"])
     )
     public = asked.public()

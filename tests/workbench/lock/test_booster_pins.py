@@ -14,7 +14,8 @@ import pytest
 from conftest import SRC, TESTS
 
 from workbench.inspect import ModelFacts, inspect
-from workbench.lock.pins import NoPins, Pins, pins, pythons
+from workbench.lock.choose import pins, pythons
+from workbench.lock.pins import NoPins, Pins
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 MAKE = TESTS / "data" / "boosters" / "make.py"
@@ -154,6 +155,7 @@ INSTALLED = [
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("library", "version", "python"), INSTALLED)
 def test_a_model_is_trained_inspected_and_loaded_with_its_pins(
     library: str, version: str, python: str, tmp_path: Path

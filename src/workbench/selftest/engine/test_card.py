@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from model_service.contract.contract import parse_contract
 from model_service.contract.golden import Golden
 from model_service.contract.profile import read_profiles
-from model_service.model.model import Manifest, Model
+from model_service.contract.schema import parse_contract
+from model_service.model.manifest import Manifest
+from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.model_card import (
     MAX_FEATURES_WITH_CHARTS,
@@ -144,18 +145,20 @@ def test_a_model_with_many_features_has_no_charts_and_a_small_page(model: Model)
 
 
 def card_entries(
-    model: Model, output: dict[str, Any], reproduced: datetime | None = None, **changes: Any
+    model: Model, output: dict[str, Any], reproduced: datetime | None = None, **task: Any
 ) -> dict[str, tuple[str, ...]]:
-    """Return the lines by term, with changes in the manifest."""
+    """Return the lines by term, with changes of the task in a verified manifest."""
     contract = parse_contract({"features": [{"name": "x"}], "output": output})
-    manifest = dataclasses.replace(model.manifest, **changes)
+    manifest = dataclasses.replace(
+        model.manifest, task=dataclasses.replace(model.manifest.task, **task), verified=True
+    )
     card = build_model_card(contract, manifest, 29, reproduced, "Broken.")
     return {entry.term: entry.lines for section in card.sections for entry in section.entries}
 
 
 def test_entries_of_a_classification(model: Model) -> None:
     output = {"name": "Loan", "labels": {"1": "paid"}, "positive": 1, "threshold": 0.4}
-    entries = card_entries(model, output, task="classification", classes=[0, 1], probabilities=True)
+    entries = card_entries(model, output, kind="classification", classes=(0, 1), probabilities=True)
     assert entries["Output"] == ("Loan",)
     assert entries["Task"] == ("Classification",)
     assert entries["Classes"] == ("0", "1: paid")
@@ -165,16 +168,14 @@ def test_entries_of_a_classification(model: Model) -> None:
 
 def test_entries_of_a_regression(model: Model) -> None:
     output = {"name": "Price", "unit": "EUR", "transform": "exp"}
-    entries = card_entries(model, output, task="regression", classes=None)
+    entries = card_entries(model, output, kind="regression", classes=None)
     assert entries["Unit"] == ("EUR",)
     assert "logarithm" in entries["Transform"][0]
     assert "Classes" not in entries
 
 
 def test_entries_of_the_verification(model: Model) -> None:
-    entries = card_entries(
-        model, {}, datetime(2026, 7, 1, 12, 30, tzinfo=timezone.utc), verified=True
-    )
+    entries = card_entries(model, {}, datetime(2026, 7, 1, 12, 30, tzinfo=timezone.utc))
     assert entries["Verified"] == ("yes",)
     assert entries["Recorded predictions"] == ("29",)
     assert entries["Last reproduced"] == ("2026-07-01 12:30:00 UTC, when this process began",)

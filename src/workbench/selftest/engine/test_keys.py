@@ -29,7 +29,8 @@ PUBLIC = {"static", "docs.viewer", "api.health", "api.ready", "keys.sign_in", "k
 
 @pytest.fixture(scope="module")
 def app(model: Model, directory: Path) -> Flask:
-    told = dataclasses.replace(model.manifest, title=SECRET, description=SECRET)
+    about = dataclasses.replace(model.manifest.about, title=SECRET, description=SECRET)
+    told = dataclasses.replace(model.manifest, about=about)
     secret = Model(model.estimator, model.contract, told, model.golden, model.prepare, model.stages)
     environment = {"API_KEYS": f"{HASHES[0]}, {HASHES[1].upper()}", "MODEL_DIR": str(directory)}
     return create_app(secret, Settings.from_environment(environment))

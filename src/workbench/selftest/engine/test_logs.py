@@ -50,7 +50,7 @@ def test_a_prediction(
         "status": "200",
         "rows": str(len(rows)),
         "request_id": response.headers["X-Request-ID"],
-        "version": str(model.manifest.version),
+        "version": str(model.manifest.about.version),
     }
 
 

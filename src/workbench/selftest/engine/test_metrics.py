@@ -119,8 +119,12 @@ def test_the_series_are_bounded(client: FlaskClient, model: Model) -> None:
 def test_the_model_is_named_and_ready(client: FlaskClient, model: Model) -> None:
     found = samples(client)
     manifest = model.manifest
-    about = {"name": manifest.name, "version": str(manifest.version), "task": manifest.task}
-    assert value(found, "model_info", **about, sha256=manifest.sha256) == 1
+    about = {
+        "name": manifest.about.name,
+        "version": str(manifest.about.version),
+        "task": manifest.task.kind,
+    }
+    assert value(found, "model_info", **about, sha256=manifest.model.sha256) == 1
     assert value(found, "model_ready") == 1
     assert value(found, "model_requests_waiting") == 0
 

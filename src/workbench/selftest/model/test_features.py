@@ -7,7 +7,8 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import Feature, parse_contract
+from model_service.contract.contract import Feature
+from model_service.contract.schema import parse_contract
 from model_service.model.model import Model
 from workbench.selftest.responses import problem
 

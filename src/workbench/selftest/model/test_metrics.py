@@ -21,8 +21,8 @@ def test_rows_and_classes_are_counted(
     found = samples(client)
     assert value(found, "model_rows_total") == len(rows) + 1
     expected: Counter[frozenset[tuple[str, str]]] = Counter()
-    if model.manifest.task == "classification" and model.manifest.classes:
-        known = {json_text(name) for name in model.manifest.classes[:MAX_NAMES]}
+    if model.manifest.task.kind == "classification" and model.manifest.task.classes:
+        known = {json_text(name) for name in model.manifest.task.classes[:MAX_NAMES]}
         for answer in answers:
             prediction = answer["prediction"]
             by_target = prediction if model.contract.output.targets else {"": prediction}

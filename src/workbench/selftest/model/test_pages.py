@@ -104,7 +104,7 @@ def test_without_javascript_an_uploaded_file_comes_back_with_predictions(
 def test_the_example_csv_can_be_predicted(client: FlaskClient, model: Model) -> None:
     response = client.get("/example.csv")
     assert response.mimetype == "text/csv"
-    assert f"{model.manifest.name}-example.csv" in response.headers["Content-Disposition"]
+    assert f"{model.manifest.about.name}-example.csv" in response.headers["Content-Disposition"]
     assert "data-answer" in page(client.post("/row", data={"row": response.text}))
 
 
@@ -115,8 +115,13 @@ def test_the_page_shows_texts_of_the_manifest_and_the_contract_literally(
     assert response.status_code == 200
     assert response.mimetype == "text/html"
     manifest = model.manifest
-    texts = [manifest.title, manifest.description, manifest.sha256, manifest.python]
-    texts += manifest.libraries
+    texts = [
+        manifest.about.title,
+        manifest.about.description,
+        manifest.model.sha256,
+        manifest.environment.python,
+    ]
+    texts += manifest.environment.libraries
     for feature in model.contract.features:
         texts += [feature.name, feature.description, feature.unit]
     missing = [text for text in texts if str(escape(text)) not in response.text]

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences, golden_differences
+from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 
 
@@ -19,16 +20,19 @@ def test_one_row_gets_one_answer(
     assert response.status_code == 200, response.text
     answer = response.json
     assert answer is not None
-    assert answer["model"] == {"name": model.manifest.name, "version": model.manifest.version}
+    assert answer["model"] == {
+        "name": model.manifest.about.name,
+        "version": model.manifest.about.version,
+    }
     assert answer["prediction"] is not None
-    assert ("probabilities" in answer) == model.manifest.probabilities
+    assert ("probabilities" in answer) == model.manifest.task.probabilities
 
 
 def test_each_class_has_a_probability(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    classes = model.manifest.classes
-    if not model.manifest.probabilities or classes is None:
+    classes = model.manifest.task.classes
+    if not model.manifest.task.probabilities or classes is None:
         pytest.skip("the model has no probabilities, or those of several targets")
     answer = client.post("/predict", json=rows[0]).json
     assert answer is not None
@@ -54,9 +58,9 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
 def test_predictions_are_those_of_the_models_own_methods(
     model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    parsed, problems = model.contract.parse_rows(rows)
-    assert problems == []
-    assert differences(model.natively(parsed), model.predict(parsed)) == []
+    batch = parse_rows(model.contract, rows)
+    assert batch.problems == []
+    assert differences(list(model.natively(batch)), list(model.predict(batch))) == []
 
 
 def test_the_order_of_the_features_does_not_matter(

@@ -1,10 +1,10 @@
-"""The zoo: models of several years, adopted and asked in their own environments, and counted.
+"""The model zoo: train models with the libraries of several years, adopt them, compare predictions.
 
     make zoo [YEARS="1.6 newest"]
 
-Each year is an environment with the libraries of its time, in which animals.py trains, saves and
-predicts. The files are adopted as cookiecutter would, proven and asked in the environments that the
-adoption pinned, and the answers compared with the native ones.
+For each year, train_models.py trains, saves and predicts in an environment with the libraries of
+that time. The files are adopted as by cookiecutter; compare.py then verifies them in the
+environments that the adoption pinned, and compares the service's predictions with the models' own.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.lock.environment import find_python
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SRC = ROOT / "src"
 HERE = Path(__file__).resolve().parent
-# The Python of a year where this one has no wheels for it.
+# Year -> the Python to use if this one has no wheels of that year.
 PYTHONS = {"1.0": "3.10"}
 
-# What people had installed; each scikit-learn with boosting libraries of its time.
+# Usual environments: each scikit-learn with the boosting libraries of its time.
 YEARS: Mapping[str, Sequence[str]] = {
     "1.0": (
         *("scikit-learn==1.0.2", "numpy==1.22.4", "pandas==1.4.4", "scipy==1.8.1"),
@@ -88,7 +89,7 @@ YEARS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Count:
-    """What became of the animals of one year; `wrong` has one sentence each."""
+    """The results of one year; `wrong` has one sentence for each unexpected result."""
 
     adopted: int
     refused: int
@@ -96,61 +97,63 @@ class Count:
 
 
 def count(year: str, folder: Path) -> Count:
-    """Make the zoo of one year in a folder, adopt and ask all of it."""
+    """Train the models of one year in a folder, adopt all of them, and compare predictions."""
     version = PYTHONS.get(year, f"{sys.version_info.major}.{sys.version_info.minor}")
     python = find_python(version)
     if python is None:
         raise SystemExit(f"the year {year} needs Python {version}, which does not run here")
     trained = environment(python, YEARS[year], folder / "trained")
-    cages = folder / "zoo"
-    run(trained, HERE / "animals.py", cages)
+    models = folder / "zoo"
+    run(trained, HERE / "train_models.py", models)
     cases = {
-        path.parent: json.loads(path.read_text()) for path in sorted(cages.glob("*/case.json"))
+        path.parent: json.loads(path.read_text()) for path in sorted(models.glob("*/case.json"))
     }
     refused, wrong = 0, []
     adopted: dict[tuple[str, ...], list[Path]] = defaultdict(list)
-    for place, case in cases.items():
+    for model_folder, case in cases.items():
         try:
-            adopted[adopt_into(place, case["answers"], version)].append(place / "project")
+            adopted[adopt_into(model_folder, case["answers"], version)].append(
+                model_folder / "project"
+            )
         except UserError as error:
             if case.get("refused", "\0") in str(error):
                 refused += 1
             else:
-                wrong.append(f"{place.name}: refused: {error}")
+                wrong.append(f"{model_folder.name}: refused: {error}")
         else:
             if "refused" in case:
-                wrong.append(f"{place.name}: was adopted")
+                wrong.append(f"{model_folder.name}: was adopted")
                 adopted[next(reversed(adopted))].pop()
-    answered = 0
+    equal = 0
     for number, (pins, projects) in enumerate(adopted.items()):
         if not projects:
             continue
         pinned = environment(python, pins, folder / f"pinned-{number}")
-        # The last line: before it stands what the service logs.
-        answers = json.loads(run(pinned, HERE / "ask.py", *projects).splitlines()[-1])
-        wrong += [f"{Path(p).parent.name}: {text}" for p, text in answers.items() if text]
-        answered += sum(not text for text in answers.values())
+        # The last line: the lines before it are the service's log.
+        differences = json.loads(run(pinned, HERE / "compare.py", *projects).splitlines()[-1])
+        wrong += [f"{Path(p).parent.name}: {text}" for p, text in differences.items() if text]
+        equal += sum(not text for text in differences.values())
         shutil.rmtree(folder / f"pinned-{number}")
-    return Count(answered, refused, tuple(wrong))
+    return Count(equal, refused, tuple(wrong))
 
 
-def adopt_into(place: Path, given: Mapping[str, str], version: str) -> tuple[str, ...]:
-    """Adopt an animal into its folder and return the pins."""
-    answers = Answers(
-        project_name="An animal",
-        project_slug="animal",
-        description="Of the zoo.",
-        folder=place,
+def adopt_into(folder: Path, answers: Mapping[str, str], version: str) -> tuple[str, ...]:
+    """Adopt the model in a folder and return the pins."""
+    all_answers = Answers(
+        project_name="A model",
+        project_slug="model",
+        description="A model of the zoo.",
+        folder=folder,
         python_version=version,
-        **given,  # type: ignore[arg-type]
+        **answers,  # type: ignore[arg-type]
     )
-    decided = decide.decide(answers)
-    decide.write(decided, place / "project")
+    decided = decide(all_answers)
+    write(decided, folder / "project")
     return decided.pins.exact
 
 
 def environment(base: Path, requirements: Iterable[str], folder: Path) -> Path:
-    """Make an environment of a Python and return its interpreter."""
+    """Create an environment and return its interpreter."""
     uv = shutil.which("uv")
     assert uv, "make puts the uv of .venv on PATH"
     subprocess.run([uv, "venv", "--quiet", "--python", base, folder], check=True)
@@ -164,7 +167,7 @@ def run(python: Path, *arguments: str | Path) -> str:
     """Run a script in an environment and return what it printed."""
     env = {
         **os.environ,
-        "OMP_NUM_THREADS": "1",  # a sum that several threads make has another last bit
+        "OMP_NUM_THREADS": "1",  # sums by several threads differ in the last bit
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(SRC),
     }
@@ -177,14 +180,14 @@ def run(python: Path, *arguments: str | Path) -> str:
 
 
 def main(years: Sequence[str]) -> int:
-    """Count the zoo of each year; return an exit status."""
+    """Run the zoo of each year; return an exit status."""
     status = 0
     for year in years or YEARS:
         with tempfile.TemporaryDirectory() as folder:
             found = count(year, Path(folder))
         print(
-            f"{year}: {found.adopted} adopted and answering as the native model, "
-            f"{found.refused} refused as they should be, {len(found.wrong)} wrong",
+            f"{year}: {found.adopted} adopted with the model's own predictions, "
+            f"{found.refused} refused as expected, {len(found.wrong)} wrong",
             *(f"  {sentence}" for sentence in found.wrong),
             sep="\n",
             flush=True,

@@ -1,10 +1,10 @@
-"""Train and save models as people have them. Runs inside an environment of some year.
+"""Train and save the models of the zoo, inside an environment with the libraries of one year.
 
-    python animals.py FOLDER
+    python train_models.py FOLDER
 
-Each animal gets a folder of its own with its files and `case.json`: the answers that its author
-would give, and either rows with the predictions of the author's own code, or the words of the
-refusal. What the environment cannot make (a library is absent or too old) is left out.
+Each model gets a folder with its files and `case.json`: the answers to cookiecutter's questions,
+and either rows with the model's own predictions, or words of the refusal. Models that the
+environment cannot train (a library is missing or too old) are left out.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from sklearn.utils import all_estimators
 Case = dict[str, Any]
 Make = Callable[[Path], Case]
 
-ROWS, ASKED = 120, 12
+ROWS, ROWS_ASKED = 120, 12
 RANDOM = np.random.RandomState(7)
 LOANS = pd.DataFrame(
     {
@@ -80,7 +80,7 @@ SPAM = ["spam", "ham"] * 20
 WITH_GAPS = NUMBERS.mask(RANDOM.uniform(size=NUMBERS.shape) < 0.1)
 
 
-# How people save.
+# Ways to save a model.
 
 
 def by_pickle(protocol: int) -> Callable[[Any, Path], None]:
@@ -114,11 +114,11 @@ WAYS: Mapping[str, Callable[[Any, Path], None]] = {
 }
 
 
-# What is asked of a service, and what its author's own code answers.
+# The rows to predict, and the model's own predictions.
 
 
 def native(value: Any) -> Any:
-    """Return a prediction as JSON has it; what is missing is null."""
+    """Return a prediction as JSON values, with null for a missing one."""
     value = value.tolist() if hasattr(value, "tolist") else value
     if isinstance(value, list):
         return [native(item) for item in value]
@@ -140,39 +140,39 @@ def served(
         else:
             joblib.dump(value, folder / name)
     data.to_csv(folder / "sample.csv", index=False)
-    asked = pd.read_csv(folder / "sample.csv").head(ASKED)
+    frame = pd.read_csv(folder / "sample.csv").head(ROWS_ASKED)
     rows = [
-        {name: native(value) for name, value in zip(asked, row, strict=True)}
-        for row in asked.astype(object).itertuples(index=False)
+        {name: native(value) for name, value in zip(frame, row, strict=True)}
+        for row in frame.astype(object).itertuples(index=False)
     ]
     case: Case = {
         "answers": {"model_path": "model.pkl", "sample_data": "sample.csv", **answers},
         "rows": rows,
-        "predictions": native(np.asarray(predict(asked))),
+        "predictions": native(np.asarray(predict(frame))),
     }
     if predict_proba is not None:
-        case["probabilities"] = native(np.asarray(predict_proba(asked)))
+        case["probabilities"] = native(np.asarray(predict_proba(frame)))
     return case
 
 
 def plain(model: Any, data: pd.DataFrame, target: Any, *, named: bool = True) -> Make:
-    """Return the maker of a model that was fitted on a frame, or on an array."""
+    """Return a function that trains a model on a frame, or on an array."""
 
     def make(folder: Path) -> Case:
-        given = (lambda frame: frame) if named else (lambda frame: frame.to_numpy())
-        model.fit(given(data), target)
+        data_of = (lambda frame: frame) if named else (lambda frame: frame.to_numpy())
+        model.fit(data_of(data), target)
         proba = None
         if hasattr(model, "predict_proba") and np.ndim(target) == 1:
-            proba = lambda frame: model.predict_proba(given(frame))  # noqa: E731
+            proba = lambda frame: model.predict_proba(data_of(frame))  # noqa: E731
         return served(
-            folder, {"model.pkl": model}, data, lambda frame: model.predict(given(frame)), proba
+            folder, {"model.pkl": model}, data, lambda frame: model.predict(data_of(frame)), proba
         )
 
     return make
 
 
 def refused(words: str, files: Mapping[str, Any], **answers: str) -> Make:
-    """Return the maker of files that must be refused in these words."""
+    """Return a function that writes files that must be refused in these words."""
 
     def make(folder: Path) -> Case:
         for name, value in files.items():
@@ -185,7 +185,7 @@ def refused(words: str, files: Mapping[str, Any], **answers: str) -> Make:
     return make
 
 
-# The animals.
+# The models.
 
 
 def columns() -> ColumnTransformer:
@@ -205,7 +205,7 @@ def logged(frame: Any) -> Any:
 
 
 class Ratio(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A transformer of a notebook."""
+    """A transformer defined in a notebook."""
 
     def fit(self, frame: pd.DataFrame, target: Any = None) -> Ratio:
         self.income_ = frame["Income"].mean()
@@ -324,8 +324,8 @@ def of_texts(model: Any) -> Make:
             folder,
             {"model.pkl": model},
             frame,
-            lambda asked: model.predict(asked["text"]),
-            lambda asked: model.predict_proba(asked["text"]),
+            lambda frame: model.predict(frame["text"]),
+            lambda frame: model.predict_proba(frame["text"]),
         )
 
     return make
@@ -361,7 +361,7 @@ SLOW_OR_SPECIAL = frozenset(
 
 
 def estimators() -> Iterator[tuple[str, Make]]:
-    """Yield each estimator that scikit-learn ships and that predicts for a frame of numbers."""
+    """Yield each estimator of scikit-learn that predicts for a frame of numbers."""
     kinds = {"classifier": LOAN, "regressor": AMOUNT, "cluster": None}
     for kind, target in kinds.items():
         for name, cls in all_estimators(type_filter=kind):
@@ -441,16 +441,16 @@ def raw_boosters() -> Iterator[tuple[str, Make]]:
 
 
 def raw(library: Any, objective: str, target: Any, file: str) -> Make:
-    """Return the maker of a booster without its scikit-learn class, in that file."""
+    """Return a function that trains a booster without a scikit-learn class and saves it."""
 
     def make(folder: Path) -> Case:
         data = WITH_GAPS.rename(columns=lambda name: name.replace("(%)", "").replace("+", ""))
         settings: dict[str, Any] = {"objective": objective, "verbosity": 0}
         if target is GRADE and hasattr(library, "train"):
             settings["num_class"] = 3
-        given: Callable[[pd.DataFrame], Any] = lambda frame: frame  # noqa: E731
+        data_of: Callable[[pd.DataFrame], Any] = lambda frame: frame  # noqa: E731
         if library.__name__ == "xgboost":
-            given = library.DMatrix
+            data_of = library.DMatrix
             model = library.train(settings, library.DMatrix(data, target), 10)
         elif library.__name__ == "lightgbm":
             model = library.train({**settings, "verbosity": -1}, library.Dataset(data, target), 10)
@@ -463,14 +463,14 @@ def raw(library: Any, objective: str, target: Any, file: str) -> Make:
                 model = library.CatBoost(options)
             model.fit(data, target)
         proba = None
-        predict = lambda frame: model.predict(given(frame))  # noqa: E731
+        predict = lambda frame: model.predict(data_of(frame))  # noqa: E731
         if hasattr(model, "predict_proba"):
             proba = model.predict_proba
         elif target is GRADE:
             shares: dict[str, str] = {}
             if library.__name__ == "catboost":
                 shares["prediction_type"] = "Probability"
-            proba = lambda frame: model.predict(given(frame), **shares)  # noqa: E731
+            proba = lambda frame: model.predict(data_of(frame), **shares)  # noqa: E731
             predict = lambda frame: proba(frame).argmax(axis=1)  # noqa: E731
         save = model if file == "model.pkl" else lambda path: model.save_model(str(path))
         return served(folder, {file: save}, data, predict, proba, model_path=file)
@@ -478,7 +478,7 @@ def raw(library: Any, objective: str, target: Any, file: str) -> Make:
     return make
 
 
-def files_beside() -> Iterator[tuple[str, Make]]:
+def separate_files() -> Iterator[tuple[str, Make]]:
     yield "scaler beside", scaler_beside
     yield "encoders beside", encoders_beside
     yield "dummies beside", dummies_beside
@@ -557,7 +557,7 @@ def bundle(folder: Path) -> Case:
 
 
 def hand_coded() -> Iterator[tuple[str, Make]]:
-    """Yield models whose authors prepare the columns in their own app."""
+    """Yield models whose columns are prepared by code outside of the model."""
     yield "encode and one_hot", encoded_by_hand
     yield "prepare", prepared
     yield "dates", dates
@@ -650,7 +650,7 @@ def dates(folder: Path) -> Case:
 
 
 def labels_beside(folder: Path) -> Case:
-    """The classes are numbers, and an encoder beside the model knows what they mean."""
+    """The classes are numbers that a separate LabelEncoder decodes."""
     encoder = LabelEncoder().fit(LOAN)
     model = RandomForestClassifier(10, random_state=0).fit(NUMBERS, encoder.transform(LOAN))
     return served(
@@ -663,15 +663,15 @@ def labels_beside(folder: Path) -> Case:
 
 
 def of_categories(cls: Any, *, from_dtype: bool = False, **options: Any) -> Make:
-    """Return the maker of a model that was trained on columns of pandas' type category."""
+    """Return a function that trains a model on columns of pandas' category dtype."""
 
     def make(folder: Path) -> Case:
-        given = {"categorical_features": "from_dtype"} if from_dtype else options
+        parameters = {"categorical_features": "from_dtype"} if from_dtype else options
         dtypes = {
             name: pd.CategoricalDtype(sorted(set(LOANS[name]))) for name in ("Gender", "Area")
         }
         data = LOANS[["Income", "Gender", "Area"]]
-        model = cls(**given).fit(data.astype(dtypes), YES)
+        model = cls(**parameters).fit(data.astype(dtypes), YES)
         return served(
             folder,
             {"model.pkl": model},
@@ -684,7 +684,7 @@ def of_categories(cls: Any, *, from_dtype: bool = False, **options: Any) -> Make
 
 
 def libraries() -> Iterator[tuple[str, Make]]:
-    """Yield what other libraries make, where they are installed."""
+    """Yield models of other libraries, if they are installed."""
     for name, make in (
         ("imblearn", of_imblearn),
         ("skops", by_skops),
@@ -785,25 +785,25 @@ def refusals() -> Iterator[tuple[str, Make]]:
 
 
 GROUPS = (
-    *(ways, pipelines, estimators, boosters, raw_boosters, files_beside, hand_coded, libraries),
+    *(ways, pipelines, estimators, boosters, raw_boosters, separate_files, hand_coded, libraries),
     refusals,
 )
 
 
 def main(folder: Path) -> None:
-    """Make every animal that this environment can make."""
+    """Train every model that this environment can train."""
     for group in GROUPS:
         for name, make in group():
-            place = folder / f"{group.__name__}, {name}"
-            place.mkdir(parents=True)
+            model_folder = folder / f"{group.__name__}, {name}"
+            model_folder.mkdir(parents=True)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    case = make(place)
-                except Exception as error:  # its own library cannot train or ask it
-                    print(f"left out: {place.name}: {type(error).__name__}: {error}")
+                    case = make(model_folder)
+                except Exception as error:  # the library itself cannot train it or predict
+                    print(f"left out: {model_folder.name}: {type(error).__name__}: {error}")
                     continue
-            (place / "case.json").write_text(json.dumps(case))
+            (model_folder / "case.json").write_text(json.dumps(case))
     print(f"scikit-learn {sklearn.__version__}, numpy {np.__version__}")
 
 

@@ -1,8 +1,8 @@
-"""Prove and ask adopted animals inside of their pinned environment.
+"""Verify adopted projects in their pinned environment, and compare predictions.
 
-    PYTHONPATH=src python ask.py PROJECT [PROJECT ...]
+    PYTHONPATH=src python compare.py PROJECT [PROJECT ...]
 
-Prints a JSON object: what is wrong with each project, an empty text where nothing is.
+Prints a JSON object: the first difference of each project, or an empty text.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from model_service.model.model import load_model
+from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.verify.prove import prove
 
-CLOSE = 1e-9
+TOLERANCE = 1e-9
 
 
-def wrong(project: Path) -> str:
-    """Return how the service's answers differ from the author's own code, or nothing."""
+def difference(project: Path) -> str:
+    """Return how the service's predictions differ from the model's own, or an empty text."""
     case = json.loads((project.parent / "case.json").read_text())
     try:
         with warnings.catch_warnings():
@@ -30,7 +30,7 @@ def wrong(project: Path) -> str:
             prove(project)
             client = create_app(load_model(project / "model")).test_client()
             response = client.post("/predict", json={"rows": case["rows"]})
-    except Exception as error:  # whatever it is, this animal was not adopted
+    except Exception as error:  # any of them means that the adoption failed
         return f"{type(error).__name__}: {error}"
     if response.status_code != 200:
         return response.text[:500]
@@ -39,11 +39,11 @@ def wrong(project: Path) -> str:
     if "probabilities" in case:
         if "probabilities" not in answers[0]:
             return "there are no probabilities"
-        given = [list(answer["probabilities"].values()) for answer in answers]
-        pairs += zip(given, case["probabilities"], strict=True)
-    for number, (given_one, native) in enumerate(pairs, start=1):
-        if not same(given_one, native):
-            return f"answer {number} is {given_one} and should be {native}"
+        served = [list(answer["probabilities"].values()) for answer in answers]
+        pairs += zip(served, case["probabilities"], strict=True)
+    for number, (value, native) in enumerate(pairs, start=1):
+        if not same(value, native):
+            return f"prediction {number} is {value} and should be {native}"
     return ""
 
 
@@ -54,14 +54,14 @@ def values(prediction: Any) -> Any:
 
 def same(one: Any, other: Any) -> bool:
     if isinstance(other, list) and len(other) == 1 and not isinstance(one, list):
-        other = other[0]  # a column of predictions
+        other = other[0]  # a single column of predictions
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     numbers = isinstance(one, (int, float)) and isinstance(other, (int, float))
     if numbers and not isinstance(one, bool):
-        return math.isclose(one, other, rel_tol=CLOSE, abs_tol=CLOSE)
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return type(one) is type(other) and bool(one == other)
 
 
 if __name__ == "__main__":
-    print(json.dumps({project: wrong(Path(project)) for project in sys.argv[1:]}))
+    print(json.dumps({project: difference(Path(project)) for project in sys.argv[1:]}))

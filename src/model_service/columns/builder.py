@@ -1,0 +1,48 @@
+"""Build the model's input from the contract's columns: prepare(), transformers, categories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from model_service.columns.categories import ColumnCategories
+from model_service.columns.frames import model_input, with_categories
+from model_service.columns.transformers import Stage, final_input
+from model_service.contract.contract import Column, InputKind
+
+# The author's function, from a frame of features to the frame that the model was trained on.
+Prepare = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class InputBuilder:
+    """The way from the contract's columns to the input of the model's own methods."""
+
+    kind: InputKind
+    names: tuple[str, ...] | None  # of the columns, in the order of the training
+    categories: Mapping[str, ColumnCategories] = field(default_factory=dict)
+    prepare: Prepare | None = None
+    stages: Sequence[Stage] = ()
+    model_names: tuple[str, ...] | None = None  # of the model's columns after the stages
+
+    def build(self, columns: Sequence[Column]) -> Any:
+        """Return a frame, an array or a list of texts."""
+        if self.prepare is None and not self.stages:
+            return model_input(columns, self.kind, self.names, self.categories)
+        if self.prepare is None:
+            data = model_input(columns, self.kind, self.names, self._unlisted)
+        else:
+            data = self.prepare(model_input(columns, "frame", None))
+            data = data[list(self.names)] if self.names is not None else data.to_numpy()
+        for stage in self.stages:
+            data = stage.apply(data)
+        if self.stages:
+            data = final_input(data, self.stages[-1].after, self.model_names)
+        return with_categories(data, self.categories)
+
+    @cached_property
+    def _unlisted(self) -> Mapping[str, ColumnCategories]:
+        # Transformers were fitted on plain values; pandas categories are made after them.
+        return {name: known for name, known in self.categories.items() if known.values is None}
