@@ -11,8 +11,9 @@ from typing import Any
 
 import wheels
 from workbench import files, vendor
-from workbench.adopt import decide
-from workbench.adopt.answers import Answers, problems, with_example
+from workbench.adopt.answers import Answers, check_answers, with_example
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
 from workbench.lock.environment import run
 from workbench.smoke import curl
@@ -37,7 +38,7 @@ def refusals(
         return ""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     typed = {name: value for name, value in raw.items() if value != document.get(name)}
-    found = problems(replace(answers, raw=typed))
+    found = [str(problem) for problem in check_answers(replace(answers, raw=typed))]
     if any(project.iterdir()):
         found.append(
             f"The folder {project} is not empty; it is left as it is. Choose another name."
@@ -55,14 +56,14 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     cruft = _by_cruft(context)
     if cruft and not answers.model.path.exists():
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
-    decided = decide.decide(answers)
-    decide.write(decided, project)
-    lines = [f"Note: {notice}" for notice in decided.notices]
+    decided = decide(answers)
+    write(decided, project)
+    lines = [f"Note: {note}" for note in decided.notes]
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:
         lines += _verified(project) if answers.verify else ["Not verified, as asked."]
-        lines += _commit(project, f"Serve {decided.manifest['estimator']}")
+        lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
         f"cd {project.name}",

@@ -116,8 +116,8 @@ def test_only_what_is_the_services_own_is_bumped(loan: Path) -> None:
     models = {name for found in table["sets"] for pins in found.values() for name in pins}
     own = {*table["service"]["pins"], *table["tests"]["pins"]} - models
     by_ecosystem = {update["package-ecosystem"]: update for update in config["updates"]}
-    assert set(by_ecosystem) == {"pip", "github-actions"}
-    assert {entry["dependency-name"] for entry in by_ecosystem["pip"]["allow"]} == own
+    assert set(by_ecosystem) == {"uv", "github-actions"}
+    assert {entry["dependency-name"] for entry in by_ecosystem["uv"]["allow"]} == own
 
 
 def test_the_workflow_tests_examines_and_audits(loan: Path) -> None:

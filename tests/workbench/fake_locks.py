@@ -19,6 +19,6 @@ def fake_lock(project: Path) -> Path:
         ]
         wheels = [wheel for wheel in vendor.wheels(project) if wheel.name == distribution]
         entries += [f"{w.line} \\\n    --hash=sha256:{w.sha256}\n" for w in wheels]
-        (project / name).write_text(lock.lock_head(project) + "".join(entries))
+        (project / name).write_text(lock.lock_head(project, name) + "".join(entries))
     assert lock.is_current(project)
     return project

@@ -252,11 +252,12 @@ def check_verified(snapshot: Snapshot) -> Result:
     manifest = snapshot.manifest
     if not manifest["verified"]:
         return warning("not yet", "make verify loads the model and records its predictions.")
-    plan = manifest.get("plan", {})
-    by = "its plan"
-    if plan.get("serves") != "plan":
+    fast_path = manifest.get("fast_path", {})
+    by = "its fast path"
+    if fast_path.get("serves") != "fast":
         # The model's own methods are slower than the fast path and answer the same.
-        by = f"its own methods: {plan.get('reason', 'it was verified before there were plans')}"
+        reason = fast_path.get("reason", "it was verified before there was a fast path")
+        by = f"its own methods: {reason}"
     return ok(f"version {manifest['version']}, served by {by}")
 
 

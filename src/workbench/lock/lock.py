@@ -33,17 +33,24 @@ def is_current(project: Path) -> bool:
 
     Raises UserError if one of the files cannot be read.
     """
-    head = lock_head(project)
-    return all(files.read(project / name).startswith(head) for name in (LOCK, TEST_LOCK))
+    return all(
+        files.read(project / name).startswith(lock_head(project, name))
+        for name in (LOCK, TEST_LOCK)
+    )
 
 
-def lock_head(project: Path) -> str:
-    """Return the first lines of a current lock. Raises UserError."""
+def lock_head(project: Path, name: Path) -> str:
+    """Return the first lines of a current lock. Raises UserError.
+
+    Dependabot takes a file for a lock if it names itself as an output file. In any other file it
+    looks for the projects behind paths such as ./vendor/….whl, and gives up.
+    """
     digest = hashlib.sha256(files.read(project / SOURCE).encode()).hexdigest()
     version = files.python_version(project)
     return (
         f"# Locked by `make lock` for Python {version} on {PLATFORM}.\n"
         f"# requirements.in sha256: {digest}\n"
+        f"# The command: uv pip compile --output-file {name}\n"
     )
 
 
@@ -79,9 +86,8 @@ def lock(project: Path) -> None:
         files.write(constraints, without_wheels(locked))
         compile_ += ["--constraint", str(constraints), "--output-file", str(test_target)]
         run([*compile_, test_source], what="Resolving the test requirements", cwd=project)
-        head = lock_head(project)
         for name, made in ((LOCK, target), (TEST_LOCK, test_target)):
-            files.write(project / name, head + files.read(made))
+            files.write(project / name, lock_head(project, name) + files.read(made))
 
 
 def _install_uv(project: Path, python: Path | None, version: str) -> Path:
@@ -104,8 +110,8 @@ def replace_wheel(project: Path, distribution: str, wheel: vendor.Wheel | None) 
             project / name, replace_in_text(files.read(project / name), distribution, wheel)
         )
     if current:
-        head = lock_head(project)
         for name in (LOCK, TEST_LOCK):
+            head = lock_head(project, name)
             body = files.read(project / name).split("\n", head.count("\n"))[-1]
             files.write(project / name, head + body)
 

@@ -32,7 +32,7 @@ from workbench.adopt.expected_answers import disagreements as unexpected
 from workbench.adopt.expected_answers import read_expected
 from workbench.errors import listing
 from workbench.verify import resource_limits
-from workbench.verify.fast_path_proof import examine
+from workbench.verify.fast_path_proof import choose_path
 
 # Golden rows are in git, checked at every boot and sent by every smoke test: few are enough.
 SAMPLE_ROWS, MISSING_ROWS = 24, 8
@@ -82,8 +82,7 @@ def prove(project: Path) -> str:
             *promised,
             *_lost(before, model.contract),
         ]
-    found = examine(model, golden.rows)
-    served_by = ServedBy(way=found["serves"], reason=found.get("reason"))
+    served_by = choose_path(model, golden.rows)
     manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
     done.append(_served(served_by))
     document = dataclasses.asdict(golden)
@@ -95,9 +94,9 @@ def prove(project: Path) -> str:
 
 
 def _served(by: ServedBy) -> str:
-    if by.way == "plan":
-        return "Its plan answers as the model's own methods do, and serves."
-    return f"The model's own methods serve, which are slower than a plan. {by.reason}"
+    if by.path == "fast":
+        return "Its fast path predicts what the model's own methods predict, and serves."
+    return f"The model's own methods serve, which are slower than a fast path. {by.reason}"
 
 
 def _lost(before: Contract, after: Contract) -> Iterator[str]:

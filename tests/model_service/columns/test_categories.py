@@ -26,13 +26,14 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.workbench.adopt.test_adopt import adopted, features_of, rows_of
 from tests.workbench.verify.test_verify import ask, served
 
+from model_service.columns.categories import ColumnCategories
 from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
 from model_service.errors import ModelError
 from model_service.model.loading import load_model
 from model_service.model.model import Model
-from workbench.adopt.category_lists import completed
+from workbench.adopt.category_lists import complete_categories
 from workbench.errors import UserError
 from workbench.inspect import Categories, RefusedFile, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model
@@ -116,7 +117,7 @@ def test_categories_that_only_their_codes_are_known_of_must_be_given(tmp_path: P
         adopted(tmp_path, model, **given)
     frame = sample_of(model.stem, tmp_path)
     frame[frame["City"] != "Bonn"].to_csv(tmp_path / "some.csv", index=False)
-    with pytest.raises(UserError, match=r"asks City for category number 3, and only 2"):
+    with pytest.raises(UserError, match=r"uses category number 3 of City, and only 2"):
         adopted(tmp_path, model, sample_data="some.csv", **given)
     features: list[dict[str, Any]] = [{"name": name} for name in frame.columns]
     for number, values in OCCURRED.items():
@@ -200,9 +201,9 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
 def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None:
     contract = parse_contract({"features": [{"name": "City", "categories": ["b", "a"]}]})
     told = {"City": Categories()}
-    previous = {"categories": {"City": {"values": ["a", "b"], "dtype": None}}}
-    assert completed(told, contract, previous)["City"].values == ("a", "b")
-    assert completed(told, contract, None)["City"].values == ("b", "a")
+    previous = {"City": ColumnCategories(("a", "b"))}
+    assert complete_categories(told, contract, previous)["City"].values == ("a", "b")
+    assert complete_categories(told, contract, {})["City"].values == ("b", "a")
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder(), TargetEncoder()])
@@ -321,6 +322,7 @@ def test_the_lists_of_xgboost(encoded: object, values: object) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "name",
     ["lightgbm-4.6.0", "xgboost-codes-2.1.4", "xgboost-3.4.1", "hist-1.6.1", "catboost-1.2.10"],

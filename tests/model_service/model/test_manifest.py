@@ -21,7 +21,7 @@ FULL: dict[str, Any] = {
     "description": "About them.",
     "version": 3,
     "verified": True,
-    "plan": {"serves": "native", "reason": "It is not equal."},
+    "fast_path": {"serves": "native", "reason": "It is not equal."},
     "task": "regression",
     "classes": None,
     "estimator": "XGBoost Booster",

@@ -30,12 +30,13 @@ def test_a_lock_is_current_until_requirements_in_or_the_python_changes(tmp_path:
     head = (
         "# Locked by `make lock` for Python 3.12 on x86_64-manylinux_2_28.\n"
         f"# requirements.in sha256: {digest}\n"
+        "# The command: uv pip compile --output-file "
     )
     contents = {
         "requirements.in": "flask\n",
         ".python-version": "3.12\n",
-        "requirements.txt": f"{head}flask==3.1.3\n",
-        "requirements-test.txt": f"{head}pytest==9.2.0\n",
+        "requirements.txt": f"{head}requirements.txt\nflask==3.1.3\n",
+        "requirements-test.txt": f"{head}requirements-test.txt\npytest==9.2.0\n",
     }
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
