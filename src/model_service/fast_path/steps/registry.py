@@ -27,11 +27,12 @@ from model_service.fast_path.data import (
 
 @dataclass(frozen=True)
 class CompiledTransformer:
-    """A fitted transformer as plain functions with the results of its `transform`, bit for bit."""
+    """A fitted transformer as plain functions with the results of its `transform`."""
 
     # For any number of rows.
     matrix: MatrixTransform
-    # For one row of Python values, without NumPy; None: a row takes `matrix`, because of `no_row`.
+    # For one row of Python values, without NumPy and with the bits of `matrix`; None: a row takes
+    # `matrix`, because of `no_row`.
     row: RowTransform | None = None
     no_row: str = ""
     # Whether one row takes less time than handing it to another thread would. This follows from
