@@ -114,7 +114,7 @@ def serving(project: Path, command: str = "make run") -> Iterator[str]:
 
 
 def wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and server.poll() is None:
         try:
             get(f"{address}/ready")
@@ -232,6 +232,14 @@ def check_routes(project: Path, address: str) -> None:
     assert but
     shown = set(manifest) - set(re.findall(r"`(\w+)`", but[1]))
     assert set(json.loads(get(f"{address}/metadata"))) == shown
+
+
+@slow
+@in_the_verified_group
+def test_the_readme_shows_what_rendering_prints(verified: Bake) -> None:
+    session = PAGES["README.md"].sections[0].blocks[0].text
+    printed = session[session.index("Installing") : session.index("  curl")]
+    assert missing_lines(printed, verified.output) == []
 
 
 @slow
