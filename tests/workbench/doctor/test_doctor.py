@@ -309,8 +309,11 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
 @pytest.mark.parametrize(
     ("plan", "found"),
     [
-        ('{"serves": "plan"}', "version 1, served by its plan"),
-        ('{"serves": "native", "reason": "It is odd."}', "served by its own methods: It is odd."),
+        ('{"serves": "plan"}', "version 1, served by the fast path"),
+        (
+            '{"serves": "native", "reason": "It is odd."}',
+            "served by the model's own methods: It is odd.",
+        ),
     ],
 )
 def test_it_is_said_what_serves_a_verified_model(plan: str, found: str, sound: Path) -> None:

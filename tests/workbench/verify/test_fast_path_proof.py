@@ -36,7 +36,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(EXAMPLE / name, folder)
     answers = {"sample_data": "sample.csv", "features": "features.json"}
     project = adopted(folder, folder / "model.joblib", **answers)
-    assert "Its plan answers as the model's own methods do" in prove.prove(project)
+    assert "The fast path predicts what the model's own methods do" in prove.prove(project)
     return project
 
 
