@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test fast bench bench-bulk bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all fast bench bench-bulk bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -19,13 +19,19 @@ demo: $(DEV)
 stop:
 	$(PYTHON) tools/demo.py $(DEMO) --stop
 
-# make test     all tests of the template; renders projects and runs their tests too
+PYTEST = PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+
+# make test     the tests of the template; renders projects and runs their tests too
 test: $(DEV) lint machine browser
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n 2
+	$(PYTEST) -n 2 -m "not heavy"
+
+# make test-all make test, then the tests with old versions of the libraries
+test-all: test
+	$(PYTEST) -n 2 -m heavy
 
 # make fast     the tests that install nothing
 fast: $(DEV)
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # make zoo      models of several years, adopted and asked in their own environments, and counted
 zoo: $(DEV)

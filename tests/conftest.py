@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
@@ -120,7 +121,7 @@ def adopted(folder: Path, model: Path, **answers: str) -> Path:
         **answers,
     }
     project = folder / "project"
-    decide.write(decide.decide(Answers(model_path=str(model), folder=folder, **given)), project)
+    write(decide(Answers(model_path=str(model), folder=folder, **given)), project)
     return project
 
 

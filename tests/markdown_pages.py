@@ -28,12 +28,16 @@ _SPAN = re.compile(r"`(?P<text>[^`]+)`")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block; `after` is the block before it in the same section, if there is one."""
+    """A fenced block; `line` is that of its opening fence."""
 
     language: str
     text: str
     line: int
-    after: Block | None = None
+
+    def is_followed_by(self, other: Block) -> bool:
+        """Return whether nothing but an empty line stands between this block and another."""
+        end = self.line + len(self.text.splitlines()) + 1
+        return other.line == end + 2
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -151,7 +155,7 @@ def _sections(text: str) -> Iterator[Section]:
         marks = _FENCE.match(line)
         if fence is not None and marks:
             body = textwrap.dedent("\n".join(fence))
-            blocks.append(Block(language, body, start, blocks[-1] if blocks else None))
+            blocks.append(Block(language, body, start))
             fence = None
         elif fence is not None:
             fence.append(line)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Where a quoted message has a value of the reader's: an ellipsis, a number, a file, a quoted text.
+# Where a quoted message has a value: an ellipsis, a number, a file, an option, a quoted text.
 _HOLE = re.compile(
-    r"…|\d+(?:[.,]\d+)*|[\w./-]+(?:/|\.(?:json|py|in|txt)\b)|'[^']*'|\"[^\"]*\"|\{[^}]*\}|\[[^\]]*\]"
+    r"…|\d+(?:[.,]\d+)*|\b\w+=|[\w./-]+(?:/|\.(?:json|py|in|txt)\b)|'[^']*'|\"[^\"]*\"|\{[^}]*\}|\[[^\]]*\]"
 )
 _MARK = "\0"  # what a source literal has in the place of a value
 _MIN_LITERAL = 10  # a shorter word says nothing: it is in some literal by chance

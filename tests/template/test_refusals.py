@@ -1,4 +1,4 @@
-"""Bad answers: all problems at once, a status that is not 0, and nothing left behind."""
+"""Invalid answers: all problems together, an exit status other than 0, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder as a user has it, with files that are wrong in different ways."""
+    """A user's folder, with files that are wrong in different ways."""
     contents = {
         "broken.json": b'["a", ',
         "wrong.json": json.dumps([{"name": "a", "typ": "number"}]).encode(),
@@ -62,7 +62,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("answers", "words"), REFUSED, ids=lambda value: str(value)[:40])
-def test_a_bad_answer_is_refused(answers: dict[str, Any], words: list[str], folder: Path) -> None:
+def test_an_invalid_answer_is_refused(
+    answers: dict[str, Any], words: list[str], folder: Path
+) -> None:
     before = sorted(folder.rglob("*"))
     result = bake(folder, **answers)
     assert result.status != 0
@@ -72,7 +74,7 @@ def test_a_bad_answer_is_refused(answers: dict[str, Any], words: list[str], fold
     assert sorted(folder.rglob("*")) == before
 
 
-def test_all_bad_answers_are_reported_at_once(folder: Path) -> None:
+def test_all_invalid_answers_are_reported_together(folder: Path) -> None:
     result = bake(
         folder,
         project_slug="Bad Slug",
@@ -90,9 +92,7 @@ def test_all_bad_answers_are_reported_at_once(folder: Path) -> None:
     "text",
     ['a"b', "a'b", "a\nb", "$(touch pwned)", "`touch pwned`", "../a", "~/a", "{{7*7}}", "日本"],
 )
-def test_hostile_text_is_refused_where_a_path_or_a_name_is_asked_for(
-    text: str, folder: Path
-) -> None:
+def test_hostile_text_is_refused_as_a_path_and_as_a_name(text: str, folder: Path) -> None:
     paths = ("model_path", "sample_data", "transformers", "model_code")
     asked = (*paths, "trust", "python_version")
     result = bake(folder, **dict.fromkeys(asked, text))
@@ -103,7 +103,7 @@ def test_hostile_text_is_refused_where_a_path_or_a_name_is_asked_for(
     assert not list(folder.rglob("pwned"))
 
 
-def test_all_problems_of_the_model_are_reported_at_once(folder: Path) -> None:
+def test_all_problems_of_the_model_are_reported_together(folder: Path) -> None:
     names = json.dumps(["applicant_incme", *[f"x{n}" for n in range(8)]])
     (folder / "names.json").write_text(names)
     result = bake(folder, features="names.json", python_version="3.10")
@@ -122,7 +122,7 @@ def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
     assert "is not empty" in result.message
 
 
-def test_paths_are_those_of_the_folder_in_which_the_user_typed(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
     (tmp_path / "my model.PKL").write_bytes((EXAMPLE / "model.joblib").read_bytes())
     result = bake(tmp_path, model_path="my model.PKL", project_slug="mine")
     assert result.status == 0, result.errors

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.lock.environment import find_python
 
@@ -146,8 +147,8 @@ def adopt_into(folder: Path, answers: Mapping[str, str], version: str) -> tuple[
         python_version=version,
         **answers,  # type: ignore[arg-type]
     )
-    decided = decide.decide(all_answers)
-    decide.write(decided, folder / "project")
+    decided = decide(all_answers)
+    write(decided, folder / "project")
     return decided.pins.exact
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from zoo.run_zoo import count
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.heavy]
 
 
 def test_models_are_adopted_with_equal_predictions_or_refused_as_expected(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from model_service.errors import ModelError
 
 # In the order in which they are written.
 MEMBERS = """
-    name title description version verified plan task classes estimator binary outputs probabilities
-    input columns python libraries model categories code transformers sample derived examples
-    profile
+    name title description version verified fast_path task classes estimator binary outputs
+    probabilities input columns python libraries model categories code transformers sample derived
+    examples profile
     """.split()
 # What /metadata does not show: rows and statistics of the sample, and notes of the tools.
 NOT_PUBLIC = frozenset(("binary", "examples", "derived", "profile", "sample"))
@@ -111,8 +111,8 @@ class CustomCode:
 class ServedBy:
     """Whether the fast path or the model's own methods serve, as verify decided."""
 
-    way: str = called("serves")  # plan (the fast path) or native
-    reason: str | None = None  # why it is not the fast path
+    path: str = called("serves")  # fast or native
+    reason: str | None = None  # why it is native
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ class Manifest:
                 for name, entry in document["categories"].items()
             },
             verified=document["verified"],
-            served_by=_read(ServedBy, document.get("plan") or {"serves": "native"}),
+            served_by=_read(ServedBy, document.get("fast_path") or {"serves": "native"}),
             examples=document["examples"],
             sample=document["sample"],
             derived=document["derived"],
@@ -184,7 +184,7 @@ class Manifest:
             "columns": _lists(self.columns),
             "categories": {name: _written(entry) for name, entry in self.categories.items()},
             "verified": self.verified,
-            "plan": _written(self.served_by, optional=("reason",)),
+            "fast_path": _written(self.served_by, optional=("reason",)),
             "examples": list(self.examples),
             "sample": self.sample,
             "derived": self.derived,
@@ -199,7 +199,7 @@ class Manifest:
     @property
     def serves_fast_path(self) -> bool:
         """Whether verify proved the fast path equal to the model's own methods."""
-        return self.verified and self.served_by.way == "plan"
+        return self.verified and self.served_by.path == "fast"
 
     @property
     def in_response(self) -> Mapping[str, str | int]:

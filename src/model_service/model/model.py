@@ -42,15 +42,19 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model with another contract."""
-        return self._copy(contract, self.manifest)
+        return self._copy(contract, self.manifest, self.fast_path)
 
     def with_manifest(self, manifest: Manifest) -> Model:
         """Return the same model with another manifest."""
-        return self._copy(self.contract, manifest)
+        return self._copy(self.contract, manifest, self.fast_path)
 
-    def _copy(self, contract: Contract, manifest: Manifest) -> Model:
-        inner = (self.golden, self.prepare, self.stages, self.fast_path)
-        return Model(self.estimator, contract, manifest, *inner)
+    def with_fast_path(self, fast_path: FastPath | None) -> Model:
+        """Return the same model with another fast path, or without one."""
+        return self._copy(self.contract, self.manifest, fast_path)
+
+    def _copy(self, contract: Contract, manifest: Manifest, fast_path: FastPath | None) -> Model:
+        fitted = (self.golden, self.prepare, self.stages)
+        return Model(self.estimator, contract, manifest, *fitted, fast_path)
 
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         """Return a prediction for each row, in the shape of /predict.
@@ -69,11 +73,11 @@ class Model:
         """Predict by the fast path. Raises whatever it raises."""
         self._use_no_threads()
         if fast_path.predict_row is not None and len(batch) == 1:
-            # After an error here, the way of many rows tells whether there is one.
+            # After an error here, the path for many rows decides whether it is one.
             with suppress(Exception):
-                found = fast_path.predict_row(self.contract.row_values(batch, self._names))
-                return [self._format.answer(*found)]
-        return self._format.answers(*fast_path.predict_columns(self.contract.columns(batch)))
+                outputs = fast_path.predict_row(self.contract.row_values(batch, self._names))
+                return [self._format.format_row(*outputs)]
+        return self._format.format(*fast_path.predict_columns(self.contract.columns(batch)))
 
     def natively(self, batch: Batch) -> Predictions:
         """Predict by the model's own methods. Raises whatever they raise."""
@@ -82,7 +86,7 @@ class Model:
         last, data = _before_last(self.estimator, data)
         values = last.predict(data)
         probabilities = last.predict_proba(data) if self.manifest.task.probabilities else None
-        return self._format.answers(values, probabilities)
+        return self._format.format(values, probabilities)
 
     def _use_no_threads(self) -> None:
         """Keep joblib from starting threads for this thread's predictions, from the first one on.
@@ -117,9 +121,9 @@ class Model:
         """Return the fast path of this model. Raises NotCompiled."""
         manifest = self.manifest
         if self.prepare is not None:
-            raise NotCompiled("The author's prepare() makes its columns of a frame.")
+            raise NotCompiled("The author's prepare() needs a pandas frame.")
         if manifest.categories:
-            raise NotCompiled("It takes columns as categories, which are made in a frame.")
+            raise NotCompiled("The model takes pandas categories, which need a frame.")
         return compile_fast_path(
             self.estimator,
             self.stages,

@@ -1,4 +1,4 @@
-"""What the model says, as JSON answers: of many rows column by column."""
+"""Format model output as the JSON predictions of /predict, column by column for many rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from model_service.contract.contract import Output, json_text, same_json
 
 Prediction = dict[str, Any]
-# The keys from an answer to one of its values.
+# The keys from a prediction to one of its values, such as ("probabilities", "Y").
 Path = tuple[str, ...]
 
 
 class Predictions(Sequence[Prediction]):
-    """Answers that are kept by what they say: many of them without an object for each.
+    """Predictions kept by column, which saves an object for each of many rows.
 
-    `columns` has the shape of an answer, with a list in the place of each value. A label that is
-    None is one that the answer does not have.
+    `columns` has the shape of a prediction, with a list in the place of each value. A label of
+    None stands for a prediction without a label.
     """
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
@@ -30,28 +30,28 @@ class Predictions(Sequence[Prediction]):
         return _length(self.columns)
 
     @overload
-    def __getitem__(self, place: int) -> Prediction: ...
+    def __getitem__(self, index: int) -> Prediction: ...
     @overload
-    def __getitem__(self, place: slice) -> Predictions: ...
-    def __getitem__(self, place: int | slice) -> Prediction | Predictions:
-        chosen = _at(self.columns, place)
-        return Predictions(chosen) if isinstance(place, slice) else _labelled(chosen)
+    def __getitem__(self, index: slice) -> Predictions: ...
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        chosen = _at(self.columns, index)
+        return Predictions(chosen) if isinstance(index, slice) else _without_missing_labels(chosen)
 
     def __iter__(self) -> Iterator[Prediction]:
         if len(self) == 1:
             return iter((self[0],))
-        answers = _rows(self.columns)
-        return map(_labelled, answers) if "label" in self.columns else answers
+        rows = _rows(self.columns)
+        return map(_without_missing_labels, rows) if "label" in self.columns else rows
 
 
 def _length(columns: Any) -> int:
     return len(columns) if isinstance(columns, list) else _length(next(iter(columns.values())))
 
 
-def _at(columns: Any, place: int | slice) -> Any:
+def _at(columns: Any, index: int | slice) -> Any:
     if isinstance(columns, list):
-        return columns[place]
-    return {key: _at(inner, place) for key, inner in columns.items()}
+        return columns[index]
+    return {key: _at(inner, index) for key, inner in columns.items()}
 
 
 def _rows(columns: Mapping[str, Any]) -> Iterator[Prediction]:
@@ -59,150 +59,155 @@ def _rows(columns: Mapping[str, Any]) -> Iterator[Prediction]:
     return (dict(zip(columns, row, strict=True)) for row in zip(*parts, strict=True))
 
 
-def _labelled(answer: Prediction) -> Prediction:
-    """Leave out labels that are not there."""
-    if isinstance(found := answer.get("label"), dict):
-        answer["label"] = {target: text for target, text in found.items() if text is not None}
-    if answer.get("label", "") in (None, {}):
-        del answer["label"]
-    return answer
+def _without_missing_labels(prediction: Prediction) -> Prediction:
+    if isinstance(labels := prediction.get("label"), dict):
+        prediction["label"] = {target: text for target, text in labels.items() if text is not None}
+    if prediction.get("label", "") in (None, {}):
+        del prediction["label"]
+    return prediction
 
 
-def values_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[Any]:
-    """Return a value of each answer; None where the answer or the value is missing."""
-    if isinstance(answers, Predictions):
-        column: Any = answers.columns
+def values_at(predictions: Sequence[Mapping[str, Any] | None], path: Path) -> list[Any]:
+    """Return one value of each prediction; None if the prediction or the value is missing."""
+    if isinstance(predictions, Predictions):
+        column: Any = predictions.columns
         for key in path:
             column = column[key]
         return list(column)
-    values: list[Any] = list(answers)
+    values: list[Any] = list(predictions)
     for key in path:
         values = [value.get(key) if value is not None else None for value in values]
     return values
 
 
 class PredictionFormat:
-    """How the predictions of a model are said: what its classes decide is worked out once."""
+    """Format model output as JSON predictions; look-ups by class are computed once."""
 
     def __init__(self, output: Output, classes: Any) -> None:
-        self._output, self._given = output, classes
+        self._output, self._class_values = output, classes
 
-    def answers(self, values: Any, probabilities: Any) -> Predictions:
-        """Return the answers to rows from what predict and predict_proba returned.
+    def format(self, values: Any, probabilities: Any) -> Predictions:
+        """Return the predictions for the results of predict and predict_proba.
 
-        `values` has the shape (rows,) or (rows, targets). For several targets `probabilities` and
-        the classes are lists with an item a target; of labels that are there or not,
-        `probabilities` is one array of the shape (rows, targets).
+        `values` has the shape (rows,) or (rows, targets). `probabilities` is None or has the shape
+        (rows, classes). For several targets it is a list of such arrays, as the classes are; for
+        multilabel models it can be one array of the shape (rows, targets).
         """
-        values, output, given = np.asarray(values), self._output, self._given
+        values, output, class_values = np.asarray(values), self._output, self._class_values
         if output.targets is None:
             classes = self._classes if probabilities is not None else None
             values = values.reshape(len(values))
-            return Predictions(_of_one_target(output, values, probabilities, classes))
+            return Predictions(_columns(output, values, probabilities, classes))
         if isinstance(probabilities, np.ndarray):
             probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]
-            given = [[0, 1]] * len(output.targets)
+            class_values = [[0, 1]] * len(output.targets)
         by_target = {
-            target: _of_one_target(
+            target: _columns(
                 output,
                 values[:, number],
                 probabilities[number] if probabilities is not None else None,
-                _Classes(output, given[number]) if probabilities is not None else None,
+                _Classes(output, class_values[number]) if probabilities is not None else None,
             )
             for number, target in enumerate(output.targets)
         }
-        keys = dict.fromkeys(key for found in by_target.values() for key in found)
-        return Predictions({key: {t: found[key] for t, found in by_target.items()} for key in keys})
+        keys = dict.fromkeys(key for columns in by_target.values() for key in columns)
+        return Predictions(
+            {key: {target: found[key] for target, found in by_target.items()} for key in keys}
+        )
 
-    def answer(self, value: Any, probabilities: Sequence[Any] | None) -> Prediction:
-        """Return the answer to one row and of one target, from values as Python has them."""
-        output, prediction = self._output, _scalar(value)
-        shares: dict[str, Any] = {}
+    def format_row(self, value: Any, probabilities: Sequence[Any] | None) -> Prediction:
+        """Return the prediction for one row and one target, from Python scalars."""
+        output, value = self._output, _scalar(value)
+        by_class: dict[str, Any] = {}
         if probabilities is not None:
-            shares = dict(zip(self._classes.texts, map(_scalar, probabilities), strict=True))
-            if self._classes.likely is not None:
-                prediction = self._classes.decided(shares[self._classes.likely])
+            by_class = dict(zip(self._classes.texts, map(_scalar, probabilities), strict=True))
+            if self._classes.positive_text is not None:
+                value = self._classes.decide(by_class[self._classes.positive_text])
         if output.transform is not None:
-            prediction = _undone(output.transform, prediction)
-        answer: Prediction = {"prediction": prediction}
+            value = _inverse(output.transform, value)
+        prediction: Prediction = {"prediction": value}
         if output.labels:
-            answer["label"] = _labels(output.labels, [prediction])[0]
+            prediction["label"] = _labels(output.labels, [value])[0]
         if probabilities is not None:
-            answer["probabilities"] = shares
-        return _labelled(answer)
+            prediction["probabilities"] = by_class
+        return _without_missing_labels(prediction)
 
     @cached_property
     def _classes(self) -> _Classes:
-        return _Classes(self._output, self._given)
+        return _Classes(self._output, self._class_values)
 
 
 class _Classes:
-    """The classes of a target as JSON says them, and which of two a threshold decides for."""
+    """The classes of a target as JSON texts, and the decision between two by a threshold."""
 
-    def __init__(self, output: Output, given: Any) -> None:
-        names = [_scalar(value) for value in given]  # a list of an author's own may be mixed
-        self.texts = [json_text(name) for name in names]
-        self.likely: str | None = None  # of a threshold, the class whose share it is held against
-        if output.threshold is not None and len(names) == 2:
-            self._limit = output.threshold
-            self._positive = next(n for n in names if same_json(n, output.positive))
-            self._other = next(n for n in names if not same_json(n, output.positive))
-            self.likely = json_text(self._positive)
+    def __init__(self, output: Output, class_values: Any) -> None:
+        values = [_scalar(value) for value in class_values]  # a list can be of mixed types
+        self.texts = [json_text(value) for value in values]
+        # The class whose probability the threshold applies to; None without a threshold.
+        self.positive_text: str | None = None
+        if output.threshold is not None and len(values) == 2:
+            self._threshold = output.threshold
+            self._positive = next(v for v in values if same_json(v, output.positive))
+            self._negative = next(v for v in values if not same_json(v, output.positive))
+            self.positive_text = json_text(self._positive)
 
-    def decided(self, share: float | None) -> Any:
-        """Return the class that the threshold decides for."""
-        return self._positive if (share or 0) >= self._limit else self._other
+    def decide(self, probability: float | None) -> Any:
+        """Return the predicted class for a probability of the positive one."""
+        return self._positive if (probability or 0) >= self._threshold else self._negative
 
 
-def _of_one_target(
+def _columns(
     output: Output, values: Any, probabilities: Any, classes: _Classes | None
 ) -> dict[str, Any]:
+    """Return the columns of the predictions of one target."""
     predictions = _scalars(values)
-    shares: dict[str, list[Any]] = {}
+    by_class: dict[str, list[Any]] = {}
     if classes is not None:
-        by_class = zip(classes.texts, np.asarray(probabilities).T, strict=True)
-        shares = {text: _scalars(column) for text, column in by_class}
-        if classes.likely is not None:
-            predictions = [classes.decided(share) for share in shares[classes.likely]]
+        columns = zip(classes.texts, np.asarray(probabilities).T, strict=True)
+        by_class = {text: _scalars(column) for text, column in columns}
+        if classes.positive_text is not None:
+            predictions = [classes.decide(p) for p in by_class[classes.positive_text]]
     if output.transform is not None:
-        predictions = [_undone(output.transform, value) for value in predictions]
-    columns: dict[str, Any] = {"prediction": predictions}
+        predictions = [_inverse(output.transform, value) for value in predictions]
+    found: dict[str, Any] = {"prediction": predictions}
     if output.labels:
-        columns["label"] = _labels(output.labels, predictions)
+        found["label"] = _labels(output.labels, predictions)
     if classes is not None:
-        columns["probabilities"] = shares
-    return columns
+        found["probabilities"] = by_class
+    return found
 
 
 def _labels(labels: Mapping[str, str], predictions: Sequence[Any]) -> list[str | None]:
-    # 1, 1.0 and True are equal and have labels of their own.
-    kinds = list(zip(map(type, predictions), predictions, strict=True))
-    said = {kind: labels.get(json_text(kind[1])) for kind in set(kinds) if kind[1] is not None}
-    return list(map(said.get, kinds))
+    # By type and value: 1, 1.0 and True are equal and have different labels.
+    keys = list(zip(map(type, predictions), predictions, strict=True))
+    by_key = {key: labels.get(json_text(key[1])) for key in set(keys) if key[1] is not None}
+    return list(map(by_key.get, keys))
 
 
-def _undone(transform: str, prediction: Any) -> Any:
-    if not isinstance(prediction, (int, float)):
-        return prediction
-    # NumPy's, as in the author's notebook: math.exp differs in the last bit and overflows.
-    undo = np.exp if transform == "exp" else np.expm1
+def _inverse(transform: str, value: Any) -> Any:
+    """Return the number on the scale of the target before its transformation."""
+    if not isinstance(value, (int, float)):
+        return value
+    # NumPy's functions, as in the author's notebook: math.exp differs in the last bit and raises
+    # OverflowError.
+    function = np.exp if transform == "exp" else np.expm1
     with np.errstate(over="ignore"):
-        return _scalar(undo(np.float64(prediction)))
+        return _scalar(function(np.float64(value)))
 
 
 def _scalars(values: Any) -> list[Any]:
-    """Return an array of one dimension as JSON values."""
+    """Return a one-dimensional array as JSON values."""
     values = np.asarray(values)
     listed: list[Any] = values.tolist()
     if values.dtype.kind == "f":
-        plain = all(map(math.isfinite, listed))
+        are_json = all(map(math.isfinite, listed))
     else:
-        plain = set(map(type, listed)) <= {str, int, bool}
-    return listed if plain else [_scalar(value) for value in values]
+        are_json = set(map(type, listed)) <= {str, int, bool}
+    return listed if are_json else [_scalar(value) for value in values]
 
 
 def _scalar(value: Any) -> Any:
-    """Return a NumPy or Python scalar as a JSON value; what is not finite is missing."""
+    """Return a NumPy or Python scalar as a JSON value; None for NaN and infinity."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""The answers to the questions, as data, and what they alone show to be bad."""
+"""The answers to the questions as data, and the checks that need no model."""
 
 from __future__ import annotations
 
@@ -15,8 +15,16 @@ from model_service.contract.contract import ContractError, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
+from workbench.adopt.problems import (
+    COOKIECUTTER,
+    AnswerError,
+    Problem,
+    Question,
+    QuestionNames,
+    concerning,
+)
 from workbench.adopt.sample import read_columns, read_header, read_text
-from workbench.errors import UserError, listing
+from workbench.errors import listing
 from workbench.inspect import RefusedFile, read_document, texts_in
 from workbench.lock.table import HEROKU_PYTHONS
 
@@ -24,10 +32,12 @@ BUNDLED_EXAMPLE = "loan_model"
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
 TEMPLATE_MARK = re.compile(r"\{[#%{]")
 _PART = r"(?:[^\W\d]\w*|<lambda>|<locals>)"
-PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")  # the last for a whole module
-# Names of files that hold a list of features; anything else without a comma is one name.
+# A full name such as package.module.Class, or package.module.* for a whole module.
+PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")
+# Suffixes of files that list features; any other answer without a comma is one name.
 FEATURE_FILES = (".json", ".txt", ".csv")
 PICKLES = (".joblib", ".pickle", ".pkl")
+MAX_TEXT = 300
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,12 @@ class Part:
 
 @dataclass(frozen=True)
 class FeaturesAnswer:
-    """What the user says about the features: as many fields of each as they like."""
+    """What the user declares about the features: any of the fields of each."""
 
     features: tuple[Mapping[str, Any], ...] = ()
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
-    folder: Path = Path()  # from which the files of the transformers are named
+    folder: Path = Path()  # paths of the transformers are relative to it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +67,7 @@ class FeaturesAnswer:
 
 @dataclass(frozen=True)
 class Answers:
-    """One field a question; paths are as the user typed them, relative to `folder`."""
+    """One field per question; paths are as the user typed them, relative to `folder`."""
 
     project_name: str
     project_slug: str
@@ -71,18 +81,22 @@ class Answers:
     trust: str = ""
     python_version: str = "auto"
     verify: bool = True
-    # What the command line gave before cookiecutter evaluated it as Jinja.
+    # The command line's answers before cookiecutter rendered them as Jinja templates.
     raw: Mapping[str, object] = field(default_factory=dict)
+    # What the user types for each question.
+    names: QuestionNames = COOKIECUTTER
+    # A model with other features than the answer's is adopted with those that remain.
+    accept_other_features: bool = False
 
     def path(self, answer: str) -> Path:
-        """Return the path that an answer means."""
+        """Return the path for an answer."""
         path = Path(answer.strip())
-        with contextlib.suppress(RuntimeError):  # ~somebody, of whom this machine knows no home
+        with contextlib.suppress(RuntimeError):  # ~somebody without a home folder here
             path = path.expanduser()
         return self.folder / path
 
     def part(self, answer: str) -> Part:
-        """Return the file that an answer means, and the member in it; a # may be in its name."""
+        """Return the file for an answer, and the member in it; a file name can hold a #."""
         path = self.path(answer)
         name, mark, member = answer.strip().rpartition("#")
         if not mark or not name or _exists(path):
@@ -98,6 +112,10 @@ class Answers:
         return tuple(self.part(answer) for answer in _split(self.transformers))
 
     @property
+    def code(self) -> Path | None:
+        return self.path(self.model_code) if self.model_code.strip() else None
+
+    @property
     def sample(self) -> Path | None:
         return self.path(self.sample_data) if self.sample_data.strip() else None
 
@@ -107,7 +125,7 @@ class Answers:
 
 
 def with_example(answers: Mapping[str, Any], example: Path) -> dict[str, Any]:
-    """Return the answers with the bundled example's files for its name."""
+    """Return the answers with the files of the bundled example in place of its name."""
     if answers["model_path"] != BUNDLED_EXAMPLE:
         return dict(answers)
     return {
@@ -118,36 +136,37 @@ def with_example(answers: Mapping[str, Any], example: Path) -> dict[str, Any]:
     }
 
 
-def problems(answers: Answers) -> list[str]:
-    """Return one message for each answer that cannot be right."""
+def check_answers(answers: Answers) -> list[Problem]:
+    """Return one problem for each answer that is wrong for any model."""
     return [problem for check in _CHECKS for problem in check(answers)]
 
 
 def read_features(answers: Answers) -> FeaturesAnswer:
-    """Read the features answer: a file, or names. Raises WorkbenchError."""
+    """Read the features answer: a file, or names. Raises AnswerError."""
     answer = answers.features.strip()
     if not answer:
         return FeaturesAnswer()
     path = answers.path(answer)
     if _is_file(path):
-        return _from_file(path)
-    named_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
-    if named_file and "," not in answer:
-        raise UserError(
-            f"features: there is no file {path}; give the path of a file, or names with commas."
-        )
+        with concerning("features"):
+            return _from_file(path)
+    looks_like_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
+    if looks_like_file and "," not in answer:
+        message = f"there is no file {path}; give the path of a file, or names with commas."
+        raise AnswerError(Problem("features", message))
     return _from_names(_split(answer), "features")
 
 
 def _from_file(path: Path) -> FeaturesAnswer:
     if path.suffix.lower() in PICKLES:
-        return _from_names(_pickled(path), str(path))
+        return _from_names(_pickled_names(path), str(path))
     text = read_text(path)
     if text.lstrip()[:1] in ("[", "{"):
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"features: {path} is not valid JSON: {error}.") from None
+            message = f"{path} is not valid JSON: {error}."
+            raise AnswerError(Problem("features", message)) from None
         return _from_json(document, path)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if _is_header(lines, path.suffix.lower() == ".csv"):
@@ -155,53 +174,59 @@ def _from_file(path: Path) -> FeaturesAnswer:
     return _from_names(tuple(lines), str(path))
 
 
-def _pickled(path: Path) -> tuple[str, ...]:
-    """Return the names in a pickled list, which many keep beside their model."""
+def _pickled_names(path: Path) -> tuple[str, ...]:
+    """Return the names in a pickled list, which often accompanies a model."""
     try:
         names = texts_in(read_document(path).root)
     except RefusedFile as error:
-        raise UserError(f"features: {path}: {error}") from None
+        raise AnswerError(Problem("features", f"{path}: {error}")) from None
     if names is None:
-        raise UserError(f"features: {path} holds no list of names; give names, or a text file.")
+        message = f"{path} holds no list of names; give names, or a text file."
+        raise AnswerError(Problem("features", message))
     return names
 
 
 def _is_header(lines: list[str], is_csv: bool) -> bool:
-    """Tell a CSV, whose first line names the features, from a list of one name a line."""
+    """Return whether a file is a CSV with a header, not a list with one name a line."""
     if not is_csv:
         return len(lines) == 1 and "," in lines[0]
-    several = len(lines) > 1 and not any(mark in line for line in lines for mark in ",;\t|")
-    return not several or any(is_number(line) for line in lines)
+    is_list = len(lines) > 1 and not any(mark in line for line in lines for mark in ",;\t|")
+    return not is_list or any(is_number(line) for line in lines)
 
 
 def _from_json(document: object, path: Path) -> FeaturesAnswer:
-    """Take a list of names, a list of features, or a contract; a mixed list is fine too."""
+    """Read a list of names, of features or of both, or a contract."""
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
     if isinstance(document, dict):
         if isinstance(document.get("features"), list):
-            named = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
-            document = {**document, "features": named}
+            features = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
+            document = {**document, "features": features}
         try:
             contract = parse_contract(document)
         except ContractError as error:
-            raise UserError([f"features: {path}: {p}." for p in error.problems]) from None
+            raise AnswerError(
+                [Problem("features", f"{path}: {problem}.") for problem in error.problems]
+            ) from None
         output, transformers = contract.output.to_json(), contract.transformers
         document = document["features"]
-    found: list[Mapping[str, Any]] = []
-    wrong: list[str] = []
+    entries: list[Mapping[str, Any]] = []
+    problems: list[Problem] = []
     for number, entry in enumerate(document if isinstance(document, list) else [], start=1):
         feature = {"name": entry} if isinstance(entry, str) else entry
         try:
             parse_feature(feature)
         except ContractError as error:
-            wrong += [f"features: {path}: feature {number}: {p}." for p in error.problems]
+            problems += [
+                Problem("features", f"{path}: feature {number}: {problem}.")
+                for problem in error.problems
+            ]
         else:
-            found.append(feature)
-    if wrong:
-        raise UserError(wrong)
-    _check_names([feature["name"] for feature in found], str(path))
-    return FeaturesAnswer(tuple(found), output, transformers, path.parent)
+            entries.append(feature)
+    if problems:
+        raise AnswerError(problems)
+    _check_names([entry["name"] for entry in entries], str(path))
+    return FeaturesAnswer(tuple(entries), output, transformers, path.parent)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
@@ -211,14 +236,16 @@ def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:
 
 def _check_names(names: Sequence[str], source: str) -> None:
     if not names or "" in names:
-        raise UserError(f"features: {source} has an empty name; each feature needs one.")
+        message = f"{source} has an empty name; each feature needs one."
+        raise AnswerError(Problem("features", message))
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise UserError(f"features: {source} names {listing(repeated)} more than once.")
+        message = f"{source} names {listing(repeated)} more than once."
+        raise AnswerError(Problem("features", message))
 
 
 def _split(answer: str) -> tuple[str, ...]:
-    """Split at commas and line breaks; a name that holds one is written in double quotes."""
+    """Split at commas and line breaks; a name with a comma is written in double quotes."""
     rows = csv.reader(answer.strip().splitlines(), skipinitialspace=True)
     return tuple(item.strip() for row in rows for item in row)
 
@@ -226,7 +253,7 @@ def _split(answer: str) -> tuple[str, ...]:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # a name too long, or with a NUL
+    except (OSError, ValueError):  # the name is too long, or holds a NUL
         return False
 
 
@@ -234,94 +261,110 @@ def _is_file(path: Path) -> bool:
     return _exists(path) and path.is_file()
 
 
-def _check_jinja(answers: Answers) -> Iterator[str]:
+def _check_jinja(answers: Answers) -> Iterator[Problem]:
     for name, value in answers.raw.items():
         if isinstance(value, str) and TEMPLATE_MARK.search(value):
-            yield (
+            yield Problem(
+                None,
                 f"{name}: {value!r} holds a template expression, which cookiecutter evaluates; "
-                "give plain text."
+                "give plain text.",
             )
 
 
-def _check_name(answers: Answers) -> Iterator[str]:
-    for name in ("project_name", "description"):
-        value: str = getattr(answers, name)
-        if not value.strip():
-            yield f"{name} is empty; give one line of text."
-        elif not value.isprintable():
-            yield f"{name}: {value!r} has line breaks or control characters; give one line of text."
-        elif len(value) > 300:
-            yield f"{name} has {len(value)} characters; give at most 300."
+def _check_texts(answers: Answers) -> Iterator[Problem]:
+    questions: dict[Question, str] = {
+        "project_name": answers.project_name,
+        "description": answers.description,
+    }
+    for question, text in questions.items():
+        if not text.strip():
+            yield Problem(None, f"{question} is empty; give one line of text.")
+        elif not text.isprintable():
+            yield Problem(
+                question,
+                f"{text!r} has line breaks or control characters; give one line of text.",
+            )
+        elif len(text) > MAX_TEXT:
+            message = f"{question} has {len(text)} characters; give at most {MAX_TEXT}."
+            yield Problem(None, message)
 
 
-def _check_slug(answers: Answers) -> Iterator[str]:
+def _check_slug(answers: Answers) -> Iterator[Problem]:
     if not SLUG.fullmatch(answers.project_slug):
-        yield (
-            f"project_slug: {answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 "
-            "small letters, digits and dashes, a letter first and no dash last."
+        yield Problem(
+            "project_slug",
+            f"{answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 small letters, "
+            "digits and dashes, a letter first and no dash last.",
         )
 
 
-def _check_model(answers: Answers) -> Iterator[str]:
+def _check_model(answers: Answers) -> Iterator[Problem]:
     path = answers.model.path
     if not answers.model_path.strip():
-        yield "model_path is empty; give the path of the model file."
+        name = answers.names.model_path
+        yield Problem(None, f"{name} is empty; give the path of the model file.")
     elif not _exists(path):
-        yield f"model_path: there is no file {path}; give the path of the model file."
+        message = f"there is no file {path}; give the path of the model file."
+        yield Problem("model_path", message)
 
 
-def _check_features(answers: Answers) -> Iterator[str]:
+def _check_features(answers: Answers) -> Iterator[Problem]:
     try:
         read_features(answers)
-    except UserError as error:
-        yield from error.problems
+    except AnswerError as error:
+        yield from error.found
 
 
-def _check_sample(answers: Answers) -> Iterator[str]:
+def _check_sample(answers: Answers) -> Iterator[Problem]:
     if answers.sample is None:
         return
     if not _is_file(answers.sample):
-        yield f"sample_data: there is no file {answers.sample}; give the path of a CSV file."
+        message = f"there is no file {answers.sample}; give the path of a CSV file."
+        yield Problem("sample_data", message)
         return
     try:
-        read_columns(answers.sample)
-    except UserError as error:
-        yield from (f"sample_data: {problem}" for problem in error.problems)
+        with concerning("sample_data"):
+            read_columns(answers.sample)
+    except AnswerError as error:
+        yield from error.found
 
 
-def _check_files_beside(answers: Answers) -> Iterator[str]:
-    named = {"transformers": answers.transformer_parts}
-    named["model_code"] = tuple(Part(answers.path(a)) for a in _split(answers.model_code))
-    for name, parts in named.items():
-        for part in parts:
-            if not _is_file(part.path):
-                yield f"{name}: there is no file {part.path}."
+def _check_paths(answers: Answers) -> Iterator[Problem]:
+    paths: dict[Question, list[Path]] = {
+        "transformers": [part.path for part in answers.transformer_parts],
+        "model_code": [answers.path(answer) for answer in _split(answers.model_code)],
+    }
+    for question, named in paths.items():
+        for path in named:
+            if not _is_file(path):
+                yield Problem(question, f"there is no file {path}.")
 
 
-def _check_trust(answers: Answers) -> Iterator[str]:
+def _check_trust(answers: Answers) -> Iterator[Problem]:
     for name in answers.trusted:
         if not PYTHON_NAME.fullmatch(name):
-            yield f"trust: {name!r} is not a full name such as package.module.Class."
+            yield Problem("trust", f"{name!r} is not a full name such as package.module.Class.")
 
 
-def _check_python(answers: Answers) -> Iterator[str]:
+def _check_python(answers: Answers) -> Iterator[Problem]:
     version = answers.python_version
     if version != "auto" and version not in HEROKU_PYTHONS:
         known = ["auto", *HEROKU_PYTHONS]
-        yield (
-            f"python_version: Heroku does not run {version!r}; give one of {', '.join(known)}"
-            f"{did_you_mean(version, known)}."
+        yield Problem(
+            "python_version",
+            f"Heroku does not run {version!r}; give one of {', '.join(known)}"
+            f"{did_you_mean(version, known)}.",
         )
 
 
 _CHECKS = (
     _check_jinja,
-    _check_name,
+    _check_texts,
     _check_slug,
     _check_model,
     _check_features,
     _check_sample,
-    _check_files_beside,
+    _check_paths,
     _check_trust,
     _check_python,
 )

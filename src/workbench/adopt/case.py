@@ -1,140 +1,125 @@
-"""What an adoption is decided from: the files that were answered, read and brought together."""
+"""The case of an adoption: the answers, and everything that their files hold, read once."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from workbench.adopt import author_code as own_code
-from workbench.adopt import category_lists, features, transformer_files
+from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, FeaturesAnswer, read_features
-from workbench.adopt.author_code import Code, read_code
+from workbench.adopt.author_code import AuthorCode, read_code
+from workbench.adopt.problems import AnswerError, Problem, concerning
 from workbench.adopt.sample import Sample, read_sample
-from workbench.errors import UserError, listing
+from workbench.adopt.transformer_files import (
+    FileReader,
+    Neighbour,
+    TransformerFiles,
+    read_neighbours,
+    read_transformers,
+)
 from workbench.inspect import Bundle, ModelFacts, RefusedFile, UserClasses, bundle_of, model_facts
 
 
 @dataclass(frozen=True)
 class Case:
-    """The answers and what their files say; nothing is decided yet."""
+    """Everything that an adoption is decided from. Nothing in it is a decision."""
 
     answers: Answers
-    model: ModelFacts  # of the model alone
-    facts: ModelFacts  # of the model and the transformers before it, as if they were one
-    beside: transformer_files.Beside
-    code: Code | None  # only if it is needed
-    answer: FeaturesAnswer
+    declared: FeaturesAnswer
+    model: ModelFacts
+    bundle: Bundle | None  # the other members of the model's file
+    transformers: TransformerFiles
+    neighbours: tuple[Neighbour, ...]  # looked at only if there are no transformers
+    code: AuthorCode | None
     sample: Sample | None
-    siblings: tuple[str, ...]  # what is said of the fitted files beside the model
-    notices: tuple[str, ...]
+    previous: Manifest | None  # of the model that is replaced
+    previous_expected: Mapping[str, Any] | None  # its expected.json
 
     @property
-    def prepares(self) -> bool:
-        """Whether a function of the author's makes the model's columns."""
-        return self.code is not None and self.code.prepares
+    def sample_columns(self) -> tuple[str, ...]:
+        return tuple(self.sample.columns) if self.sample is not None else ()
 
     @property
-    def needs_pandas(self) -> bool:
-        """Whether the model, the transformers or the author's code want frames."""
-        code_wants = self.code is not None and (self.prepares or "pandas" in self.code.imports)
-        between = bool(self.beside.fitted) and self.model.feature_names is not None
-        in_file = "pandas" in self.facts.distributions
-        return self.facts.fitted_on_frame or between or in_file or code_wants
+    def is_same_file(self) -> bool:
+        """Whether the model that is replaced is the same member of the same file."""
+        if self.previous is None:
+            return False
+        last = self.previous.model
+        return (self.model.sha256, self.model.member) == (last.sha256, last.member)
 
 
-def read_case(answers: Answers, own: Mapping[str, Mapping[str, Any]], *, reshape: bool) -> Case:
-    """Read all that was answered. Raises WorkbenchError.
-
-    `own` is what the workbench itself wrote into features.json for the model that is replaced: no
-    declaration of the user's. `reshape` lets the model have other features than the answer.
-    """
-    read = transformer_files.Files()
-    code = read_code(answers.path(answers.model_code)) if answers.model_code.strip() else None
-    model, bundle = _model(answers, read, code.outlines if code is not None else {})
-    sample, answer = _sample(answers), read_features(answers)
-    model = features.with_names_of_training(model, answer, sample)
-    notices = list(model.notices)
-    model = _with_task(model, notices)
-    beside = transformer_files.transformers_of(
-        answers, answer, bundle, model, sample, read, notices
+def read_case(
+    answers: Answers, previous: Manifest | None, previous_expected: Mapping[str, Any] | None
+) -> Case:
+    """Read every file that the answers name. Raises AnswerError."""
+    reader = FileReader()
+    code = read_code(answers.code) if answers.code is not None else None
+    model, bundle = _read_model(answers, reader, code.classes if code is not None else {})
+    sample = _read_sample(answers.sample) if answers.sample is not None else None
+    declared = read_features(answers)
+    columns = tuple(sample.columns) if sample is not None else ()
+    model = _with_original_names(model, declared.names or columns)
+    features = declared.names or model.feature_names or columns
+    transformers = read_transformers(answers, declared, bundle, features, reader)
+    has_none = not transformers.fitted and not transformers.problems
+    return Case(
+        answers=answers,
+        declared=declared,
+        model=model,
+        bundle=bundle,
+        transformers=transformers,
+        neighbours=tuple(read_neighbours(answers.model.path, reader)) if has_none else (),
+        code=code,
+        sample=sample,
+        previous=previous,
+        previous_expected=previous_expected,
     )
-    facts = transformer_files.with_transformers(model, beside.fitted)
-    facts = category_lists.before_transformers(model, facts, [t.columns for t in beside.fitted])
-    if bundle is not None:
-        facts = _named_by_bundle(facts, bundle, notices)
-    if reshape and facts.feature_names is not None:
-        answer = features.reshaped(answer, facts)
-    if sample is not None:
-        answer = features.forget(answer, own)
-    answer = features.forget_categories(answer, facts, own)
-    siblings: tuple[str, ...] = ()
-    if not beside.fitted and beside.labels is None:
-        siblings = tuple(transformer_files.beside(answers.model.path, facts, read))
-        notices += siblings
-    if code is not None and not code.prepares and not own_code.own_names(facts, code):
-        notices.append(f"The model does not need {code.path.name}, so it was left out.")
-        code = None
-    return Case(answers, model, facts, beside, code, answer, sample, siblings, tuple(notices))
 
 
-def _sample(answers: Answers) -> Sample | None:
-    try:
-        return read_sample(answers.sample) if answers.sample else None
-    except UserError as error:
-        raise UserError([f"sample_data: {problem}" for problem in error.problems]) from None
+def _read_sample(path: Path) -> Sample:
+    with concerning("sample_data"):
+        return read_sample(path)
 
 
-def _model(
-    answers: Answers, read: transformer_files.Files, outlines: UserClasses
+def _read_model(
+    answers: Answers, reader: FileReader, user_classes: UserClasses
 ) -> tuple[ModelFacts, Bundle | None]:
-    """Return the facts of the model that was named, and of what else lies in its file.
+    """Return the facts of the model, and the other members of its file.
 
-    `outlines` are those of the user's own classes. Raises WorkbenchError where the file holds
-    several models and none is named.
+    `user_classes` are those of the author's code. Raises AnswerError if the file holds
+    several models and the answer names none of them.
     """
     part = answers.model
-    document, file = read.read(part.path, "model_path")
+    document, file = reader.inspect(part.path, "model_path")
     bundle = bundle_of(document.root) if part.member is None else None
     member = part.member
     if bundle is not None and len(bundle.models) == 1:
         member = bundle.models[0].name
     elif bundle is not None and bundle.models:
-        raise UserError(
-            f"model_path: {part.path.name} holds {len(bundle.models)} models; which one? Answer "
-            f"{' or '.join(f'model_path={answers.model_path}#{m.name}' for m in bundle.models)}."
+        choices = [
+            f"{answers.names.model_path}={answers.model_path}#{m.name}" for m in bundle.models
+        ]
+        message = (
+            f"{part.path.name} holds {len(bundle.models)} models; which one? Answer "
+            f"{' or '.join(choices)}."
         )
+        raise AnswerError(Problem("model_path", message))
     try:
-        facts = model_facts(document, file, member, outlines)
+        facts = model_facts(document, file, member, user_classes)
     except RefusedFile as error:
-        raise UserError(f"model_path: {part}: {error}") from None
+        raise AnswerError(Problem("model_path", f"{part}: {error}")) from None
     return facts, bundle
 
 
-def _with_task(facts: ModelFacts, notices: list[str]) -> ModelFacts:
-    """Return the facts with a task: a model of which nothing tells one answers as it is."""
-    if facts.task is not None:
-        return facts
-    notices.append(
-        f"It is not known what {facts.estimator} predicts, so its answers are given as they are, "
-        "like those of a regression. If it is a classifier, let its class descend from "
-        "ClassifierMixin and set classes_ in fit."
+def _with_original_names(model: ModelFacts, originals: Sequence[str]) -> ModelFacts:
+    """Return the facts with the original feature names: LightGBM changes "a b" to "a_b"."""
+    if model.feature_names is None or "lightgbm" not in model.distributions:
+        return model
+    by_changed = {re.sub(r"\s", "_", name): name for name in originals}
+    names = (
+        name if name in originals else by_changed.get(name, name) for name in model.feature_names
     )
-    return replace(facts, task="regression")
-
-
-def _named_by_bundle(facts: ModelFacts, bundle: Bundle, notices: list[str]) -> ModelFacts:
-    """Return the facts with the names that lie beside the model in its file, if it has none."""
-    if bundle.threshold is not None and facts.classes is not None and len(facts.classes) == 2:
-        positive = json.dumps(facts.classes[1], ensure_ascii=False)
-        notices.append(
-            f"The model's file holds a threshold, {bundle.threshold}. If your app decides by it, "
-            f'put "positive": {positive}, "threshold": {bundle.threshold} into the output of the '
-            "features file."
-        )
-    names = bundle.names(facts.n_features)
-    if facts.feature_names is not None or names is None:
-        return facts
-    notices.append(f"The features are named as in the model's file: {listing(names)}.")
-    return replace(facts, feature_names=names)
+    return replace(model, feature_names=tuple(names))

@@ -1,7 +1,8 @@
-"""The answers that the user expects: what the author's notebook said to rows of the sample.
+"""Expected answers: the predictions of the author's notebook for rows of the sample.
 
-Recorded predictions prove that a model says what it said when it was verified; only these prove
-that it says what it said where it was made. `model/expected.json` has the shape of golden.json.
+Golden predictions show that a model still predicts what it predicted when it was verified. Only
+expected answers show that it predicts the same as in training. `model/expected.json` has
+the shape of golden.json.
 """
 
 from __future__ import annotations
@@ -16,31 +17,30 @@ from model_service.contract.contract import Contract, Row, json_text, same_json
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import SAMPLE_BOOLEANS, is_number
 from workbench import files
-from workbench.adopt.decoding import as_people_say
-from workbench.adopt.features import rows_of
-from workbench.adopt.sample import EXPECTED, Sample
-from workbench.errors import UserError
+from workbench.adopt.problems import AnswerError, Problem
+from workbench.adopt.sample import EXPECTED_COLUMN, Sample
+from workbench.adopt.sample_rows import decode_row, rows_of
 
-# What another processor, or the 32 bits of a boosted tree, makes of a number written in full.
+# Another processor, or the 32 bits of a boosted tree, changes a number written in full by less.
 RELATIVE = Decimal("1e-6")
 
 
 def read_expected(project: Path) -> dict[str, Any] | None:
-    """Read expected.json, if there is one. Raises WorkbenchError."""
+    """Read expected.json, if there is one. Raises UserError."""
     path = project / files.EXPECTED
     return files.read_json(path) if path.exists() else None
 
 
-def given(contract: Contract, sample: Sample) -> dict[str, Any] | None:
-    """Return expected.json for the rows of a sample that have an answer; None if none has.
+def expected_in_sample(contract: Contract, sample: Sample) -> dict[str, Any] | None:
+    """Return expected.json for the rows of a sample with an answer; None if there are none.
 
-    Raises WorkbenchError if the contract does not take one of them.
+    Raises AnswerError if the contract does not take one of those rows.
     """
-    answers = sample.answers
+    answers = sample.predictions
     if answers is None:
-        if any(feature.name == EXPECTED for feature in contract.features):
+        if any(feature.name == EXPECTED_COLUMN for feature in contract.features):
             return None
-        answers = [row.get(EXPECTED) for row in sample.examples]
+        answers = [row.get(EXPECTED_COLUMN) for row in sample.examples]
     pairs = [
         (row, answer)
         for row, answer in zip(rows_of(contract, sample, sample.examples), answers, strict=True)
@@ -48,59 +48,64 @@ def given(contract: Contract, sample: Sample) -> dict[str, Any] | None:
     ]
     for row, _ in pairs:
         for problem in parse_rows(contract, [row]).problems:
-            raise UserError(
-                f"sample_data: {json.dumps(row, ensure_ascii=False)} has an expected answer, but "
-                f"{problem.feature} {problem.message}; mend the row or the features."
+            message = (
+                f"{json.dumps(row, ensure_ascii=False)} has an expected answer, but "
+                f"{problem.feature} {problem.message}; correct the row or the features."
             )
+            raise AnswerError(Problem("sample_data", message))
     return _document(pairs, sample.typed)
 
 
-def kept(contract: Contract, document: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return expected.json of the same model file for another contract: the rows that it takes."""
+def expected_for_contract(
+    contract: Contract, document: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Return expected.json of the same model file with the rows that another contract takes."""
     if document is None:
         return None
-    rows = [as_people_say(row, contract) for row in document["rows"]]
+    rows = [decode_row(row, contract) for row in document["rows"]]
     pairs = zip(rows, document["predictions"], strict=True)
-    fitting = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row]).problems]
-    return _document(fitting, document["typed"])
+    valid = [(row, answer) for row, answer in pairs if not parse_rows(contract, [row]).problems]
+    return _document(valid, document["typed"])
 
 
 def _document(pairs: Sequence[tuple[Row, Any]], typed: bool) -> dict[str, Any] | None:
     if not pairs:
         return None
-    answers = [
+    predictions = [
         answer if isinstance(answer, dict) and "prediction" in answer else {"prediction": answer}
         for _, answer in pairs
     ]
-    # Untyped ones are as a CSV has them: only the model says which class the text "1" is.
-    return {"typed": typed, "rows": [row for row, _ in pairs], "predictions": answers}
+    # Untyped answers are CSV cells: the model decides which class the text "1" is.
+    return {"typed": typed, "rows": [row for row, _ in pairs], "predictions": predictions}
 
 
 def disagreements(
     document: Mapping[str, Any], predictions: Sequence[Mapping[str, Any]], *, exact: bool
 ) -> Iterator[str]:
-    """Yield one sentence for each row that the model answers differently.
+    """Yield a sentence for each row for which the model predicts something else.
 
-    Predictions are `exact` if they are classes; a probability is a number that was written down.
+    Predictions are `exact` if they are classes; numbers and probabilities can be rounded.
     """
-    expected = zip(document["rows"], document["predictions"], predictions, strict=True)
-    for row, wanted, answer in expected:
+    triples = zip(document["rows"], document["predictions"], predictions, strict=True)
+    for row, expected, actual in triples:
         for key in ("prediction", "probabilities"):
-            if key not in wanted:
+            if key not in expected:
                 continue
-            number = key == "probabilities" or not exact
-            if not agrees(wanted[key], answer.get(key), document["typed"], number):
+            rounded = key == "probabilities" or not exact
+            if not agrees(expected[key], actual.get(key), document["typed"], rounded):
                 yield (
-                    f"{json.dumps(row, ensure_ascii=False)}: expected {json.dumps(wanted[key])}, "
-                    f"got {json.dumps(answer.get(key))}"
+                    f"{json.dumps(row, ensure_ascii=False)}: expected {json.dumps(expected[key])}, "
+                    f"got {json.dumps(actual.get(key))}"
                 )
                 break
 
 
 def agrees(expected: Any, actual: Any, typed: bool, rounded: bool) -> bool:
-    """Tell whether an answer is the expected one; untyped text is a cell of a CSV."""
+    """Return whether an answer is the expected one; untyped text is a CSV cell."""
     if isinstance(expected, list) and isinstance(actual, dict) and len(expected) == len(actual):
-        expected = dict(zip(actual, expected, strict=True))  # as predict and predict_proba order
+        expected = dict(
+            zip(actual, expected, strict=True)
+        )  # in the order of predict and predict_proba
     if isinstance(expected, dict) and isinstance(actual, dict):
         return all(
             name in actual and agrees(value, actual[name], typed, rounded)
@@ -122,7 +127,7 @@ def _is_number(value: object) -> bool:
 
 
 def _as_written(text: str, actual: float) -> bool:
-    """Tell whether a number is the written one, to the last digit that was written."""
+    """Return whether a number rounds to the written one, to the last written digit."""
     written = Decimal(text)
     exponent = written.as_tuple().exponent
     assert isinstance(exponent, int)

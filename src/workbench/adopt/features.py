@@ -1,166 +1,191 @@
-"""The features of the contract: from the answer, from the model, from the sample."""
+"""Derive the contract's features from the answer, from the model, and from the sample."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError, Feature, Output, Row, Scalar
-from model_service.contract.parsing import did_you_mean, parse_rows
+from model_service.contract.contract import Contract, ContractError, Output, Scalar
+from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import (
     check_categories,
     check_output,
     parse_contract,
     parse_output,
 )
-from model_service.contract.typed_text import sample_value, whole
+from model_service.contract.typed_text import whole
 from workbench.adopt import proposals
 from workbench.adopt.answers import FeaturesAnswer
-from workbench.adopt.category_lists import Known, enforced, known_categories, said_of
-from workbench.adopt.decoding import as_people_say, read_back
-from workbench.adopt.sample import EXAMPLES, EXPECTED, ColumnFacts, Sample
-from workbench.errors import UserError, listing
+from workbench.adopt.case import Case
+from workbench.adopt.category_lists import (
+    Known,
+    category_fields,
+    closed_categories,
+    known_categories,
+)
+from workbench.adopt.chain import Chain
+from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames
+from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
+from workbench.adopt.sample_rows import column_of
+from workbench.errors import listing
 from workbench.inspect import ModelFacts
 
-_NOTHING = object()
-# The fields that the sample and the model can tell; the last one of categories only.
+Entry = Mapping[str, Any]  # a feature as features.json has it
+_ABSENT = object()
+# The fields that the sample and the model provide; `strict` of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
+MAX_MISSING_COLUMNS = 20  # of a sample, each with a message of its own
 
 
-@dataclass(frozen=True)
-class Before:
-    """What the transformers before the model, and its own encoders, mean for the contract."""
+def declared_features(case: Case, chain: Chain) -> FeaturesAnswer:
+    """Return what the user declares about the features.
 
-    transformers: Sequence[Mapping[str, Any]] = ()  # as features.json has them
-    categories: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
-    labels: Mapping[str, str] | None = None
-
-
-def with_names_of_training(
-    facts: ModelFacts, answer: FeaturesAnswer, sample: Sample | None
-) -> ModelFacts:
-    """Return the facts with the names as people know them: LightGBM makes "a b" into "a_b"."""
-    if facts.feature_names is None or "lightgbm" not in facts.distributions:
-        return facts
-    people = answer.names or (tuple(sample.columns) if sample is not None else ())
-    original = {re.sub(r"\s", "_", name): name for name in people}
-    names = [name if name in people else original.get(name, name) for name in facts.feature_names]
-    return replace(facts, feature_names=tuple(names))
+    On a retrain the answer is features.json, which also holds fields that adopt derived for the
+    previous model. They are left out if the new sample or model provides them.
+    """
+    facts = chain.facts
+    derived = case.previous.derived if case.previous is not None else {}
+    declared = case.declared
+    if case.answers.accept_other_features and facts.feature_names is not None:
+        declared = _with_features_of(facts, declared)
+    if case.sample is not None:
+        declared = _without(declared, derived)
+    return _without(declared, _categories_in_model(facts, declared, derived))
 
 
-def contract_of(
-    facts: ModelFacts,
-    answer: FeaturesAnswer,
-    sample: Sample | None,
-    prepares: bool,
-    notices: list[str],
-    before: Before,
-) -> Contract:
+def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple[Contract, Notes]:
     """Return the contract: the answer wins over the model, the model over the sample.
 
-    Where the user's `prepare` makes the model's columns, the features are not the model's, and
-    only the answer can say what they are. Raises WorkbenchError.
+    If the author's `prepare` makes the model's columns, the features are not the model's, and only
+    the answer can name them. Raises AnswerError.
     """
-    given = _text_feature(answer) if facts.takes_texts else list(answer.features)
     known: Known = {}
-    if prepares and not given:
-        raise UserError(
-            "model_code has a function prepare, which makes the model's columns; answer features= "
-            "with what it takes."
-        )
-    if not facts.takes_texts:
-        given = given or _names(facts, sample)
-        if not prepares:
-            given = _in_model_order(given, facts, sample, notices)
-            known = known_categories(facts, _model_columns(given), sample)
-            given = [{**said_of(known, entry, sample), **entry} for entry in given]
-        given = _with_sample(_with_categories(given, before.categories), sample)
-    output = dict(answer.output or {})
-    if before.labels is not None:
-        output.setdefault("labels", dict(before.labels))
-    if facts.n_outputs > 1:
-        numbers = range(1, facts.n_outputs + 1)
-        output.setdefault("targets", [f"target_{number}" for number in numbers])
+    entries: list[Entry]
+    notes: Notes
+    if chain.facts.takes_texts:
+        entries, notes = [_text_feature(declared)], ()
+    else:
+        entries, notes = _entries(case, chain, declared)
+        if not chain.prepares:
+            known = known_categories(chain.facts, _model_columns(entries), case.sample)
+        entries = [{**category_fields(known, entry, case.sample), **entry} for entry in entries]
+        entries = _with_categories(entries, chain.encoded_categories)
+        if case.sample is not None:
+            entries = _with_sample(entries, case.sample, case.answers.names)
+        else:
+            entries = [_without_sample(entry) for entry in entries]
+    document = {
+        "features": entries,
+        "output": _output(chain, declared),
+        "transformers": chain.contract_transformers(case.answers.model.path),
+    }
     try:
-        contract = parse_contract(
-            {"features": given, "output": output, "transformers": before.transformers}
-        )
-        _check_output(contract.output, facts)
-        check_categories(contract, enforced(known))
+        contract = parse_contract(document)
+        _check_output(contract.output, chain.facts)
+        check_categories(contract, closed_categories(known))
     except ContractError as error:
-        raise UserError([f"features: {problem}." for problem in error.problems]) from None
-    return contract
+        raise AnswerError([Problem("features", f"{p}.") for p in error.problems]) from None
+    return contract, notes
+
+
+def _output(chain: Chain, declared: FeaturesAnswer) -> dict[str, Any]:
+    output = dict(declared.output or {})
+    if chain.labels is not None:
+        output.setdefault("labels", dict(chain.labels))
+    if chain.facts.n_outputs > 1:
+        numbers = range(1, chain.facts.n_outputs + 1)
+        output.setdefault("targets", [f"target_{number}" for number in numbers])
+    return output
 
 
 def _check_output(output: Output, facts: ModelFacts) -> None:
     check_output(output, facts.task, facts.classes, facts.n_outputs, facts.binary)
 
 
-def _names(facts: ModelFacts, sample: Sample | None) -> list[Mapping[str, Any]]:
+def _entries(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple[list[Entry], Notes]:
+    """Return an entry for each feature, in the model's order."""
+    names = case.answers.names
+    if chain.prepares:
+        if not declared.features:
+            message = (
+                f"{names.model_code} has a function prepare, which makes the model's columns; "
+                f"answer {names.features}= with what it takes."
+            )
+            raise AnswerError(Problem(None, message))
+        return list(declared.features), ()
+    entries = list(declared.features) or _entries_of_names(chain.facts, case.sample, names)
+    return _in_model_order(entries, chain.facts, case.sample, names)
+
+
+def _entries_of_names(
+    facts: ModelFacts, sample: Sample | None, questions: QuestionNames
+) -> list[Entry]:
+    """Return entries with the names in the model, else with those of the sample's columns."""
     names = facts.feature_names
     if names is None and sample is not None:
         names = tuple(sample.columns)
         if len(names) != facts.n_features:
-            names = tuple(name for name in names if name != EXPECTED)
+            names = tuple(name for name in names if name != EXPECTED_COLUMN)
         if facts.n_features is None:
-            raise UserError(
-                "The model file does not say how many features there are; answer features= with "
-                f"those of the sample's columns that are features: {_as_answer(names)}"
+            message = (
+                "The model file does not say how many features there are; answer "
+                f"{questions.features}= with those of the sample's columns that are features: "
+                f"{_as_answer(names)}"
             )
+            raise AnswerError(Problem(None, message))
     if names is None:
-        raise UserError(
-            f"The model takes {_count(facts)} and their names are not in the file; "
-            "answer features= with the names in the order of training, or give sample_data."
+        message = (
+            f"The model takes {_count(facts)} and their names are not in the file; answer "
+            f"{questions.features}= with the names in the order of training, or give "
+            f"{questions.sample_data}."
         )
+        raise AnswerError(Problem(None, message))
     return [{"name": name} for name in names]
 
 
 def _with_categories(
-    given: list[Mapping[str, Any]], categories: Mapping[str, Sequence[Scalar]]
-) -> list[Mapping[str, Any]]:
-    """Add what the encoders know to the features that nothing was said of."""
-    known = {name: {"type": "category", "categories": list(c)} for name, c in categories.items()}
-    silent = {"categories", "encode", "one_hot", "type"}
+    entries: Sequence[Entry], categories: Mapping[str, Sequence[Scalar]]
+) -> list[Entry]:
+    """Add the categories of the encoders to the features about which nothing is declared."""
+    fields = {name: {"type": "category", "categories": list(c)} for name, c in categories.items()}
+    deciding = {"categories", "encode", "one_hot", "type"}
     return [
-        {**known.get(entry["name"], {}), **entry} if silent.isdisjoint(entry) else entry
-        for entry in given
+        {**fields.get(entry["name"], {}), **entry} if deciding.isdisjoint(entry) else entry
+        for entry in entries
     ]
 
 
-def _with_sample(given: list[Mapping[str, Any]], sample: Sample | None) -> list[Mapping[str, Any]]:
-    if sample is None:
-        kinds = ["category" if entry.get("categories") else "number" for entry in given]
-        return [
-            {"type": kind, "nullable": False, **entry}
-            for kind, entry in zip(kinds, given, strict=True)
-        ]
-    columns = [column_of(entry, sample) for entry in given]
-    absent = [e["name"] for e, column in zip(given, columns, strict=True) if column is None]
+def _without_sample(entry: Entry) -> Entry:
+    default_type = "category" if entry.get("categories") else "number"
+    return {"type": default_type, "nullable": False, **entry}
+
+
+def _with_sample(entries: Sequence[Entry], sample: Sample, questions: QuestionNames) -> list[Entry]:
+    """Add the sample's facts to the features. Raises AnswerError for columns that it lacks."""
+    columns = [column_of(entry, sample) for entry in entries]
+    pairs = list(zip(entries, columns, strict=True))
+    absent = [entry["name"] for entry, column in pairs if column is None]
     if absent:
-        if (said := proposals.in_words(given, absent, sample)) is not None:
-            raise UserError(said)
-        raise UserError(
+        problem = proposals.suggest_features_file(entries, absent, sample, questions)
+        if problem is not None:
+            raise AnswerError(problem)
+        raise AnswerError(
             [
-                f"sample_data: {sample.path.name} has no column {name!r}"
-                f"{did_you_mean(name, sample.columns)}"
-                for name in absent[:20]
+                Problem(
+                    "sample_data",
+                    f"{sample.path.name} has no column {name!r}"
+                    f"{did_you_mean(name, sample.columns)}",
+                )
+                for name in absent[:MAX_MISSING_COLUMNS]
             ]
         )
     return [
-        {**_from_sample(column, e), **e}
-        for e, column in zip(given, columns, strict=True)
+        {**_fields_of_sample(column, entry), **entry}
+        for entry, column in pairs
         if column is not None
     ]
-
-
-def column_of(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
-    """Return the column of a feature; where there are only its dummy columns, one of no facts."""
-    dummies = set((entry.get("one_hot") or {}).values())
-    if entry["name"] not in sample.columns and dummies and dummies <= set(sample.columns):
-        return ColumnFacts(entry["name"])
-    return sample.columns.get(entry["name"])
 
 
 def _count(facts: ModelFacts) -> str:
@@ -170,17 +195,19 @@ def _count(facts: ModelFacts) -> str:
     return "1 feature" if number == 1 else f"{number} features"
 
 
-def _text_feature(answer: FeaturesAnswer) -> list[Mapping[str, Any]]:
-    if len(answer.features) > 1:
-        raise UserError(
-            f"features: the model takes one text, and {len(answer.features)} features are named "
-            f"({listing(answer.names)}); name one."
+def _text_feature(declared: FeaturesAnswer) -> Entry:
+    """Return the only feature of a model that takes texts."""
+    if len(declared.features) > 1:
+        message = (
+            f"the model takes one text, and {len(declared.features)} features are named "
+            f"({listing(declared.names)}); name one."
         )
-    entry = answer.features[0] if answer.features else {"name": "text"}
-    return [{**entry, "type": "text", "nullable": False}]
+        raise AnswerError(Problem("features", message))
+    entry = declared.features[0] if declared.features else {"name": "text"}
+    return {**entry, "type": "text", "nullable": False}
 
 
-def _model_columns(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def _model_columns(entries: Sequence[Entry]) -> list[str]:
     return [
         column
         for entry in entries
@@ -189,44 +216,50 @@ def _model_columns(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _in_model_order(
-    given: list[Mapping[str, Any]], facts: ModelFacts, sample: Sample | None, notices: list[str]
-) -> list[Mapping[str, Any]]:
-    """Check the names against the model; accept another order if the model knows the names."""
-    columns = _model_columns(given)
+    entries: list[Entry], facts: ModelFacts, sample: Sample | None, questions: QuestionNames
+) -> tuple[list[Entry], Notes]:
+    """Check the names against the model's, and sort the entries if the model has names."""
+    columns = _model_columns(entries)
     expected = facts.feature_names
     if expected is None:
         if facts.n_features is not None and len(columns) != facts.n_features:
-            raise UserError(_wrong_number(columns, facts, sample))
-        return given
-    left = [name for name in expected if name not in columns]
+            raise AnswerError(Problem(None, _wrong_count(columns, facts, sample, questions)))
+        return entries, ()
+    missing = [name for name in expected if name not in columns]
     problems = [
-        f"features: the model has no feature {name!r}{did_you_mean(name, left)}"
+        Problem("features", f"the model has no feature {name!r}{did_you_mean(name, missing)}")
         for name in columns
         if name not in expected
     ]
-    problems += [f"features: {name!r} is missing; the model was trained on it." for name in left]
+    problems += [
+        Problem("features", f"{name!r} is missing; the model was trained on it.")
+        for name in missing
+    ]
     if problems:
         if len(columns) > len(expected):
-            problems.append(f"features: {_wrong_number(columns, facts, sample)}")
-        raise UserError(problems)
+            message = _wrong_count(columns, facts, sample, questions)
+            problems.append(Problem("features", message))
+        raise AnswerError(problems)
     if columns == list(expected):
-        return given
-    place = {name: number for number, name in enumerate(expected)}
-    notices.append("The features are in another order than the model's; the model's is kept.")
-    return sorted(given, key=lambda entry: place[_model_columns([entry])[0]])
+        return entries, ()
+    position = {name: number for number, name in enumerate(expected)}
+    return (
+        sorted(entries, key=lambda entry: position[_model_columns([entry])[0]]),
+        ("The features are in another order than the model's; the model's is kept.",),
+    )
 
 
-def _wrong_number(columns: Sequence[str], facts: ModelFacts, sample: Sample | None) -> str:
+def _wrong_count(
+    columns: Sequence[str], facts: ModelFacts, sample: Sample | None, questions: QuestionNames
+) -> str:
     message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
     target = _likely_target(columns, facts, sample)
     if target is not None:
-        rest = [name for name in columns if name != target]
-        message += f" {target!r} looks like the target: answer features={_as_answer(rest)}"
-    elif facts.n_features is not None and len(columns) == facts.n_features + 1:
-        message += f" If the last one, {columns[-1]!r}, is the target, leave it out."
-    else:
-        message += " Answer features= with the names in the order of training."
-    return message
+        features = _as_answer([name for name in columns if name != target])
+        return f"{message} {target!r} looks like the target: answer {questions.features}={features}"
+    if facts.n_features is not None and len(columns) == facts.n_features + 1:
+        return f"{message} If the last one, {columns[-1]!r}, is the target, leave it out."
+    return f"{message} Answer {questions.features}= with the names in the order of training."
 
 
 def _as_answer(names: Sequence[str]) -> str:
@@ -234,7 +267,7 @@ def _as_answer(names: Sequence[str]) -> str:
 
 
 def _likely_target(columns: Sequence[str], facts: ModelFacts, sample: Sample | None) -> str | None:
-    """Return the one column that is certainly no feature: an index, the target, or nothing."""
+    """Return the only column that is no feature, such as an index or the target, if it is clear."""
     if facts.n_features is None or len(columns) != facts.n_features + 1:
         return None
     if facts.feature_names is not None:
@@ -244,85 +277,93 @@ def _likely_target(columns: Sequence[str], facts: ModelFacts, sample: Sample | N
         name
         for name in columns
         if re.fullmatch(r"Unnamed: \d+|(?i:y|target|label|class|outcome|.*_target)", name)
-        or (sample is not None and name in sample.columns and _cells(sample, name) == classes)
+        or (sample is not None and name in sample.columns and _values(sample, name) == classes)
     ]
     return found[0] if len(found) == 1 else None
 
 
-def _cells(sample: Sample, name: str) -> set[Any]:
+def _values(sample: Sample, name: str) -> set[Any]:
     return set(sample.columns[name].categories or ())
 
 
-def _from_sample(column: ColumnFacts, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_of_sample(column: ColumnFacts, entry: Entry) -> dict[str, Any]:
     kind = entry.get("type") or ("category" if entry.get("categories") else column.type)
-    found: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
+    fields: dict[str, Any] = {"type": kind, "nullable": column.missing > 0}
     low, high = whole(column.minimum), whole(column.maximum)
     if kind in ("number", "integer") and column.numeric and low <= high:
-        # A bound of the user's may lie beyond the sample's other one.
+        # A declared bound can lie beyond the sample's opposite one.
         if low <= entry.get("maximum", high):
-            found["minimum"] = low
+            fields["minimum"] = low
         if high >= entry.get("minimum", low):
-            found["maximum"] = high
+            fields["maximum"] = high
     if kind == "category" and column.categories is not None:
-        found["categories"] = column.categories
-    return found
+        fields["categories"] = column.categories
+    return fields
 
 
-def reshaped(answer: FeaturesAnswer, facts: ModelFacts) -> FeaturesAnswer:
-    """Return the answer for a model of other features: what is said of those that stay."""
+def _with_features_of(facts: ModelFacts, declared: FeaturesAnswer) -> FeaturesAnswer:
+    """Return the answer for a model with other features: the declarations of those that remain."""
     names = facts.feature_names or ()
-    said = {
+    entries = {
         column: entry
-        for entry in answer.features
+        for entry in declared.features
         if set(columns := _model_columns([entry])) <= set(names)
         for column in columns
     }
-    output = dict(answer.output or {})
+    output = dict(declared.output or {})
     try:
         _check_output(parse_output(output), facts)
     except ContractError:
         output = {}
-    stay = {entry["name"]: entry for entry in (said.get(n, {"name": n}) for n in names)}
-    return replace(answer, features=tuple(stay.values()), output=output)
+    remaining = {entry["name"]: entry for entry in (entries.get(n, {"name": n}) for n in names)}
+    return replace(declared, features=tuple(remaining.values()), output=output)
 
 
-def forget_categories(
-    answer: FeaturesAnswer, facts: ModelFacts, own: Mapping[str, Mapping[str, Any]]
-) -> FeaturesAnswer:
-    """Return the answer without the categories of the model before, where this one has its own."""
-    names = facts.feature_names or answer.names
-    told = {names[n] for n, column in facts.categories.items() if column.values and n < len(names)}
-    told |= set(facts.encoded)
+def _categories_in_model(
+    facts: ModelFacts, declared: FeaturesAnswer, derived: Mapping[str, Entry]
+) -> dict[str, Entry]:
+    """Return the derived categories of the previous model that the model file itself has."""
+    names = facts.feature_names or declared.names
+    in_model = {
+        names[number]
+        for number, entry in facts.categories.items()
+        if entry.values and number < len(names)
+    }
+    in_model |= set(facts.encoded)
     keys = ("type", "categories")
-    ours = {name: {k: own[name][k] for k in keys if k in own[name]} for name in told & own.keys()}
-    return forget(answer, ours)
+    return {
+        name: {key: derived[name][key] for key in keys if key in derived[name]}
+        for name in in_model & derived.keys()
+    }
 
 
-def forget(answer: FeaturesAnswer, own: Mapping[str, Mapping[str, Any]]) -> FeaturesAnswer:
-    """Return the answer without what the workbench itself wrote into it and nobody edited."""
+def _without(declared: FeaturesAnswer, derived: Mapping[str, Entry]) -> FeaturesAnswer:
+    """Return the answer without the derived fields that are unchanged."""
     kept = [
         {
             key: value
             for key, value in entry.items()
-            if own.get(entry["name"], {}).get(key, _NOTHING) != value
+            if derived.get(entry["name"], {}).get(key, _ABSENT) != value
         }
-        for entry in answer.features
+        for entry in declared.features
     ]
-    return replace(answer, features=tuple(kept))
+    return replace(declared, features=tuple(kept))
 
 
-def derived(
-    contract: Contract,
-    answer: FeaturesAnswer,
-    own: Mapping[str, Mapping[str, Any]],
-    closed: Collection[str],
+def without_derived(case: Case, declared: FeaturesAnswer) -> FeaturesAnswer:
+    """Return the answer without the fields that were derived for the previous model."""
+    return _without(declared, case.previous.derived) if case.previous is not None else declared
+
+
+def derived_fields(
+    contract: Contract, declared: FeaturesAnswer, closed: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return what nobody declared, by feature: verify and a retrain may correct it.
+    """Return the undeclared fields of each feature, which verify and a retrain can correct.
 
-    `own` is what the workbench derived for the model before and wrote into the same file.
-    `closed` names the features of which the model takes the listed categories alone.
+    `declared` holds only what the user declares about the features. `closed` names the features for
+    which the model takes no other than the listed categories.
     """
-    declared = {entry["name"]: set(entry) for entry in forget(answer, own).features}
+    by_name = {entry["name"]: set(entry) for entry in declared.features}
     found = {}
     for feature in contract.features:
         document = {"strict": None, **feature.to_json()}
@@ -331,54 +372,6 @@ def derived(
         found[feature.name] = {
             key: document[key]
             for key in keys
-            if key in document and key not in declared.get(feature.name, ())
+            if key in document and key not in by_name.get(feature.name, ())
         }
     return found
-
-
-def examples(
-    contract: Contract, sample: Sample | None, previous: Mapping[str, Any] | None
-) -> list[Row]:
-    """Return rows that the contract takes: of the sample, of the model before, or made up."""
-    if sample is not None:
-        cells = rows_of(contract, sample, sample.examples)
-        parsed = [parse_rows(contract, [row]) for row in cells]
-        rows = [row for row, batch in zip(cells, parsed, strict=True) if not batch.problems]
-        if not rows:
-            problem = parsed[0].problems[0]
-            raise UserError(
-                f"sample_data: no row of {sample.path.name} fits the features; in the first one "
-                f"{problem.feature} {problem.message}."
-            )
-        return rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
-    kept = [as_people_say(row, contract) for row in previous["examples"]] if previous else []
-    kept = [row for row in kept if not parse_rows(contract, [row]).problems]
-    return kept or [{f.name: made_up(f, n) for f in contract.features} for n in range(3)]
-
-
-def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return rows of the sample as requests would have them."""
-    return [
-        {
-            **{
-                f.name: row.get(f.name) if sample.typed else sample_value(f, row.get(f.name, ""))
-                for f in contract.features
-            },
-            **read_back(row, contract),
-        }
-        for row in rows
-    ]
-
-
-def made_up(feature: Feature, number: int) -> Any:
-    """Return the number-th plausible value of a feature of which no row is known."""
-    if feature.default is not None and number == 0:
-        return feature.default
-    if feature.categories is not None:
-        return feature.categories[number % len(feature.categories)]
-    if feature.type in ("number", "integer"):
-        low = feature.minimum if feature.minimum is not None else 0
-        high = feature.maximum if feature.maximum is not None else low + 2
-        return whole(float(low + (high - low) * number // 2))
-    simple = {"boolean": number % 2 == 0, "date": f"2024-0{number + 1}-15"}
-    return simple.get(feature.type, ["some text", "another text", "more text"][number % 3])

@@ -1,4 +1,4 @@
-"""What the model card says of the sample: the share missing and the spread of each feature."""
+"""Profile the sample for the model card: missing share and distribution of each feature."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Invalid, Value
 from model_service.contract.parsing import parse_value
-from model_service.contract.profile import Profile, read_profiles
+from model_service.contract.profile import Profile
 from model_service.contract.typed_text import whole
-from workbench.adopt.features import column_of, rows_of
 from workbench.adopt.sample import Sample
+from workbench.adopt.sample_rows import column_of, rows_of
 
-# Of fewer values than these a spread would tell about people.
-FEWEST_VALUES = 10
-MOST_BARS = 20
-# Whole numbers up to here are exact as floats.
+# A distribution of fewer values would reveal single people.
+MIN_VALUES = 10
+MAX_BARS = 20
+# Integers up to here are exact as floats.
 EXACT = 2**53
-# So far below a limit, in steps, is on it: 0.3 / 0.1 is 2.9999999999999996.
+# Tolerance in steps below the limit of a bin: 0.3 / 0.1 is 2.9999999999999996.
 ROUNDING = 1e-9
 
 
 def profiles(
-    contract: Contract, sample: Sample | None, previous: Mapping[str, Any] | None
-) -> list[dict[str, Any]] | None:
-    """Return `profile` of the manifest, of the sample or what still holds of the model before's."""
+    contract: Contract, sample: Sample | None, previous: Mapping[str, Profile]
+) -> dict[str, Profile]:
+    """Return the profiles of the sample, else those of the previous model that still fit."""
     if sample is not None:
         found = _of_sample(contract, sample)
     else:
-        former = read_profiles((previous or {}).get("profile"))
-        pairs = ((former.get(feature.name), feature) for feature in contract.features)
+        pairs = ((previous.get(feature.name), feature) for feature in contract.features)
         found = [profile for profile, feature in pairs if profile and profile.fits(feature)]
-    return [profile.to_json() for profile in found] or None
+    return {profile.name: profile for profile in found}
 
 
 def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:
@@ -43,15 +42,16 @@ def _of_sample(contract: Contract, sample: Sample) -> list[Profile]:
     found = []
     for feature in contract.features:
         column = column_of(feature.to_json(), sample)
-        if column is None:  # a text model takes any sample
+        if column is None:  # a text model accepts a sample without its column
             continue
         values = [row[feature.name] for row in rows]
         present = [value for value in values if value is not None]
-        # Of dummy columns alone there are no facts.
+        # A feature with dummy columns only has no facts of its own.
         missing = column.missing / column.rows if column.rows else 1 - len(present) / len(values)
-        taken = [parsed for value in present if (parsed := _parsed(feature, value)) is not None]
-        spread = _spread(feature, taken) if len(taken) >= FEWEST_VALUES else {}
-        found.append(Profile(feature.name, feature.type, whole(float(f"{missing:.3g}")), **spread))
+        valid = [parsed for value in present if (parsed := _parsed(feature, value)) is not None]
+        distribution = _distribution(feature, valid) if len(valid) >= MIN_VALUES else {}
+        share = whole(float(f"{missing:.3g}"))
+        found.append(Profile(feature.name, feature.type, share, **distribution))
     return found
 
 
@@ -62,7 +62,7 @@ def _parsed(feature: Feature, value: Value) -> Value:
         return None
 
 
-def _spread(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
+def _distribution(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
     if feature.type in ("number", "integer"):
         return of_numbers(values)
     if feature.type == "date":
@@ -73,10 +73,10 @@ def _spread(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _of_categories(feature: Feature, values: Sequence[Any]) -> dict[str, Any]:
-    """Count the contract's own categories, the most frequent if they are many."""
+    """Count the contract's categories, the most frequent ones if there are many."""
     counts = Counter((type(value), value) for value in values)  # 1 is not true
     known = [(type(category), category) for category in feature.categories or ()]
-    frequent = set(sorted(known, key=lambda category: -counts[category])[:MOST_BARS])
+    frequent = set(sorted(known, key=lambda category: -counts[category])[:MAX_BARS])
     shown = [category for category in known if category in frequent]
     return {
         "values": tuple(value for _, value in shown),
@@ -90,18 +90,18 @@ def _of_values(shown: Sequence[Any], values: Sequence[Any]) -> dict[str, Any]:
 
 
 def of_numbers(values: Sequence[float]) -> dict[str, Any]:
-    """Return the shares of few whole numbers one by one, those of others in bins of a round width.
+    """Return the share of each value of few integers, else the shares of bins of a round width.
 
-    Nothing is returned where floats are too fine or too large for bins.
+    The result is empty if floats are too fine or too large for bins.
     """
     low, high = min(values), max(values)
     largest = max(abs(low), abs(high))
     if low == high:
         return _of_values([whole(low) if largest < EXACT else low], values)
-    if high - low < MOST_BARS and largest < EXACT and all(v == math.floor(v) for v in values):
+    if high - low < MAX_BARS and largest < EXACT and all(v == math.floor(v) for v in values):
         return _of_values(range(int(low), int(high) + 1), values)
     low, high = _without_outliers(values)
-    width = high / MOST_BARS - low / MOST_BARS  # high - low may be infinite
+    width = high / MAX_BARS - low / MAX_BARS  # high - low may be infinite
     if width < sys.float_info.min:
         return {}
     exponent = math.floor(math.log10(width))
@@ -123,25 +123,25 @@ def of_numbers(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _without_outliers(values: Sequence[float]) -> tuple[float, float]:
-    """Return the limits of all but the outer hundredth, which would be the width of one bar."""
+    """Return the limits without the outer hundredth, which would squeeze the rest into one bar."""
     outer = len(values) // 200
     inner = sorted(values)[outer : len(values) - outer]
     return (inner[0], inner[-1]) if inner[0] < inner[-1] else (min(values), max(values))
 
 
 def _decimal(digits: int, exponent: int) -> float:
-    """Return the float that people mean by 3 * 0.1."""
+    """Return the float for a decimal number: 0.3, not 3 * 0.1."""
     return float(f"{digits}e{exponent}")
 
 
 def of_dates(dates: Sequence[datetime.date]) -> dict[str, Any]:
-    """Return the shares of days, of months or of years, whichever are few enough."""
+    """Return the shares of days, months or years: the finest of which there are few."""
     first, last = min(dates), max(dates)
-    if (last - first).days < MOST_BARS:
+    if (last - first).days < MAX_BARS:
         days = [first + datetime.timedelta(n) for n in range((last - first).days + 1)]
         return _of_values([str(day) for day in days], [str(date) for date in dates])
     months = range(_month(first), _month(last) + 1)
-    if len(months) <= MOST_BARS:
+    if len(months) <= MAX_BARS:
         named = [f"{month // 12:04}-{month % 12 + 1:02}" for month in months]
         return _of_values(named, [str(date)[:7] for date in dates])
     return of_numbers([date.year for date in dates])

@@ -1,42 +1,46 @@
-"""Proposals: columns that an app encodes by hand, as what people would say instead.
+"""Propose features in people's words for columns that the author's app encodes by hand.
 
-`Area_Semiurban` and `Area_Urban` are one category, `Married` with 0 and 1 is yes or no. That is a
-guess, so the contract stays as it is, and a features file beside it waits to be accepted.
+`Area_Semiurban` and `Area_Urban` are one category; `Married` with 0 and 1 is yes or no. This is a
+guess, so the contract stays as it is, and the proposal is a features file to be accepted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, json_text
+from model_service.contract.contract import Contract, Feature, json_text
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 from workbench import files
+from workbench.adopt.answers import FeaturesAnswer
+from workbench.adopt.case import Case
+from workbench.adopt.chain import Chain
+from workbench.adopt.problems import Problem, QuestionNames
 from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing
 
 _SEPARATOR = re.compile(r"[_=. ]+")
-# What can only be a category: enough for a single column, and where there is no sample to look at.
+# Names that can only be categories: one is enough for a single column, or without a sample.
 _CATEGORY = re.compile(
     r"(?i:male|female|man|woman|yes|no|true|false|y|n|urban|semi-?urban|rural|(not |non-?)?graduate"
     r"|married|single|divorced|widowed|(self[- ]?|un)employed|retired|student|owner|renter|\d+\+)"
 )
-# Columns that begin with these are each a question of its own.
+# Columns that begin with these words are separate questions.
 _QUESTIONS = frozenset("are did does had has have is no not was".split())
-# What may be declared of a column that stays a guess.
-_BESIDE = frozenset(("name", "description", "unit", "nullable"))
+# Fields that leave the encoding of a column open.
+_NEUTRAL = frozenset(("name", "description", "unit", "nullable"))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Dummy columns of one category."""
+    """Dummy columns of one categorical feature."""
 
     name: str
     columns: Mapping[str, str]  # by category
-    base: str | None  # the category of a row without a one, if there may be such a row
+    base: str | None  # the category of rows without a one, if there can be such rows
 
     def feature(self) -> dict[str, Any]:
         categories = [*self.columns, *([self.base] if self.base else [])]
@@ -50,34 +54,33 @@ class Group:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A features file to accept, and what is guessed in it."""
+    """A features file to accept, and the guesses in it."""
 
     document: Mapping[str, Any]
     guesses: tuple[str, ...]
 
-    def notice(self, model: Mapping[str, Any], trust: Iterable[str]) -> str:
-        """Say what is guessed, and the command that accepts it for a model of the manifest."""
-        member = f"#{model['member']}" if model["member"] else ""
-        command = f"make adopt MODEL={files.MODEL / model['file']}{member}"
+    def note(self, model: str, trust: Iterable[str]) -> str:
+        """Return the guesses, and the command that accepts them for a model file below model/."""
+        command = f"make adopt MODEL={files.MODEL / model}"
         command += f" FEATURES={files.PROPOSED} ACCEPT=breaking"
         if names := ",".join(trust):
             command += f" TRUST={names}"
         return (
-            f"{'; '.join(self.guesses)}. {files.PROPOSED} lets callers say what people say: read "
-            f"its words, mend them, and accept them with {command}"
+            f"{'; '.join(self.guesses)}. {files.PROPOSED} describes them in people's words: "
+            f"check and edit it, then accept it with {command}"
         )
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What rows of the model's own columns show."""
+class ColumnValues:
+    """Values of the model's own columns, from the sample or from the examples of the manifest."""
 
     columns: Mapping[str, ColumnFacts]
     rows: Callable[[], Iterable[Mapping[str, Any]]]
 
     @classmethod
-    def in_rows(cls, rows: list[Row]) -> Seen:
-        """Look at the few rows that are left of a sample."""
+    def of_rows(cls, rows: Sequence[Mapping[str, Any]]) -> ColumnValues:
+        """Collect the values of a few rows."""
         columns = {name: ColumnFacts(name) for name in rows[0]}
         for row in rows:
             for name, column in columns.items():
@@ -85,7 +88,7 @@ class Seen:
         return cls(columns, lambda: rows)
 
     def codes(self, column: str) -> set[object]:
-        """Return 0, 1, None for a missing value, and anything else that the column holds."""
+        """Return 0, 1, None for a missing value, and a text for any other value of the column."""
         facts = self.columns.get(column)
         if facts is None:
             return {"unknown"}
@@ -93,8 +96,8 @@ class Seen:
         return codes | {None} if facts.missing else codes
 
     def ones(self, groups: Mapping[str, Mapping[str, str]]) -> dict[str, set[int]]:
-        """Return how many ones a row has, for each group of columns."""
-        marks = {
+        """Return how many ones a row can have in each group of columns."""
+        one_cells = {
             name: {cell for cell in column.distinct if _code(cell) == 1}
             for name, column in self.columns.items()
         }
@@ -103,29 +106,47 @@ class Seen:
             for name, columns in groups.items():
                 if found[name] <= {0, 1}:
                     found[name].add(
-                        sum(json_text(row.get(c)) in marks[c] for c in columns.values())
+                        sum(json_text(row.get(c)) in one_cells[c] for c in columns.values())
                     )
         return found
 
 
 def propose(
-    contract: Contract, declared: Iterable[Mapping[str, Any]], seen: Seen | None, *, by_name: bool
+    case: Case, chain: Chain, declared: FeaturesAnswer, contract: Contract
 ) -> Proposal | None:
-    """Return what to propose, or None where nothing looks encoded by hand.
+    """Return a proposal, or None if no column looks encoded by hand.
 
-    `declared` is what the user says of the features. A model that knows its columns `by_name`
-    takes them in any order.
+    `declared` holds only what the user declares about the features.
     """
-    said = {entry["name"]: set(entry) for entry in declared}
+    facts = chain.facts
+    if chain.prepares or facts.takes_texts:
+        return None
+    # A model that knows its columns by name takes them in any order.
+    by_name = facts.fitted_on_frame and facts.feature_names is not None
+    return _propose(contract, declared, _column_values(case), by_name=by_name)
+
+
+def _column_values(case: Case) -> ColumnValues | None:
+    if case.sample is not None:
+        return ColumnValues(case.sample.columns, case.sample.all_rows)
+    if case.previous is not None and case.previous.sample is not None:
+        return ColumnValues.of_rows(case.previous.examples)
+    return None
+
+
+def _propose(
+    contract: Contract, declared: FeaturesAnswer, values: ColumnValues | None, *, by_name: bool
+) -> Proposal | None:
+    fields = {entry["name"]: set(entry) for entry in declared.features}
     numbers = [
         feature
         for feature in contract.features
-        if said.get(feature.name, set()) <= _BESIDE
+        if fields.get(feature.name, set()) <= _NEUTRAL
         and not feature.encoded
         and feature.type in ("number", "integer", "boolean")
-        and (seen is None or seen.codes(feature.name) <= {0, 1, None})
+        and (values is None or values.codes(feature.name) <= {0, 1, None})
     ]
-    groups = list(_groups(_prefixes(feature.name for feature in numbers), seen))
+    groups = list(_groups(_prefixes(feature.name for feature in numbers), values))
     names = [feature.name for feature in contract.features]
     groups = [g for g in groups if g.name not in names and (by_name or _adjacent(g, names))]
     grouped = {column: group for group in groups for column in group.columns.values()}
@@ -133,7 +154,7 @@ def propose(
         feature.name
         for feature in numbers
         if feature.name not in grouped and feature.type != "boolean"
-        if seen is not None and {0, 1} <= seen.codes(feature.name)
+        if values is not None and {0, 1} <= values.codes(feature.name)
     ]
     if not groups and not flags:
         return None
@@ -142,7 +163,7 @@ def propose(
         if (group := grouped.get(feature.name)) is not None:
             features.setdefault(group.name, group.feature())
         else:
-            entry = _undecided(feature, said.get(feature.name, set()))
+            entry = _undecided(feature, fields.get(feature.name, set()))
             features[feature.name] = _yes_or_no(entry) if feature.name in flags else entry
     guesses = [
         f"{listing(list(group.columns.values()))} {_many(group.columns, 'looks', 'look')} like the "
@@ -155,10 +176,16 @@ def propose(
     return Proposal(document, tuple(guesses))
 
 
-def in_words(
-    given: Iterable[Mapping[str, Any]], absent: Collection[str], sample: Sample
-) -> str | None:
-    """Say how the dummy columns that a sample lacks are made of its own; None if they are not."""
+def suggest_features_file(
+    entries: Iterable[Mapping[str, Any]],
+    absent: Collection[str],
+    sample: Sample,
+    questions: QuestionNames,
+) -> Problem | None:
+    """Return a problem with a features file that makes the absent dummy columns of the sample's.
+
+    Returns None if the sample has no columns of which they can be made.
+    """
     groups: dict[str, dict[str, Any]] = {}
     for prefix, dummies in _prefixes(absent).items():
         column = sample.columns.get(prefix)
@@ -168,13 +195,14 @@ def in_words(
             groups.update(dict.fromkeys(dummies.values(), entry))
     if set(groups) != set(absent):
         return None
-    entries = {e["name"]: e for e in (groups.get(entry["name"], entry) for entry in given)}
+    by_name = {e["name"]: e for e in (groups.get(entry["name"], entry) for entry in entries)}
     names = list(dict.fromkeys(entry["name"] for entry in groups.values()))
-    document = json.dumps(list(entries.values()), ensure_ascii=False)
-    return (
-        f"sample_data: {sample.path.name} has no column {listing(list(absent))}, but "
-        f"{listing(names)}, of which the model's columns are made. Answer features= with a file "
-        f"that says so: {document}"
+    document = json.dumps(list(by_name.values()), ensure_ascii=False)
+    return Problem(
+        "sample_data",
+        f"{sample.path.name} has no column {listing(list(absent))}, but {listing(names)}, of which "
+        f"the model's columns are made. Answer {questions.features}= with this in a file: "
+        f"{document}",
     )
 
 
@@ -182,20 +210,20 @@ def _many(things: Collection[object], one: str, several: str) -> str:
     return one if len(things) == 1 else several
 
 
-def _undecided(feature: Feature, said: Collection[str]) -> dict[str, Any]:
-    """Return a feature without what the proof finds out and nobody declared."""
-    open_ = {"nullable", "strict"} - set(said)
-    return {key: value for key, value in feature.to_json().items() if key not in open_}
+def _undecided(feature: Feature, declared: Collection[str]) -> dict[str, Any]:
+    """Return a feature without the undeclared fields that verify completes."""
+    left_out = {"nullable", "strict"} - set(declared)
+    return {key: value for key, value in feature.to_json().items() if key not in left_out}
 
 
 def _yes_or_no(entry: Mapping[str, Any]) -> dict[str, Any]:
     codes = {"no": 0, "yes": 1}
-    kept = {key: value for key, value in entry.items() if key in _BESIDE}
+    kept = {key: value for key, value in entry.items() if key in _NEUTRAL}
     return {**kept, "type": "category", "categories": list(codes), "encode": codes}
 
 
 def _prefixes(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the columns by what they may share, each by the rest of its name; short ones first."""
+    """Return columns by common prefix and rest of the name, the shortest prefix first."""
     found: dict[str, dict[str, str]] = {}
     for name in names:
         for separator in _SEPARATOR.finditer(name):
@@ -203,7 +231,7 @@ def _prefixes(names: Iterable[str]) -> dict[str, dict[str, str]]:
             if prefix and rest and prefix.casefold() not in _QUESTIONS:
                 found.setdefault(prefix, {})[rest] = name
     ordered = sorted(found, key=len)
-    # Property_Area_Rural and Property_Area_Urban share Property too, which says less.
+    # Property_Area_Rural and Property_Area_Urban share Property too; the longer prefix is meant.
     longest = {frozenset(found[prefix].values()): prefix for prefix in ordered}
     return {
         prefix: found[prefix]
@@ -212,21 +240,23 @@ def _prefixes(names: Iterable[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _groups(prefixes: Mapping[str, Mapping[str, str]], seen: Seen | None) -> Iterator[Group]:
-    ones = seen.ones(prefixes) if seen is not None else {}
+def _groups(
+    prefixes: Mapping[str, Mapping[str, str]], values: ColumnValues | None
+) -> Iterator[Group]:
+    ones = values.ones(prefixes) if values is not None else {}
     used: set[str] = set()
     for prefix, columns in prefixes.items():
         known = [rest for rest in columns if _CATEGORY.fullmatch(rest)]
-        if seen is None:
+        if values is None:
             likely = bool(known) and all(r in known or r.isdecimal() for r in columns)
         else:
-            with_ones = [column for column in columns.values() if 1 in seen.codes(column)]
-            missing = [column for column in columns.values() if None in seen.codes(column)]
+            with_ones = [column for column in columns.values() if 1 in values.codes(column)]
+            missing = [column for column in columns.values() if None in values.codes(column)]
             several = len(with_ones) > 1 or bool(known and with_ones)
             likely = several and not missing and ones[prefix] <= {0, 1}
         if likely and not used & set(columns.values()):
             used |= set(columns.values())
-            base = _base(columns) if seen is None or 0 in ones[prefix] else None
+            base = _base(columns) if values is None or 0 in ones[prefix] else None
             yield Group(prefix, columns, base)
 
 
@@ -236,9 +266,9 @@ def _base(categories: Collection[str]) -> str:
 
 
 def _adjacent(group: Group, names: list[str]) -> bool:
-    """Tell whether the columns are beside each other, where only places say which is which."""
-    places = [names.index(column) for column in group.columns.values()]
-    return places == list(range(places[0], places[0] + len(places)))
+    """Return whether the columns stand side by side, as a model without names needs them."""
+    positions = [names.index(column) for column in group.columns.values()]
+    return positions == list(range(positions[0], positions[0] + len(positions)))
 
 
 def _code(value: object) -> object:

@@ -1,121 +1,168 @@
-"""Retrain: put another model file in the place of the present one, as one reviewable change."""
+"""Replace the model of a project by another file, as one reviewable change."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError
+from model_service.contract.contract import Contract, ContractError, Scalar
 from model_service.contract.schema import read_contract
+from model_service.errors import ModelError
+from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
-from workbench.adopt import decide as adoption
-from workbench.adopt.answers import Answers, problems
+from workbench.adopt.answers import Answers, check_answers
+from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
+from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
+from workbench.adopt.write import write
 from workbench.errors import UserError, bullets, listing
 
-VARIABLES = {
-    "model_path": "MODEL",
-    "features": "FEATURES",
-    "sample_data": "SAMPLE",
-    "transformers": "TRANSFORMERS",
-    "model_code": "CODE",
-    "trust": "TRUST",
-}
+
+@dataclass(frozen=True)
+class AdoptOptions:
+    """The options of `make adopt`, as the user types them: MODEL=… FEATURES=… and so on."""
+
+    model: str
+    features: str = ""
+    sample: str = ""
+    transformers: str = ""
+    code: str = ""
+    trust: str = ""
+    accept: str = ""
+
+    @property
+    def accepts_breaking(self) -> bool:
+        return self.accept == "breaking"
 
 
-def read_options(options: Mapping[str, str]) -> argparse.Namespace:
-    """Return the command's options by the names that `adopt` uses."""
-    names = ("model", "features", "sample", "transformers", "code", "trust", "accept")
-    return argparse.Namespace(**{name: options.get(name.upper(), "") for name in names})
+def read_options(options: Mapping[str, str]) -> AdoptOptions:
+    """Return the options of a command line by name."""
+    names = [field.name for field in fields(AdoptOptions)]
+    return AdoptOptions(**{name: options.get(name.upper(), "") for name in names})
 
 
-def adopt(project: Path, options: argparse.Namespace) -> str:
-    """Adopt another model file; return what changed. Raises WorkbenchError, writing nothing."""
-    previous = files.read_manifest(project)
-    try:
-        before = read_contract(project / files.FEATURES)
-    except ContractError as error:
-        raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
-    answers = Answers(
-        project_name=previous["title"],
-        project_slug=previous["name"],
-        description=previous["description"],
-        model_path=options.model,
-        folder=Path.cwd(),
-        features=options.features or str(project / files.FEATURES),
-        sample_data=options.sample,
-        transformers=options.transformers,
-        model_code=options.code or (str(project / files.CODE) if previous["code"] else ""),
-        trust=options.trust,
-    )
-    wrong = problems(answers)
-    if options.accept not in ("", "breaking"):
-        wrong.append(f"ACCEPT={options.accept!r} means nothing; leave it out or say breaking.")
-    if wrong:
-        raise UserError(_as_variables(wrong))
-    reshape = options.accept == "breaking" and not options.features
-    promised = read_expected(project)
-    try:
-        decided = adoption.decide(answers, previous, reshape=reshape, promised=promised)
-    except UserError as error:
-        said = _as_variables(error.problems)
-        if not options.features and any(problem.startswith("FEATURES: ") for problem in said):
-            said.append(
-                "If the new model has other features on purpose, run it again with "
-                "ACCEPT=breaking, or give FEATURES=."
-            )
-        raise UserError(said) from None
-    changed = list(changes(before, decided.contract, previous, decided.manifest))
-    breaking = [sentence for breaks, sentence in changed if breaks]
-    if breaking and options.accept != "breaking":
+def adopt(project: Path, options: AdoptOptions) -> str:
+    """Adopt another model file; return what changed. Raises UserError, writing nothing."""
+    before = _read_contract(project)
+    previous, expected = _read_manifest(project), read_expected(project)
+    adoption = _decide(project, options, previous, expected)
+    changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
+    breaking = [change.sentence for change in changes if change.breaking]
+    if breaking and not options.accepts_breaking:
         raise UserError(
             [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
         )
-    adoption.write(decided, project)
-    same = previous["model"]["sha256"] == decided.facts.sha256
-    notices = list(decided.notices)
-    if not same and not options.transformers:
-        notices += not_taken(previous["transformers"], options.model)
-    if promised is not None and decided.expected is None:
-        notices.append(
-            f"{files.EXPECTED} held the answers of the model before and is gone; give SAMPLE= with "
-            "those that you expect of this one."
-        )
-    sentences = [sentence for _, sentence in changed]
-    if not changed:
-        sentences.append("nothing: it is the same file" if same else "the model file alone")
+    write(adoption, project)
+    same_file = previous.model.sha256 == adoption.facts.sha256
+    sentences = [change.sentence for change in changes]
+    if not changes:
+        sentences = ["nothing: it is the same file" if same_file else "the model file alone"]
+    notes = (*adoption.notes, *_notes_on_files(options, previous, expected, adoption))
     return "\n".join(
         [
-            decided.summary(),
-            *(f"Note: {notice}" for notice in notices),
-            f"Version {decided.manifest['version']}. What changed:",
+            adoption.summary(),
+            *(f"Note: {note}" for note in notes),
+            f"Version {adoption.manifest.about.version}. What changed:",
             bullets(sentences),
             "Next: make verify, git add --all, git commit.",
         ]
     )
 
 
-def not_taken(kept: Sequence[Mapping[str, Any]], model: str) -> Iterator[str]:
-    """Point out files beside a retrained model that look like those kept from the model before."""
+def _read_contract(project: Path) -> Contract:
+    try:
+        return read_contract(project / files.FEATURES)
+    except ContractError as error:
+        raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
+
+
+def _read_manifest(project: Path) -> Manifest:
+    try:
+        return Manifest.read(project / files.MANIFEST)
+    except ModelError:
+        message = f"{files.MANIFEST} is missing or damaged; restore it from git."
+        raise UserError(message) from None
+
+
+def _decide(
+    project: Path,
+    options: AdoptOptions,
+    previous: Manifest,
+    expected: Mapping[str, Any] | None,
+) -> Adoption:
+    """Decide the adoption that the options describe. Raises UserError."""
+    answers = Answers(
+        project_name=previous.about.title,
+        project_slug=previous.about.name,
+        description=previous.about.description,
+        model_path=options.model,
+        folder=Path.cwd(),
+        features=options.features or str(project / files.FEATURES),
+        sample_data=options.sample,
+        transformers=options.transformers,
+        model_code=options.code or (str(project / files.CODE) if previous.code else ""),
+        trust=options.trust,
+        names=MAKE_ADOPT,
+        accept_other_features=options.accepts_breaking and not options.features,
+    )
+    wrong = [problem.shown(MAKE_ADOPT) for problem in check_answers(answers)]
+    if options.accept and not options.accepts_breaking:
+        wrong.append(f"ACCEPT={options.accept!r} is unknown; leave it out or give ACCEPT=breaking.")
+    if wrong:
+        raise UserError(wrong)
+    try:
+        return decide(answers, previous, expected)
+    except AnswerError as error:
+        wrong = [problem.shown(MAKE_ADOPT) for problem in error.found]
+        features_differ = any(problem.question == "features" for problem in error.found)
+        if features_differ and not options.features:
+            wrong.append(
+                "If the new model has other features on purpose, run it again with "
+                "ACCEPT=breaking, or give FEATURES=."
+            )
+        raise UserError(wrong) from None
+
+
+def _notes_on_files(
+    options: AdoptOptions,
+    previous: Manifest,
+    expected: Mapping[str, Any] | None,
+    adoption: Adoption,
+) -> Notes:
+    """Return notes on files of the previous model that were kept or removed."""
+    notes: list[str] = []
+    if previous.model.sha256 != adoption.facts.sha256 and not options.transformers:
+        notes += _newer_transformers(previous.transformers, options.model)
+    if expected is not None and adoption.expected is None:
+        notes.append(
+            f"{files.EXPECTED} held the expected answers of the previous model and was removed; "
+            "give SAMPLE= with those of the new model."
+        )
+    return tuple(notes)
+
+
+def _newer_transformers(kept: Sequence[TransformerFile], model: str) -> Iterator[str]:
+    """Yield a note on files in the new model's folder that differ from the kept ones."""
     folder = Path(model.rpartition("#")[0] or model).expanduser().parent
     paths: dict[str, str] = {}
-    for entry in kept:
-        if entry["file"].startswith(f"{FOLDER}/"):
-            sibling = folder / NUMBERED.sub("", entry["source"])
-            other = sibling.is_file() and _sha256(sibling) != entry["sha256"]
-            paths[entry["file"]] = str(sibling if other else files.MODEL / entry["file"])
+    for transformer in kept:
+        if transformer.file.startswith(f"{FOLDER}/"):
+            newer = folder / NUMBERED.sub("", transformer.source)
+            differs = newer.is_file() and _sha256(newer) != transformer.sha256
+            kept_path = files.MODEL / transformer.file
+            paths[transformer.file] = str(newer if differs else kept_path)
     others = [Path(path).name for file, path in paths.items() if path != str(files.MODEL / file)]
     if others:
         answer = shlex.quote(",".join(paths.values()))
+        differ = "differs" if len(others) == 1 else "differ"
         yield (
-            f"{listing(others)} beside the new model {'is' if len(others) == 1 else 'are'} not "
-            "what the model before had, which is kept. If the new model was trained with it, run "
+            f"{listing(others)} in the new model's folder {differ} from the previous model's, "
+            "which is kept. If the new model was trained with it, run "
             f"make adopt MODEL={shlex.quote(model)} TRANSFORMERS={answer}"
         )
 
@@ -124,79 +171,96 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _as_variables(problems: Sequence[str]) -> list[str]:
-    """Name the variables of `make adopt` where the messages name cookiecutter's questions."""
-    names = "|".join(VARIABLES)
-    return [
-        re.sub(rf"\b({names})(?=[:=]| is | cannot )", lambda m: VARIABLES[m[1]], problem)
-        for problem in problems
-    ]
+@dataclass(frozen=True)
+class Change:
+    """A difference between two adopted models, and whether it breaks callers."""
+
+    breaking: bool
+    sentence: str
 
 
-def changes(
-    before: Contract, after: Contract, old: Mapping[str, Any], new: Mapping[str, Any]
-) -> Iterator[tuple[bool, str]]:
-    """Yield what differs for callers, each with whether it breaks them."""
+def find_changes(
+    before: Contract, after: Contract, old: Manifest, new: Manifest
+) -> Iterator[Change]:
+    """Yield the differences that matter to callers and reviewers."""
+    yield from _changed_features(before, after)
+    if old.task.kind != new.task.kind:
+        yield Change(True, f"the task was {old.task.kind}, now {new.task.kind}")
+    if old.task.classes != new.task.classes:
+        was, now = _classes(old), _classes(new)
+        yield Change(True, f"the classes were {was}, now {now}")
+    if old.task.probabilities and not new.task.probabilities:
+        yield Change(True, "predictions no longer have probabilities")
+    if old.environment.python != new.environment.python:
+        python, other = old.environment.python, new.environment.python
+        yield Change(False, f"Python was {python} and is {other}")
+    if old.estimator != new.estimator:
+        yield Change(False, f"the estimator was {old.estimator} and is {new.estimator}")
+    yield from _changed_libraries(old.environment.libraries, new.environment.libraries)
+    for sentence in _changed_transformers(old.transformers, new.transformers):
+        yield Change(False, sentence)
+    size, other_size = old.model.size, new.model.size
+    if size != other_size:
+        yield Change(False, f"the model file had {size:,} bytes and has {other_size:,}")
+
+
+def _classes(manifest: Manifest) -> list[Scalar] | None:
+    return list(manifest.task.classes) if manifest.task.classes is not None else None
+
+
+def _changed_libraries(
+    old: Mapping[str, str | None], new: Mapping[str, str | None]
+) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        version, other = old.get(name, "none"), new.get(name, "none")
+        if version != other:
+            sentence = f"{name} was {version or 'not locked'} and is {other or 'not locked yet'}"
+            yield Change(False, sentence)
+
+
+def _changed_features(before: Contract, after: Contract) -> Iterator[Change]:
     was, now = before.by_name, after.by_name
     for name in was:
         if name not in now:
-            yield True, f"feature {name} is gone"
+            yield Change(True, f"feature {name} is gone")
     for name, feature in now.items():
         if name not in was:
-            yield True, f"feature {name} is new, and every row must have it"
+            yield Change(True, f"feature {name} is new, and every row must have it")
             continue
         earlier = was[name]
         if feature.type != earlier.type:
-            yield True, f"feature {name} was a {earlier.type} and is a {feature.type}"
+            yield Change(True, f"feature {name} was a {earlier.type} and is a {feature.type}")
         if earlier.nullable and not feature.nullable:
-            yield True, f"feature {name} may not be null any more"
+            yield Change(True, f"feature {name} can no longer be null")
         lost = [c for c in earlier.categories or () if c not in (feature.categories or ())]
         if feature.closed and lost:
-            yield True, f"feature {name} has lost the categories {', '.join(map(str, lost))}"
+            shown = ", ".join(map(str, lost))
+            yield Change(True, f"feature {name} has lost the categories {shown}")
         gained = [c for c in feature.categories or () if c not in (earlier.categories or ())]
         if earlier.categories and gained:
-            yield False, f"feature {name} has the new categories {', '.join(map(str, gained))}"
-    for key, what in (("task", "the task was"), ("classes", "the classes were")):
-        if old[key] != new[key]:
-            yield True, f"{what} {old[key]}, now {new[key]}"
-    if old["probabilities"] and not new["probabilities"]:
-        yield True, "answers have no probabilities any more"
-    if old["python"] != new["python"]:
-        yield False, f"Python was {old['python']} and is {new['python']}"
-    if old["estimator"] != new["estimator"]:
-        yield False, f"the estimator was {old['estimator']} and is {new['estimator']}"
-    for name in sorted({*old["libraries"], *new["libraries"]}):
-        one, other = old["libraries"].get(name, "none"), new["libraries"].get(name, "none")
-        if one != other:
-            yield False, f"{name} was {one or 'not locked'} and is {other or 'not locked yet'}"
-    for sentence in _other_transformers(old["transformers"], new["transformers"]):
-        yield False, sentence
-    sizes = old["model"]["bytes"], new["model"]["bytes"]
-    if sizes[0] != sizes[1]:
-        yield False, f"the model file had {sizes[0]:,} bytes and has {sizes[1]:,}"
+            shown = ", ".join(map(str, gained))
+            yield Change(False, f"feature {name} has the new categories {shown}")
 
 
-def _other_transformers(
-    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
+def _changed_transformers(
+    old: Sequence[TransformerFile], new: Sequence[TransformerFile]
 ) -> Iterator[str]:
-    """Yield what differs in the fitted files before the model, those of a bundle by their name."""
-    was, now = ({_name(entry): entry for entry in entries} for entries in (old, new))
+    """Yield the differences in the fitted files before the model, matched by name."""
+    was, now = ({_name(one): one for one in transformers} for transformers in (old, new))
     for name in {**was, **now}:
         if name not in now:
             yield f"the transformer {name} is gone"
         elif name not in was:
-            yield f"the transformer {name} is new: {now[name]['estimator']}"
-        elif was[name]["estimator"] != now[name]["estimator"]:
-            yield (
-                f"the transformer {name} was {was[name]['estimator']} "
-                f"and is {now[name]['estimator']}"
-            )
-    fitted = {entry["file"]: entry["sha256"] for entry in old}
-    for file, digest in {entry["file"]: entry["sha256"] for entry in new}.items():
-        if file.startswith(f"{FOLDER}/") and fitted.get(file, digest) != digest:
+            yield f"the transformer {name} is new: {now[name].estimator}"
+        elif was[name].estimator != now[name].estimator:
+            yield (f"the transformer {name} was {was[name].estimator} and is {now[name].estimator}")
+    digests = {one.file: one.sha256 for one in old}
+    for file, digest in {one.file: one.sha256 for one in new}.items():
+        if file.startswith(f"{FOLDER}/") and digests.get(file, digest) != digest:
             yield f"{file} is another file"
 
 
-def _name(entry: Mapping[str, Any]) -> str:
-    file = NUMBERED.sub("", Path(entry["file"]).name)
-    return f"{file}#{entry['member']}" if entry["member"] else file
+def _name(transformer: TransformerFile) -> str:
+    """Return the name for messages, without the number that adopt adds."""
+    file = NUMBERED.sub("", Path(transformer.file).name)
+    return f"{file}#{transformer.member}" if transformer.member else file

@@ -1,7 +1,7 @@
-"""The sample: what a CSV or JSON of typical rows says about its columns.
+"""Read a sample: a CSV or JSON file with typical rows, and the facts about its columns.
 
-Missing cells of a CSV are those that pandas.read_csv takes for missing, because that is how the
-model's training data was read. The values of a JSON mean what they mean in a request.
+CSV cells are read as pandas.read_csv reads them, because that is how the training data was read.
+JSON values have the same meaning as in a request.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from model_service.contract.typed_text import (
 )
 from workbench.errors import UserError
 
-# Up to here different texts are categories; up to the larger number if each occurs often.
-FEW_CATEGORIES, MOST_CATEGORIES, ROWS_A_CATEGORY = 20, 100, 10
-EXAMPLES = 32
-# The column with the answers that the author's notebook gave; of them more rows are kept.
-EXPECTED, MOST_EXPECTED = "expected", 1000
-# Of these rows the spread of the values is told; 200,000 cells of a CSV take 20 MB.
-MOST_ROWS, MOST_CELLS = 4096, 200_000
-GOLDEN_RATIO = 2654435769  # of 2**32, to the next odd number
-# The beginning of a list of rows, or of {"rows": …}; a CSV may begin with a bracket too.
+# A text column with at most 20 distinct values is a category; with at most 100 if each value occurs
+# in 10 rows on average.
+FEW_CATEGORIES, MAX_CATEGORIES, ROWS_PER_CATEGORY = 20, 100, 10
+MAX_EXAMPLES = 32
+# The column with the predictions that the user expects; more rows are kept if there is one.
+EXPECTED_COLUMN, MAX_EXPECTED = "expected", 1000
+# Rows kept for the distribution of the values; 200,000 cells of a CSV take 20 MB.
+MAX_ROWS, MAX_CELLS = 4096, 200_000
+GOLDEN_RATIO = 2654435769  # 2**32 divided by the golden ratio, rounded to an odd number
+# The beginning of a list of rows, or of {"rows": …}; a CSV can begin with a bracket too.
 _JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 @dataclass
 class ColumnFacts:
-    """What the cells of one column have in common."""
+    """Facts about one column, updated cell by cell."""
 
     name: str
     rows: int = 0
@@ -58,13 +59,13 @@ class ColumnFacts:
             return
         self._count(cell)
         self.boolean = self.boolean and cell in SAMPLE_BOOLEANS
-        # As pandas does: one cell that is no number makes the column text.
+        # As in pandas, one cell that is not a number makes the column text.
         self.numeric = self.numeric and is_number(cell)
         if self.numeric and math.isfinite(number := float(cell)):
             self.minimum, self.maximum = min(self.minimum, number), max(self.maximum, number)
 
     def add_value(self, value: object) -> None:
-        """Add a value of a JSON, whose text is text whatever it says."""
+        """Add a JSON value: a string is text even if it holds a number."""
         if isinstance(value, str):
             self._count(value)
             self.boolean = self.numeric = False
@@ -73,7 +74,7 @@ class ColumnFacts:
 
     def _count(self, cell: str) -> None:
         self.rows += 1
-        if len(self.distinct) <= MOST_CATEGORIES:
+        if len(self.distinct) <= MAX_CATEGORIES:
             self.distinct.add(cell)
 
     @property
@@ -84,14 +85,14 @@ class ColumnFacts:
         if self.boolean:
             return "boolean"
         few = len(self.distinct) <= FEW_CATEGORIES
-        frequent = len(self.distinct) * ROWS_A_CATEGORY <= present
-        often = len(self.distinct) <= MOST_CATEGORIES and frequent
+        frequent = len(self.distinct) * ROWS_PER_CATEGORY <= present
+        often = len(self.distinct) <= MAX_CATEGORIES and frequent
         return "category" if few or often else "text"
 
     @property
     def categories(self) -> list[str] | list[float] | list[bool] | None:
-        """The different values with their JSON type; None when they are too many to list."""
-        if not 0 < len(self.distinct) <= MOST_CATEGORIES:
+        """The distinct values with their JSON types, or None if there are too many to list."""
+        if not 0 < len(self.distinct) <= MAX_CATEGORIES:
             return None
         if self.numeric:
             return sorted({whole(float(cell)) for cell in self.distinct})
@@ -102,41 +103,51 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class Sample:
-    """The facts of each column, and some rows spread evenly over the file.
+    """Facts about each column, and some of the rows.
 
-    Values of a CSV are its cells, those of a JSON are `typed`. `examples` are few and at equal
-    distances, `rows` are many. `answers` are those that a JSON gives apart from its rows, one for
-    each of the examples.
+    Values of a CSV are its cells as text; values of a JSON file are `typed`.
     """
 
     path: Path
     columns: dict[str, ColumnFacts]
-    examples: list[dict[str, Any]]
-    rows: list[dict[str, Any]]
+    examples: list[dict[str, Any]]  # few rows, at equal distances in the file
+    rows: list[dict[str, Any]]  # more rows, for the distribution of the values
     typed: bool = False
-    answers: list[Any] | None = None
+    predictions: list[Any] | None = None  # of a JSON file, one for each example
+
+    def all_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every row of the file, which is read again: it can be too large to keep."""
+        text = read_text(self.path)
+        if _JSON.match(text):
+            document = json.loads(text, parse_constant=lambda _: None)
+            yield from document["rows"] if isinstance(document, dict) else document
+            return
+        records = _records(self.path, text)
+        _, header = next(records)
+        for _, cells in records:
+            yield dict(zip(header, cells, strict=True))
 
 
-class Spread(Generic[T]):
-    """At most so many rows of a file of unknown length, always the same ones.
+class RowSelection(Generic[T]):
+    """Keep a bounded, deterministic selection of the rows of a file of unknown length.
 
-    Rows at equal distances would be in step with a file that repeats itself: of a control and a
-    treatment in turn they show one. Multiples of the golden ratio are in step with nothing
-    (Knuth, The Art of Computer Programming, 6.4, on Fibonacci hashing).
+    Rows at equal distances would follow a pattern in the file: if control and treatment rows
+    alternate, only one kind is kept. Multiples of the golden ratio follow no pattern (Knuth, The
+    Art of Computer Programming, 6.4, on Fibonacci hashing).
     """
 
-    def __init__(self, columns: int) -> None:
-        self._most = max(2 * EXAMPLES, min(MOST_ROWS, MOST_CELLS // columns))
-        self._below = 2**32
+    def __init__(self, column_count: int) -> None:
+        self._max_rows = max(2 * MAX_EXAMPLES, min(MAX_ROWS, MAX_CELLS // column_count))
+        self._limit = 2**32
         self._kept: list[tuple[int, T]] = []
 
     def add(self, number: int, row: T) -> None:
-        if (place := number * GOLDEN_RATIO % 2**32) >= self._below:
+        if (position := number * GOLDEN_RATIO % 2**32) >= self._limit:
             return
-        self._kept.append((place, row))
-        while len(self._kept) > self._most:
-            self._below //= 2
-            self._kept = [kept for kept in self._kept if kept[0] < self._below]
+        self._kept.append((position, row))
+        while len(self._kept) > self._max_rows:
+            self._limit //= 2
+            self._kept = [kept for kept in self._kept if kept[0] < self._limit]
 
     @property
     def rows(self) -> list[T]:
@@ -144,37 +155,25 @@ class Spread(Generic[T]):
 
 
 def read_header(path: Path) -> list[str]:
-    """Return the names in the first line of a CSV. Raises WorkbenchError."""
+    """Return the names in the first line of a CSV. Raises UserError."""
     return next(_records(path, read_text(path)))[1]
 
 
 def read_columns(path: Path) -> list[str]:
-    """Return the names of the columns of a sample. Raises WorkbenchError."""
+    """Return the column names of a sample. Raises UserError."""
     text = read_text(path)
     return list(_from_json(path, text).columns) if _JSON.match(text) else read_header(path)
 
 
 def read_sample(path: Path) -> Sample:
-    """Read a CSV or JSON, keeping no more of it than the facts. Raises WorkbenchError."""
+    """Read a CSV or JSON file. Raises UserError."""
     text = read_text(path)
     return _from_json(path, text) if _JSON.match(text) else _from_csv(path, text)
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield all rows of a sample that was read before, as they are there."""
-    text = read_text(path)
-    if _JSON.match(text):
-        document = json.loads(text, parse_constant=lambda _: None)
-        yield from document["rows"] if isinstance(document, dict) else document
-        return
-    records = _records(path, text)
-    _, header = next(records)
-    for _, cells in records:
-        yield dict(zip(header, cells, strict=True))
-
-
-def _most_examples(names: Sequence[str], answers: object = None) -> int:
-    return MOST_EXPECTED if EXPECTED in names or answers is not None else 2 * EXAMPLES - 1
+def _max_examples(names: Sequence[str], predictions: object = None) -> int:
+    has_expected = EXPECTED_COLUMN in names or predictions is not None
+    return MAX_EXPECTED if has_expected else 2 * MAX_EXAMPLES - 1
 
 
 def _from_csv(path: Path, text: str) -> Sample:
@@ -182,24 +181,24 @@ def _from_csv(path: Path, text: str) -> Sample:
     _, header = next(records)
     columns = {name: ColumnFacts(name) for name in header}
     examples: list[dict[str, Any]] = []
-    spread = Spread[list[str]](len(header))
-    stride, most = 1, _most_examples(header)
+    selection = RowSelection[list[str]](len(header))
+    stride, max_examples = 1, _max_examples(header)
     for number, (line, cells) in enumerate(records):
         if len(cells) != len(header):
             raise UserError(
                 f"{path}: line {line} has {len(cells)} cells and the header has {len(header)}; "
-                "mend that line, or quote the cells that hold a comma."
+                "correct that line, or quote the cells that hold a comma."
             )
         for name, cell in zip(header, cells, strict=True):
             columns[name].add(cell)
-        spread.add(number, cells)
+        selection.add(number, cells)
         if number % stride == 0:
             examples.append(dict(zip(header, cells, strict=True)))
-            if len(examples) > most:
+            if len(examples) > max_examples:
                 examples, stride = examples[::2], 2 * stride
     if not examples:
         raise UserError(f"{path} has a header and no rows; give a CSV with typical rows.")
-    rows = [dict(zip(header, cells, strict=True)) for cells in spread.rows]
+    rows = [dict(zip(header, cells, strict=True)) for cells in selection.rows]
     return Sample(path, columns, examples, rows)
 
 
@@ -209,29 +208,31 @@ def _from_json(path: Path, text: str) -> Sample:
         document = json.loads(text, parse_constant=lambda _: None)  # NaN is missing
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from None
-    rows, answers = document, None
+    rows, predictions = document, None
     if isinstance(document, dict):
-        rows, answers = document.get("rows"), document.get("predictions")
+        rows, predictions = document.get("rows"), document.get("predictions")
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise UserError(f'{path}: give a list of rows, or an object with a list of "rows".')
-    if answers is not None and (not isinstance(answers, list) or len(answers) != len(rows)):
+    if predictions is not None and (
+        not isinstance(predictions, list) or len(predictions) != len(rows)
+    ):
         raise UserError(f'{path}: "predictions" must be a list with one for each of the rows.')
     columns = {name: ColumnFacts(name) for name in dict.fromkeys(n for row in rows for n in row)}
-    spread = Spread[dict[str, Any]](len(columns) or 1)
+    selection = RowSelection[dict[str, Any]](len(columns) or 1)
     for number, row in enumerate(rows, start=1):
-        spread.add(number, row)
+        selection.add(number, row)
         for name, column in columns.items():
             value = row.get(name)
-            if isinstance(value, (list, dict)) and name != EXPECTED:
+            if isinstance(value, (list, dict)) and name != EXPECTED_COLUMN:
                 raise UserError(
                     f"{path}: {name!r} of row {number} is a list or an object; give text, a "
                     "number, true, false or null."
                 )
             column.add_value(value)
-    stride = -(-len(rows) // _most_examples(list(columns), answers))
+    stride = -(-len(rows) // _max_examples(list(columns), predictions))
     examples = [{name: row.get(name) for name in columns} for row in rows[::stride]]
-    given = answers[::stride] if answers else None
-    return Sample(path, columns, examples, spread.rows, typed=True, answers=given)
+    kept = predictions[::stride] if predictions else None
+    return Sample(path, columns, examples, selection.rows, typed=True, predictions=kept)
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -242,7 +243,7 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     try:
         header = next(reader, [])
         _check_header(path, header)
-        # An index that was saved along has no name; pandas gives it this one.
+        # The column of a saved index has no name; pandas gives it this one.
         header = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
         yield 1, header
         for cells in reader:
@@ -263,13 +264,13 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file in any encoding that spreadsheets write. Raises WorkbenchError."""
+    """Read a text file in an encoding that spreadsheets write. Raises UserError."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ["utf-16"] if marked else ["utf-8-sig", "cp1252"]:
+    has_bom = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ["utf-16"] if has_bom else ["utf-8-sig", "cp1252"]:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:

@@ -1,45 +1,79 @@
-"""Names that the user must vouch for before a model file may be loaded."""
+"""Names in a model file outside the known libraries: the author's code, or names to be trusted."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
 
-from workbench.adopt.author_code import Code, own_names
+from workbench.adopt.author_code import AuthorCode
+from workbench.adopt.problems import Problem, QuestionNames
 from workbench.errors import listing
-from workbench.inspect import ModelFacts
+from workbench.inspect import FileFacts
 from workbench.inspect.pickle.names import DISTRIBUTIONS
 
 
-def problems(facts: ModelFacts, trusted: Sequence[str], code: Code | None) -> Iterator[str]:
-    """Say which names nobody vouches for, and what to answer."""
-    own = own_names(facts, code)
-    unknown = [name for name in facts.unknown_names if name not in own]
-    homeless = [name for name in unknown if not _can_be_installed(name)]
-    if homeless:
-        yield (
-            f"The model file refers to {listing(homeless)}, outside the libraries that are known "
-            "here. If the code is your own, answer model_code= with the .py file that defines it; "
-            "else save the model without it."
+def check_names(
+    facts: FileFacts, code: AuthorCode | None, trusted: Sequence[str], names: QuestionNames
+) -> Iterator[Problem]:
+    """Yield a problem for names that no code defines, and for names that are not trusted."""
+    needed = code.needed_names(facts) if code is not None else facts.custom_names
+    yield from _check_code(needed, code, names)
+    unknown = [name for name in facts.unknown_names if name not in needed]
+    yield from _check_trust(facts.pickled_names, unknown, trusted, names)
+
+
+def _check_code(
+    needed: Sequence[str], code: AuthorCode | None, names: QuestionNames
+) -> Iterator[Problem]:
+    if needed and code is None:
+        yield Problem(
+            None,
+            f"The model file refers to {listing(needed)}, defined in a notebook or script. Answer "
+            f"{names.model_code}= with a .py file that defines it.",
         )
-    needed = [*facts.pickled_names, *(name for name in unknown if name not in homeless)]
-    asked = [name for name in needed if name not in trusted]
-    if not asked:
+    elif code is not None:
+        undefined = [name for name in needed if not code.defines(name)]
+        if undefined:
+            yield Problem(
+                "model_code",
+                f"{code.path.name} does not define {listing(undefined)}, which the model file "
+                "refers to; add it there.",
+            )
+
+
+def _check_trust(
+    pickled: Sequence[str], unknown: Sequence[str], trusted: Sequence[str], names: QuestionNames
+) -> Iterator[Problem]:
+    """Yield a problem for pickled code and for unknown libraries that are not trusted."""
+    not_installable = [name for name in unknown if not _can_be_installed(name)]
+    if not_installable:
+        yield Problem(
+            None,
+            f"The model file refers to {listing(not_installable)}, outside the libraries that are "
+            f"known here. If the code is your own, answer {names.model_code}= with the .py file "
+            "that defines it; else save the model without it.",
+        )
+    others = [name for name in unknown if name not in not_installable]
+    needed = [*pickled, *others]
+    untrusted = [name for name in needed if name not in trusted]
+    if not untrusted:
         return
-    answer = f'trust="{",".join(needed)}"'
-    if any(name in facts.pickled_names for name in asked):
-        others = [name for name in needed if name not in facts.pickled_names]
-        yield (
-            f"The model file brings code of its own ({listing(facts.pickled_names)}), pickled by "
-            f"cloudpickle{f', and refers to {listing(others)}' if others else ''}. Pickled code is "
-            "code: it runs on your machine and on the server, and nobody can say from here that it "
-            f"is harmless. If you know who wrote it and trust them, answer {answer}"
+    answer = f'{names.trust}="{",".join(needed)}"'
+    if any(name in pickled for name in untrusted):
+        others = [name for name in others if name not in pickled]
+        yield Problem(
+            None,
+            f"The model file contains code ({listing(pickled)}), pickled by cloudpickle"
+            f"{f', and refers to {listing(others)}' if others else ''}. Pickled code is code: it "
+            "runs on your machine and on the server, and no check can show that it is harmless. "
+            f"If you know who wrote it and trust them, answer {answer}",
         )
     else:
-        yield (
-            f"The model file refers to {listing(asked)}, outside the libraries that are known to "
-            "be harmless. If the code is your own, answer model_code= with the .py file that "
-            f"defines it; if you trust it, answer {answer}"
+        yield Problem(
+            None,
+            f"The model file refers to {listing(untrusted)}, outside the libraries that are known "
+            f"to be harmless. If the code is your own, answer {names.model_code}= with the .py "
+            f"file that defines it; if you trust it, answer {answer}",
         )
 
 

@@ -252,12 +252,12 @@ def check_verified(snapshot: Snapshot) -> Result:
     manifest = snapshot.manifest
     if not manifest["verified"]:
         return warning("not yet", "make verify loads the model and records its predictions.")
-    served_by = manifest.get("plan", {})
-    by = "the fast path"
-    if served_by.get("serves") != "plan":
-        # They are slower than the fast path, and predict the same.
-        reason = served_by.get("reason", "it was verified before there was a fast path")
-        by = f"the model's own methods: {reason}"
+    fast_path = manifest.get("fast_path", {})
+    by = "its fast path"
+    if fast_path.get("serves") != "fast":
+        # The model's own methods are slower than the fast path and answer the same.
+        reason = fast_path.get("reason", "it was verified before there was a fast path")
+        by = f"its own methods: {reason}"
     return ok(f"version {manifest['version']}, served by {by}")
 
 

@@ -19,6 +19,7 @@ from model_service.contract.contract import Batch, Feature, Invalid, Row, Value
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
 from model_service.contract.parsing import parse_rows, parse_value
 from model_service.fast_path import FastPath, NotCompiled
+from model_service.model.manifest import ServedBy
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 
@@ -37,14 +38,14 @@ Results = Sequence[Prediction | None]
 PredictRows = Callable[[Sequence[Row]], Sequence[Prediction]]
 
 
-def examine(model: Model, golden_rows: Sequence[Row]) -> dict[str, str]:
-    """Return what the manifest says of the fast path: whether it serves, and if not, why."""
+def choose_path(model: Model, golden_rows: Sequence[Row]) -> ServedBy:
+    """Return whether the fast path may serve, and if not, why."""
     try:
         fast_path = model.compile_fast_path()
-    except NotCompiled as reason:
-        return {"serves": "native", "reason": str(reason)}
-    found = find_difference(model, fast_path, golden_rows)
-    return {"serves": "plan"} if found is None else {"serves": "native", "reason": found}
+    except NotCompiled as error:
+        return ServedBy(path="native", reason=str(error))
+    reason = find_difference(model, fast_path, golden_rows)
+    return ServedBy(path="fast" if reason is None else "native", reason=reason)
 
 
 def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row]) -> str | None:

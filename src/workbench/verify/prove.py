@@ -29,7 +29,7 @@ from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
 from workbench.verify import resource_limits
 from workbench.verify.complete_contract import check_encoders, complete_contract
-from workbench.verify.fast_path_proof import examine
+from workbench.verify.fast_path_proof import choose_path
 from workbench.verify.trial import ProofFailed, example_rows, failure, predictable_rows
 
 # Golden rows are in git, checked at every start and sent by every smoke test: few are enough.
@@ -45,8 +45,8 @@ def prove(project: Path) -> str:
 
     Writes features.json, manifest.json and golden.json. Raises ProofFailed and ModelError.
     """
-    model = load_model(project / files.MODEL)
-    model.fast_path = None  # golden predictions are those of the model's own methods
+    # Golden predictions are those of the model's own methods.
+    model = load_model(project / files.MODEL).with_fast_path(None)
     manifest = Manifest.read(project / files.MANIFEST)
     if model.golden is not None:
         golden = check_golden(model, model.golden)
@@ -74,8 +74,7 @@ def prove(project: Path) -> str:
             *checked,
             *_no_longer_nullable(adopted, model.contract),
         ]
-    found = examine(model, golden.rows)
-    served_by = ServedBy(way=found["serves"], reason=found.get("reason"))
+    served_by = choose_path(model, golden.rows)
     manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
     report.append(_served_by(served_by))
     document = dataclasses.asdict(golden)
@@ -87,10 +86,9 @@ def prove(project: Path) -> str:
 
 
 def _served_by(served_by: ServedBy) -> str:
-    if served_by.way == "plan":
-        return "The fast path predicts what the model's own methods do, and serves."
-    reason = served_by.reason
-    return f"The model's own methods serve, which are slower than the fast path. {reason}"
+    if served_by.path == "fast":
+        return "Its fast path predicts what the model's own methods predict, and serves."
+    return f"The model's own methods serve, which are slower than a fast path. {served_by.reason}"
 
 
 def _no_longer_nullable(before: Contract, after: Contract) -> Iterator[str]:

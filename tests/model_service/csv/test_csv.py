@@ -1,4 +1,4 @@
-"""The CSV batch: what is read, what the model meets, what comes back."""
+"""CSV: how it is parsed, what the model gets, what is answered."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("name", "text", "value"), CELLS)
-def test_the_model_meets_what_json_says(
+def test_the_model_gets_the_same_values_as_from_json(
     around: Callable[..., FlaskClient], name: str, text: str, value: Any
 ) -> None:
     client = around(Mirror(), MIXED, ROW)
@@ -235,7 +235,7 @@ def test_several_targets_are_columns_by_name(tmp_path: Path) -> None:
     assert rows == [["1", "0", *map(repr, native.predict([[0, 1]])[0].tolist())]]
 
 
-def test_names_of_targets_and_classes_never_meet() -> None:
+def test_names_of_targets_and_classes_do_not_collide() -> None:
     output = dataclasses.replace(parse_contract({"features": [X]}).output, targets=("a", "a_b"))
     example = {"probabilities": {"a": {"b_c": 1.0}, "a_b": {"c": 0.5}}}
     assert answer_columns(output, example, ["prediction_a"]) == {
@@ -287,7 +287,7 @@ def test_texts_of_several_lines_come_back_as_they_were(tmp_path: Path) -> None:
         ("2024-01-01", True),
     ],
 )
-def test_what_a_spreadsheet_would_execute_gets_an_apostrophe(text: str, safe: bool) -> None:
+def test_a_formula_gets_an_apostrophe(text: str, safe: bool) -> None:
     assert escape_formula(text) == (text if safe else f"'{text}")
     # Of a text that has one by itself nobody can tell whose it is: the sign behind it decides.
     assert unescape_formula(escape_formula(text)) == (text.removeprefix("'"))
@@ -473,7 +473,7 @@ def test_every_row_is_answered_once_and_in_order(
 
 
 @pytest.mark.parametrize("early", [5.0, 0.0], ids=["while it is checked", "after that"])
-def test_rows_that_the_model_fails_on_are_kept_without_their_neighbours(
+def test_rows_on_which_the_model_fails_are_kept_with_an_error(
     around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, early: float
 ) -> None:
     monkeypatch.setattr(stream, "EARLY_SECONDS", early)
@@ -489,7 +489,7 @@ def test_rows_that_the_model_fails_on_are_kept_without_their_neighbours(
     ]
 
 
-def test_rows_that_the_model_fails_on_are_refused_with_all_others(
+def test_rows_on_which_the_model_fails_refuse_the_file(
     around: Callable[..., FlaskClient],
 ) -> None:
     body = "x\n" + "1\n" * 60 + "13\n" + "1\n" * 3000 + "A\n"
@@ -499,7 +499,7 @@ def test_rows_that_the_model_fails_on_are_refused_with_all_others(
     ]
 
 
-def test_an_answer_that_has_begun_breaks_off(
+def test_a_response_that_has_begun_breaks_off(
     around: Callable[..., FlaskClient],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -524,7 +524,7 @@ def test_limits_are_refused(around: Callable[..., FlaskClient]) -> None:
     assert send(client, "x\n" + "1" * 1000).status_code == 413
 
 
-def test_a_disk_to_write_on_is_not_needed(
+def test_no_writable_disk_is_needed(
     around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
@@ -559,7 +559,9 @@ def test_the_files_are_closed_and_removed(
     st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.text('a,;"\r\n')), min_size=1),
     st.sampled_from([",", ";", "\t", "|"]),
 )
-def test_what_is_written_is_what_csv_writes(records: list[tuple[str, str]], delimiter: str) -> None:
+def test_encoded_csv_is_what_the_csv_module_writes(
+    records: list[tuple[str, str]], delimiter: str
+) -> None:
     columns = list(zip(*records, strict=True))
     assert encode_csv(columns, delimiter) == as_csv(records, delimiter).encode()
 
@@ -583,7 +585,7 @@ def test_any_text_gets_an_answer(
         )
 
 
-def test_the_answer_of_the_loan_example_is_its_models(loan_model: Model) -> None:
+def test_the_csv_of_the_loan_example_has_the_models_predictions(loan_model: Model) -> None:
     sample = (EXAMPLE / "sample.csv").read_text()
     header, *rows = table(send(create_app(loan_model).test_client(), sample))
     frame = pd.read_csv(EXAMPLE / "sample.csv")

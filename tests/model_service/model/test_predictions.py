@@ -1,4 +1,4 @@
-"""What the model says, column by column: the same answers as row by row."""
+"""Formatting model output: the same predictions column by column and row by row."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ TARGETS = ("a", "b")
     ],
     ids=["a number", "labels", "an empty label", "a threshold", "two targets"],
 )
-def test_answers_are_the_same_in_whatever_way_they_are_taken(
+def test_predictions_are_the_same_however_they_are_accessed(
     output: Output, values: Any, probabilities: Any, classes: Any, expected: list[Any]
 ) -> None:
     form = predictions.PredictionFormat(output, classes)
-    made = form.answers(values, probabilities)
+    made = form.format(values, probabilities)
     assert len(made) == len(expected)
     assert list(made) == expected
-    assert [made[place] for place in range(len(made))] == expected
+    assert [made[index] for index in range(len(made))] == expected
     assert list(made[1:]) == expected[1:]
     for path in [("prediction",), ("label",)] if output.labels and not output.targets else []:
         assert predictions.values_at(made, path) == predictions.values_at(expected, path)
     if output.targets is None:
         shares = [None] * len(values) if probabilities is None else probabilities.tolist()
-        alone = [form.answer(*row) for row in zip(values.tolist(), shares, strict=True)]
+        alone = [form.format_row(*row) for row in zip(values.tolist(), shares, strict=True)]
         assert [json.dumps(answer) for answer in alone] == [json.dumps(a) for a in expected]

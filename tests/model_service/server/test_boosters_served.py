@@ -67,14 +67,16 @@ def project(
 
 
 @pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("serves", ["plan", "native"])
-def test_boosters_answer_all(project: Path, tmp_path: Path, serves: str, threads: str) -> None:
+@pytest.mark.parametrize("serves", ["fast", "native"])
+def test_boosters_answer_every_request(
+    project: Path, tmp_path: Path, serves: str, threads: str
+) -> None:
     """Rows, batches and files at once, before a worker is killed and another forked, and after."""
     model = tmp_path / "model"
     shutil.copytree(project / "model", model)
     manifest = json.loads((model / "manifest.json").read_text())
-    assert manifest["plan"]["serves"] == "plan"
-    manifest["plan"]["serves"] = serves
+    assert manifest["fast_path"]["serves"] == "fast"
+    manifest["fast_path"]["serves"] = serves
     (model / "manifest.json").write_text(json.dumps(manifest))
     log = tmp_path / "log"
     soak, said = soaked(project, log, 5, SMALL_PART, MODEL_DIR=str(model), **THREADS[threads])

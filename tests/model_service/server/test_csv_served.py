@@ -134,7 +134,7 @@ def test_a_body_over_the_limit_is_refused_in_chunks_too(fussy: Path) -> None:
                 assert lines_of(response) == 50_000
 
 
-def test_an_answer_that_cannot_be_ended_breaks_off_and_the_log_says_why(fussy: Path) -> None:
+def test_a_response_that_breaks_off_is_logged_with_its_reason(fussy: Path) -> None:
     # More than is kept until all rows are checked: the answer has begun when the last row fails.
     rows = [b"%d,%s\n" % (number, b"y" * 100_000) for number in range(20, 399)]
     with gunicorn(fussy) as server:
@@ -155,7 +155,7 @@ def test_an_answer_that_cannot_be_ended_breaks_off_and_the_log_says_why(fussy: P
     assert id_ == error_id
 
 
-def test_nothing_is_left_of_a_caller_who_hangs_up(fussy: Path) -> None:
+def test_files_of_a_disconnected_client_are_removed(fussy: Path) -> None:
     rows = [b"%d,%s\n" % (number, b"y" * 100_000) for number in range(20, 399)]
     with gunicorn(fussy) as server:
         before = server.temporary_files()  # gunicorn has one of its own

@@ -1,4 +1,4 @@
-"""Models that misbehave, workers that die, clients that dawdle: who else asks gets an answer."""
+"""Models that misbehave, workers that die, slow clients: other requests are answered."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def client(moody: Path, **settings: Any) -> FlaskClient:
 
 
 @pytest.mark.parametrize("value", [RAISES, EATS, LEAVES])
-def test_a_model_that_raises_fails_its_own_rows_only(moody: Path, value: int) -> None:
+def test_only_the_rows_on_which_the_model_raises_fail(moody: Path, value: int) -> None:
     asked = client(moody)
     response = asked.post("/predict", json={"rows": [{"x": FINE}, {"x": value}]})
     assert response.status_code == 422
@@ -105,7 +105,7 @@ def test_nan_is_null(moody: Path) -> None:
     assert answer_of(asked, FINE) == FINE
 
 
-def test_a_model_that_sleeps_for_ever_is_left(moody: Path) -> None:
+def test_a_model_that_never_returns_times_out(moody: Path) -> None:
     asked = client(moody, predict_seconds=1)
     assert answer_of(asked, FINE) == FINE
     for said in ("It was given up after 1 s", "It has not answered for 1 s"):
@@ -229,7 +229,7 @@ def until(condition: Callable[[], Any]) -> Any:
 @slow
 @on_linux
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_stuck_worker_refuses_who_waits_and_is_replaced(moody: Path, workers: int) -> None:
+def test_a_stuck_worker_refuses_waiting_requests_and_is_replaced(moody: Path, workers: int) -> None:
     with (
         gunicorn(moody, WEB_CONCURRENCY=str(workers), PREDICT_SECONDS="2") as server,
         ThreadPoolExecutor(20) as pool,
@@ -262,7 +262,7 @@ def test_a_killed_worker_is_replaced_and_the_other_answers(moody: Path) -> None:
 
 @slow
 @on_linux
-def test_all_who_wait_are_counted_until_their_worker_is_killed(moody: Path) -> None:
+def test_waiting_requests_are_counted_until_their_worker_is_killed(moody: Path) -> None:
     with (
         gunicorn(moody, WEB_CONCURRENCY="2", PREDICT_SECONDS="60") as server,
         ThreadPoolExecutor(40) as pool,
@@ -296,7 +296,7 @@ def test_all_who_wait_are_counted_until_their_worker_is_killed(moody: Path) -> N
 
 @slow
 @on_linux
-def test_a_model_that_takes_all_memory_fails_alone(moody: Path) -> None:
+def test_only_the_request_of_a_model_that_takes_all_memory_fails(moody: Path) -> None:
     """Each process may have 1 GB more: too little for all threads beside a row without an end."""
     with gunicorn(moody, WEB_CONCURRENCY="2") as server, ThreadPoolExecutor(20) as pool:
         most = max(map(server.address_space, server.workers())) + 1_000_000_000
@@ -315,7 +315,7 @@ def test_a_model_that_takes_all_memory_fails_alone(moody: Path) -> None:
 
 @slow
 @on_linux
-def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(moody: Path) -> None:
+def test_a_worker_that_the_oom_killer_ends_is_replaced(moody: Path) -> None:
     with gunicorn(moody, WEB_CONCURRENCY="2") as server, ThreadPoolExecutor(20) as pool:
         before = server.workers()
         eater = pool.submit(server.outcome, IS_KILLED)
@@ -366,9 +366,7 @@ BEGUN = (b"", b"POST /pre", HEAD, HEAD + b"\r\nContent-Length: 99\r\n\r\n{")
     ("threads", "route", "answers"),
     [(64, "/ready", True), (DAWDLERS // 2, "/ready", False), (DAWDLERS // 2, "/health", True)],
 )
-def test_clients_that_dawdle_keep_nobody_else_waiting(
-    moody: Path, threads: int, route: str, answers: bool
-) -> None:
+def test_slow_clients_block_no_other(moody: Path, threads: int, route: str, answers: bool) -> None:
     """The machine may be busy for a second, but not each time; a server without a thread is.
 
     /health needs none.

@@ -111,7 +111,7 @@ class Server(SimpleNamespace):
 
 
 @pytest.mark.parametrize("hook", ["when_ready", "on_reload"])
-def test_garbage_is_looked_for_again_once_all_is_loaded(
+def test_garbage_collection_is_on_again_after_the_start(
     hook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in gunicorn.THREAD_COUNTS:  # which load_app sets if they are not set

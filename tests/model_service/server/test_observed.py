@@ -129,7 +129,7 @@ def server(loan: Path) -> Iterator[Server]:
             process.kill()
 
 
-def test_the_counts_of_a_killed_worker_stay(server: Server) -> None:
+def test_the_counters_of_a_killed_worker_are_kept(server: Server) -> None:
     health = {"route": "/health", "method": "GET", "status": "200"}
     server.ask("/health")
     first, second = server.both()
@@ -150,7 +150,7 @@ def test_the_counts_of_a_killed_worker_stay(server: Server) -> None:
         assert server.counted("model_info", version="1") == server.counted("model_ready") == 1
 
 
-def test_each_request_of_many_at_once_has_one_whole_line(server: Server) -> None:
+def test_each_of_many_concurrent_requests_has_one_complete_line(server: Server) -> None:
     # As long as gunicorn takes them and the log writes them: a pipe takes no more in one piece.
     paths = [f"/{quote(chr(0x1F600))}" * 24 + f"/{quote(chr(10))}{n}" for n in range(16)]
     paths += ["/health?key=" + MARKER, "/features", "/static/style.css"]
@@ -175,7 +175,7 @@ def test_each_request_of_many_at_once_has_one_whole_line(server: Server) -> None
         f"GET /?{MARKER} HTTP/1.1\r\nTransfer-Encoding: {MARKER}\r\n\r\n",
     ],
 )
-def test_of_what_is_no_http_only_the_reason_is_told(server: Server, request_: str) -> None:
+def test_only_the_reason_of_an_invalid_request_is_logged(server: Server, request_: str) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(request_.encode())
         assert connection.recv(20).startswith(b"HTTP/1.")

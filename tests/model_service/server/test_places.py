@@ -175,7 +175,7 @@ def test_it_serves(loan: Path, tmp_path: Path, places: str) -> None:
                 assert (answer.status, answer.body.count(b"\n")) == (200, rows + 1)
 
 
-def test_a_disk_that_gets_full_refuses_large_files_only(loan: Path, tmp_path: Path) -> None:
+def test_on_a_full_disk_only_large_files_are_refused(loan: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     mounts, log = [empty("$TMPDIR", "4m")], tmp_path / "log"

@@ -1,4 +1,4 @@
-"""How requests meet the model: together where they wait, alone where one is poisoned."""
+"""The queue: waiting requests are batched, and a failing row affects no other request."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def predictor_with(example: Row) -> Predictor:
     return Predictor(SimpleNamespace(manifest=manifest), queue, None)  # type: ignore[arg-type]
 
 
-def test_a_model_starts_no_threads_of_joblib_in_whichever_thread_it_is_asked(loan: Path) -> None:
+def test_a_model_starts_no_joblib_threads_in_any_thread(loan: Path) -> None:
     class Backend:
         def predict(self, frame: Any) -> Any:
             backend, _ = joblib.parallel.get_active_backend()

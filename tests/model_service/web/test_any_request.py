@@ -1,4 +1,4 @@
-"""Whatever is sent: no answer of 500 or more, and the next good request is answered as before."""
+"""Any request: never a status of 500 or more, and the next good request is answered as before."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_the_config_var_outranks_the_argument(
     assert load().service.model.manifest.model.file == "model.joblib"
 
 
-def test_what_stops_the_start_is_a_start_error() -> None:
+def test_errors_that_stop_the_start_are_start_errors() -> None:
     assert issubclass(SettingsError, StartError)
     assert issubclass(ModelError, StartError)
     assert not issubclass(StartError, RuntimeError)  # gunicorn would print it in its own way
@@ -245,7 +245,7 @@ def test_async_views_work(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [later]
 
 
-def test_functions_of_one_request_are_not_remembered_for_ever(load: Load) -> None:
+def test_the_cache_of_synchronous_functions_is_bounded(load: Load) -> None:
     app = load()
 
     @app.get("/signed")

@@ -1,4 +1,4 @@
-"""Each error of the engine has a status, and one place says which."""
+"""Each error of the engine has one status."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_text_too_long_is_refused_beside_its_field(
 
 
 @pytest.mark.parametrize("ask", WAYS)
-def test_other_values_are_no_texts(
+def test_other_values_have_no_text_limit(
     serve: Callable[..., FlaskClient], ask: Callable[..., TestResponse]
 ) -> None:
     """A date, a category of the contract and a number with many digits are as long as they are."""

@@ -25,7 +25,7 @@ def read(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     }
 
 
-def test_names_are_read_as_they_are(tmp_path: Path) -> None:
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = HOSTILE + [f"x{number}" for number in range(2 * MAX_NAMES)]
     classes = np.array(HOSTILE + [f"c{number}" for number in range(MAX_NAMES)])

@@ -1,4 +1,4 @@
-"""The limit of requests, counted by a real Redis for all processes, and without it when it dies."""
+"""The rate limit with a real Redis, and without it when it dies."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def statuses(client: FlaskClient, times: int) -> list[int]:
     return [client.get("/features").status_code for _ in range(times)]
 
 
-def test_processes_share_the_count_and_go_on_without_redis(
+def test_processes_share_the_count_and_count_alone_without_redis(
     model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
@@ -101,7 +101,7 @@ def test_processes_share_the_count_and_go_on_without_redis(
         assert statuses(one, MOST - 1) + statuses(other, 2) == [200] * MOST + [429]
 
 
-def test_a_certificate_that_redis_signed_itself_will_do(model: Model, tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_accepted(model: Model, tmp_path: Path) -> None:
     certificate = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=redis.example"]
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *certificate],
@@ -119,7 +119,7 @@ def test_a_certificate_that_redis_signed_itself_will_do(model: Model, tmp_path: 
         assert statuses(one, MOST) + statuses(other, 1) == [200] * MOST + [429]
 
 
-def test_a_redis_that_never_answers_costs_one_request_its_patience(
+def test_a_redis_that_never_answers_delays_one_request(
     model: Model, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes the connection, and no more
@@ -128,7 +128,7 @@ def test_a_redis_that_never_answers_costs_one_request_its_patience(
         assert caplog.text.count("Redis does not answer (TimeoutError)") == 1
 
 
-def test_a_missing_package_is_said_at_boot(
+def test_a_missing_redis_package_is_logged_at_the_start(
     model: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
@@ -138,7 +138,7 @@ def test_a_missing_package_is_said_at_boot(
 
 
 @pytest.mark.parametrize("url", ["secret", "http://:secret@127.0.0.1"])
-def test_what_is_no_address_is_refused_without_its_password(model: Model, url: str) -> None:
+def test_an_invalid_redis_url_is_refused_without_its_password(model: Model, url: str) -> None:
     with pytest.raises(SettingsError, match="REDIS_URL is no address") as caught:
         a_process(model, url)
     assert "secret" not in str(caught.value)

@@ -42,8 +42,8 @@ from sklearn.svm import SVC
 from model_service.errors import ModelError
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -76,7 +76,7 @@ def by_bz2(model: Any, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A model as somebody has it: what it was trained on and how it was saved."""
+    """A model, its training data, and how it was saved."""
 
     model: Any
     data: pd.DataFrame
@@ -141,7 +141,7 @@ CASES = {
 
 @pytest.mark.parametrize("proven", [False, True], ids=["unverified", "proven"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_the_answers_are_those_of_the_model_called_natively(
+def test_predictions_equal_those_of_the_model_itself(
     case: Case, proven: bool, tmp_path: Path
 ) -> None:
     native = case.model.fit(case.data if case.named else case.data.to_numpy(), case.target)
@@ -155,14 +155,14 @@ def test_the_answers_are_those_of_the_model_called_natively(
     # As the author would: a frame that was read from a file, or an array of the rows. The order of
     # an array's bytes decides the last bits of a product of matrices.
     asked = pd.read_csv(tmp_path / "sample.csv").iloc[::17]
-    given = asked if case.named else np.array(asked.to_numpy().tolist())
+    native_rows = asked if case.named else np.array(asked.to_numpy().tolist())
     response = client.post("/predict", json={"rows": rows_of(asked)})
     assert response.status_code == 200, response.text
     answers = json.loads(response.text)["predictions"]
-    assert [answer["prediction"] for answer in answers] == native.predict(given).tolist()
+    assert [answer["prediction"] for answer in answers] == native.predict(native_rows).tolist()
     if hasattr(native, "predict_proba"):
         probabilities = [list(answer["probabilities"].values()) for answer in answers]
-        assert probabilities == native.predict_proba(given).tolist()
+        assert probabilities == native.predict_proba(native_rows).tolist()
         keys = [str(name) for name in native.classes_.tolist()]
         assert list(answers[0]["probabilities"]) == keys
     else:
@@ -171,10 +171,10 @@ def test_the_answers_are_those_of_the_model_called_natively(
     for number, row in enumerate(rows_of(asked.head(3))):
         answer = client.post("/predict", json=dict(reversed(row.items()))).json
         assert answer is not None
-        assert answer["prediction"] == in_json(native.predict(given[number : number + 1])[0])
+        assert answer["prediction"] == in_json(native.predict(native_rows[number : number + 1])[0])
 
 
-def test_a_text_model_takes_one_text(tmp_path: Path) -> None:
+def test_a_text_model_has_one_text_feature(tmp_path: Path) -> None:
     texts = ["good work", "bad work", "good food", "bad mood", "very good", "very bad"] * 3
     native = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0] * 9)
     by_joblib(native, tmp_path / "model.joblib")
@@ -223,7 +223,7 @@ def test_types_ranges_and_categories_come_from_the_sample(tmp_path: Path) -> Non
     }
 
 
-def test_the_proof_completes_the_contract_from_what_the_model_takes(tmp_path: Path) -> None:
+def test_verify_completes_the_contract_from_what_the_model_accepts(tmp_path: Path) -> None:
     by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
     MIXED.to_csv(tmp_path / "sample.csv", index=False)
     project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
@@ -246,7 +246,7 @@ def test_the_proof_completes_the_contract_from_what_the_model_takes(tmp_path: Pa
     assert after["new1.1"]["nullable"] is False
 
 
-def test_what_a_person_declares_wins_and_must_be_true(tmp_path: Path) -> None:
+def test_a_declaration_overrides_the_sample_and_is_verified(tmp_path: Path) -> None:
     by_joblib(
         make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE, WINE_Y),
         tmp_path / "model.joblib",
@@ -267,7 +267,7 @@ def test_what_a_person_declares_wins_and_must_be_true(tmp_path: Path) -> None:
         prove.prove(project)
 
 
-def test_a_model_that_changed_is_found_out(tmp_path: Path) -> None:
+def test_a_changed_model_fails_verification(tmp_path: Path) -> None:
     by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
     project = adopted(tmp_path, tmp_path / "model.joblib")
     prove.prove(project)
@@ -316,7 +316,7 @@ def test_features_that_do_not_fit_are_refused(
     assert not (tmp_path / "project").exists()
 
 
-def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> None:
+def test_names_in_another_order_are_accepted_with_a_note(tmp_path: Path) -> None:
     by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
     names = ",".join(reversed(DIABETES.columns))
     answers = Answers(
@@ -324,9 +324,9 @@ def test_names_in_another_order_are_accepted_with_a_notice(tmp_path: Path) -> No
         features=names,
         python_version=PYTHON,
     )
-    decided = decide.decide(answers)
+    decided = decide(answers)
     assert [f.name for f in decided.contract.features] == list(DIABETES.columns)
-    assert any("another order" in notice for notice in decided.notices)
+    assert any("another order" in notice for notice in decided.notes)
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_adopting_twice_writes_the_same_bytes(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -> None:
+def test_a_model_that_fails_on_an_invented_row_asks_for_a_sample(tmp_path: Path) -> None:
     by_joblib(mixed().fit(MIXED, MIXED_Y), tmp_path / "model.joblib")
     declared = [{"name": name, "type": "number"} for name in MIXED]
     (tmp_path / "features.json").write_text(json.dumps(declared))
@@ -377,7 +377,7 @@ def test_a_model_that_fails_on_a_made_up_row_asks_for_a_sample(tmp_path: Path) -
         prove.prove(project)
 
 
-def test_a_model_that_fails_on_made_up_rows_asks_for_a_sample(tmp_path: Path) -> None:
+def test_a_model_that_fails_on_all_invented_rows_asks_for_a_sample(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text('def prepare(frame):\n    return frame * float("nan")\n')
     by_joblib(Ridge().fit(DIABETES, DIABETES_Y), tmp_path / "model.joblib")
     names = ",".join(DIABETES.columns)
@@ -413,7 +413,7 @@ def test_categories_of_the_sample_keep_their_type(tmp_path: Path) -> None:
     assert [list(a["probabilities"].values()) for a in answers["predictions"]] == expected
 
 
-def test_values_that_only_the_model_refuses_are_the_callers_to_change(tmp_path: Path) -> None:
+def test_values_that_only_the_model_refuses_are_a_client_error(tmp_path: Path) -> None:
     by_joblib(graded(), tmp_path / "model.joblib")
     GRADES.to_csv(tmp_path / "sample.csv", index=False)
     project = adopted(tmp_path, tmp_path / "model.joblib", sample_data="sample.csv")
@@ -430,7 +430,7 @@ def test_values_that_only_the_model_refuses_are_the_callers_to_change(tmp_path: 
 
 
 @pytest.mark.parametrize("declared", [["Rural", "Mars"], ["Rural", "Urban", "Semi urban", "Mars"]])
-def test_a_listed_category_that_the_model_does_not_take_is_refused(
+def test_a_listed_category_that_the_model_refuses_fails_verification(
     declared: list[str], tmp_path: Path
 ) -> None:
     strict = make_pipeline(
@@ -543,14 +543,14 @@ print(model.predict_proba(X.head(1)).tolist())
 
 
 def trained(folder: Path, script: str) -> Any:
-    """Run a training script where the user works; return what it printed."""
+    """Run a training script in the user's folder; return its output."""
     (folder / "train.py").write_text(script)
-    said = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
-    return json.loads(said)
+    output = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
+    return json.loads(output)
 
 
 @pytest.mark.parametrize("module", ["__main__", "preprocessing", "src.features"])
-def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
+def test_author_code_is_found_in_the_module_that_the_model_file_names(
     module: str, tmp_path: Path
 ) -> None:
     if module == "__main__":
@@ -574,10 +574,10 @@ def test_code_of_ones_own_is_found_where_the_model_file_looks_for_it(
         "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
         "print(json.dumps(list(model.predict(parse_rows(model.contract, rows)))))"
     )
-    said = subprocess.check_output(
+    output = subprocess.check_output(
         [sys.executable, "-c", script], cwd=project, env=environment(PYTHONPATH=str(SRC))
     )
-    assert list(json.loads(said)[0]["probabilities"].values()) == native[0]
+    assert list(json.loads(output)[0]["probabilities"].values()) == native[0]
 
 
 FRAME_STEP = """
@@ -622,15 +622,15 @@ STEPS = [(FRAME_STEP, FRAME_TRAIN, "income,loan,area"), (ARRAY_STEP, ARRAY_TRAIN
 
 
 @pytest.mark.parametrize(("step", "train", "features"), STEPS, ids=["frame", "array"])
-def test_a_step_of_ones_own_before_the_columns_gets_what_it_takes(
+def test_an_author_step_before_the_columns_gets_a_frame_or_an_array(
     step: str, train: str, features: str, tmp_path: Path
 ) -> None:
     native = trained(tmp_path, step + train)
     (tmp_path / "code.py").write_text(step)
-    model, given = tmp_path / "model.joblib", {"sample_data": "sample.csv"}
+    model, sample = tmp_path / "model.joblib", {"sample_data": "sample.csv"}
     with pytest.raises(UserError, match=rf"answer features= .* {features},status"):
-        adopted(tmp_path, model, model_code="code.py", **given)
-    project = adopted(tmp_path, model, model_code="code.py", features=features, **given)
+        adopted(tmp_path, model, model_code="code.py", **sample)
+    project = adopted(tmp_path, model, model_code="code.py", features=features, **sample)
     script = (
         "from workbench.verify.prove import prove; from pathlib import Path; print(prove(Path()))"
     )
@@ -640,7 +640,7 @@ def test_a_step_of_ones_own_before_the_columns_gets_what_it_takes(
     assert list(golden["predictions"][0]["probabilities"].values()) == native[0]
 
 
-def test_columns_of_the_authors_app_are_made_by_prepare(tmp_path: Path) -> None:
+def test_prepare_makes_the_columns_of_the_authors_app(tmp_path: Path) -> None:
     frame = pd.DataFrame({"income": [10.0, 20.0, 30.0] * 20, "loan": [5.0, 40.0, 15.0] * 20})
     ratio = frame.assign(ratio=frame["loan"] / frame["income"])
     native = LogisticRegression().fit(ratio, [1, 0, 1] * 20)
@@ -648,11 +648,11 @@ def test_columns_of_the_authors_app_are_made_by_prepare(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "def prepare(frame):\n    return frame.assign(ratio=frame['loan'] / frame['income'])\n"
     )
-    given = {"model_code": "app.py", "sample_data": "sample.csv"}
+    answers = {"model_code": "app.py", "sample_data": "sample.csv"}
     frame.to_csv(tmp_path / "sample.csv", index=False)
     with pytest.raises(UserError, match="answer features= with what it takes"):
-        adopted(tmp_path, tmp_path / "model.joblib", **given)
-    project = adopted(tmp_path, tmp_path / "model.joblib", features="loan,income", **given)
+        adopted(tmp_path, tmp_path / "model.joblib", **answers)
+    project = adopted(tmp_path, tmp_path / "model.joblib", features="loan,income", **answers)
     prove.prove(project)
     client = create_app(load_model(project / "model")).test_client()
     answer = client.post("/predict", json={"income": 20, "loan": 7}).json
@@ -684,7 +684,7 @@ def test_code_that_fails_or_was_changed_stops_the_service(tmp_path: Path) -> Non
         ("x = 1", r"does not define __main__\.RatioAdder"),
     ],
 )
-def test_code_that_does_not_help_is_refused(text: str, words: str, tmp_path: Path) -> None:
+def test_unusable_author_code_is_refused(text: str, words: str, tmp_path: Path) -> None:
     trained(tmp_path, NOTEBOOK + TRAIN)
     (tmp_path / "code.py").write_text(text)
     with pytest.raises(UserError, match=words):

@@ -1,4 +1,4 @@
-"""Encoders in the model tell the categories of its features; nobody needs to give a sample."""
+"""The encoders in a model hold the categories of its features, so no sample is needed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def ask(project: Path, rows: pd.DataFrame) -> Any:
     "columns", [["Area"], pd.Index(["Area"]), [1], make_column_selector(dtype_include=object)]
 )
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()])
-def test_a_pipeline_tells_its_categories(columns: Any, encoder: Any, tmp_path: Path) -> None:
+def test_categories_come_from_the_encoders_of_a_pipeline(
+    columns: Any, encoder: Any, tmp_path: Path
+) -> None:
     native = make_pipeline(columns_of(imputed(encoder), columns), LogisticRegression())
     native.fit(ROWS, DECISIONS)
     joblib.dump(native, tmp_path / "model.joblib")
@@ -78,7 +80,7 @@ def test_a_pipeline_tells_its_categories(columns: Any, encoder: Any, tmp_path: P
     assert ask(project, ROWS.assign(Area="Lunar")).status_code == 422
 
 
-def test_an_encoder_that_ignores_what_is_new_does_so_in_the_service(tmp_path: Path) -> None:
+def test_an_encoder_that_ignores_unknown_values_does_so_in_the_service(tmp_path: Path) -> None:
     encoder = OneHotEncoder(handle_unknown="ignore")
     native = make_pipeline(columns_of(encoder, ["Area"]), LogisticRegression()).fit(ROWS, DECISIONS)
     joblib.dump(native, tmp_path / "model.joblib")
@@ -89,7 +91,7 @@ def test_an_encoder_that_ignores_what_is_new_does_so_in_the_service(tmp_path: Pa
     assert [p["prediction"] for p in answered.json["predictions"]] == list(native.predict(other))
 
 
-def test_a_preprocessor_beside_the_model_tells_its_categories(tmp_path: Path) -> None:
+def test_categories_come_from_a_separate_preprocessor(tmp_path: Path) -> None:
     before = columns_of(imputed(OneHotEncoder()), ["Area"])
     native = LogisticRegression().fit(before.fit_transform(ROWS), DECISIONS)
     joblib.dump(before, tmp_path / "preprocessor.pkl")
@@ -102,7 +104,7 @@ def test_a_preprocessor_beside_the_model_tells_its_categories(tmp_path: Path) ->
     assert [p["prediction"] for p in answered.json["predictions"]] == list(expected)
 
 
-def test_a_step_that_may_change_the_texts_hides_them(tmp_path: Path) -> None:
+def test_categories_behind_a_step_that_can_change_them_are_unknown(tmp_path: Path) -> None:
     encoder = make_pipeline(FunctionTransformer(), OneHotEncoder())
     rows = ROWS.dropna()
     native = make_pipeline(columns_of(encoder, ["Area"]), LogisticRegression())

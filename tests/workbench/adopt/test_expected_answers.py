@@ -18,10 +18,11 @@ from sklearn.linear_model import Ridge
 from tests.workbench.adopt.test_retrain import adopt as adopt_again
 from tests.workbench.adopt.test_retrain import workbench
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.adopt.expected_answers import agrees
 from workbench.adopt.sample import read_sample
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -35,11 +36,11 @@ def forest(target: Any = WINE_Y) -> Any:
 
 def adopted(model: Any, folder: Path, sample: str = "sample.csv", **answers: str) -> Path:
     joblib.dump(model, folder / "model.joblib")
-    given = Answers(
+    project_answers = Answers(
         *("Name", "name", "About.", "model.joblib", folder),
         **{"sample_data": sample, "python_version": PYTHON, **answers},  # type: ignore[arg-type]
     )
-    decide.write(decide.decide(given), folder / "project")
+    write(decide(project_answers), folder / "project")
     return folder / "project"
 
 
@@ -69,7 +70,7 @@ MODELS: dict[str, tuple[Callable[[], Any], pd.DataFrame]] = {
         DIABETES,
     ),
 }
-Write = Callable[[pd.DataFrame, list[Any], Path], None]
+Save = Callable[[pd.DataFrame, list[Any], Path], None]
 
 
 def as_column(frame: pd.DataFrame, answers: list[Any], path: Path) -> None:
@@ -92,43 +93,43 @@ def as_bare_values(frame: pd.DataFrame, answers: list[Any], path: Path) -> None:
     path.write_text(json.dumps({"rows": frame.to_dict("records"), "predictions": answers}))
 
 
-@pytest.mark.parametrize("write", [as_column, as_list, as_golden, as_bare_values])
+@pytest.mark.parametrize("save", [as_column, as_list, as_golden, as_bare_values])
 @pytest.mark.parametrize("name", MODELS)
-def test_the_answers_of_the_notebook_are_checked(name: str, write: Write, tmp_path: Path) -> None:
+def test_verify_compares_the_answers_of_the_notebook(name: str, save: Save, tmp_path: Path) -> None:
     fit, data = MODELS[name]
-    if name == "targets" and write is as_column:
+    if name == "targets" and save is as_column:
         pytest.skip("a column has one answer")
     native, asked = fit(), data.head(50)
     answers = native.predict(asked).tolist()
-    write(asked, answers, tmp_path / "sample.csv")
+    save(asked, answers, tmp_path / "sample.csv")
     project = adopted(native, tmp_path)
     assert len(expected(project)["rows"]) == 50
     assert "expected" not in expected(project)["rows"][0]
     assert "The model gives the 50 answers that you expected." in prove.prove(project)
     assert "The model gives the 50 answers that you expected." in prove.prove(project)
 
-    write(asked, change_first(answers), tmp_path / "sample.csv")
+    save(asked, change_first(answers), tmp_path / "sample.csv")
     project = adopted(native, tmp_path)
     with pytest.raises(prove.ProofFailed, match=r"expected: 1 of 50 rows differ") as caught:
         prove.prove(project)
-    said = str(caught.value)
-    assert json.dumps(expected(project)["rows"][0]) in said
+    output = str(caught.value)
+    assert json.dumps(expected(project)["rows"][0]) in output
     got = (
         dict(zip(["target_1", "target_2"], answers[0], strict=True))
         if name == "targets"
         else answers[0]
     )
-    assert f"got {json.dumps(got)}" in said
+    assert f"got {json.dumps(got)}" in output
     assert not (project / "model" / "golden.json").exists()
 
 
-def test_probabilities_are_checked_where_they_are_given(tmp_path: Path) -> None:
+def test_verify_compares_probabilities_if_there_are_any(tmp_path: Path) -> None:
     native, asked = forest(), WINE.head(3)
     probabilities = [dict(zip("012", p, strict=True)) for p in native.predict_proba(asked).tolist()]
     rows = asked.to_dict("records")
     for wrong in (0, 0.02):
         probabilities[2]["2"] += wrong
-        predictions = [{"prediction": 0, "probabilities": given} for given in probabilities]
+        predictions = [{"prediction": 0, "probabilities": p} for p in probabilities]
         document = {"rows": rows, "predictions": predictions}
         (tmp_path / "sample.json").write_text(json.dumps(document))
         project = adopted(native, tmp_path, "sample.json")
@@ -181,15 +182,15 @@ DIFFER = [
 @pytest.mark.parametrize(
     ("pair", "same"), [*((pair, True) for pair in AGREE), *((pair, False) for pair in DIFFER)]
 )
-def test_what_agrees(pair: tuple[Any, Any, bool, bool], same: bool) -> None:
+def test_which_answers_agree(pair: tuple[Any, Any, bool, bool], same: bool) -> None:
     assert agrees(*pair) is same
 
 
-def test_a_thousand_rows_at_most_are_kept_spread_evenly(tmp_path: Path) -> None:
+def test_at_most_a_thousand_rows_are_kept_at_equal_distances(tmp_path: Path) -> None:
     native = Ridge().fit(DIABETES, DIABETES_Y)
     many = pd.concat([DIABETES] * 6, ignore_index=True).assign(age=np.arange(442 * 6) / 1000)
-    for write, name in ((as_column, "sample.csv"), (as_golden, "sample.json")):
-        write(many, native.predict(many).tolist(), tmp_path / name)
+    for save, name in ((as_column, "sample.csv"), (as_golden, "sample.json")):
+        save(many, native.predict(many).tolist(), tmp_path / name)
         project = adopted(native, tmp_path, name)
         ages = np.array([row["age"] for row in expected(project)["rows"]])
         assert 500 <= len(ages) <= 1000
@@ -199,7 +200,7 @@ def test_a_thousand_rows_at_most_are_kept_spread_evenly(tmp_path: Path) -> None:
         assert f"gives the {len(ages)} answers" in prove.prove(project)
 
 
-def test_a_row_without_an_answer_expects_nothing(tmp_path: Path) -> None:
+def test_rows_without_an_answer_are_not_compared(tmp_path: Path) -> None:
     native, asked = forest(), WINE.head(4)
     answers = [0, None, 0, None]
     asked.assign(expected=pd.array(answers, dtype="Int64")).to_csv(
@@ -226,13 +227,13 @@ def test_a_feature_called_expected_is_a_feature(tmp_path: Path) -> None:
         assert "expected" in golden["rows"][0]
 
 
-def test_without_names_in_the_model_the_column_is_no_feature(tmp_path: Path) -> None:
+def test_the_column_is_no_feature_of_a_model_without_names(tmp_path: Path) -> None:
     native = RandomForestClassifier(5, random_state=0).fit(WINE.to_numpy(), WINE_Y)
     as_column(WINE, native.predict(WINE.to_numpy()).tolist(), tmp_path / "sample.csv")
     assert f"gives the {len(WINE)} answers" in prove.prove(adopted(native, tmp_path))
 
 
-def test_a_json_is_a_sample_too_and_its_types_are_its_own(tmp_path: Path) -> None:
+def test_a_json_sample_keeps_its_types(tmp_path: Path) -> None:
     data = pd.DataFrame(
         {"area": ["NA", "Urban"] * 20, "rooms": ["1", "2"] * 20, "big": [0, 1] * 20}
     )
@@ -261,7 +262,7 @@ def test_a_json_is_a_sample_too_and_its_types_are_its_own(tmp_path: Path) -> Non
         ('[{"a": [1]}]', "'a' of row 1 is a list or an object"),
     ],
 )
-def test_a_json_that_is_no_sample_is_refused(text: str, words: str, tmp_path: Path) -> None:
+def test_an_invalid_json_sample_is_refused(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "sample.json").write_text(text)
     with pytest.raises(UserError, match=words):
         adopted(forest(), tmp_path, "sample.json")
@@ -276,7 +277,7 @@ def test_a_row_with_an_answer_must_fit_the_features(tmp_path: Path) -> None:
         adopted(forest(), tmp_path, features="features.json")
 
 
-def test_expected_answers_go_with_their_model_and_come_back_with_it(
+def test_expected_answers_are_removed_and_restored_with_their_model(
     loan_copy: Path, tmp_path: Path
 ) -> None:
     file = loan_copy / "model" / "expected.json"
@@ -295,10 +296,10 @@ def test_expected_answers_go_with_their_model_and_come_back_with_it(
     assert file.read_bytes() == before
     native.fit(frame.drop(columns="loan_status").head(300), frame["loan_status"].head(300))
     joblib.dump(native, tmp_path / "new.joblib")
-    status, said = adopt_again(loan_copy, f"MODEL={tmp_path / 'new.joblib'}")
-    assert status == 0, said
-    assert "expected.json held the answers of the model before and is gone" in said
+    status, output = adopt_again(loan_copy, f"MODEL={tmp_path / 'new.joblib'}")
+    assert status == 0, output
+    assert "expected.json held the expected answers of the previous model and was removed" in output
     assert not file.exists()
-    status, said = workbench(loan_copy, "rollback")
-    assert status == 0, said
+    status, output = workbench(loan_copy, "rollback")
+    assert status == 0, output
     assert file.read_bytes() == before

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from conftest import SRC, TESTS, environment
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.inspect import RefusedFile, inspect
 from workbench.lock.choose import pins, pythons
 
@@ -37,7 +38,7 @@ NAMES = ("Income", "Credit history", "limit(%)")
         ("imblearn-0.14.2-boost", "RUSBoostClassifier", ("no", "yes"), NAMES),
     ],
 )
-def test_what_a_file_of_imbalanced_learn_says(
+def test_facts_of_an_imbalanced_learn_file(
     file: str, estimator: str, classes: tuple[object, ...], names: tuple[str, ...] | None
 ) -> None:
     facts = inspect(FILES / f"{file}.joblib")
@@ -52,7 +53,7 @@ def test_what_a_file_of_imbalanced_learn_says(
     ("release", "beside"),
     [("1.1.3", "0.10.1"), ("1.3.2", "0.12.0"), ("1.6.1", "0.13.0"), ("1.9.1", "0.14.2")],
 )
-def test_imbalanced_learn_is_pinned_to_that_of_the_time(release: str, beside: str) -> None:
+def test_imbalanced_learn_is_pinned_by_the_scikit_learn_version(release: str, beside: str) -> None:
     libraries = {"scikit-learn": release}
     for distributions, version in ((("imbalanced-learn",), beside), ((), None)):
         python = pythons(libraries, distributions)[0]
@@ -72,7 +73,7 @@ def test_imbalanced_learn_is_pinned_to_that_of_the_time(release: str, beside: st
         ("0.15.0-glm", "GLMResultsWrapper", NAMES, 0, True, "pandas 3"),
     ],
 )
-def test_what_a_file_of_statsmodels_says(
+def test_facts_of_a_statsmodels_file(
     file: str,
     estimator: str,
     names: tuple[str, ...] | None,
@@ -96,7 +97,7 @@ def test_what_a_file_of_statsmodels_says(
         ("pandas 3", 2, {"statsmodels": "0.15.0", "pandas": "3.1.1", "formulaic": "1.2.2"}),
     ],
 )
-def test_statsmodels_is_pinned_by_the_pandas_of_the_file(
+def test_statsmodels_is_pinned_by_the_pandas_version(
     era: str, numpy_major: int, expected: dict[str, str]
 ) -> None:
     distributions, formats = ("statsmodels",), {"statsmodels": era}
@@ -112,7 +113,7 @@ def test_statsmodels_is_pinned_by_the_pandas_of_the_file(
         assert expected.items() <= chosen.model.items()
 
 
-def test_a_formula_is_refused_since_it_would_be_evaluated() -> None:
+def test_a_formula_is_refused_because_statsmodels_evaluates_it() -> None:
     with pytest.raises(RefusedFile, match=r"fitted with a formula.*add_constant") as refusal:
         inspect(FILES / "statsmodels-0.14.6-formula.pickle")
     assert refusal.value.code == "unsupported"
@@ -175,8 +176,9 @@ PROVEN = [
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("library", "release", "python", "cases"), PROVEN)
-def test_the_service_answers_as_the_author_would(
+def test_the_service_predicts_what_the_library_predicts(
     library: str, release: str, python: str, cases: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Make models with the pins of a library, adopt the files, serve them with their own pins."""
@@ -200,8 +202,8 @@ def test_the_service_answers_as_the_author_would(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    given = {"scikit-learn": release}
-    wanted = pins(given, python, distributions=(library,), pandas=True)
+    libraries = {"scikit-learn": release}
+    wanted = pins(libraries, python, distributions=(library,), pandas=True)
     (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
     run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
     inside = ["--quiet", "--python", "venv"]
@@ -225,17 +227,17 @@ def test_the_service_answers_as_the_author_would(
             sample_data=rows.name,
             python_version=python,
         )
-        adoption = decide.decide(answers)
+        adoption = decide(answers)
         assert adoption.pins.model.items() <= wanted.model.items(), case
-        decide.write(adoption, tmp_path / case)
+        write(adoption, tmp_path / case)
         questions += [tmp_path / case, rows]
     printed = run(inside_python, FILES / "ask.py", *questions).splitlines()
     served = [line for line in printed if not line.startswith("level=")]  # the service's log
     for line, rows in zip(served, questions[1::2], strict=True):
-        said = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
+        recorded = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
         found = json.loads(line)
-        assert [flat(answer["prediction"]) for answer in found] == said["prediction"], rows.stem
-        if "probabilities" in said:
+        assert [flat(answer["prediction"]) for answer in found] == recorded["prediction"], rows.stem
+        if "probabilities" in recorded:
             probabilities = [list(answer["probabilities"].values()) for answer in found]
-            assert probabilities == said["probabilities"], rows.stem
+            assert probabilities == recorded["probabilities"], rows.stem
     shutil.rmtree(tmp_path / "venv")

@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,19 @@ from hypothesis import strategies as st
 from model_service.contract.profile import Profile, read_profiles
 from model_service.contract.schema import parse_contract
 from model_service.model.manifest import Manifest
-from workbench.adopt import decide as adopt
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.adopt.profiles import of_dates, of_numbers, profiles
-from workbench.adopt.sample import MOST_ROWS, read_sample
+from workbench.adopt.sample import MAX_ROWS, read_sample
 
 RANDOM = random.Random(0)
 NORMAL = [str(round(RANDOM.gauss(50, 10), 1)) for _ in range(1000)]
 PARITY = ["even", "odd"]
+
+
+def entries(found: Mapping[str, Profile]) -> list[dict[str, Any]]:
+    """Return profiles as the manifest has them."""
+    return [one.to_json() for one in found.values()]
 
 
 def profile(folder: Path, cells: list[Any], **feature: Any) -> dict[str, Any]:
@@ -32,7 +38,7 @@ def profile(folder: Path, cells: list[Any], **feature: Any) -> dict[str, Any]:
     path = folder / "sample.csv"
     path.write_text("\n".join(["x,y", *(f"{cell},1" for cell in cells)]))
     contract = parse_contract({"features": [{"name": "x", **feature}]})
-    (found,) = profiles(contract, read_sample(path), None) or ()
+    (found,) = entries(profiles(contract, read_sample(path), {}))
     assert (found.pop("name"), found.pop("type")) == ("x", contract.features[0].type)
     return found
 
@@ -139,7 +145,7 @@ def test_dummy_columns_are_read_back(tmp_path: Path) -> None:
     path.write_text("\n".join(["u,v", *["1,0"] * 4, *["0,1"] * 6, *["0,0"] * 9, ","]))
     one_hot = {"urban": "u", "village": "v"}
     entry = {"name": "Area", "categories": ["farm", *one_hot], "one_hot": one_hot}
-    found = profiles(parse_contract({"features": [entry]}), read_sample(path), None)
+    found = entries(profiles(parse_contract({"features": [entry]}), read_sample(path), {}))
     shares = {"values": ["farm", "urban", "village"], "shares": [0.47, 0.21, 0.32]}
     assert found == [{"name": "Area", "type": "category", "missing": 0.05, **shares}]
 
@@ -148,32 +154,33 @@ def test_the_rows_of_a_json_are_read_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "sample.json"
     path.write_text(json.dumps([{"a": n, "b": "NA"} for n in range(10)] + [{"b": None}] * 10))
     features = [{"name": "a"}, {"name": "b", "categories": ["NA"]}]
-    numbers, texts = profiles(parse_contract({"features": features}), read_sample(path), None) or ()
+    contract = parse_contract({"features": features})
+    numbers, texts = entries(profiles(contract, read_sample(path), {}))
     assert (numbers["missing"], numbers["values"]) == (0.5, list(range(10)))
     assert (texts["missing"], texts["shares"]) == (0.5, [1])
 
 
-def test_of_many_categories_the_frequent_ones_are_shown(tmp_path: Path) -> None:
+def test_only_the_most_frequent_of_many_categories_are_shown(tmp_path: Path) -> None:
     categories = [f"c{n}" for n in range(40)]
     cells = [*categories, *categories[30:] * 9]
     found = profile(tmp_path, cells, type="category", categories=categories)
     assert found["values"] == [*categories[:10], *categories[30:]]
 
 
-def test_a_file_that_repeats_itself_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_a_periodic_file_keeps_its_shares(tmp_path: Path) -> None:
     """Every 2nd, 4th, … 64th row of it is the same."""
-    found = profile(tmp_path, PARITY * 2 * MOST_ROWS, type="category", categories=PARITY)
+    found = profile(tmp_path, PARITY * 2 * MAX_ROWS, type="category", categories=PARITY)
     assert found["shares"] == [0.5, 0.5]
 
 
-def test_an_outlier_does_not_make_one_bar_of_the_rest(tmp_path: Path) -> None:
+def test_an_outlier_does_not_squeeze_the_rest_into_one_bar(tmp_path: Path) -> None:
     found = profile(tmp_path, [*NORMAL, 1e9])
     assert max(found["shares"]) < 0.3
     assert found["start"] + found["step"] * len(found["shares"]) < 100
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=10, max_size=300))
-def test_any_numbers_are_told_in_few_shares_between_round_limits(values: list[float]) -> None:
+def test_any_numbers_have_few_bins_with_round_limits(values: list[float]) -> None:
     found = Profile("x", "number", 0, **of_numbers(values))
     assert read_profiles(json.loads(json.dumps([found.to_json()]))) == {"x": found}
     assert len(found.shares) <= 22
@@ -185,18 +192,21 @@ def test_any_numbers_are_told_in_few_shares_between_round_limits(values: list[fl
 
 
 @given(st.lists(st.dates(), min_size=10))
-def test_any_dates_are_told_in_few_shares(dates: list[datetime.date]) -> None:
+def test_any_dates_have_few_shares(dates: list[datetime.date]) -> None:
     assert 0 < len(of_dates(dates)["shares"]) <= 22
 
 
-def decide(folder: Path, previous: dict[str, Any] | None = None, **answers: str) -> dict[str, Any]:
-    given: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
+def manifest_of(
+    folder: Path, previous: dict[str, Any] | None = None, **answers: str
+) -> dict[str, Any]:
+    options: dict[str, Any] = {"features": str(EXAMPLE / "features.json"), **answers}
     model = str(EXAMPLE / "model.joblib")
-    answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **given)
-    return adopt.decide(answered, previous).manifest
+    answered = Answers("Loan", "loan", "Approval.", model, folder, python_version=PYTHON, **options)
+    replaced = Manifest.from_json(previous) if previous is not None else None
+    return decide(answered, replaced).manifest.to_json()
 
 
-def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> None:
+def test_the_profile_of_the_example_is_not_in_metadata(loan: Path) -> None:
     manifest = Manifest.read(loan / "model" / "manifest.json")
     features = json.loads((loan / "model" / "features.json").read_text())["features"]
     assert list(manifest.profiles) == [feature["name"] for feature in features]
@@ -204,14 +214,14 @@ def test_the_example_has_a_profile_which_metadata_does_not_show(loan: Path) -> N
     assert "profile" not in manifest.public()
 
 
-def test_a_profile_is_the_same_every_time(tmp_path: Path) -> None:
+def test_a_profile_is_deterministic(tmp_path: Path) -> None:
     sample = str(EXAMPLE / "sample.csv")
-    first, second = (decide(tmp_path, sample_data=sample)["profile"] for _ in range(2))
+    first, second = (manifest_of(tmp_path, sample_data=sample)["profile"] for _ in range(2))
     assert first == second is not None
 
 
-def test_without_a_sample_there_is_none(tmp_path: Path) -> None:
-    assert decide(tmp_path)["profile"] is None
+def test_there_is_no_profile_without_a_sample(tmp_path: Path) -> None:
+    assert manifest_of(tmp_path)["profile"] is None
 
 
 def test_a_manifest_without_a_profile_is_still_read(loan_copy: Path, tmp_path: Path) -> None:
@@ -220,10 +230,10 @@ def test_a_manifest_without_a_profile_is_still_read(loan_copy: Path, tmp_path: P
     del document["profile"]
     path.write_text(json.dumps(document))
     assert Manifest.read(path).profiles == {}
-    assert decide(tmp_path, document)["profile"] is None
+    assert manifest_of(tmp_path, document)["profile"] is None
 
 
-def test_a_retrained_model_keeps_the_profile_of_the_features_that_stay(
+def test_a_retrained_model_keeps_the_profile_of_its_remaining_features(
     loan_copy: Path, tmp_path: Path
 ) -> None:
     path = loan_copy / "model" / "features.json"
@@ -234,6 +244,6 @@ def test_a_retrained_model_keeps_the_profile_of_the_features_that_stay(
     by_name["dependents"]["categories"].append("many")
     by_name["education"]["categories"] = ["Graduate"]
     path.write_text(json.dumps(contract))
-    kept = decide(tmp_path, before, features=str(path))["profile"]
+    kept = manifest_of(tmp_path, before, features=str(path))["profile"]
     gone = {"loan_term", "education"}
     assert kept == [entry for entry in before["profile"] if entry["name"] not in gone]

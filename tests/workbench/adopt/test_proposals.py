@@ -17,10 +17,12 @@ from tests.workbench.verify.test_verify import ask, make, served
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
 from model_service.model.loading import load_model
+from model_service.model.manifest import Manifest
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
-from workbench.adopt.decoding import read_back
+from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.sample_rows import decoded_values
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -64,37 +66,35 @@ def fitted(raw: pd.DataFrame = RAW, target: Any = TARGET) -> Any:
     return LogisticRegression(max_iter=5000).fit(raw / 1, target)
 
 
-def decided(
-    model: Any, folder: Path, sample: pd.DataFrame | None, **answers: str
-) -> decide.Adoption:
+def decided(model: Any, folder: Path, sample: pd.DataFrame | None, **answers: str) -> Adoption:
     folder.mkdir(exist_ok=True)
     joblib.dump(model, folder / "model.joblib")
     if sample is not None:
         sample.to_csv(folder / "sample.csv", index=False)
         answers["sample_data"] = "sample.csv"
-    given: dict[str, Any] = {"python_version": PYTHON, **answers}
-    return decide.decide(Answers("Name", "name", "About.", "model.joblib", folder, **given))
+    options: dict[str, Any] = {"python_version": PYTHON, **answers}
+    return decide(Answers("Name", "name", "About.", "model.joblib", folder, **options))
 
 
-def proposed(adoption: decide.Adoption) -> dict[str, Any]:
+def proposed(adoption: Adoption) -> dict[str, Any]:
     """Return the features of the proposal by name; what is proposed must be a contract."""
     if adoption.proposed is None:
-        assert not any("proposed" in notice for notice in adoption.notices)
+        assert not any("proposed" in note for note in adoption.notes)
         return {}
     document = adoption.proposed.document
     parse_contract(document)
     return {feature["name"]: feature for feature in document["features"]}
 
 
-def test_what_an_app_encodes_is_proposed_and_nothing_else_changes(tmp_path: Path) -> None:
+def test_columns_that_an_app_encodes_are_proposed_as_features(tmp_path: Path) -> None:
     adoption = decided(fitted(), tmp_path, RAW)
     assert [f.name for f in adoption.contract.features] == list(RAW.columns)
     assert not any(f.encoded for f in adoption.contract.features)
-    (notice,) = adoption.notices
-    assert notice == (
+    (note,) = adoption.notes
+    assert note == (
         "Area_Semiurban, Area_Urban look like the category Area; Gender_Male looks like the "
-        "category Gender; Married is only 0 or 1. model/features.proposed.json lets callers say "
-        "what people say: read its words, mend them, and accept them with make adopt "
+        "category Gender; Married is only 0 or 1. model/features.proposed.json describes "
+        "them in people's words: check and edit it, then accept it with make adopt "
         "MODEL=model/model.joblib FEATURES=model/features.proposed.json ACCEPT=breaking"
     )
     features = proposed(adoption)
@@ -155,12 +155,12 @@ GROUPS: dict[str, tuple[pd.DataFrame, dict[str, list[str]], list[str]]] = {
     "always the same": (frame(a=[1, 1], b=[0, 0]), {}, []),
     "a flag that is missing": (frame(a=[1, 0, None, 1]), {}, ["a"]),
     "dummies that are missing": (frame(x_a=[1, 0, None, 0], x_b=B), {}, ["x_a", "x_b"]),
-    "truth is said as it is": (frame(a=[True, False]), {}, []),
+    "booleans stay booleans": (frame(a=[True, False]), {}, []),
 }
 
 
 @pytest.mark.parametrize("case", GROUPS)
-def test_what_is_recognised_in_a_sample(case: str, tmp_path: Path) -> None:
+def test_encoded_columns_are_recognised_in_a_sample(case: str, tmp_path: Path) -> None:
     sample, groups, flags = GROUPS[case]
     rest = np.arange(len(sample)) + 0.5
     data = sample.fillna(0).assign(rest=rest)
@@ -190,7 +190,7 @@ def test_what_is_recognised_in_a_sample(case: str, tmp_path: Path) -> None:
         (["Credit_History", "Married"], {}),
     ],
 )
-def test_without_a_sample_only_names_that_can_mean_nothing_else(
+def test_without_a_sample_only_unambiguous_names_are_recognised(
     names: list[str], found: dict[str, list[str]], tmp_path: Path
 ) -> None:
     data = pd.DataFrame(np.eye(len(names)), columns=names)
@@ -208,7 +208,7 @@ def test_without_a_sample_only_names_that_can_mean_nothing_else(
         (["x_a", "n", "x_b"], ["x_a", "n", "x_b"]),
     ],
 )
-def test_without_names_in_the_model_only_columns_side_by_side_are_a_group(
+def test_only_neighbouring_columns_are_grouped_for_a_model_without_names(
     columns: list[str], names: list[str], tmp_path: Path
 ) -> None:
     data = frame(x_a=A, x_b=B, n=[3, 4, 5, 6])[columns]
@@ -216,31 +216,33 @@ def test_without_names_in_the_model_only_columns_side_by_side_are_a_group(
     assert list(proposed(decided(model, tmp_path, data))) == names
 
 
-def test_what_the_user_says_of_a_column_is_no_guess(tmp_path: Path) -> None:
-    said = [{"name": name} for name in RAW]
-    said[1] |= {"categories": [0, 1]}  # type: ignore[dict-item]
-    said[2] |= {"type": "number"}
-    said[4] |= {"description": "Of the applicant."}
-    (tmp_path / "features.json").write_text(json.dumps(said))
+def test_declared_columns_are_not_guessed(tmp_path: Path) -> None:
+    declared = [{"name": name} for name in RAW]
+    declared[1] |= {"categories": [0, 1]}  # type: ignore[dict-item]
+    declared[2] |= {"type": "number"}
+    declared[4] |= {"description": "Of the applicant."}
+    (tmp_path / "features.json").write_text(json.dumps(declared))
     features = proposed(decided(fitted(), tmp_path, RAW, features="features.json"))
     assert features["Married"]["categories"] == [0, 1]
     assert "Area_Semiurban" in features
     assert features["Gender"] == GENDER
 
 
-def test_a_user_who_vouched_for_names_does_so_again(tmp_path: Path) -> None:
-    (notice,) = decided(fitted(), tmp_path, RAW, trust="mylib.Scorer").notices
-    assert notice.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
+def test_the_command_repeats_the_trusted_names(tmp_path: Path) -> None:
+    (note,) = decided(fitted(), tmp_path, RAW, trust="mylib.Scorer").notes
+    assert note.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
 
 
-def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: Path) -> None:
+def test_a_sample_with_unencoded_columns_is_refused_with_a_features_file(tmp_path: Path) -> None:
     """The author's data has Area, and the author's app makes Area_Semiurban of it."""
     native = fitted()
     with pytest.raises(UserError) as caught:
         decided(native, tmp_path, HUMAN)
-    (said,) = caught.value.problems
-    assert "no column Area_Semiurban, Area_Urban, Gender_Male, but Area, Gender, of which" in said
-    document = json.loads(said[said.index("[{") :])
+    (message,) = caught.value.problems
+    assert (
+        "no column Area_Semiurban, Area_Urban, Gender_Male, but Area, Gender, of which" in message
+    )
+    document = json.loads(message[message.index("[{") :])
     assert document[2] == {
         "name": "Area",
         "categories": ["Rural", "Semiurban", "Urban"],
@@ -248,13 +250,13 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     }
     (tmp_path / "features.json").write_text(json.dumps(document))
     project = tmp_path / "project"
-    decide.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     with pytest.raises(prove.ProofFailed, match="takes numbers, and Married are text") as disproved:
         prove.prove(project)
     married = str(disproved.value)
     document[1] = json.loads(married[married.index('{"name"') :])
     (tmp_path / "features.json").write_text(json.dumps(document))
-    decide.write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
     prove.prove(project)
     model = load_model(project / "model")
     batch = parse_rows(model.contract, HUMAN.to_dict("records"))
@@ -264,24 +266,25 @@ def test_a_sample_of_what_people_say_is_answered_with_a_features_file(tmp_path: 
     assert served == native.predict_proba(RAW / 1).tolist()
 
 
-def test_a_model_with_more_columns_keeps_the_accepted_ones(tmp_path: Path) -> None:
+def test_a_model_with_other_columns_keeps_the_accepted_features(tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(json.dumps([{"name": "Income"}, MARRIED, AREA, GENDER]))
     joblib.dump(fitted(RAW.assign(Age=RAW["Income"] / 100)), tmp_path / "model.joblib")
     answers = Answers(
         *("Name", "name", "About.", "model.joblib", tmp_path),
         features="features.json",
         python_version=PYTHON,
+        accept_other_features=True,
     )
-    contract = decide.decide(answers, reshape=True).contract
+    contract = decide(answers).contract
     assert [f.name for f in contract.features] == ["Income", "Married", "Area", "Gender", "Age"]
     assert [f.name for f in contract.features if f.encoded] == ["Married", "Area", "Gender"]
     joblib.dump(fitted(RAW.drop(columns="Area_Urban")), tmp_path / "model.joblib")
-    contract = decide.decide(answers, reshape=True).contract
+    contract = decide(answers).contract
     names = ["Income", "Married", "Area_Semiurban", "Gender"]
     assert [f.name for f in contract.features] == names
 
 
-def test_a_sample_of_other_words_is_refused_as_ever(tmp_path: Path) -> None:
+def test_a_sample_with_unrelated_columns_is_refused(tmp_path: Path) -> None:
     for sample in (HUMAN.drop(columns="Area"), HUMAN.assign(Area="Coast")):
         with pytest.raises(UserError, match="has no column 'Area_Semiurban'"):
             decided(fitted(), tmp_path, sample)
@@ -311,17 +314,17 @@ CONTRACT = parse_contract(
         ({"Size": "x", "Area": "R", "A_S": "1", "A_N": "0"}, {}),
     ],
 )
-def test_a_row_of_the_model_is_read_back(row: dict[str, Any], found: dict[str, Any]) -> None:
-    assert read_back(row, CONTRACT) == found
+def test_a_row_of_model_columns_is_decoded(row: dict[str, Any], found: dict[str, Any]) -> None:
+    assert decoded_values(row, CONTRACT) == found
 
 
 @pytest.mark.parametrize("form", ["raw", "human", "raw json", "human json", "previous"])
-def test_accepted_the_human_row_gets_the_answer_of_the_raw_one(form: str, tmp_path: Path) -> None:
+def test_an_accepted_proposal_predicts_the_same(form: str, tmp_path: Path) -> None:
     native = fitted()
     answers = native.predict(RAW).tolist()
     first = decided(native, tmp_path, RAW.assign(expected=answers))
     project = tmp_path / "project"
-    decide.write(first, project)
+    write(first, project)
     accepted = {"features": str(project / "model" / "features.proposed.json")}
     human = HUMAN.replace({"Area": {"Rural": "other"}})
     data = (human if form.startswith("human") else RAW).assign(expected=answers)
@@ -330,18 +333,18 @@ def test_accepted_the_human_row_gets_the_answer_of_the_raw_one(form: str, tmp_pa
         accepted["sample_data"] = "rows.json"
     if form == "previous":
         prove.prove(project)
-        given = Answers(
+        answers_again = Answers(
             *("Name", "name", "About.", "model.joblib", tmp_path), python_version=PYTHON, **accepted
         )
         manifest = json.loads((project / "model" / "manifest.json").read_text())
-        promised = json.loads((project / "model" / "expected.json").read_text())
-        second = decide.decide(given, manifest, promised=promised)
+        expected = json.loads((project / "model" / "expected.json").read_text())
+        second = decide(answers_again, Manifest.from_json(manifest), expected)
     else:
         second = decided(native, tmp_path, None if form.endswith("json") else data, **accepted)
-    decide.write(second, project)
+    write(second, project)
     assert not (project / "model" / "features.proposed.json").exists()
     assert [f.name for f in second.contract.features] == ["Income", "Married", "Area", "Gender"]
-    examples = second.manifest["examples"]
+    examples = second.manifest.examples
     assert len(examples) >= 24
     assert {row["Area"] for row in examples} == {"Semiurban", "Urban", "other"}
     assert {row["Married"] for row in examples} == {"no", "yes"}
@@ -373,12 +376,12 @@ def test_a_proposal_is_accepted_in_the_project_and_verified(tmp_path: Path) -> N
     assert f"The model gives the {len(RAW)} answers that you expected." in result.output
     command = next(line for line in result.output.splitlines() if "make adopt " in line)
     assert "only 0 or 1" in make(result.project, "adopt", "MODEL=model/model.pkl")
-    said = make(result.project, "adopt", *command.split("make adopt ")[1].split())
-    assert "feature Gender_Male is gone" in said
-    assert "feature Married was a number and is a category" in said
+    output = make(result.project, "adopt", *command.split("make adopt ")[1].split())
+    assert "feature Gender_Male is gone" in output
+    assert "feature Married was a number and is a category" in output
     assert "proposed" not in make(result.project, "adopt", "MODEL=model/model.pkl")
-    said = make(result.project, "verify")
-    assert f"The model gives the {len(RAW)} answers that you expected." in said
+    output = make(result.project, "verify")
+    assert f"The model gives the {len(RAW)} answers that you expected." in output
     human = HUMAN.replace({"Area": {"Rural": "other"}}).head(50).to_dict("records")
     with served(result.project) as (_, port):
         status, answer = ask(port, "/predict", {"rows": human})

@@ -1,4 +1,4 @@
-"""Retraining: another model file takes the place of the present one, in the project itself."""
+"""Retraining: another model file replaces the one in the project."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def retrained(tmp_path: Path) -> Path:
 
 
 def test_a_retrained_model_is_one_reviewable_change(loan_copy: Path, retrained: Path) -> None:
-    status, said = adopt(loan_copy, f"MODEL={retrained}")
-    assert status == 0, said
-    assert "Version 2" in said
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
+    assert "Version 2" in output
     assert manifest(loan_copy)["version"] == 2
     assert (loan_copy / "model" / "model.pkl").read_bytes() == retrained.read_bytes()
     changed = set(git(loan_copy, "status", "--porcelain").split())
@@ -67,33 +67,31 @@ def test_edits_of_the_contract_are_kept(loan_copy: Path, retrained: Path) -> Non
     document["features"][0] |= {"description": "Mine", "maximum": 123456, "strict": True}
     document["output"]["labels"] = {"N": "no", "Y": "yes"}
     path.write_text(json.dumps(document))
-    status, said = adopt(loan_copy, f"MODEL={retrained}")
-    assert status == 0, said
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
     after = json.loads(path.read_text())
     assert after["features"][0]["description"] == "Mine"
     assert after["features"][0]["maximum"] == 123456
     assert after["output"]["labels"] == {"N": "no", "Y": "yes"}
 
 
-def test_requirements_of_ones_own_are_kept(loan_copy: Path, retrained: Path) -> None:
+def test_added_requirements_are_kept(loan_copy: Path, retrained: Path) -> None:
     path = loan_copy / "requirements.in"
     path.write_text(path.read_text() + "sentry-sdk>=2\n")
-    status, said = adopt(loan_copy, f"MODEL={retrained}")
-    assert status == 0, said
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
     assert path.read_text().splitlines()[-1] == "sentry-sdk>=2"
     assert path.read_text().count("scikit-learn") == 1
 
 
-def test_what_breaks_callers_is_refused_until_it_is_accepted(
-    loan_copy: Path, tmp_path: Path
-) -> None:
+def test_breaking_changes_are_refused_without_accept(loan_copy: Path, tmp_path: Path) -> None:
     frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
     model = tmp_path / "other.joblib"
     joblib.dump(LogisticRegression().fit(frame, ["A", "B"] * 20), model)
     features = "FEATURES=applicant_income,age"
     before = files(loan_copy)
 
-    status, said = adopt(loan_copy, f"MODEL={model}", *features)
+    status, output = adopt(loan_copy, f"MODEL={model}", features)
     assert status == 1
     for sentence in (
         "feature dependents is gone",
@@ -101,32 +99,32 @@ def test_what_breaks_callers_is_refused_until_it_is_accepted(
         "the classes were ['N', 'Y'], now ['A', 'B']",
         "ACCEPT=breaking",
     ):
-        assert sentence in said
+        assert sentence in output
     assert files(loan_copy) == before
 
-    status, said = adopt(loan_copy, f"MODEL={model}", *features, "ACCEPT=breaking")
-    assert status == 0, said
+    status, output = adopt(loan_copy, f"MODEL={model}", features, "ACCEPT=breaking")
+    assert status == 0, output
     assert manifest(loan_copy)["classes"] == ["A", "B"]
 
 
-def test_other_features_are_taken_when_that_is_accepted(loan_copy: Path, tmp_path: Path) -> None:
+def test_other_features_are_adopted_with_accept(loan_copy: Path, tmp_path: Path) -> None:
     names = ["applicant_income", "age"]
     frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
     model = tmp_path / "other.joblib"
     joblib.dump(LogisticRegression().fit(frame, ["N", "Y"] * 20), model)
-    status, said = adopt(loan_copy, f"MODEL={model}")
+    status, output = adopt(loan_copy, f"MODEL={model}")
     assert status == 1
-    assert "ACCEPT=breaking, or give FEATURES=" in said
-    status, said = adopt(loan_copy, f"MODEL={model}", "ACCEPT=breaking")
-    assert status == 0, said
+    assert "ACCEPT=breaking, or give FEATURES=" in output
+    status, output = adopt(loan_copy, f"MODEL={model}", "ACCEPT=breaking")
+    assert status == 0, output
     features = json.loads((loan_copy / "model" / "features.json").read_text())
     assert [feature["name"] for feature in features["features"]] == names
     assert features["features"][0]["unit"] == "USD a month"
     assert features["output"]["labels"] == {"N": "rejected", "Y": "approved"}
 
 
-def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path) -> None:
-    """What the workbench wrote into the contract is the sample's to change, an edit is not."""
+def test_a_new_sample_adds_categories(loan_copy: Path, tmp_path: Path) -> None:
+    """A new sample replaces derived fields of the contract, and no edited ones."""
     frame = pd.read_csv(EXAMPLE / "sample.csv")
     frame.loc[:50, "property_area"] = "Coast"
     native = joblib.load(EXAMPLE / "model.joblib")
@@ -137,14 +135,14 @@ def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path)
     document = json.loads(path.read_text())
     manifest_path = loan_copy / "model" / "manifest.json"
     derived = json.loads(manifest_path.read_text())
-    for feature in document["features"]:  # as if nobody had declared the categories
+    for feature in document["features"]:  # as if the categories were derived
         if "categories" in feature:
             derived["derived"][feature["name"]]["categories"] = feature["categories"]
     manifest_path.write_text(json.dumps(derived))
     options = f"MODEL={tmp_path / 'new.joblib'}", f"SAMPLE={tmp_path / 'new.csv'}"
-    status, said = adopt(loan_copy, *options)
-    assert status == 0, said
-    assert "feature property_area has the new categories Coast" in said
+    status, output = adopt(loan_copy, *options)
+    assert status == 0, output
+    assert "feature property_area has the new categories Coast" in output
 
 
 @pytest.mark.parametrize(
@@ -157,15 +155,15 @@ def test_a_new_sample_brings_its_new_categories(loan_copy: Path, tmp_path: Path)
 )
 def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: str) -> None:
     before = files(loan_copy)
-    status, said = adopt(loan_copy, *options)
+    status, output = adopt(loan_copy, *options)
     assert status == 1
-    assert words in said
-    assert "Traceback" not in said
+    assert words in output
+    assert "Traceback" not in output
     assert files(loan_copy) == before
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_rollback_brings_the_model_before_back(
+def test_rollback_restores_the_previous_model(
     committed: bool, loan_copy: Path, retrained: Path
 ) -> None:
     before = files(loan_copy)
@@ -177,24 +175,24 @@ def test_rollback_brings_the_model_before_back(
     if committed:
         git(loan_copy, "add", "--all")
         git(loan_copy, "commit", "--quiet", "--message", "Retrain")
-    status, said = workbench(loan_copy, "rollback")
-    assert status == 0, said
-    assert "Version 1" in said
+    status, output = workbench(loan_copy, "rollback")
+    assert status == 0, output
+    assert "Version 1" in output
     assert files(loan_copy) == before
 
 
-def test_rollback_keeps_edits_that_git_does_not_have(loan_copy: Path) -> None:
+def test_rollback_refuses_with_uncommitted_edits(loan_copy: Path) -> None:
     path = loan_copy / "model" / "features.json"
     path.write_text(path.read_text().replace("approved", "granted"))
     before = files(loan_copy)
-    status, said = workbench(loan_copy, "rollback")
+    status, output = workbench(loan_copy, "rollback")
     assert status == 1
-    assert "has changes that git does not have; commit them first" in said
+    assert "has changes that git does not have; commit them first" in output
     assert files(loan_copy) == before
 
 
 def test_the_file_in_the_project_can_be_adopted_again(loan_copy: Path) -> None:
-    status, said = adopt(loan_copy, "MODEL=model/model.joblib")
-    assert status == 0, said
-    assert "nothing: it is the same file" in said
+    status, output = adopt(loan_copy, "MODEL=model/model.joblib")
+    assert status == 0, output
+    assert "nothing: it is the same file" in output
     assert (loan_copy / "model" / "model.joblib").exists()

@@ -1,11 +1,10 @@
-"""Fitted files beside the model, and bundles: what the author's own lines answer, we answer.
+"""Fitted files to apply before the model, and bundles: the service predicts what the app predicted.
 
-Each story is a training script and the app that somebody wrote around its files.
+Each scenario is a training script and the app that was written around its files.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Callable
@@ -38,9 +37,9 @@ from sklearn.utils import Bunch
 from model_service.errors import ModelError
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
-from workbench.adopt import decide
 from workbench.adopt import retrain as retrain_command
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 from workbench.errors import UserError
 from workbench.verify import prove
 
@@ -64,8 +63,8 @@ SPAM = [1, 0, 1, 0] * 9
 
 
 @dataclass(frozen=True)
-class Story:
-    """The files of an author, the answers for them, and the author's own prediction."""
+class Scenario:
+    """The files of an author, the answers for them, and the predictions of the author's app."""
 
     files: dict[str, Any]
     data: pd.DataFrame
@@ -75,10 +74,10 @@ class Story:
     model: str = "model.pkl"
 
 
-def scaler_of_an_array() -> Story:
+def scaler_of_an_array() -> Scenario:
     scaler = StandardScaler().fit(NUMBERS.to_numpy())
     model = LogisticRegression().fit(scaler.transform(NUMBERS.to_numpy()), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "scaler.pkl": scaler},
         NUMBERS,
         lambda frame: model.predict(scaler.transform(frame.to_numpy())),
@@ -86,10 +85,10 @@ def scaler_of_an_array() -> Story:
     )
 
 
-def scaler_of_a_frame() -> Story:
+def scaler_of_a_frame() -> Scenario:
     scaler = MinMaxScaler().fit(NUMBERS)
     model = LogisticRegression().fit(scaler.transform(NUMBERS), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "scaler.pkl": scaler},
         NUMBERS,
         lambda frame: model.predict(scaler.transform(frame)),
@@ -97,7 +96,7 @@ def scaler_of_a_frame() -> Story:
     )
 
 
-def scaled_frame() -> Story:
+def scaled_frame() -> Scenario:
     """The scaler saw an array and the model a frame: only the model knows the names."""
     scaler = StandardScaler().fit(NUMBERS.to_numpy())
 
@@ -105,7 +104,7 @@ def scaled_frame() -> Story:
         return pd.DataFrame(scaler.transform(frame.to_numpy()), columns=frame.columns)
 
     model = LogisticRegression().fit(scaled(NUMBERS), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "scaler.pkl": scaler},
         NUMBERS,
         lambda frame: model.predict(scaled(frame)),
@@ -113,7 +112,7 @@ def scaled_frame() -> Story:
     )
 
 
-def scaler_of_some_columns() -> Story:
+def scaler_of_some_columns() -> Scenario:
     """The scaler knows its two columns, of three that are not neighbours."""
     data = PEOPLE.assign(gender=(PEOPLE["gender"] == "Male").astype(float))
     data = data[["income", "gender", "age"]]
@@ -125,7 +124,7 @@ def scaler_of_some_columns() -> Story:
         return frame
 
     model = LogisticRegression().fit(scaled(data), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "scaler.pkl": scaler},
         data,
         lambda frame: model.predict(scaled(frame)),
@@ -133,7 +132,7 @@ def scaler_of_some_columns() -> Story:
     )
 
 
-def scaler_of_named_columns() -> Story:
+def scaler_of_named_columns() -> Scenario:
     """Neither file knows a name: the features file says which columns the scaler is for."""
     data = PEOPLE.assign(gender=(PEOPLE["gender"] == "Male").astype(float))
     data = data[["income", "gender", "age"]]
@@ -144,7 +143,7 @@ def scaler_of_named_columns() -> Story:
         return np.column_stack([made[:, 1], frame["gender"], made[:, 0]])
 
     model = LogisticRegression().fit(scaled(data), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "scaler.pkl": scaler},
         data,
         lambda frame: model.predict(scaled(frame)),
@@ -156,7 +155,7 @@ def scaler_of_named_columns() -> Story:
     )
 
 
-def dummies_by_name() -> Story:
+def dummies_by_name() -> Scenario:
     """The encoder's columns stand at the end; the model knows them by name."""
     encoder = OneHotEncoder(sparse_output=False).fit(PEOPLE[["gender", "city"]])
 
@@ -166,7 +165,7 @@ def dummies_by_name() -> Story:
         return pd.concat([frame[["income", "age"]], pd.DataFrame(made, columns=names)], axis=1)
 
     model = RandomForestClassifier(10, random_state=0).fit(encoded(PEOPLE), WORDS)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "encoder.pkl": encoder},
         PEOPLE,
         lambda frame: model.predict(encoded(frame.reset_index(drop=True))),
@@ -174,7 +173,7 @@ def dummies_by_name() -> Story:
     )
 
 
-def dummies_of_rare_and_missing() -> Story:
+def dummies_of_rare_and_missing() -> Scenario:
     """The encoder makes columns of what is no category of its own."""
     people = PEOPLE.assign(city=PEOPLE["city"].where(PEOPLE["age"] > 40, np.nan))
     people.loc[people.index[:3], "city"] = ["Aken", "Elm", "Perl"]
@@ -188,7 +187,7 @@ def dummies_of_rare_and_missing() -> Story:
         return pd.concat([frame[["income"]], pd.DataFrame(made, columns=names)], axis=1)
 
     model = RandomForestClassifier(10, random_state=0).fit(encoded(people), WORDS)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "encoder.pkl": encoder},
         people[["income", "city"]],
         lambda frame: model.predict(encoded(frame.reset_index(drop=True))),
@@ -196,7 +195,7 @@ def dummies_of_rare_and_missing() -> Story:
     )
 
 
-def dummies_by_place() -> Story:
+def dummies_by_place() -> Scenario:
     """Nobody knows the names of the dummies: the features file says where they stand."""
     data = PEOPLE[["income", "city", "age"]]
     encoder = OneHotEncoder(drop="first").fit(data[["city"]])
@@ -206,7 +205,7 @@ def dummies_by_place() -> Story:
         return np.column_stack([frame["income"], made, frame["age"]])
 
     model = Ridge().fit(encoded(data), PEOPLE["income"] + YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "ohe.pkl": encoder},
         data,
         lambda frame: model.predict(encoded(frame)),
@@ -218,7 +217,7 @@ def dummies_by_place() -> Story:
     )
 
 
-def encoders_by_column() -> Story:
+def encoders_by_column() -> Scenario:
     """A dict of label encoders by column, as notebooks make it in a loop."""
     encoders = {name: LabelEncoder().fit(PEOPLE[name]) for name in ("gender", "city")}
 
@@ -227,7 +226,7 @@ def encoders_by_column() -> Story:
         return frame.assign(**made)
 
     model = RandomForestClassifier(10, random_state=0).fit(encoded(PEOPLE), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "encoders.pkl": encoders},
         PEOPLE,
         lambda frame: model.predict(encoded(frame)),
@@ -235,7 +234,7 @@ def encoders_by_column() -> Story:
     )
 
 
-def encoders_then_scaler() -> Story:
+def encoders_then_scaler() -> Scenario:
     """Three files in the order of the app, the last one for all columns."""
     gender, city = LabelEncoder().fit(PEOPLE["gender"]), LabelEncoder().fit(PEOPLE["city"])
 
@@ -246,7 +245,7 @@ def encoders_then_scaler() -> Story:
 
     scaler = StandardScaler().fit(encoded(PEOPLE))
     model = LogisticRegression().fit(scaler.transform(encoded(PEOPLE)), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "le_gender.pkl": gender, "le_city.pkl": city, "scaler.pkl": scaler},
         PEOPLE,
         lambda frame: model.predict(scaler.transform(encoded(frame))),
@@ -254,7 +253,7 @@ def encoders_then_scaler() -> Story:
     )
 
 
-def encoder_called_after_its_column() -> Story:
+def encoder_called_after_its_column() -> Scenario:
     """It has two labels, as the model has two classes, but its name says whose they are."""
     encoder = LabelEncoder().fit(PEOPLE["gender"])
     data = PEOPLE[["gender", "income"]]
@@ -263,7 +262,7 @@ def encoder_called_after_its_column() -> Story:
         return frame.assign(gender=encoder.transform(frame["gender"])).to_numpy()
 
     model = LogisticRegression(max_iter=1000).fit(encoded(data), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "le_gender.pkl": encoder},
         data,
         lambda frame: model.predict(encoded(frame)),
@@ -271,7 +270,7 @@ def encoder_called_after_its_column() -> Story:
     )
 
 
-def ordinal_encoder() -> Story:
+def ordinal_encoder() -> Scenario:
     encoder = OrdinalEncoder().fit(PEOPLE[["gender", "city"]])
 
     def encoded(frame: pd.DataFrame) -> pd.DataFrame:
@@ -280,7 +279,7 @@ def ordinal_encoder() -> Story:
         return frame.astype(float)
 
     model = RandomForestClassifier(10, random_state=0).fit(encoded(PEOPLE), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "encoder.joblib": encoder},
         PEOPLE,
         lambda frame: model.predict(encoded(frame)),
@@ -288,7 +287,7 @@ def ordinal_encoder() -> Story:
     )
 
 
-def codes_as_categories() -> Story:
+def codes_as_categories() -> Scenario:
     """The model takes as pandas categories what an encoder makes: its categories are the codes."""
     encoder = OrdinalEncoder(dtype=int).fit(PEOPLE[["city"]])
     codes = pd.CategoricalDtype([0, 1, 2])
@@ -298,7 +297,7 @@ def codes_as_categories() -> Story:
         return frame[["income", "city"]].assign(city=pd.Categorical(made, dtype=codes))
 
     model = HistGradientBoostingClassifier(max_iter=5).fit(encoded(PEOPLE), WORDS)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "encoder.pkl": encoder},
         PEOPLE[["income", "city"]],
         lambda frame: model.predict(encoded(frame)),
@@ -306,7 +305,7 @@ def codes_as_categories() -> Story:
     )
 
 
-def imputer_scaler_components() -> Story:
+def imputer_scaler_components() -> Scenario:
     data = NUMBERS.assign(extra=RANDOM.normal(size=ROWS))
     data = data.mask(RANDOM.random(data.shape) < 0.1)
     imputer = SimpleImputer(strategy="median").fit(data)
@@ -317,7 +316,7 @@ def imputer_scaler_components() -> Story:
         return components.transform(scaler.transform(imputer.transform(frame)))
 
     model = LogisticRegression().fit(reduced(data), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "1.pkl": imputer, "2.pkl": scaler, "3.pkl": components},
         data,
         lambda frame: model.predict(reduced(frame)),
@@ -325,7 +324,7 @@ def imputer_scaler_components() -> Story:
     )
 
 
-def preprocessor() -> Story:
+def preprocessor() -> Scenario:
     columns = ColumnTransformer(
         [
             ("numbers", StandardScaler(), ["income", "age"]),
@@ -333,7 +332,7 @@ def preprocessor() -> Story:
         ]
     ).fit(PEOPLE)
     model = RandomForestClassifier(10, random_state=0).fit(columns.transform(PEOPLE), WORDS)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "preprocessor.pkl": columns},
         PEOPLE,
         lambda frame: model.predict(columns.transform(frame)),
@@ -341,10 +340,10 @@ def preprocessor() -> Story:
     )
 
 
-def vectorizer() -> Story:
+def vectorizer() -> Scenario:
     words = TfidfVectorizer().fit(TEXTS["text"])
     model = MultinomialNB().fit(words.transform(TEXTS["text"]), SPAM)
-    return Story(
+    return Scenario(
         {"model.pkl": model, "vectorizer.pkl": words},
         TEXTS,
         lambda frame: model.predict(words.transform(frame["text"])),
@@ -352,17 +351,17 @@ def vectorizer() -> Story:
     )
 
 
-def bundle_of_three() -> Story:
+def bundle_of_three() -> Scenario:
     scaler = StandardScaler().fit(NUMBERS.to_numpy())
     model = LogisticRegression().fit(scaler.transform(NUMBERS.to_numpy()), YES)
-    return Story(
+    return Scenario(
         {"model.pkl": {"model": model, "scaler": scaler, "features": list(NUMBERS.columns)}},
         NUMBERS,
         lambda frame: model.predict(scaler.transform(frame.to_numpy())),
     )
 
 
-def bundle_of_everything() -> Story:
+def bundle_of_everything() -> Scenario:
     """The scaler comes first in the dict and last in the app."""
     encoders = {name: LabelEncoder().fit(PEOPLE[name]) for name in ("gender", "city")}
 
@@ -380,37 +379,37 @@ def bundle_of_everything() -> Story:
         "authors": ["Ada", "Grace", "Alan", "Edsger"],
         "threshold": 0.4,
     }
-    return Story(
+    return Scenario(
         {"model.pkl": whole}, PEOPLE, lambda frame: model.predict(scaler.transform(encoded(frame)))
     )
 
 
-def pair() -> Story:
+def pair() -> Scenario:
     model = Ridge().fit(NUMBERS.to_numpy(), PEOPLE["income"] + YES)
-    return Story(
+    return Scenario(
         {"model.pkl": (model, NUMBERS.columns)},
         NUMBERS,
         lambda frame: model.predict(frame.to_numpy()),
     )
 
 
-def pipeline_and_its_step() -> Story:
-    """What lies beside the model is a step of it, and applied by it."""
+def pipeline_and_its_step() -> Scenario:
+    """The second member of the file is a step of the model, which applies it."""
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, YES)
     files = {"scaler": model[0], "model": model}
-    return Story({"model.pkl": files}, NUMBERS, model.predict)
+    return Scenario({"model.pkl": files}, NUMBERS, model.predict)
 
 
-def bunch() -> Story:
+def bunch() -> Scenario:
     model = Ridge().fit(NUMBERS, PEOPLE["income"] + YES)
-    return Story(
+    return Scenario(
         {"model.pkl": Bunch(model=model, metrics={"r2": 0.9}, note="best of 3")},
         NUMBERS,
         model.predict,
     )
 
 
-def named_members() -> Story:
+def named_members() -> Scenario:
     """Two models and two transformers: the answers say which, and in which order."""
     scaler = StandardScaler().fit(NUMBERS)
     components = PCA(1, random_state=0).fit(scaler.transform(NUMBERS))
@@ -420,7 +419,7 @@ def named_members() -> Story:
         "pca": components,
         "scaler": scaler,
     }
-    return Story(
+    return Scenario(
         {"model.pkl": files},
         NUMBERS,
         lambda frame: model.predict(components.transform(scaler.transform(frame))),
@@ -429,7 +428,7 @@ def named_members() -> Story:
     )
 
 
-STORIES = [
+SCENARIOS = [
     scaler_of_an_array,
     scaler_of_a_frame,
     scaled_frame,
@@ -455,35 +454,35 @@ STORIES = [
 ]
 
 
-def told(story: Story, folder: Path, *, sample: bool) -> Path:
-    """Save the files of a story, adopt them and return the project."""
-    for name, value in story.files.items():
+def adopted_scenario(scenario: Scenario, folder: Path, *, sample: bool) -> Path:
+    """Save the files of a scenario, adopt them and return the project."""
+    for name, value in scenario.files.items():
         joblib.dump(value, folder / name)
-    answers = dict(story.answers)
+    answers = dict(scenario.answers)
     if sample:
-        story.data.to_csv(folder / "sample.csv", index=False)
+        scenario.data.to_csv(folder / "sample.csv", index=False)
         answers["sample_data"] = "sample.csv"
-    if story.features is not None:
-        (folder / "features.json").write_text(json.dumps(story.features))
+    if scenario.features is not None:
+        (folder / "features.json").write_text(json.dumps(scenario.features))
         answers["features"] = "features.json"
-    return adopted(folder, folder / story.model, **answers)
+    return adopted(folder, folder / scenario.model, **answers)
 
 
 @pytest.mark.parametrize("proven", [False, True], ids=["unverified", "proven"])
-@pytest.mark.parametrize("tell", STORIES)
-def test_the_answers_are_those_of_the_authors_own_app(
-    tell: Callable[[], Story], proven: bool, tmp_path: Path
+@pytest.mark.parametrize("build", SCENARIOS)
+def test_predictions_equal_those_of_the_authors_app(
+    build: Callable[[], Scenario], proven: bool, tmp_path: Path
 ) -> None:
-    story = tell()
-    project = told(story, tmp_path, sample=True)
+    scenario = build()
+    project = adopted_scenario(scenario, tmp_path, sample=True)
     if proven:
         prove.prove(project)
     client = create_app(load_model(project / "model")).test_client()
-    asked = story.data.iloc[::7]
+    asked = scenario.data.iloc[::7]
     response = client.post("/predict", json={"rows": rows_of(asked)})
     assert response.status_code == 200, response.text
     answers = [answer["prediction"] for answer in response.json["predictions"]]
-    native = story.predict(asked).tolist()
+    native = scenario.predict(asked).tolist()
     assert answers == (native if isinstance(native[0], str) else pytest.approx(native, rel=1e-12))
     for number, row in enumerate(rows_of(asked.head(3))):
         answer = client.post("/predict", json=dict(reversed(row.items()))).json
@@ -500,18 +499,18 @@ WITHOUT_SAMPLE = [
 ]
 
 
-@pytest.mark.parametrize("tell", WITHOUT_SAMPLE)
-def test_the_files_alone_are_enough_where_they_know_the_names(
-    tell: Callable[[], Story], tmp_path: Path
+@pytest.mark.parametrize("build", WITHOUT_SAMPLE)
+def test_no_sample_is_needed_if_the_files_hold_the_names(
+    build: Callable[[], Scenario], tmp_path: Path
 ) -> None:
-    story = tell()
-    project = told(story, tmp_path, sample=False)
+    scenario = build()
+    project = adopted_scenario(scenario, tmp_path, sample=False)
     prove.prove(project)
     client = create_app(load_model(project / "model")).test_client()
-    response = client.post("/predict", json={"rows": rows_of(story.data)})
+    response = client.post("/predict", json={"rows": rows_of(scenario.data)})
     assert response.status_code == 200, response.text
     answers = [answer["prediction"] for answer in response.json["predictions"]]
-    assert answers == story.predict(story.data).tolist()
+    assert answers == scenario.predict(scenario.data).tolist()
 
 
 def test_an_encoder_of_the_classes_becomes_their_labels(tmp_path: Path) -> None:
@@ -529,8 +528,8 @@ def test_an_encoder_of_the_classes_becomes_their_labels(tmp_path: Path) -> None:
     assert (answer["prediction"], answer["label"]) == (0, "approved")
 
 
-def test_an_unseen_category_of_an_encoder_is_the_callers_to_change(tmp_path: Path) -> None:
-    project = told(encoders_by_column(), tmp_path, sample=False)
+def test_an_unknown_category_of_an_encoder_is_a_client_error(tmp_path: Path) -> None:
+    project = adopted_scenario(encoders_by_column(), tmp_path, sample=False)
     client = create_app(load_model(project / "model")).test_client()
     row = {"income": 1, "gender": "Male", "age": 20, "city": "Paris"}
     response = client.post("/predict", json=row)
@@ -538,8 +537,8 @@ def test_an_unseen_category_of_an_encoder_is_the_callers_to_change(tmp_path: Pat
     assert response.json["errors"][0]["feature"] == "city"
 
 
-def test_the_project_holds_the_files_and_says_what_they_are(tmp_path: Path) -> None:
-    project = told(encoders_then_scaler(), tmp_path, sample=True)
+def test_the_project_holds_the_files_and_describes_them(tmp_path: Path) -> None:
+    project = adopted_scenario(encoders_then_scaler(), tmp_path, sample=True)
     folder = project / "model" / "transformers"
     names = ["01-le_gender.pkl", "02-le_city.pkl", "03-scaler.pkl"]
     assert sorted(path.name for path in folder.iterdir()) == names
@@ -565,8 +564,8 @@ def test_the_project_holds_the_files_and_says_what_they_are(tmp_path: Path) -> N
         load_model(project / "model")
 
 
-def test_a_retrained_model_keeps_its_transformers_unless_others_are_given(tmp_path: Path) -> None:
-    project = told(scaler_of_named_columns(), tmp_path, sample=True)
+def test_a_retrained_model_keeps_its_transformers_by_default(tmp_path: Path) -> None:
+    project = adopted_scenario(scaler_of_named_columns(), tmp_path, sample=True)
     before = (project / "model" / "transformers" / "01-scaler.pkl").read_bytes()
     features = str(project / "model" / "features.json")
     again = adopted(tmp_path, tmp_path / "model.pkl", features=features, sample_data="sample.csv")
@@ -585,22 +584,19 @@ def test_a_retrained_model_keeps_its_transformers_unless_others_are_given(tmp_pa
 
 def retrain(project: Path, *variables: str) -> str:
     """Run `make adopt` with these variables, as they were printed."""
-    names = ("model", "features", "sample", "transformers", "code", "trust", "accept")
-    options = argparse.Namespace(**dict.fromkeys(names, ""))
-    for variable in variables:
-        name, _, value = variable.partition("=")
-        setattr(options, name.lower(), value)
-    return retrain_command.adopt(project, options)
+    pairs = (variable.partition("=") for variable in variables)
+    options = {name: value for name, _, value in pairs}
+    return retrain_command.adopt(project, retrain_command.read_options(options))
 
 
-def test_another_scaler_beside_a_retrained_model_is_pointed_out_with_the_command(
+def test_a_note_names_the_command_for_a_newer_scaler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    story = encoders_then_scaler()
-    project = told(story, tmp_path, sample=True)
+    scenario = encoders_then_scaler()
+    project = adopted_scenario(scenario, tmp_path, sample=True)
     new = tmp_path / "new run"
     new.mkdir()
-    for name, fitted in story.files.items():
+    for name, fitted in scenario.files.items():
         joblib.dump(fitted, new / name)
     retrained = LogisticRegression(C=0.5).fit(RANDOM.normal(size=(ROWS, 4)), YES)
     joblib.dump(retrained, new / "model.pkl")
@@ -609,19 +605,22 @@ def test_another_scaler_beside_a_retrained_model_is_pointed_out_with_the_command
 
     joblib.dump(MinMaxScaler().fit(RANDOM.normal(size=(ROWS, 4))), new / "scaler.pkl")
     joblib.dump(retrained.set_params(C=2), new / "model.pkl")
-    said = retrain(project, f"MODEL={new / 'model.pkl'}")
-    assert "scaler.pkl beside the new model is not what the model before had" in said
-    command = next(line for line in said.splitlines() if line.startswith("Note: "))
-    said = retrain(project, *shlex.split(command.partition("make adopt ")[2]))
-    assert "  - the transformer scaler.pkl was StandardScaler and is MinMaxScaler" in said
-    assert "  - transformers/03-scaler.pkl is another file" in said
-    assert "01-le_gender.pkl" not in said
+    output = retrain(project, f"MODEL={new / 'model.pkl'}")
+    assert (
+        "scaler.pkl in the new model's folder differs from the previous model's, which is kept"
+        in output
+    )
+    command = next(line for line in output.splitlines() if line.startswith("Note: "))
+    output = retrain(project, *shlex.split(command.partition("make adopt ")[2]))
+    assert "  - the transformer scaler.pkl was StandardScaler and is MinMaxScaler" in output
+    assert "  - transformers/03-scaler.pkl is another file" in output
+    assert "01-le_gender.pkl" not in output
     kept = project / "model" / "transformers" / "03-scaler.pkl"
     assert kept.read_bytes() == (new / "scaler.pkl").read_bytes()
 
 
-def test_transformers_cannot_be_edited_away(tmp_path: Path) -> None:
-    project = told(scaler_of_a_frame(), tmp_path, sample=False)
+def test_transformers_cannot_be_removed_from_the_contract(tmp_path: Path) -> None:
+    project = adopted_scenario(scaler_of_a_frame(), tmp_path, sample=False)
     path = project / "model" / "features.json"
     document = json.loads(path.read_text())
     del document["transformers"]
@@ -666,7 +665,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
         {"m.pkl": MODEL, "ohe.pkl": OneHotEncoder().fit(PEOPLE[["city"]])},
         {"transformers": "ohe.pkl", "features": "income,city"},
-        ["turns city into other columns", "in the place of the first"],
+        ["turns city into other columns", "takes the place of the first"],
     ),
     *(
         (
@@ -684,15 +683,15 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("saved", "answers", "words"), REFUSED)
-def test_what_is_not_clear_is_asked(
+def test_ambiguous_files_are_refused(
     saved: dict[str, Any], answers: dict[str, str], words: list[str], tmp_path: Path
 ) -> None:
     for name, value in saved.items():
         joblib.dump(value, tmp_path / name)
-    given = {"features": "income,age", **answers}
-    model = given.pop("model_path", "m.pkl")
+    options = {"features": "income,age", **answers}
+    model = options.pop("model_path", "m.pkl")
     with pytest.raises(UserError) as caught:
-        adopted(tmp_path, tmp_path / model, **given)
+        adopted(tmp_path, tmp_path / model, **options)
     for word in words:
         assert word in str(caught.value)
 
@@ -708,36 +707,36 @@ def answers_for(folder: Path) -> Answers:
     )
 
 
-def test_a_file_that_may_belong_to_the_model_is_pointed_out_and_not_used(tmp_path: Path) -> None:
+def test_a_note_names_a_fitted_file_in_the_models_folder(tmp_path: Path) -> None:
     joblib.dump(MODEL, tmp_path / "model.pkl")
     joblib.dump(SCALER, tmp_path / "scaler.pkl")
     joblib.dump(THREE, tmp_path / "other.pkl")
-    decided = decide.decide(answers_for(tmp_path))
-    (notice,) = (text for text in decided.notices if "beside the model" in text)
-    assert "scaler.pkl beside the model is a StandardScaler" in notice
-    assert "transformers=scaler.pkl" in notice
-    assert decided.manifest["transformers"] == []
+    decided = decide(answers_for(tmp_path))
+    (note,) = (text for text in decided.notes if "in the model's folder" in text)
+    assert "scaler.pkl in the model's folder is a StandardScaler" in note
+    assert "transformers=scaler.pkl" in note
+    assert decided.manifest.transformers == ()
 
 
 @pytest.mark.parametrize(
-    ("before", "rows", "said"),
+    ("before", "rows", "relation"),
     [
         (StandardScaler(), NUMBERS, "is a StandardScaler for"),
         (TfidfVectorizer(), ["free cash now", "see you", "cash prize"] * 4, "that gives 6 columns"),
     ],
 )
-def test_a_model_without_names_is_refused_with_what_may_have_them(
-    before: Any, rows: Any, said: str, tmp_path: Path
+def test_a_refused_model_without_names_comes_with_a_hint_at_a_fitted_file(
+    before: Any, rows: Any, relation: str, tmp_path: Path
 ) -> None:
     made = before.fit_transform(rows)
     model = MultinomialNB() if isinstance(rows, list) else LogisticRegression()
     joblib.dump(model.fit(made, [0, 1] * (made.shape[0] // 2)), tmp_path / "model.pkl")
     joblib.dump(before, tmp_path / "before.pkl")
     with pytest.raises(UserError) as caught:
-        decide.decide(replace(answers_for(tmp_path), features=""))
+        decide(replace(answers_for(tmp_path), features=""))
     missing, hint = caught.value.problems
     assert "their names are not in the file" in missing
-    assert said in hint
+    assert relation in hint
     assert "answer transformers=before.pkl" in hint
 
 
@@ -752,10 +751,10 @@ def test_a_pickled_list_of_names_is_a_features_answer(names: Any, tmp_path: Path
         adopted(tmp_path, tmp_path / "m.pkl", features="m.pkl")
 
 
-def test_a_threshold_in_the_file_is_pointed_out_and_not_used(tmp_path: Path) -> None:
+def test_a_note_names_a_threshold_in_the_model_file(tmp_path: Path) -> None:
     joblib.dump({"model": MODEL, "threshold": 0.4, "best": 0.9}, tmp_path / "model.pkl")
-    decided = decide.decide(answers_for(tmp_path))
-    assert any('"positive": 1, "threshold": 0.4' in notice for notice in decided.notices)
+    decided = decide(answers_for(tmp_path))
+    assert any('"positive": 1, "threshold": 0.4' in note for note in decided.notes)
     assert decided.contract.output.threshold is None
 
 

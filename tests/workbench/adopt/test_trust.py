@@ -1,4 +1,4 @@
-"""Code of the author's own and libraries that few know: adopted when the user vouches for them.
+"""The author's code and little-known libraries: adopted if the user trusts them.
 
 The files in data/trust were made by its make.py, each in an environment of its own.
 """
@@ -45,7 +45,7 @@ def adopt(folder: Path, name: str, **answers: str) -> Path:
 
 
 def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
-    """Return what the service answers, asked in a process where `__main__` is another module."""
+    """Return predictions of the service, made in a process with another `__main__`."""
     script = (
         "import json, sys; from pathlib import Path\n"
         "from model_service.contract.parsing import parse_rows\n"
@@ -55,23 +55,21 @@ def predictions(project: Path, rows: list[dict[str, Any]]) -> Any:
         "assert not batch.problems, batch.problems\n"
         "print(json.dumps(list(model.predict(batch))))"
     )
-    said = subprocess.check_output(
+    output = subprocess.check_output(
         [sys.executable, "-c", script],
         input=json.dumps(rows).encode(),
         cwd=project,
         env=environment(PYTHONPATH=str(SRC)),
     )
-    return json.loads(said)
+    return json.loads(output)
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
-def test_pickled_code_needs_trust_for_its_names_and_the_python_that_wrote_it(
-    python: str, tmp_path: Path
-) -> None:
+def test_pickled_code_needs_trust_and_the_python_that_wrote_it(python: str, tmp_path: Path) -> None:
     name = f"pickled_pipeline-{python}.pkl"
     everything = ",".join(PIPELINE)
     for trust in ("", "__main__.ratio", "__main__.Another", *PIPELINE):
-        with pytest.raises(UserError, match="brings code of its own") as caught:
+        with pytest.raises(UserError, match="The model file contains code") as caught:
             adopt(tmp_path, name, trust=trust, python_version="auto")
         assert f'answer trust="{everything}"' in str(caught.value)
     other = "3.12" if python == "3.11" else "3.11"
@@ -84,7 +82,7 @@ def test_pickled_code_needs_trust_for_its_names_and_the_python_that_wrote_it(
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
-def test_a_pickled_class_of_ones_own_says_what_it_predicts(python: str, tmp_path: Path) -> None:
+def test_the_task_of_a_pickled_class_is_recognised(python: str, tmp_path: Path) -> None:
     project = adopt(
         *(tmp_path, f"pickled_classifier-{python}.pkl"),
         trust="__main__.Cautious",
@@ -95,7 +93,7 @@ def test_a_pickled_class_of_ones_own_says_what_it_predicts(python: str, tmp_path
     assert manifest["probabilities"] is True
 
 
-def test_a_library_that_is_vouched_for_is_pinned_to_its_time(tmp_path: Path) -> None:
+def test_a_trusted_library_is_pinned_by_the_scikit_learn_version(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         adopt(tmp_path, "category_encoders.joblib")
     assert f'answer trust="{",".join(ENCODER)}"' in str(caught.value)
@@ -104,7 +102,7 @@ def test_a_library_that_is_vouched_for_is_pinned_to_its_time(tmp_path: Path) -> 
     assert "\ncategory-encoders==2.8.1\n" in (project / "requirements.txt").read_text()
 
 
-def test_a_library_without_a_known_version_is_left_to_the_lock(tmp_path: Path) -> None:
+def test_the_lock_decides_an_unknown_library_version(tmp_path: Path) -> None:
     library = tmp_path / "sklearn_extra"
     library.mkdir()
     (library / "__init__.py").write_text(OWN["a classifier"].source)
@@ -118,7 +116,7 @@ def test_a_library_without_a_known_version_is_left_to_the_lock(tmp_path: Path) -
     assert manifest["libraries"]["scikit-learn-extra"] is None
 
 
-def test_trust_does_not_help_where_nobody_knows_what_to_install(tmp_path: Path) -> None:
+def test_trust_does_not_help_if_there_is_no_distribution(tmp_path: Path) -> None:
     (tmp_path / "my_module.py").write_text(OWN["a classifier"].source)
     trained(tmp_path, "", "my_module.Own")
     for trust in ("", "my_module.Own"):
@@ -127,7 +125,7 @@ def test_trust_does_not_help_where_nobody_knows_what_to_install(tmp_path: Path) 
 
 
 class Own:
-    """The source of an estimator `Own`, and what is to be known of it."""
+    """The source of an estimator `Own`, and the facts that inspection should find."""
 
     def __init__(
         self, source: str, task: str, probabilities: bool = False, cls: str = "Own", note: str = ""
@@ -199,7 +197,7 @@ OWN = {
 
 
 def trained(folder: Path, source: str, cls: str) -> Any:
-    """Fit a class in a script where the user works; return its native predictions."""
+    """Fit a class in a script in the user's folder; return its own predictions."""
     module, _, name = cls.rpartition(".") if "." in cls and not source else ("", "", cls)
     module = cls.split(".", maxsplit=1)[0] if cls.startswith("sklearn_extra") else module
     name = cls.removeprefix(f"{module}.") if module else cls
@@ -221,12 +219,12 @@ pd.DataFrame(X, columns=list("abcd")).to_csv("sample.csv", index=False)
 print(json.dumps([float(p) for p in model.predict(X[::9])]))
 """
     (folder / "train.py").write_text(script)
-    said = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
-    return json.loads(said)
+    output = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
+    return json.loads(output)
 
 
 @pytest.mark.parametrize("case", OWN.values(), ids=OWN.keys())
-def test_an_estimator_of_ones_own_is_served(case: Own, tmp_path: Path) -> None:
+def test_an_author_estimator_is_served(case: Own, tmp_path: Path) -> None:
     native = trained(tmp_path, case.source, case.cls)
     (tmp_path / "code.py").write_text(case.source)
     project = adopted(
@@ -244,7 +242,7 @@ def test_an_estimator_of_ones_own_is_served(case: Own, tmp_path: Path) -> None:
     assert all(("probabilities" in answer) is case.probabilities for answer in answers)
 
 
-def test_a_transformer_of_ones_own_is_no_model(tmp_path: Path) -> None:
+def test_an_author_transformer_is_no_model(tmp_path: Path) -> None:
     source = CLASSIFIER.replace("ClassifierMixin", "TransformerMixin")
     trained(tmp_path, source, "Own")
     (tmp_path / "code.py").write_text(
@@ -264,7 +262,7 @@ PROVEN = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "trust"), PROVEN)
-def test_what_is_vouched_for_answers_as_it_does_natively(
+def test_a_trusted_model_predicts_the_same_in_the_service(
     name: str, trust: tuple[str, ...], tmp_path: Path
 ) -> None:
     rows = NUMBERS if "pickled" in name else ROWS
@@ -302,7 +300,7 @@ def test_what_is_vouched_for_answers_as_it_does_natively(
 
 
 @pytest.mark.slow
-def test_an_estimator_of_ones_own_is_proven(tmp_path: Path) -> None:
+def test_an_author_estimator_is_verified(tmp_path: Path) -> None:
     native = trained(tmp_path, CLASSIFIER, "Own")
     (tmp_path / "code.py").write_text(CLASSIFIER)
     result = bake(

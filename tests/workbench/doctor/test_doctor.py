@@ -307,18 +307,17 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(
-    ("plan", "found"),
+    ("fast_path", "found"),
     [
-        ('{"serves": "plan"}', "version 1, served by the fast path"),
-        (
-            '{"serves": "native", "reason": "It is odd."}',
-            "served by the model's own methods: It is odd.",
-        ),
+        ('{"serves": "fast"}', "version 1, served by its fast path"),
+        ('{"serves": "native", "reason": "It is odd."}', "served by its own methods: It is odd."),
     ],
 )
-def test_it_is_said_what_serves_a_verified_model(plan: str, found: str, sound: Path) -> None:
+def test_the_path_that_serves_a_verified_model_is_reported(
+    fast_path: str, found: str, sound: Path
+) -> None:
     manifest = json.loads((sound / "model" / "manifest.json").read_text())
-    write("model/manifest.json", json.dumps(manifest | {"plan": json.loads(plan)}))(sound)
+    write("model/manifest.json", json.dumps(manifest | {"fast_path": json.loads(fast_path)}))(sound)
     assert found in findings(sound)["verified"].found
 
 

@@ -19,7 +19,7 @@ from fuzz.loaders import (
     Recorder,
     as_python_3,
     compare_with_loaders,
-    listed,
+    inspected_names,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,8 +108,8 @@ def test_the_same_names(
     protocol: int,
 ) -> None:
     data = dump(model, protocol)
-    looked_up = as_python_3(loader(io.BytesIO(data)).note(), protocol)
-    assert listed(data) == looked_up
+    looked_up = as_python_3(loader(io.BytesIO(data)).load_and_record(), protocol)
+    assert inspected_names(data) == looked_up
 
 
 # Mutated files: real classes must not meet them, so the loaders find only stand-ins.
@@ -163,5 +163,5 @@ def test_the_stand_ins_read_what_was_not_mutated() -> None:
         (JoblibStandIn, JOBLIBS),
     ):
         for data, protocol in originals:
-            looked_up = loader(io.BytesIO(data)).note()
-            assert as_python_3(looked_up, protocol) == listed(data)
+            looked_up = loader(io.BytesIO(data)).load_and_record()
+            assert as_python_3(looked_up, protocol) == inspected_names(data)

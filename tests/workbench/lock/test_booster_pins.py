@@ -155,6 +155,7 @@ INSTALLED = [
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("library", "version", "python"), INSTALLED)
 def test_a_model_is_trained_inspected_and_loaded_with_its_pins(
     library: str, version: str, python: str, tmp_path: Path

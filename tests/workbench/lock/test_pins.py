@@ -287,6 +287,7 @@ def proofs() -> list[tuple[str, str, int | None]]:
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("release", "python", "numpy_major"), proofs())
 def test_a_model_is_trained_loaded_and_predicts(
     release: str, python: str, numpy_major: int | None, tmp_path: Path

@@ -24,6 +24,7 @@ from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path.steps import registry
 from model_service.model.loading import load_model
+from model_service.model.manifest import ServedBy
 from model_service.model.model import Model
 from workbench.verify import fast_path_proof, prove
 
@@ -36,7 +37,7 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(EXAMPLE / name, folder)
     answers = {"sample_data": "sample.csv", "features": "features.json"}
     project = adopted(folder, folder / "model.joblib", **answers)
-    assert "The fast path predicts what the model's own methods do" in prove.prove(project)
+    assert "Its fast path predicts what the model's own methods predict" in prove.prove(project)
     return project
 
 
@@ -132,7 +133,7 @@ def test_the_proof_finds_a_scaler_that_forgets_its_mean(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert model.golden is not None
-    assert fast_path_proof.examine(model, model.golden.rows) == {"serves": "plan"}
+    assert fast_path_proof.choose_path(model, model.golden.rows) == ServedBy(path="fast")
 
     compile_scaler = registry.TRANSFORMERS["sklearn", "StandardScaler"]
 
@@ -143,9 +144,10 @@ def test_the_proof_finds_a_scaler_that_forgets_its_mean(
         return dataclasses.replace(compile_scaler(scaler), row=scale_row)
 
     monkeypatch.setitem(registry.TRANSFORMERS, ("sklearn", "StandardScaler"), forgetful)
-    found = fast_path_proof.examine(model, model.golden.rows)
-    assert found["serves"] == "native"
-    assert found["reason"].startswith("The fast path predicts differently from the model")
+    found = fast_path_proof.choose_path(model, model.golden.rows)
+    assert found.path == "native"
+    assert found.reason is not None
+    assert found.reason.startswith("The fast path predicts differently from the model")
 
 
 def test_a_step_without_a_row_path_takes_single_rows_as_matrices(
@@ -254,25 +256,29 @@ def test_the_manifest_decides_whether_the_fast_path_serves(proven: Path, tmp_pat
     copy = tmp_path / "model"
     shutil.copytree(proven / "model", copy)
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["plan"] == {"serves": "plan"}
-    for change in ({"verified": False}, {"plan": {"serves": "native", "reason": "It lies."}}):
+    assert manifest["fast_path"] == {"serves": "fast"}
+    for change in (
+        {"verified": False},
+        {"fast_path": {"serves": "native", "reason": "It differs."}},
+    ):
         (copy / "manifest.json").write_text(json.dumps(manifest | change), encoding="utf-8")
         loaded = load_model(copy)
         assert loaded.fast_path is None
-        assert loaded.manifest.public()["plan"] == (manifest | change)["plan"]
+        assert loaded.manifest.public()["fast_path"] == (manifest | change)["fast_path"]
 
 
 def test_prepare_has_no_fast_path(model: Model) -> None:
     model.prepare = lambda frame: frame
     with pytest.raises(NotCompiled, match=r"prepare\(\)"):
         model.compile_fast_path()
-    assert fast_path_proof.examine(model, [])["serves"] == "native"
+    assert fast_path_proof.choose_path(model, []).path == "native"
 
 
 FAST_PATH_TESTS = ROOT / "tests" / "model_service" / "fast_path"
 
 
 @pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "libraries",
     [

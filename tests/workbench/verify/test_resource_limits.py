@@ -13,8 +13,9 @@ from conftest import PYTHON, SRC
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.heroku import BASIC, MEGABYTE
 from workbench.verify.resource_limits import Limits, in_a_dyno
@@ -45,7 +46,7 @@ def project_with(prepare: str, folder: Path) -> Path:
         python_version=PYTHON,
     )
     project = folder / "project"
-    decide.write(decide.decide(answers), project)
+    write(decide(answers), project)
     for package in ("model_service", "workbench"):
         (project / package).symlink_to(SRC / package)
     return project

@@ -1,4 +1,4 @@
-"""Boot: the service starts with the adopted model as it was verified, or says why not."""
+"""Start: the service starts with the adopted model as it was verified, or says why not."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_another_model_or_environment_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_contract_with_a_slip_is_refused_by_name(edited: Edit) -> None:
+def test_an_unknown_member_of_the_contract_is_refused_by_name(edited: Edit) -> None:
     def slip(contract: dict[str, Any]) -> None:
         contract["features"][0]["typ"] = "number"
 
@@ -81,7 +81,7 @@ def test_a_contract_with_a_slip_is_refused_by_name(edited: Edit) -> None:
     ("predictions", "reason"),
     [([{"prediction": "something else"}], "does not reproduce"), (None, "restore golden.json")],
 )
-def test_predictions_that_are_not_reproduced_stop_the_answers_but_not_the_process(
+def test_golden_predictions_that_differ_stop_predictions_and_not_the_process(
     predictions: list[dict[str, Any]] | None,
     reason: str,
     model: Model,

@@ -1,4 +1,4 @@
-"""How services around models were breached, and that this one is not open to it.
+"""Known attacks on model services, and that this one is not open to them.
 
 That only one module can unpickle is in test_boot.py; that an error of the model tells an id and
 nothing else is in test_routes.py; that each route is public by list or guarded in test_keys.py.
@@ -138,7 +138,7 @@ BAD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
 @pytest.mark.parametrize("request_", BAD, ids=lambda given: json.dumps(given, default=repr)[:60])
-def test_an_error_tells_neither_a_traceback_nor_a_path_nor_a_version(
+def test_an_error_shows_no_traceback_path_or_version(
     client: FlaskClient,
     directory: Path,
     rows: list[dict[str, Any]],

@@ -1,4 +1,4 @@
-"""Scripts of other sites: off, and opt-in by exact origin."""
+"""CORS: off, and opt-in by exact origin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def listed(model: Model, directory: Path) -> FlaskClient:
 
 @pytest.mark.parametrize("origin", [ORIGIN, OTHER])
 @pytest.mark.parametrize("route", API)
-def test_a_listed_origin_may_ask_and_read(listed: FlaskClient, route: str, origin: str) -> None:
+def test_a_listed_origin_can_ask_and_read(listed: FlaskClient, route: str, origin: str) -> None:
     preflight = listed.options(route, headers=ASKS | {"Origin": origin})
     assert preflight.status_code == 204
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
@@ -46,7 +46,7 @@ def test_a_listed_origin_may_ask_and_read(listed: FlaskClient, route: str, origi
         *("https://app.example.org:8443", "https://APP.example.org", "null", "*", ORIGIN + "/"),
     ],
 )
-def test_another_origin_may_not(listed: FlaskClient, origin: str) -> None:
+def test_another_origin_cannot(listed: FlaskClient, origin: str) -> None:
     for response in (
         listed.options("/predict", headers=ASKS | {"Origin": origin}),
         listed.get("/features", headers={"Origin": origin, "Authorization": "Bearer a key"}),
@@ -55,7 +55,7 @@ def test_another_origin_may_not(listed: FlaskClient, origin: str) -> None:
         assert "Origin" in response.headers["Vary"]  # or a cache would give it the other answer
 
 
-def test_pages_are_for_no_other_site(listed: FlaskClient) -> None:
+def test_pages_are_not_cross_origin(listed: FlaskClient) -> None:
     for route in ("/", "/model", "/docs", "/health", "/key"):
         response = listed.options(route, headers=ASKS | {"Origin": ORIGIN})
         assert "Access-Control-Allow-Origin" not in response.headers
@@ -91,13 +91,13 @@ def test_it_is_off_until_origins_are_listed(
         *("https://a.example:443", "http://a.example:80", "https://ä.example", f"{ORIGIN} {OTHER}"),
     ],
 )
-def test_what_is_no_list_of_origins_is_refused_in_one_line(value: str) -> None:
+def test_an_invalid_list_of_origins_is_refused_in_one_line(value: str) -> None:
     with pytest.raises(SettingsError, match=r"CORS_ORIGINS has .*no origin") as caught:
         Settings.from_environment({"CORS_ORIGINS": value})
     assert "\n" not in str(caught.value)
 
 
-def test_origins_of_every_kind_are_taken() -> None:
+def test_origins_of_every_kind_are_accepted() -> None:
     value = "https://a.example,http://a.example:8080,http://127.0.0.1:5000,http://[::1]:3000"
     assert Settings.from_environment({"CORS_ORIGINS": value}).cors_origins == tuple(
         value.split(",")

@@ -1,4 +1,4 @@
-"""API keys: with API_KEYS set, whoever has none learns nothing of the model and costs nothing."""
+"""API keys: with API_KEYS set, a caller without a key learns nothing about the model."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_route_needs_a_key_but_the_public_ones(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, BROWSER])
-def test_an_unknown_address_tells_nothing_either(
+def test_an_unknown_address_does_not_name_the_model(
     client: FlaskClient, headers: dict[str, str]
 ) -> None:
     response = client.get("/nothing", headers=headers)
@@ -84,7 +84,7 @@ def test_an_unknown_address_tells_nothing_either(
 
 
 @pytest.mark.parametrize("key", [KEY, OLD_KEY])
-def test_each_of_several_keys_is_answered(
+def test_each_of_several_keys_is_accepted(
     client: FlaskClient, rows: list[dict[str, Any]], key: str
 ) -> None:
     headers = {"Authorization": f"Bearer {key}"}
@@ -98,7 +98,7 @@ def test_each_of_several_keys_is_answered(
         *(f"Basic {KEY}", KEY, f"Bearer key={KEY}", "Bearer \xff", f"Token {KEY}"),
     ],
 )
-def test_anything_else_is_refused_and_not_repeated(
+def test_other_credentials_are_refused_and_not_repeated(
     client: FlaskClient, rows: list[dict[str, Any]], value: str
 ) -> None:
     response = client.post("/predict", json=rows[0], headers={"Authorization": value})
@@ -106,14 +106,12 @@ def test_anything_else_is_refused_and_not_repeated(
     assert KEY not in response.text
 
 
-def test_a_key_in_the_address_is_none(client: FlaskClient) -> None:
+def test_a_key_in_the_query_is_not_accepted(client: FlaskClient) -> None:
     for address in (f"/features?key={KEY}", f"/features?api_key={KEY}", f"/?key={KEY}"):
         assert client.get(address).status_code == 401
 
 
-def test_a_page_asks_once_and_forgets_when_told(
-    client: FlaskClient, rows: list[dict[str, Any]]
-) -> None:
+def test_signing_in_and_out_on_a_page(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
     asked = client.get("/docs", headers=BROWSER)
     assert asked.status_code == 401
     assert asked.mimetype == "text/html"
@@ -150,7 +148,7 @@ def test_the_cookie_is_secure_behind_tls_and_kept_on_plain_http(client: FlaskCli
 
 
 @pytest.mark.parametrize("page", ["", "https://example.org", "//example.org", "api.metadata", "x"])
-def test_after_the_key_only_pages_of_this_service_come(client: FlaskClient, page: str) -> None:
+def test_signing_in_redirects_only_to_pages_of_this_service(client: FlaskClient, page: str) -> None:
     assert client.post("/key", data={"key": KEY, "page": page}).location == "/"
 
 
@@ -161,7 +159,7 @@ def test_another_site_cannot_use_the_cookie(client: FlaskClient, route: str) -> 
         assert client.post(route, data={"key": KEY}, headers=headers).status_code == 403
 
 
-def test_openapi_and_the_requests_to_paste_tell_of_the_key(client: FlaskClient) -> None:
+def test_openapi_and_the_example_requests_name_the_key(client: FlaskClient) -> None:
     document = client.get("/openapi.json", headers=BEARER).json
     assert document is not None
     (scheme,) = document["paths"]["/predict"]["post"]["security"][0]
@@ -173,7 +171,9 @@ def test_openapi_and_the_requests_to_paste_tell_of_the_key(client: FlaskClient) 
     assert KEY not in page
 
 
-def test_an_open_service_says_so_at_boot(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_open_service_is_logged_at_the_start(
+    model: Model, caplog: pytest.LogCaptureFixture
+) -> None:
     for keys, lines in (((), 1), ((bytes(32),), 0)):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
@@ -184,7 +184,7 @@ def test_an_open_service_says_so_at_boot(model: Model, caplog: pytest.LogCapture
 @pytest.mark.parametrize(
     "value", [",", " ", KEY, HASHES[0][1:], f"{HASHES[0]},", f"{HASHES[0]}\n{HASHES[1]}", "٣" * 64]
 )
-def test_what_is_no_list_of_hashes_is_refused_in_one_line(value: str) -> None:
+def test_an_invalid_list_of_hashes_is_refused_in_one_line(value: str) -> None:
     with pytest.raises(SettingsError, match="API_KEYS holds something else") as caught:
         Settings.from_environment({"API_KEYS": value})
     assert "\n" not in str(caught.value)

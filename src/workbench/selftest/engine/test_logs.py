@@ -1,4 +1,4 @@
-"""The log: a line a request, and nothing of what callers sent."""
+"""The log: one line for each request, and nothing that callers sent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_prediction(
     }
 
 
-def test_a_csv_is_told_when_its_answer_has_ended(client: FlaskClient, capsys: Printed) -> None:
+def test_a_csv_is_logged_when_its_response_has_ended(client: FlaskClient, capsys: Printed) -> None:
     table = client.get("/example.csv").text
     capsys.readouterr()
     response = client.post("/predict", data=table, content_type="text/csv")
@@ -116,12 +116,12 @@ def test_the_id_of_the_router_is_kept(client: FlaskClient, given: str, capsys: P
 @pytest.mark.parametrize(
     "given", ["", "short", "a" * 201, "a" * 20 + "\n", f"{ID} x=1", f'{ID}"', "é" * 20, f"{ID}_"]
 )
-def test_another_id_is_not(given: str) -> None:
+def test_another_request_id_is_replaced(given: str) -> None:
     assert request_id_of(given) != given
     assert re.fullmatch("[0-9a-f]{32}", request_id_of(given))
 
 
-def test_nothing_of_the_body_the_query_the_key_or_the_caller_is_told(
+def test_body_query_key_and_address_are_not_logged(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]], capsys: Printed
 ) -> None:
     secret = "Marker-9173"

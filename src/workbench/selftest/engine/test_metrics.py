@@ -1,4 +1,4 @@
-"""/metrics: what was sent is counted, under labels that no caller can choose."""
+"""/metrics: requests are counted under labels that no caller can choose."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_requests_are_counted_by_route_method_and_status(client: FlaskClient) ->
     assert 0 < value(found, "http_request_duration_seconds_sum", route="/health") < 30
 
 
-def test_a_csv_counts_its_rows_and_not_the_example_that_it_is_tried_with(
+def test_a_csv_counts_its_rows_and_not_the_example_row(
     client: FlaskClient,
 ) -> None:
     table = client.get("/example.csv").text
@@ -139,7 +139,7 @@ def test_a_model_that_is_not_ready_is_counted_as_such(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child only counts
-def test_workers_have_slots_of_their_own_and_one_sum(client: FlaskClient) -> None:
+def test_each_worker_has_a_slot_and_the_slots_are_summed(client: FlaskClient) -> None:
     counts = metrics_of(client)
     counts.lay_out()  # as before gunicorn's fork
     with forked(client) as first, forked(client) as second:
@@ -157,7 +157,7 @@ def test_workers_have_slots_of_their_own_and_one_sum(client: FlaskClient) -> Non
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child only counts
 @pytest.mark.parametrize("replaced", [False, True])
-def test_those_who_wait_are_of_the_workers_that_live(client: FlaskClient, replaced: bool) -> None:
+def test_the_waiting_gauge_of_a_dead_worker_is_reset(client: FlaskClient, replaced: bool) -> None:
     def waiting() -> float:
         return value(samples(client), "model_requests_waiting")
 

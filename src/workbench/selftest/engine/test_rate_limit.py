@@ -1,4 +1,4 @@
-"""The limit of requests a minute: who counts as one caller, and what is never refused."""
+"""The rate limit: who counts as one caller, and which routes are never refused."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def statuses(client: FlaskClient, times: int = MOST + 1, **headers: str) -> list
 ALLOWED = [200] * MOST
 
 
-def test_what_is_over_the_limit_is_told_when_to_ask_again(
-    client: FlaskClient, at: SetClock
-) -> None:
+def test_a_request_over_the_limit_gets_retry_after(client: FlaskClient, at: SetClock) -> None:
     at(MINUTE + 17.5)
     assert statuses(client) == [*ALLOWED, 429]
     response = client.post("/predict", json={})
@@ -68,7 +66,7 @@ def test_health_and_files_are_never_refused(client: FlaskClient) -> None:
     assert client.get("/nothing").status_code == 429
 
 
-def test_an_address_is_the_routers_word_and_not_the_callers(client: FlaskClient) -> None:
+def test_the_address_is_taken_from_the_router(client: FlaskClient) -> None:
     """The router appends whom it sees to what the caller has written there."""
     forged = [f"198.51.100.{n}, 203.0.113.7" for n in range(MOST + 1)]
     found = [statuses(client, 1, X_Forwarded_For=value)[0] for value in forged]
@@ -76,7 +74,9 @@ def test_an_address_is_the_routers_word_and_not_the_callers(client: FlaskClient)
     assert statuses(client, X_Forwarded_For="203.0.113.7, 203.0.113.8") == [*ALLOWED, 429]
 
 
-def test_each_key_is_a_caller_and_guesses_are_not(model: Model, settings: Settings) -> None:
+def test_each_known_key_is_a_caller_and_guessed_keys_are_not(
+    model: Model, settings: Settings
+) -> None:
     hashes = tuple(hashlib.sha256(key).digest() for key in (b"one", b"two"))
     client = create_app(model, dataclasses.replace(settings, api_keys=hashes)).test_client()
     for key in ("one", "two"):
@@ -85,7 +85,7 @@ def test_each_key_is_a_caller_and_guesses_are_not(model: Model, settings: Settin
     assert guesses == [401, 401, 401, 429]
 
 
-def test_without_a_limit_nobody_is_counted(model: Model) -> None:
+def test_without_a_limit_no_request_is_counted(model: Model) -> None:
     assert statuses(create_app(model, Settings()).test_client(), 20) == [200] * 20
 
 
@@ -119,7 +119,7 @@ def test_a_limit_that_is_no_number_is_refused_by_name(value: str) -> None:
         Settings.from_environment({"REQUESTS_PER_MINUTE": value})
 
 
-def test_redis_without_a_limit_is_left_alone_and_its_password_is_not_shown(model: Model) -> None:
+def test_redis_is_not_used_without_a_limit_and_its_password_is_not_shown(model: Model) -> None:
     settings = Settings.from_environment({"REDIS_URL": "rediss://:secret@127.0.0.1:1"})
     assert statuses(create_app(model, settings).test_client()) == [200] * (MOST + 1)
     assert "secret" not in repr(settings)

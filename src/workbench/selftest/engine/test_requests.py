@@ -52,7 +52,7 @@ def test_a_body_that_is_not_json(client: FlaskClient, body: bytes, detail: str) 
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_each_answer_says_once_what_browsers_may_do(
+def test_each_response_has_each_security_header_once(
     client: FlaskClient, method: str, path: str, status: int, scheme: str
 ) -> None:
     response = client.open(path, method=method, headers={"X-Forwarded-Proto": scheme})
@@ -78,7 +78,9 @@ def test_each_answer_says_once_what_browsers_may_do(
         ("X-Frame-Options", "DENY"),
     ],
 )
-def test_what_browsers_may_do_is_little(client: FlaskClient, name: str, said: str) -> None:
+def test_the_security_headers_forbid_all_but_this_site(
+    client: FlaskClient, name: str, said: str
+) -> None:
     """In words of its own, so that nobody takes a header away and no test says so."""
     response = client.get("/health", headers={"X-Forwarded-Proto": "https"})
     assert said in response.headers[name]
@@ -126,7 +128,7 @@ def in_chunks(client: FlaskClient, path: str, body: bytes, kind: str) -> TestRes
     return response
 
 
-def test_a_body_in_chunks_is_never_cut_off(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_a_chunked_body_is_never_truncated(client: FlaskClient, rows: list[dict[str, Any]]) -> None:
     body, padding = json.dumps(rows[0]).encode(), b" " * (1 << 20)
     kind = "application/json"
     assert (

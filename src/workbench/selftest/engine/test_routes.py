@@ -36,7 +36,7 @@ def test_errors_are_problems(client: FlaskClient, method: str, route: str, statu
     assert status != 405 or response.headers["Allow"]
 
 
-def test_metadata_tells_about_the_model_and_nothing_of_the_sample(client: FlaskClient) -> None:
+def test_metadata_describes_the_model_and_not_the_sample(client: FlaskClient) -> None:
     document = client.get("/metadata").json
     assert document is not None
     for name in ("name", "version", "task", "classes", "libraries", "python", "verified"):
@@ -45,7 +45,7 @@ def test_metadata_tells_about_the_model_and_nothing_of_the_sample(client: FlaskC
     assert "examples" not in document
 
 
-def test_a_failure_of_the_model_tells_the_caller_an_id_and_nothing_else(
+def test_a_failure_of_the_model_gives_the_caller_only_an_id(
     model: Model, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Model):

@@ -97,7 +97,7 @@ def test_a_byte_order_mark_comes_back(client: FlaskClient, rows: list[Row]) -> N
 
 
 @pytest.mark.parametrize("kind", ["text/csv; charset=utf-8", 'text/csv; charset="UTF-8"'])
-def test_utf_8_may_be_said(client: FlaskClient, rows: list[Row], kind: str) -> None:
+def test_the_charset_utf_8_can_be_named(client: FlaskClient, rows: list[Row], kind: str) -> None:
     assert client.post("/predict", data=of_rows(rows), content_type=kind).status_code == 200
 
 
@@ -127,7 +127,7 @@ def test_bad_rows_are_refused_with_their_lines(
     ]
 
 
-def test_bad_rows_are_kept_if_asked(
+def test_on_error_keep_keeps_bad_rows(
     client: FlaskClient, rows: list[Row], bad: tuple[str, str]
 ) -> None:
     feature, wrong = bad
@@ -164,7 +164,9 @@ NO_CSV = [b"", b"\r\n\r\n", b'"', b'"a"b,c\r\n', "a,é\r\n".encode("latin-1"), "
 
 
 @pytest.mark.parametrize("body", NO_CSV)
-def test_what_is_no_csv(client: FlaskClient, rows: list[Row], body: bytes) -> None:
+def test_a_file_that_is_no_csv_is_refused(
+    client: FlaskClient, rows: list[Row], body: bytes
+) -> None:
     problem(send(client, body), 422)
     assert send(client, of_rows(rows)).status_code == 200
 
@@ -173,7 +175,7 @@ def test_a_header_alone_has_no_rows(client: FlaskClient, rows: list[Row]) -> Non
     problem(send(client, as_csv([*rows[0]], [])), 422)
 
 
-def test_another_encoding_is_told_how_to_become_utf_8(client: FlaskClient, rows: list[Row]) -> None:
+def test_another_encoding_is_refused_with_advice(client: FlaskClient, rows: list[Row]) -> None:
     kind = "text/csv; charset=iso-8859-1"
     response = client.post("/predict", data=of_rows(rows), content_type=kind)
     assert "UTF-8" in problem(response, 400)["detail"]

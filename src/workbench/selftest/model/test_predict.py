@@ -55,7 +55,7 @@ def test_a_batch_answers_each_row_as_if_it_were_alone(
         assert differences(alone, together, tolerance) == []
 
 
-def test_what_serves_answers_as_the_models_own_methods_do(
+def test_predictions_are_those_of_the_models_own_methods(
     model: Model, rows: list[dict[str, Any]]
 ) -> None:
     batch = parse_rows(model.contract, rows)
@@ -72,7 +72,7 @@ def test_the_order_of_the_features_does_not_matter(
     )
 
 
-def test_null_is_taken_where_the_contract_says_so(
+def test_null_is_accepted_if_the_contract_says_so(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
     for feature in model.contract.features:

@@ -63,7 +63,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: str | None = N
     return response.status, json.loads(response.read())
 
 
-def test_the_worker_changes_what_gunicorn_has() -> None:
+def test_the_worker_overrides_methods_that_gunicorn_has() -> None:
     from gunicorn.workers.gthread import ThreadWorker  # noqa: PLC0415  # not on Windows
 
     from model_service.server.worker import Worker  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The requirements.txt beside a model file: shown where it contradicts the file, never followed."""
+"""A requirements.txt near the model is compared with the model file, and never used."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pytest
 import sklearn
 from conftest import EXAMPLE, TESTS
 
-from workbench.adopt import decide
 from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
 
 BOOSTERS = TESTS / "data" / "boosters"
 RIGHT = sklearn.__version__
 OTHER = (
-    "requirements.txt beside the model says scikit-learn 1.3.0, but the file was saved with "
+    "requirements.txt near the model says scikit-learn 1.3.0, but the file was saved with "
     f"{RIGHT}: {RIGHT} is installed."
 )
 
 
-def notices(model: Path, folder: Path, requirements: bytes, beside: str = ".") -> list[str]:
-    """Adopt a copy of a model file in folder/app/, with requirements beside it."""
+def notes(model: Path, folder: Path, requirements: bytes, where: str = ".") -> list[str]:
+    """Adopt a copy of a model file in folder/app/, with requirements in a folder relative to it."""
     path = folder / "app" / model.name
     path.parent.mkdir()
     shutil.copyfile(model, path)
-    (path.parent / beside / "requirements.txt").write_bytes(requirements)
-    return list(decide.decide(Answers("Name", "name", "About.", str(path), folder)).notices)
+    (path.parent / where / "requirements.txt").write_bytes(requirements)
+    return list(decide(Answers("Name", "name", "About.", str(path), folder)).notes)
 
 
-@pytest.mark.parametrize("beside", [".", ".."])
+@pytest.mark.parametrize("where", [".", ".."])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize(
     "line",
@@ -40,8 +40,10 @@ def notices(model: Path, folder: Path, requirements: bytes, beside: str = ".") -
         "scikit-learn==1.3.0 \\\n    --hash=sha256:00\n",
     ],
 )
-def test_another_version_is_shown(line: str, encoding: str, beside: str, tmp_path: Path) -> None:
-    found = notices(EXAMPLE / "model.joblib", tmp_path, line.encode(encoding), beside)
+def test_a_contradicting_version_is_noted(
+    line: str, encoding: str, where: str, tmp_path: Path
+) -> None:
+    found = notes(EXAMPLE / "model.joblib", tmp_path, line.encode(encoding), where)
     assert found == [OTHER]
 
 
@@ -60,14 +62,14 @@ def test_another_version_is_shown(line: str, encoding: str, beside: str, tmp_pat
         b"",
     ],
 )
-def test_what_does_not_contradict_the_file_is_not_shown(text: bytes, tmp_path: Path) -> None:
-    assert notices(EXAMPLE / "model.joblib", tmp_path, text) == []
+def test_a_matching_version_is_not_noted(text: bytes, tmp_path: Path) -> None:
+    assert notes(EXAMPLE / "model.joblib", tmp_path, text) == []
 
 
-def test_a_file_without_a_version_is_served_by_the_tables_and_that_is_said(tmp_path: Path) -> None:
+def test_a_file_without_a_version_gets_the_one_of_the_table(tmp_path: Path) -> None:
     (model,) = BOOSTERS.glob("lightgbm-4.7.0-text.joblib")
-    (found,) = notices(model, tmp_path, b"lightgbm==4.3.0\n")
+    (found,) = notes(model, tmp_path, b"lightgbm==4.3.0\n")
     assert found == (
-        "requirements.txt beside the model says lightgbm 4.3.0, and the file does not say: "
+        "requirements.txt near the model says lightgbm 4.3.0, and the file does not say: "
         "4.7.0 is installed."
     )

@@ -1,0 +1,85 @@
+"""Problems with the answers, each with the question that it is about.
+
+cookiecutter asks for `features`, and `make adopt` takes FEATURES=. A problem holds the question as
+data, and `QuestionNames` holds what the user types for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from workbench.errors import UserError
+
+Question = Literal[
+    "project_name",
+    "project_slug",
+    "description",
+    "model_path",
+    "features",
+    "sample_data",
+    "transformers",
+    "model_code",
+    "trust",
+    "python_version",
+]
+Notes = tuple[str, ...]  # sentences to show after a successful adoption
+
+
+@dataclass(frozen=True)
+class QuestionNames:
+    """What the user types for the questions that messages mention."""
+
+    model_path: str = "model_path"
+    features: str = "features"
+    sample_data: str = "sample_data"
+    transformers: str = "transformers"
+    model_code: str = "model_code"
+    trust: str = "trust"
+
+    def of(self, question: Question) -> str:
+        """Return the name of a question, its own if no field renames it."""
+        name: str = getattr(self, question, question)
+        return name
+
+
+COOKIECUTTER = QuestionNames()
+MAKE_ADOPT = QuestionNames("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that the user has to change; `question` is None if no single answer is wrong."""
+
+    question: Question | None
+    message: str
+
+    def shown(self, names: QuestionNames) -> str:
+        """Return the message for the terminal, after the name of the question."""
+        if self.question is None:
+            return self.message
+        return f"{names.of(self.question)}: {self.message}"
+
+    def __str__(self) -> str:
+        return self.shown(COOKIECUTTER)
+
+
+class AnswerError(UserError):
+    """The answers cannot be adopted; `found` holds every problem."""
+
+    def __init__(self, found: Problem | Sequence[Problem]) -> None:
+        self.found = (found,) if isinstance(found, Problem) else tuple(found)
+        super().__init__([str(problem) for problem in self.found])
+
+
+@contextmanager
+def concerning(question: Question) -> Iterator[None]:
+    """Turn a UserError of the block into an AnswerError about a question."""
+    try:
+        yield
+    except AnswerError:
+        raise
+    except UserError as error:
+        raise AnswerError([Problem(question, message) for message in error.problems]) from None
