@@ -73,7 +73,7 @@ class Model:
         """Predict by the fast path. Raises whatever it raises."""
         self._use_no_threads()
         if fast_path.predict_row is not None and len(batch) == 1:
-            # After an error here, the way of many rows tells whether there is one.
+            # After an error here the path for many rows decides whether the row has one.
             with suppress(Exception):
                 outputs = fast_path.predict_row(self.contract.row_values(batch, self._names))
                 return [self._format.format_row(*outputs)]
