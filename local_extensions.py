@@ -1,4 +1,4 @@
-"""What the templates need beyond cookiecutter: hooks cannot see the folder the user typed in."""
+"""A Jinja filter for cookiecutter.json: hooks do not know the folder that the user is in."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ BUNDLED_EXAMPLE = "loan_model"
 
 @simple_filter  # type: ignore[untyped-decorator]
 def absolute_path(path: str) -> str:
-    """Make a path absolute, and the bundled example's name its folder."""
+    """Return an absolute path; for the name of the bundled example, its folder."""
     if path == BUNDLED_EXAMPLE:
         return str(Path(__file__).resolve().parent / "examples" / path)
     return str(Path(path).expanduser().resolve())

@@ -1,4 +1,4 @@
-"""What cookiecutter's hooks do: check the answers, adopt, verify, commit, say what is next."""
+"""The work of cookiecutter's hooks: check the answers, adopt, verify, commit, say what is next."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from workbench.verify import verify
 
 
 def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> Answers:
-    """Make the answers from cookiecutter's context."""
-    given = with_example(context, Path(context["__example"]))
+    """Read the answers from cookiecutter's context."""
+    values = with_example(context, Path(context["__example"]))
     names = {field.name for field in fields(Answers)} & set(context)
     return Answers(
-        **{name: given[name] for name in names}, folder=Path(context["__folder"]), raw=raw or {}
+        **{name: values[name] for name in names}, folder=Path(context["__folder"]), raw=raw or {}
     )
 
 
 def refusals(
     context: Mapping[str, Any], raw: Mapping[str, Any], template: Path, project: Path
 ) -> str:
-    """Return what is wrong with the answers and the target, as a list for the terminal."""
+    """Return the problems of the answers and of the target folder, as a list for the terminal."""
     answers = read_answers(context, raw)
-    if _by_cruft(context) and not answers.model.path.exists():
+    if _is_cruft(context) and not answers.model.path.exists():
         return ""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     typed = {name: value for name, value in raw.items() if value != document.get(name)}
-    found = [str(problem) for problem in check_answers(replace(answers, raw=typed))]
+    messages = [str(problem) for problem in check_answers(replace(answers, raw=typed))]
     if any(project.iterdir()):
-        found.append(
+        messages.append(
             f"The folder {project} is not empty; it is left as it is. Choose another name."
         )
-    return bullets(found)
+    return bullets(messages)
 
 
 def generate(context: Mapping[str, Any], project: Path) -> str:
-    """Adopt, verify and commit in a freshly rendered project; return the last lines.
+    """Build the wheels, adopt, verify and commit in a new project; return the last lines.
 
-    Raises WorkbenchError, on which cookiecutter removes the project.
+    Raises UserError; cookiecutter then removes the project.
     """
     wheels.build(wheels.TEMPLATE, project / vendor.FOLDER)
     answers = read_answers(context)
-    cruft = _by_cruft(context)
+    cruft = _is_cruft(context)
     if cruft and not answers.model.path.exists():
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
     decided = decide(answers)
@@ -76,16 +76,17 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])
 
 
-def _by_cruft(context: Mapping[str, Any]) -> bool:
-    """Tell whether cruft renders: for its updates it does so again, only to compare templates.
+def _is_cruft(context: Mapping[str, Any]) -> bool:
+    """Return whether cruft renders the project.
 
-    So a model file that has moved since is no error, and there is nothing to verify or commit.
+    An update renders it again, to compare two versions of the template: a model file that has
+    moved since is no error, and there is nothing to verify or to commit.
     """
     return "_repo_dir" not in context
 
 
 def _verified(project: Path) -> list[str]:
-    print("Installing the pinned libraries and proving the model …", flush=True)
+    print("Installing the pinned libraries and verifying the model …", flush=True)
     try:
         return [verify.verify(project)]
     except CannotVerify as error:
@@ -93,7 +94,7 @@ def _verified(project: Path) -> list[str]:
 
 
 def _commit(project: Path, message: str) -> list[str]:
-    """Make a repository on main with one commit; return what is left to the user."""
+    """Make a repository on main with one commit; return what the user has to do, if that fails."""
 
     def git(*arguments: str) -> None:
         run(["git", *arguments], what=f"git {arguments[0]}", cwd=project)
@@ -103,12 +104,12 @@ def _commit(project: Path, message: str) -> list[str]:
         git("symbolic-ref", "HEAD", "refs/heads/main")
         git("add", "--all")
     except (OSError, UserError) as error:
-        return [f"No repository was made ({error}). Run: git init && git add --all && git commit"]
+        return [f"There is no repository ({error}). Run: git init && git add --all && git commit"]
     try:
         git("commit", "--quiet", "--message", message)
     except UserError as error:
         return [
             f"All files are staged, but not committed: {error}",
-            f"When that is mended, run: git -C {project.name} commit --message '{message}'",
+            f"When that is fixed, run: git -C {project.name} commit --message '{message}'",
         ]
     return []

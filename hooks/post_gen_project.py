@@ -1,4 +1,4 @@
-"""Adopt the model, verify it if asked, commit, and say what is next."""
+"""Adopt the model, verify it if the answer says so, commit, and print what is next."""
 
 import json
 import sys

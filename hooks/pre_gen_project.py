@@ -1,16 +1,16 @@
-"""Refuse what the answers alone show to be bad, all at once, before anything is written."""
+"""Refuse wrong answers before anything is written, all in one list."""
 
 import json
 import sys
 from pathlib import Path
 
-# Answers are data: nothing of them is ever part of this program.
+# The answers are data: no part of them is ever executed.
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
-# What was typed, before cookiecutter evaluated it; cruft does not hand it on.
+# The answers as they were typed, before cookiecutter evaluated them; cruft does not pass them on.
 RAW = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
 TEMPLATE = Path(ANSWERS["__example"]).parent.parent
-# The template must stay as it is: no bytecode in it.
+# No bytecode in the template.
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TEMPLATE / "hooks"), str(TEMPLATE / "src")]
 

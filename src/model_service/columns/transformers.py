@@ -13,53 +13,59 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Stage:
-    """A fitted transformer and the names of what goes in and what comes out."""
+    """A fitted transformer with the names of its input and output columns."""
 
     transformer: Any
-    columns: Names | None  # those that it is for; None for all
-    before: Names
-    made: Names | None  # None where the transformer does not name its output
-    after: Names | None
+    columns: Names | None  # the columns that it transforms; None: all of them
+    before: Names  # all columns before it
+    made: Names | None  # the columns that it makes; None if it does not name them
+    after: Names | None  # all columns after it; None if they have no names
 
     def apply(self, data: Any) -> Any:
-        """Return what the data, a frame or an array or a list of texts, becomes."""
+        """Transform a frame, an array or a list of texts."""
         if self.columns is None:
             return _transform(self.transformer, data, self.before)
         frame = as_frame(data, self.before)
         output = _dense(_transform(self.transformer, frame[list(self.columns)], self.columns))
         columns = self.arrangement(output.shape[1])
-        return type(frame)({n: frame[n] if p is None else output[:, p] for n, p in columns})
+        return type(frame)(
+            {name: frame[name] if index is None else output[:, index] for name, index in columns}
+        )
 
     def arrangement(self, width: int) -> list[tuple[str, int | None]]:
-        """Return each column's name and its place in the output; None for one that stays.
+        """Return each column after the stage, with its index in the transformer's output.
 
-        `width` is how many columns the transformer makes of those that it is for.
+        The index of a column that is not transformed is None. `width` is the number of columns
+        that the transformer makes.
         """
         assert self.columns is not None
         made = self.made or _numbered(self.columns, width)
-        new = {name: number for number, name in enumerate(made)}
-        places = _places(self.before, self.columns, made)
-        return [(name, new.get(name)) for old, names in places for name in names or (old,)]
+        index_of = {name: index for index, name in enumerate(made)}
+        replaced = _replacements(self.before, self.columns, made)
+        return [(name, index_of.get(name)) for old, names in replaced for name in names or (old,)]
 
 
-def stages(transformers: Iterable[tuple[Any, Names | None]], columns: Names) -> tuple[Stage, ...]:
-    """Return the stages for transformers of which the first one meets `columns`."""
-    found = []
+def make_stages(
+    transformers: Iterable[tuple[Any, Names | None]], columns: Names
+) -> tuple[Stage, ...]:
+    """Return the stages of transformers and their columns; `columns` are those of the first."""
+    stages = []
     before = columns
     for transformer, chosen in transformers:
         made = after = output_names(transformer, chosen or before)
         if chosen is not None and made is not None:
-            places = _places(before, chosen, made)
-            after = tuple(name for old, names in places for name in names or (old,))
-        found.append(Stage(transformer, chosen, before, made, after))
+            replaced = _replacements(before, chosen, made)
+            after = tuple(name for old, names in replaced for name in names or (old,))
+        stages.append(Stage(transformer, chosen, before, made, after))
         before = after or ()
-    return tuple(found)
+    return tuple(stages)
 
 
-def _places(before: Names, chosen: Names, made: Names) -> Iterable[tuple[str, Names]]:
-    """Yield each old column with those that take its place, none where it stays.
+def _replacements(before: Names, chosen: Names, made: Names) -> Iterable[tuple[str, Names]]:
+    """Yield each column with those that replace it; () if it is not transformed.
 
-    One column for each takes its own place; else all of them take that of the first.
+    If the transformer makes as many columns as it takes, each replaces its own; otherwise all of
+    them replace the first, and nothing replaces the others.
     """
     one_to_one = len(made) == len(chosen)
     for name in before:
@@ -72,18 +78,19 @@ def _places(before: Names, chosen: Names, made: Names) -> Iterable[tuple[str, Na
 
 
 def output_names(transformer: Any, columns: Names) -> Names | None:
-    """Return the names that a transformer gives its output, or None where it does not say."""
+    """Return the names of a transformer's output columns, or None if it does not tell them."""
     if is_label_encoder(transformer):
         return columns
-    given = None if hasattr(transformer, "feature_names_in_") else np.array(columns, dtype=object)
+    fitted = hasattr(transformer, "feature_names_in_")
+    input_features = None if fitted else np.array(columns, dtype=object)
     try:
-        return tuple(map(str, transformer.get_feature_names_out(given)))
+        return tuple(map(str, transformer.get_feature_names_out(input_features)))
     except (AttributeError, TypeError, ValueError):
         return None
 
 
 def is_label_encoder(transformer: Any) -> bool:
-    """Tell a transformer of one column of labels: it takes that column alone."""
+    """Return whether it is a LabelEncoder, which takes one column as a one-dimensional array."""
     return type(transformer).__name__ == "LabelEncoder"
 
 
@@ -96,24 +103,24 @@ def _numbered(columns: Names, width: int) -> Names:
 def _transform(transformer: Any, data: Any, names: Names) -> Any:
     if is_label_encoder(transformer):
         return transformer.transform(as_array(data).ravel()).reshape(-1, 1)
-    own = getattr(transformer, "feature_names_in_", None)
-    if own is not None:
-        return transformer.transform(as_frame(data, names)[list(own)])
+    fitted_names = getattr(transformer, "feature_names_in_", None)
+    if fitted_names is not None:
+        return transformer.transform(as_frame(data, names)[list(fitted_names)])
     return transformer.transform(as_array(data))
 
 
-def final_input(data: Any, names: Names | None, wanted: Names | None) -> Any:
-    """Return the output of the last stage as the model was trained on it: by name, or an array."""
-    if wanted is None:
+def final_input(data: Any, names: Names | None, model_names: Names | None) -> Any:
+    """Return the output of the last stage as the model was trained on it: a frame or an array."""
+    if model_names is None:
         return as_array(data)
-    if names is not None and set(names) == set(wanted):
-        return as_frame(data, names)[list(wanted)]
-    return as_frame(data, wanted)
+    if names is not None and set(names) == set(model_names):
+        return as_frame(data, names)[list(model_names)]
+    return as_frame(data, model_names)
 
 
 def as_frame(data: Any, names: Sequence[str]) -> Any:
-    """Return a frame with these names; an array gets them by position."""
-    import pandas as pd  # noqa: PLC0415  # 60 MB that a model trained on arrays does not need
+    """Return a frame with these column names, which are assigned by position."""
+    import pandas as pd  # noqa: PLC0415  # 60 MB that a model of arrays does not need
 
     if isinstance(data, pd.DataFrame):
         return data if list(data.columns) == list(names) else data.set_axis(list(names), axis=1)
@@ -126,7 +133,7 @@ def as_array(data: Any) -> Any:
 
 
 def _dense(data: Any) -> Any:
-    """Return an array of two dimensions; encoders answer sparse ones, some transformers frames."""
+    """Return a two-dimensional array; the output can be a sparse matrix or a frame."""
     if hasattr(data, "toarray"):
         return data.toarray()
     return np.asarray(data)

@@ -1,1 +1,1 @@
-"""The adopted model: its manifest, loading it (the only code that unpickles), and predicting."""
+"""The adopted model: its manifest, loading it, and predicting. Only loading.py unpickles."""

@@ -1,4 +1,4 @@
-"""The author's own classes and functions, found where the model file looks for them."""
+"""Import the author's own code, and put its names where the model file looks for them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import ModuleType
 NAME = "custom_code"
 
 
-def load(path: Path, modules: Mapping[str, Sequence[str]]) -> ModuleType:
-    """Run the file once and register its names under the modules of the notebook.
+def load_custom_code(path: Path, modules: Mapping[str, Sequence[str]]) -> ModuleType:
+    """Execute a file once, and register its names in the modules that the model file names.
 
-    A pickle says `__main__.RatioAdder`, and under gunicorn `__main__` is gunicorn: so the names
-    that the model file refers to, and no others, are put there. Raises what the file raises.
+    A pickle refers to `__main__.RatioAdder`, but under gunicorn `__main__` is gunicorn. Only the
+    names that the model file needs are registered. Raises whatever the file raises.
     """
     spec = importlib.util.spec_from_file_location(NAME, path)
     assert spec is not None
@@ -31,12 +31,12 @@ def load(path: Path, modules: Mapping[str, Sequence[str]]) -> ModuleType:
 
 
 def _module(name: str) -> ModuleType:
-    """Return a module of that name, made with its parents where there is none."""
+    """Return the module of a name; it and its parents are created if they do not exist."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         part = ".".join(parts[:end])
         if part not in sys.modules:
             module = ModuleType(part)
-            module.__path__ = []  # so that the parts below it can be looked up
+            module.__path__ = []  # submodules can be looked up only in a package
             sys.modules[part] = module
     return sys.modules[name]

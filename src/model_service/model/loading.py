@@ -16,15 +16,15 @@ from typing import Any, BinaryIO
 import joblib
 
 from model_service.columns.builder import Prepare
-from model_service.columns.transformers import stages
+from model_service.columns.transformers import make_stages
 from model_service.contract.contract import ContractError
 from model_service.contract.golden import GoldenError, read_golden
 from model_service.contract.schema import read_contract
 from model_service.errors import ModelError
 from model_service.fast_path import NotCompiled
-from model_service.model import custom_code
 from model_service.model.adapters import adapted
 from model_service.model.checks import check_contract, check_environment, reference
+from model_service.model.custom_code import load_custom_code
 from model_service.model.manifest import CustomCode, FittedFile, Manifest
 from model_service.model.model import Model
 
@@ -54,13 +54,15 @@ def load_model(directory: Path) -> Model:
         for entry in manifest.transformers
     }
     columns = manifest.columns or tuple(contract.column_kinds)
-    before = stages(((by_reference[t.file], t.columns) for t in contract.transformers), columns)
+    before = make_stages(
+        ((by_reference[t.file], t.columns) for t in contract.transformers), columns
+    )
     own = member_of(loaded[manifest.model.file], manifest.model.member)
     estimator = adapted(own, manifest.task.classes, manifest.model.constant)
     model = Model(estimator, contract, manifest, golden, prepare, before)
     if manifest.serves_fast_path:
         try:
-            model.fast_path = model.compile_fast_path()
+            return model.with_fast_path(model.compile_fast_path())
         except NotCompiled as reason:
             logger.warning(
                 "the fast path that verify proved cannot be compiled: %s; run make verify", reason
@@ -86,7 +88,7 @@ def _load_code(directory: Path, code: CustomCode) -> Prepare | None:
     path = directory / code.file
     with _opened(path, code.sha256):
         try:
-            module = custom_code.load(path, code.modules)
+            module = load_custom_code(path, code.modules)
         except Exception as error:  # the author's code can raise anything
             raise ModelError(f"{path} fails: {type(error).__name__}: {error}.") from error
     prepare: Prepare | None = module.prepare if code.prepare else None

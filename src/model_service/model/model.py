@@ -42,15 +42,19 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model with another contract."""
-        return self._copy(contract, self.manifest)
+        return self._copy(contract, self.manifest, self.fast_path)
 
     def with_manifest(self, manifest: Manifest) -> Model:
         """Return the same model with another manifest."""
-        return self._copy(self.contract, manifest)
+        return self._copy(self.contract, manifest, self.fast_path)
 
-    def _copy(self, contract: Contract, manifest: Manifest) -> Model:
-        inner = (self.golden, self.prepare, self.stages, self.fast_path)
-        return Model(self.estimator, contract, manifest, *inner)
+    def with_fast_path(self, fast_path: FastPath | None) -> Model:
+        """Return the same model with another fast path, or without one."""
+        return self._copy(self.contract, self.manifest, fast_path)
+
+    def _copy(self, contract: Contract, manifest: Manifest, fast_path: FastPath | None) -> Model:
+        fitted = (self.golden, self.prepare, self.stages)
+        return Model(self.estimator, contract, manifest, *fitted, fast_path)
 
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         """Return a prediction for each row, in the shape of /predict.

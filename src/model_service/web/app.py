@@ -96,7 +96,7 @@ class ModelService(Flask):
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
         self.service = Service.around(model, settings, self.url_map, self._on_stuck)
-        # Whether gunicorn's worker may answer one row in the thread that accepts connections.
+        # Whether gunicorn's worker answers one row in the thread that accepts connections.
         # A request that asks Redis waits for a network, so it goes to the thread pool.
         self.predicts_inline = self.service.can_predict_inline and not rate_limit.asks_redis(
             settings

@@ -1,4 +1,4 @@
-"""Models that were trained on pandas categories answer as they do natively, one row or many.
+"""Models trained on pandas categories predict as they do natively, for one row and for many.
 
 The files in tests/data/categories are real, each written by the release in its name; make.py there
 made them, and knows the rows of their training.
@@ -86,7 +86,7 @@ def rows_in_json(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_a_file_says_of_its_categories(name: str) -> None:
+def test_categories_are_read_from_a_model_file(name: str) -> None:
     facts = inspect(FILES / f"{name}.joblib")
     assert {n: column.values for n, column in facts.categories.items()} == SAID[name]
     assert {column.coded for column in facts.categories.values()} == {"catboost" not in name}
@@ -94,7 +94,7 @@ def test_what_a_file_says_of_its_categories(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_a_category_is_adopted_as_the_model_knows_it(name: str, tmp_path: Path) -> None:
+def test_a_category_is_adopted_with_the_models_values(name: str, tmp_path: Path) -> None:
     sample_of(name, tmp_path)
     model = FILES / f"{name}.joblib"
     project = adopted(tmp_path, model, sample_data="sample.csv", python_version="auto")
@@ -110,7 +110,7 @@ def test_a_category_is_adopted_as_the_model_knows_it(name: str, tmp_path: Path) 
     assert kept["Zone code"]["dtype"] == ("int8" if "xgboost-3" in name else None)
 
 
-def test_categories_that_only_their_codes_are_known_of_must_be_given(tmp_path: Path) -> None:
+def test_categories_known_only_by_their_codes_must_be_declared(tmp_path: Path) -> None:
     model = FILES / "xgboost-codes-2.1.4.joblib"
     given: dict[str, str] = {"python_version": "auto"}
     with pytest.raises(UserError, match="pandas category City, and the file has its codes"):
@@ -166,7 +166,9 @@ def alone(model: Model, batch: Batch) -> list[list[float]]:
     return [probabilities(model.predict(row))[0] for row in rows]
 
 
-def test_one_row_is_answered_as_among_others(boosted: tuple[Path, pd.DataFrame, Any]) -> None:
+def test_a_row_has_the_same_prediction_alone_and_in_a_batch(
+    boosted: tuple[Path, pd.DataFrame, Any],
+) -> None:
     project, frame, native = boosted
     prove.prove(project)
     model = load_model(project / "model")
@@ -181,7 +183,7 @@ def test_one_row_is_answered_as_among_others(boosted: tuple[Path, pd.DataFrame, 
     assert model.contract.features[2].nullable
 
 
-def test_a_person_may_reorder_the_categories_but_not_invent_any(
+def test_an_edited_contract_can_reorder_categories_but_not_add_any(
     boosted: tuple[Path, pd.DataFrame, Any],
 ) -> None:
     project, frame, native = boosted
@@ -198,7 +200,7 @@ def test_a_person_may_reorder_the_categories_but_not_invent_any(
         load_model(project / "model")
 
 
-def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None:
+def test_an_edited_contract_keeps_the_codes_of_the_model_before() -> None:
     contract = parse_contract({"features": [{"name": "City", "categories": ["b", "a"]}]})
     told = {"City": Categories()}
     previous = {"City": ColumnCategories(("a", "b"))}
@@ -207,9 +209,7 @@ def test_the_codes_of_an_edited_contract_are_those_of_the_model_before() -> None
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder(), TargetEncoder()])
-def test_a_pipeline_that_was_fitted_on_categories_takes_their_texts(
-    encoder: Any, tmp_path: Path
-) -> None:
+def test_a_pipeline_fitted_on_pandas_categories_accepts_text(encoder: Any, tmp_path: Path) -> None:
     """The columns were selected by their type, which is settled when the pipeline is fitted."""
     frame = make.frame("hist").drop(3)
     categories = make_column_selector(dtype_include="category")
@@ -233,7 +233,9 @@ def test_a_pipeline_that_was_fitted_on_categories_takes_their_texts(
     assert alone(model, batch[:9]) == expected[:9]
 
 
-def test_prepare_may_make_categories_of_its_own_rows(tmp_path: Path) -> None:
+def test_categories_that_prepare_makes_of_one_row_get_the_codes_of_the_training(
+    tmp_path: Path,
+) -> None:
     """The classical silent bug: of a single row, astype makes a category with one code."""
     frame = make.frame("hist").drop(3)
     native = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype")
@@ -276,7 +278,7 @@ def lightgbm(infos: str, lists: str, categorical: str = "") -> str:
         (lightgbm("[0:1] 1:2", '[[["a"]]]', "1"), []),
     ],
 )
-def test_the_columns_of_lightgbms_lists(text: str, columns: list[int]) -> None:
+def test_lightgbm_category_lists_are_matched_with_columns(text: str, columns: list[int]) -> None:
     facts = lightgbm_model.read(text)
     assert facts is not None
     assert list(facts.categories) == columns
@@ -290,7 +292,7 @@ def test_the_columns_of_lightgbms_lists(text: str, columns: list[int]) -> None:
         lightgbm("[0:1] " * 2000 + "none", json.dumps([["a", "b"]] * 1000)),
     ],
 )
-def test_lists_without_a_column_are_refused(text: str) -> None:
+def test_category_lists_without_a_column_are_refused(text: str) -> None:
     with pytest.raises(RefusedFile, match="does not tell which columns they are"):
         lightgbm_model.read(text)
 
@@ -314,7 +316,7 @@ def xgboost(encoded: object, trees: object = ()) -> bytes:
         ({}, None),
     ],
 )
-def test_the_lists_of_xgboost(encoded: object, values: object) -> None:
+def test_xgboost_category_lists_are_read(encoded: object, values: object) -> None:
     tree = {"categories_nodes": [0], "categories_segments": [-5], "categories_sizes": [1 << 60]}
     facts = xgboost_model.read(xgboost(encoded, [tree, None, {"categories": 1}]))
     assert facts is not None
@@ -327,7 +329,7 @@ def test_the_lists_of_xgboost(encoded: object, values: object) -> None:
     "name",
     ["lightgbm-4.6.0", "xgboost-codes-2.1.4", "xgboost-3.4.1", "hist-1.6.1", "catboost-1.2.10"],
 )
-def test_categories_are_served_as_in_their_own_library(name: str, tmp_path: Path) -> None:
+def test_categories_are_predicted_as_by_their_own_library(name: str, tmp_path: Path) -> None:
     frame = sample_of(name, tmp_path)
     result = bake(
         tmp_path,

@@ -1,4 +1,4 @@
-"""Date columns: text in the request, datetime64 for the model, NaT where a date is missing."""
+"""Date columns: text in the request, datetime64 for the model, NaT for a missing date."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_date_reaches_the_model_as_in_its_training(
     assert features_of(project)["when"] == {"name": "when", "type": "date", "nullable": missing}
 
 
-def test_without_a_declaration_a_date_is_a_text(tmp_path: Path) -> None:
+def test_an_undeclared_date_is_text(tmp_path: Path) -> None:
     """Nobody can know what the author's script made of it."""
     frame = pd.DataFrame({"amount": [1.0, 2.0], "when": ["2024-01-31", "2024-02-29"]})
     model = HistGradientBoostingRegressor(max_iter=1).fit(frame[["amount"]], [0.0, 1.0])

@@ -1,4 +1,4 @@
-"""The contract: what a row may hold, and what a features.json may say."""
+"""The contract: reading features.json, and validating rows."""
 
 from __future__ import annotations
 
@@ -104,39 +104,41 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("entry", "value", "expected"), TAKEN)
-def test_a_value_is_taken(entry: dict[str, Any], value: Any, expected: Any) -> None:
+def test_a_valid_value_is_parsed(entry: dict[str, Any], value: Any, expected: Any) -> None:
     parsed = parse_value(parse_feature(entry), value)
     assert (type(parsed), parsed) == (type(expected), expected)
 
 
 @pytest.mark.parametrize(("entry", "value", "message"), REFUSED)
-def test_a_value_is_refused(entry: dict[str, Any], value: Any, message: str) -> None:
+def test_an_invalid_value_is_refused_with_its_reason(
+    entry: dict[str, Any], value: Any, message: str
+) -> None:
     with pytest.raises(Invalid) as caught:
         parse_value(parse_feature(entry), value)
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(("document", "message"), WRONG)
-def test_a_wrong_contract_is_refused(document: Any, message: str) -> None:
+def test_an_invalid_contract_is_refused(document: Any, message: str) -> None:
     with pytest.raises(ContractError) as caught:
         parse_contract(document)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "1" * 5000, "\ud800"])
-def test_a_file_that_is_no_json_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(ContractError, match=r"features.json cannot be read"):
         read_contract(tmp_path / "features.json")
 
 
-def test_all_that_is_wrong_with_a_contract_is_said_at_once() -> None:
+def test_all_problems_of_a_contract_are_reported_together() -> None:
     with pytest.raises(ContractError) as caught:
         parse_contract({"features": [{"name": "a", "typ": 1, "minimum": "x"}, {"nam": "b"}]})
     assert len(caught.value.problems) == 3
 
 
-def test_the_designed_example_of_an_error() -> None:
+def test_each_problem_of_a_row_names_its_feature() -> None:
     contract = parse_contract({"features": [{"name": "Income"}, AREA]})
     problems = parse_rows(contract, [{"Income": "5000", "Aera": "Rural"}]).problems
     assert [problem.to_json() for problem in problems] == [
@@ -146,7 +148,7 @@ def test_the_designed_example_of_an_error() -> None:
     ]
 
 
-def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
+def test_the_number_of_suggested_categories_is_limited() -> None:
     contract = parse_contract({"features": [AREA]})
     problems = parse_rows(contract, [{"Area": "urbn"}] * 30).problems
     messages = [problem.message for problem in problems]
@@ -154,7 +156,7 @@ def test_the_nearest_category_is_named_a_bounded_number_of_times() -> None:
     assert len([message for message in messages if "did you mean" in message]) == 20
 
 
-def test_features_may_differ_in_case_only() -> None:
+def test_feature_names_are_case_sensitive() -> None:
     contract = parse_contract({"features": [{"name": "Age"}, {"name": "age"}]})
     batch = parse_rows(contract, [{"Age": 1, "age": 2}])
     assert (batch.rows(), batch.problems) == ([{"Age": 1.0, "age": 2.0}], [])
@@ -170,7 +172,9 @@ WRONG_OUTPUTS = [
 
 
 @pytest.mark.parametrize(("output", "message"), WRONG_OUTPUTS)
-def test_an_output_that_is_not_the_models_is_refused(output: dict[str, Any], message: str) -> None:
+def test_an_output_that_does_not_fit_the_model_is_refused(
+    output: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ContractError) as caught:
         check_output(parse_output(output), "classification", [0, 1], 1)
     assert message in str(caught.value)
@@ -190,7 +194,7 @@ OUTPUTS_OF_A_NUMBER = [
 
 
 @pytest.mark.parametrize(("output", "asks", "message"), OUTPUTS_OF_A_NUMBER)
-def test_a_number_may_be_asked_for_classes(
+def test_an_output_can_ask_a_raw_booster_for_classes(
     output: dict[str, Any], asks: bool, message: str
 ) -> None:
     parsed = parse_output(output)
@@ -200,7 +204,7 @@ def test_a_number_may_be_asked_for_classes(
         check_output(parsed, "regression", None, 1, binary=[0, 1])
 
 
-def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:
+def test_encoded_and_one_hot_features_become_model_columns() -> None:
     contract = parse_contract(
         {
             "features": [
@@ -222,7 +226,7 @@ def test_encoded_and_one_hot_features_become_the_columns_of_the_model() -> None:
     ("one", "other", "same"),
     [(1, 1.0, True), (1, True, False), (1, "1", False), ("a", "a", True), (True, True, True)],
 )
-def test_values_are_compared_as_json_does(one: Any, other: Any, same: bool) -> None:
+def test_values_are_compared_as_json_values(one: Any, other: Any, same: bool) -> None:
     assert same_json(one, other) is same
 
 
@@ -250,7 +254,7 @@ features = st.builds(
 
 
 @given(features, json_values)
-def test_whatever_comes_is_taken_or_refused_with_a_message(feature: Feature, value: Any) -> None:
+def test_any_json_value_is_parsed_or_refused_with_a_message(feature: Feature, value: Any) -> None:
     contract = Contract((feature,))
     batch = parse_rows(contract, [{feature.name: value}])
     assert len(batch) + len(batch.problems) == 1
@@ -263,13 +267,13 @@ def test_whatever_comes_is_taken_or_refused_with_a_message(feature: Feature, val
 
 
 @given(features)
-def test_a_feature_survives_being_written_and_read(feature: Feature) -> None:
+def test_a_feature_that_is_written_and_read_is_the_same(feature: Feature) -> None:
     written = json.loads(json.dumps(feature.to_json()))
     assert parse_feature(written) == feature
 
 
 @given(features, json_values)
-def test_the_published_schema_takes_what_the_parser_takes(feature: Feature, value: Any) -> None:
+def test_the_openapi_schema_accepts_what_the_parser_accepts(feature: Feature, value: Any) -> None:
     try:
         parse_value(feature, value)
         taken = True

@@ -79,7 +79,7 @@ def test_request_text_becomes_a_json_value(
         ({"type": "boolean"}, "yes", 'must be true or false, not "yes"'),
     ],
 )
-def test_request_text_that_becomes_no_value(
+def test_request_text_that_is_not_a_value_of_its_feature_is_refused(
     members: dict[str, Any], text: str, message: str
 ) -> None:
     with pytest.raises(Invalid) as caught:

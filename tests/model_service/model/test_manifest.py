@@ -97,7 +97,7 @@ def test_an_example_has_each_value_from_another_row() -> None:
         json.dumps(FULL | {"categories": []}),
     ],
 )
-def test_a_file_that_is_no_manifest_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(text)
     with pytest.raises(ModelError, match=r"is not a manifest \(.*\); run make adopt\.$") as caught:

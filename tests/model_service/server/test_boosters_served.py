@@ -1,6 +1,6 @@
-"""XGBoost and LightGBM in two workers that were forked after the model was loaded: nobody hangs.
+"""XGBoost and LightGBM in two workers that were forked after the model was loaded: none hangs.
 
-Their OpenMP threads do not outlive a fork, and who waits for one that is gone waits for ever.
+Their OpenMP threads do not survive a fork: waiting for one of them would never end.
 """
 
 from __future__ import annotations
@@ -12,22 +12,27 @@ from pathlib import Path
 
 import pytest
 from benchmarks.environments import LIBRARIES
-from benchmarks.soak import soaked
+from benchmarks.soak import run_soak
 from conftest import ROOT, bake
-from tests.benchmarks.test_soak import SMALL_PART, missed_in_seconds, right
+from tests.benchmarks.test_soak import (
+    SMALL_LOAD,
+    in_thread,
+    missed_in_seconds,
+    right_answers,
+)
 
 from workbench.lock.environment import find_python
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the workers"),
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the workers from /proc"),
 ]
 
-# Where nobody says how many, the project's gunicorn.conf.py lets OpenMP have one.
+# Unless it is set, the engine gives OpenMP one thread.
 THREADS = {"one thread": {}, "two threads": {"OMP_NUM_THREADS": "2"}}
 
 
-# Those that the newest XGBoost has wheels for.
+# The Pythons that the newest XGBoost has wheels for.
 PYTHONS = {version: find_python(version) for version in ("3.13", "3.12", "3.14")}
 VERSION, INTERPRETER = next((found for found in PYTHONS.items() if found[1]), ("", None))
 
@@ -78,7 +83,9 @@ def test_boosters_answer_every_request(
     assert manifest["fast_path"]["serves"] == "fast"
     manifest["fast_path"]["serves"] = serves
     (model / "manifest.json").write_text(json.dumps(manifest))
-    log = tmp_path / "log"
-    soak, said = soaked(project, log, 5, SMALL_PART, MODEL_DIR=str(model), **THREADS[threads])
-    assert missed_in_seconds(soak) == [], said
-    assert right(soak) > 20
+    variables = {"MODEL_DIR": str(model), **THREADS[threads]}
+    soak, messages = in_thread(
+        lambda: run_soak(project, tmp_path / "log", 5, SMALL_LOAD, **variables)
+    )
+    assert missed_in_seconds(soak) == [], messages
+    assert right_answers(soak) > 20
