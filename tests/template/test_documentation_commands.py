@@ -43,6 +43,9 @@ ELSEWHERE = {
 MATCHED = {"make test": "test_selftest.py"}
 # What takes long and depends on the project alone: once is enough.
 ONCE = {"make doctor"}
+# It exits with an error if a busy machine is too slow for what it measures.
+MAY_FAIL = {"make doctor"}
+MEASURED = {"boot", "memory", "prediction"}
 SERVES = {"make run"}
 # Lines of a page's output that this project does not print.
 OTHER_OUTPUT = {
@@ -86,7 +89,9 @@ class Terminal:
             text=True,
             check=False,
         )
-        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0 or command in MAY_FAIL, (
+            f"{command}\n{result.stdout}{result.stderr}"
+        )
         return result.stdout
 
 
@@ -198,7 +203,9 @@ def check_output(section: Section, block: Block, printed: str) -> None:
     if not printed:
         return
     if "make doctor" in block.commands:
-        assert checks_of(printed) == described_checks()
+        verdicts = verdicts_of(printed)
+        assert list(verdicts) == described_checks()
+        assert {check for check, verdict in verdicts.items() if verdict == "error"} <= MEASURED
     elif shown.startswith("{"):
         assert json.loads(printed) == json.loads(shown)
     else:
@@ -211,12 +218,12 @@ def described_checks() -> list[str]:
     return [row[0] for row in PAGES[COMMANDS_PAGE].table("check").rows]
 
 
-def checks_of(table: str) -> list[str]:
-    """Return the names of the checks in the doctor's table."""
+def verdicts_of(table: str) -> dict[str, str]:
+    """Return the verdicts in the doctor's table by the names of the checks."""
     head, *lines = table.splitlines()
     start, end = head.index("check"), head.index("found")
-    names = (line[start:end].strip() for line in lines if re.match(r"ok|warning|error", line))
-    return [name for name in names if name]
+    rows = (line for line in lines if re.match(r"ok|warning|error", line))
+    return {row[start:end].strip(): row[:start].strip() for row in rows}
 
 
 def check_routes(project: Path, address: str) -> None:
@@ -290,4 +297,4 @@ def test_the_tutorial(verified: Bake, tmp_path: Path) -> None:
             type_in(section, block)
     doctor, shown = chapters["6"].blocks  # `make doctor` is run in the other project
     assert doctor.commands == ("make doctor",)
-    assert set(checks_of(shown.text)) <= set(described_checks())
+    assert set(verdicts_of(shown.text)) <= set(described_checks())
