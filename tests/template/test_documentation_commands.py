@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,9 +69,8 @@ def consoles(page: Page) -> Iterator[tuple[Section, Block]]:
 class Terminal:
     """A shell in a folder, in which `cd` lasts."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._environment = environment(**variables)
 
     def run(self, command: str) -> str:
         """Run a command that must succeed and return what it printed."""
@@ -83,7 +81,7 @@ class Terminal:
         result = subprocess.run(
             ["sh", "-c", command],
             cwd=self.folder,
-            env=self._environment,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,7 +112,8 @@ def serving(project: Path, command: str = "make run") -> Iterator[str]:
         wait_until_ready(address, server)
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=60)
 
 
@@ -124,7 +123,7 @@ def wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
         try:
             get(f"{address}/ready")
             return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # not listening, not answering in time, or not ready yet
             time.sleep(0.2)
     pytest.fail("the service is not ready")
 
