@@ -48,6 +48,7 @@ MEASURED = {"boot", "memory", "prediction"}
 SERVES = {"make run"}
 # Lines of a page's output that this project does not print.
 OTHER_OUTPUT = {
+    "Adopted Pipeline (ColumnTransformer, LogisticRegression) from new.joblib:": "an absolute path",
     "  - the model file alone": "the same model, saved with compression, has another size",
 }
 COMMANDS_PAGE = "docs/reference/commands.md"
