@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,31 +134,6 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {name: in_json(value) for name, value in row.items()} for row in frame.to_dict("records")
     ]
-
-
-MAX_WORKER_MEGABYTES = 700
-_HAS_GROWN = pytest.StashKey[bool]()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """Fail the test after which this process holds too much memory; later ones would suffer.
-
-    A fuzzer's limit counts what it inherits, and tests side by side share the machine.
-    """
-    yield
-    held = resident_megabytes()
-    if held > MAX_WORKER_MEGABYTES and not item.config.stash.get(_HAS_GROWN, False):
-        item.config.stash[_HAS_GROWN] = True
-        raise AssertionError(f"the test process holds {held} MB; run this in one of its own")
-
-
-def resident_megabytes() -> int:
-    """Return the memory that this process holds; 0 where the system has no /proc."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return 0
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +42,13 @@ ELSEWHERE = {
 MATCHED = {"make test": "test_selftest.py"}
 # What takes long and depends on the project alone: once is enough.
 ONCE = {"make doctor"}
+# It exits with an error if a busy machine is too slow for what it measures.
+MAY_FAIL = {"make doctor"}
+MEASURED = {"boot", "memory", "prediction"}
 SERVES = {"make run"}
 # Lines of a page's output that this project does not print.
 OTHER_OUTPUT = {
+    "Adopted Pipeline (ColumnTransformer, LogisticRegression) from new.joblib:": "an absolute path",
     "  - the model file alone": "the same model, saved with compression, has another size",
 }
 COMMANDS_PAGE = "docs/reference/commands.md"
@@ -67,9 +70,8 @@ def consoles(page: Page) -> Iterator[tuple[Section, Block]]:
 class Terminal:
     """A shell in a folder, in which `cd` lasts."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._environment = environment(**variables)
 
     def run(self, command: str) -> str:
         """Run a command that must succeed and return what it printed."""
@@ -80,13 +82,15 @@ class Terminal:
         result = subprocess.run(
             ["sh", "-c", command],
             cwd=self.folder,
-            env=self._environment,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        assert result.returncode == 0 or command in MAY_FAIL, (
+            f"{command}\n{result.stdout}{result.stderr}"
+        )
         return result.stdout
 
 
@@ -109,17 +113,18 @@ def serving(project: Path, command: str = "make run") -> Iterator[str]:
         wait_until_ready(address, server)
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=60)
 
 
 def wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and server.poll() is None:
         try:
             get(f"{address}/ready")
             return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # not listening, not answering in time, or not ready yet
             time.sleep(0.2)
     pytest.fail("the service is not ready")
 
@@ -198,7 +203,9 @@ def check_output(section: Section, block: Block, printed: str) -> None:
     if not printed:
         return
     if "make doctor" in block.commands:
-        assert checks_of(printed) == described_checks()
+        verdicts = verdicts_of(printed)
+        assert list(verdicts) == described_checks()
+        assert {check for check, verdict in verdicts.items() if verdict == "error"} <= MEASURED
     elif shown.startswith("{"):
         assert json.loads(printed) == json.loads(shown)
     else:
@@ -211,12 +218,12 @@ def described_checks() -> list[str]:
     return [row[0] for row in PAGES[COMMANDS_PAGE].table("check").rows]
 
 
-def checks_of(table: str) -> list[str]:
-    """Return the names of the checks in the doctor's table."""
+def verdicts_of(table: str) -> dict[str, str]:
+    """Return the verdicts in the doctor's table by the names of the checks."""
     head, *lines = table.splitlines()
     start, end = head.index("check"), head.index("found")
-    names = (line[start:end].strip() for line in lines if re.match(r"ok|warning|error", line))
-    return [name for name in names if name]
+    rows = (line for line in lines if re.match(r"ok|warning|error", line))
+    return {row[start:end].strip(): row[:start].strip() for row in rows}
 
 
 def check_routes(project: Path, address: str) -> None:
@@ -232,6 +239,14 @@ def check_routes(project: Path, address: str) -> None:
     assert but
     shown = set(manifest) - set(re.findall(r"`(\w+)`", but[1]))
     assert set(json.loads(get(f"{address}/metadata"))) == shown
+
+
+@slow
+@in_the_verified_group
+def test_the_readme_shows_what_rendering_prints(verified: Bake) -> None:
+    session = PAGES["README.md"].sections[0].blocks[0].text
+    printed = session[session.index("Installing") : session.index("  curl")]
+    assert missing_lines(printed, verified.output) == []
 
 
 @slow
@@ -282,4 +297,4 @@ def test_the_tutorial(verified: Bake, tmp_path: Path) -> None:
             type_in(section, block)
     doctor, shown = chapters["6"].blocks  # `make doctor` is run in the other project
     assert doctor.commands == ("make doctor",)
-    assert set(checks_of(shown.text)) <= set(described_checks())
+    assert set(verdicts_of(shown.text)) <= set(described_checks())

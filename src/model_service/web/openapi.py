@@ -135,7 +135,7 @@ def _prediction_properties(contract: Contract, manifest: Manifest) -> dict[str, 
 
 def _value_schema(manifest: Manifest) -> dict[str, Any]:
     if manifest.task.classes:
-        return {"enum": manifest.task.classes}
+        return {"enum": list(manifest.task.classes)}
     if manifest.task.kind == "outlier":
         return {"enum": [1, -1]}
     if manifest.task.kind == "classification":
