@@ -145,7 +145,7 @@ def missing_lines(shown: str, printed: str) -> list[str]:
 
 def without_figures(text: str) -> str:
     """Replace keys, hashes and figures, and take white space together."""
-    text = re.sub(r"\b(?:[\w-]{43}|[0-9a-f]{64})\b", "0", text)
+    text = re.sub(r"\b(?:[\w-]{43}|[0-9a-f]{64}|[0-9a-f]{10})\b", "0", text)
     return " ".join(re.sub(r"\d[\d.,]*", "0", text).split())
 
 
