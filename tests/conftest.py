@@ -43,7 +43,8 @@ IDENTITY = {
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment in which nothing of the developer's own settings is left."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "COOKIECUTTER"))}
+    settings = ("GIT_", "COOKIECUTTER", "MAKE", "MFLAGS")  # make hands its own on to a make inside
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
     clean = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "NO_COLOR": "1"}
     return {**kept, **clean, **IDENTITY, "PYTHONDONTWRITEBYTECODE": "1", **more}
 

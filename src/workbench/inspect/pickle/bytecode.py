@@ -94,21 +94,21 @@ def _pythons(code: bytes, lines: bytes, fields: int) -> Iterator[str]:
     candidates = [
         (python, version.caches)
         for python, version in VERSIONS.items()
-        if version.resume is not None and bytes((version.resume, 0)) in _units(code)
+        if version.resume is not None and (version.resume, 0) in _units(code)
     ]
     found = [python for python, caches in candidates if caches and _fits(code, caches)]
     yield from found or (python for python, caches in candidates if not caches)
 
 
-def _units(code: bytes) -> Iterator[bytes]:
-    return (code[start : start + UNIT] for start in range(0, len(code), UNIT))
+def _units(code: bytes) -> Iterator[tuple[int, int]]:
+    """Return the pairs of an opcode and the low byte of its argument."""
+    return zip(code[::UNIT], code[1::UNIT], strict=True)
 
 
 def _fits(code: bytes, caches: str) -> bool:
     """Return whether all opcodes exist and have exactly the cache entries that belong to them."""
     expected = 0
-    for unit in _units(code):
-        opcode = unit[0]
+    for opcode in code[::UNIT]:
         if (opcode == 0) != (expected > 0):
             return False
         if opcode == 0:
