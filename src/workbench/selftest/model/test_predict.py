@@ -59,7 +59,7 @@ def test_predictions_are_those_of_the_models_own_methods(
     model: Model, rows: list[dict[str, Any]]
 ) -> None:
     batch = parse_rows(model.contract, rows)
-    assert batch.problems == []
+    assert not batch.problems
     assert differences(list(model.natively(batch)), list(model.predict(batch))) == []
 
 
