@@ -59,6 +59,7 @@ class Problems(Sequence[Problem]):
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._listed: list[Problem] = []
         self.counts: ProblemCounts = Counter()
+        self.is_complete = True  # whether all of the request has been checked
         for problem in problems:
             self.add(problem)
 
@@ -109,6 +110,7 @@ class Problems(Sequence[Problem]):
     def summary(self) -> str:
         """How many problems there are, in words: the detail of a response."""
         count = "1 problem" if self.total == 1 else f"{self.total} problems"
+        count = count if self.is_complete else f"more than {count}"
         hidden = f" (the first {len(self)} are listed)" if self.total > len(self) else ""
         return count + hidden
 

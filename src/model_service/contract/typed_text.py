@@ -18,6 +18,7 @@ from model_service.contract.problems import Invalid
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_NUMBER_START = frozenset("+-.0123456789")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BITS = {"1": True, "0": False}
 _REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}
@@ -51,6 +52,8 @@ def is_spreadsheet_number(text: str) -> bool:
 def number(text: str) -> float | None:
     """Return the number that text stands for, or None."""
     text = text.strip()
+    if text[:1] not in _NUMBER_START:  # a file can have a million other cells
+        return None
     if _INTEGER.fullmatch(text):
         return int(text)  # a float would lose the last digits of a large one
     return float(text) if _NUMBER.fullmatch(text) else None

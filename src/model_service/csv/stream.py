@@ -33,6 +33,8 @@ Predict = Callable[[Batch], tuple[Sequence[Prediction], Sequence[int]]]
 # While the file is still being checked, rows are predicted for so long, and their answer has at
 # most so many bytes.
 EARLY_SECONDS, MAX_EARLY_BYTES = 5.0, 1 << 25
+# A file with so many problems is not read to its end.
+MAX_COUNTED_PROBLEMS = 100_000
 # An answer has as many cells in each row as the header: a file of short rows under a wide header
 # must not become one of gigabytes.
 MAX_MISSING_CELLS = 10_000_000
@@ -123,6 +125,9 @@ class _Run:
             size.rows = MAX_CHUNK_ROWS
             if not self._job.keep_bad_rows:
                 self._reader.parse(chunk).add_to(problems, chunk)
+            if problems.total > MAX_COUNTED_PROBLEMS:
+                problems.is_complete = False
+                break
         self._spool.flush()  # a full disk is noticed before the answer begins
         if self._row_count == 0:
             raise bad_file("the file has no rows below its header", self._file.line)

@@ -641,3 +641,16 @@ def test_a_wide_header_over_short_rows_makes_no_answer_of_gigabytes(
     assert response.status_code == 422
     (error,) = response.get_json()["errors"]
     assert error["message"] == "rows up to here have 10000000 cells less than the header"
+
+
+def test_a_file_with_too_many_problems_is_not_read_to_its_end(
+    around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_COUNTED_PROBLEMS", 1500)
+    client = around(Mirror(), [{"name": "a"}], {"a": 1})
+    response = send(client, "a\n" + "x\n" * 100_000)
+    document = response.get_json()
+    assert re.fullmatch(
+        r"more than \d{4} problems \(the first 1000 are listed\)", document["detail"]
+    )
+    assert len(document["errors"]) == 1000
