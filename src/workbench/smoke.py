@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import snippets
-from model_service.contract.golden import GoldenError, golden_differences, read_golden
+from model_service.contract.golden import GoldenError, golden_differences, json_batches, read_golden
 from workbench import files
 from workbench.errors import UserError
 
@@ -47,11 +47,16 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
         raise UserError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
-    answer = _request(f"{address}/predict", key, {"rows": golden.rows})
-    found = golden_differences(golden, answer.get("predictions"))
-    if found:
+    predictions: list[Any] = []
+    for rows in json_batches(golden.rows):
+        answer = _request(f"{address}/predict", key, {"rows": rows})
+        if not isinstance(found := answer.get("predictions"), list):
+            raise UserError(f"{url} answers without predictions; is it another service?")
+        predictions += found
+    differences = golden_differences(golden, predictions)
+    if differences:
         message = f"{url} answers differently from {files.GOLDEN}:"
-        raise UserError([message, *found[:MAX_DIFFERENCES]])
+        raise UserError([message, *differences[:MAX_DIFFERENCES]])
     return (
         f"{url} reproduces all {len(golden.rows)} recorded predictions of version {own['version']}."
     )
