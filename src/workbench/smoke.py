@@ -41,7 +41,7 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
         raise UserError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
     manifest = files.read_manifest(project)
     metadata = _request(f"{address}/metadata", key)
-    own = {"name": manifest["name"], "version": manifest["version"]}
+    own = {"name": manifest.about.name, "version": manifest.about.version}
     served = {name: metadata.get(name) for name in own}
     if served != own:
         raise UserError(
@@ -84,5 +84,5 @@ def _request(url: str, key: str | None, body: dict[str, Any] | None = None) -> d
 
 def curl(project: Path, address: str, *, key: bool = False) -> str:
     """Return a curl command with a row of the sample, ready to paste."""
-    row = files.read_manifest(project)["examples"][0]
+    row = files.read_manifest(project).examples[0]
     return snippets.curl(f"{address}/predict", row, needs_key=key)
