@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from flask import Flask, g, has_app_context
+
+from model_service.web.log_pipe import PipeWriter, open_pipe
 
 if TYPE_CHECKING:
     from model_service.web.current import Service
@@ -69,11 +72,16 @@ def _traceback_line(text: str) -> str:
 
 
 class Handler(logging.Handler):
-    """Writes to the current sys.stdout, each line in one piece."""
+    """Writes to the current sys.stdout, each line in one piece.
+
+    A pipe that is full does not hold up the requests: see log_pipe.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(Formatter())
+        self._opened_for: tuple[int, TextIO] | None = None
+        self._pipe: PipeWriter | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the lines of a record."""
@@ -88,11 +96,29 @@ class Handler(logging.Handler):
         try:
             # A closed or missing output must not fail a request.
             with suppress(OSError, ValueError, AttributeError):
+                pipe = self._pipe_of(sys.stdout)
                 for line in lines:
-                    sys.stdout.write(line + "\n")
-                    sys.stdout.flush()
+                    if pipe is not None:
+                        pipe.write(f"{line}\n".encode())
+                    else:
+                        sys.stdout.write(line + "\n")
+                        sys.stdout.flush()
         finally:
             self.release()
+
+    def take_dropped(self) -> int:
+        """Return how many lines have been dropped since the last call."""
+        return self._pipe.take_dropped() if self._pipe is not None else 0
+
+    def _pipe_of(self, stream: TextIO) -> PipeWriter | None:
+        """Return the writer for a stream that is a pipe; a forked process needs its own."""
+        if self._opened_for is None or self._opened_for != (os.getpid(), stream):
+            if self._pipe is not None:
+                self._pipe.close()
+            descriptor = open_pipe(stream)
+            self._pipe = PipeWriter(descriptor) if descriptor is not None else None
+            self._opened_for = os.getpid(), stream
+        return self._pipe
 
 
 OUTPUT = Handler()

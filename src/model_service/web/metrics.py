@@ -115,6 +115,13 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
             ("route",),
             [(route,) for route in methods],
         ),
+        "dropped_lines": Family(
+            "log_lines_dropped_total",
+            "counter",
+            "Lines of the log that no one read in time.",
+            (),
+            [()],
+        ),
         "rows": Family("model_rows_total", "counter", "Rows that were predicted.", (), [()]),
         "rejected": Family(
             "model_rejected_rows_total",
@@ -247,6 +254,7 @@ class Metrics:
                 self._memory = _Memory(known.values())
                 cells = {key: self._memory.cells[family.name] for key, family in known.items()}
                 self._waiting, self._rows = cells["waiting"][()], cells["rows"][()]
+                self._dropped_lines = cells["dropped_lines"][()]
                 self._requests, self._seconds = cells["requests"], cells["seconds"]
                 self._rejected, self._predictions = cells["rejected"], cells.get("predictions", {})
                 self._is_laid_out = True
@@ -273,6 +281,11 @@ class Metrics:
         self.lay_out()
         with self._lock:
             self._memory.values[self._waiting_cell(self.slot())] = request_count
+
+    def count_dropped_lines(self, line_count: int) -> None:
+        """Count lines of the log that were dropped."""
+        self.lay_out()
+        self._add([(self._dropped_lines, line_count)])
 
     def _reset_dead_gauges(self) -> None:
         """Keep a dead worker's counters; reset its waiting gauge."""

@@ -43,6 +43,8 @@ def init_app(app: Flask, service: Service) -> None:
         record.seconds = time.perf_counter() - record.started_at
         _write(record, model_version)
         service.metrics.count_request(record)
+        if dropped := OUTPUT.take_dropped():
+            service.metrics.count_dropped_lines(dropped)
 
     @app.before_request
     def _begin() -> None:
