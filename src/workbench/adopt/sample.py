@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import math
+import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,8 @@ from workbench.errors import UserError
 # in 10 rows on average.
 FEW_CATEGORIES, MAX_CATEGORIES, ROWS_PER_CATEGORY = 20, 100, 10
 MAX_EXAMPLES = 32
+# Reading takes three times as much memory.
+MAX_TEXT_BYTES = 256 << 20
 # The column with the predictions that the user expects; more rows are kept if there is one.
 EXPECTED_COLUMN, MAX_EXPECTED = "expected", 1000
 # Rows kept for the distribution of the values; 200,000 cells of a CSV take 20 MB.
@@ -266,9 +270,17 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def read_text(path: Path) -> str:
     """Read a text file in an encoding that spreadsheets write. Raises UserError."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # One byte more than the limit, if the file grows or its size is not known.
+            data = file.read(MAX_TEXT_BYTES + 1) if size <= MAX_TEXT_BYTES else b""
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
+    if size > MAX_TEXT_BYTES or len(data) > MAX_TEXT_BYTES:
+        raise UserError(
+            f"{path} has more than {MAX_TEXT_BYTES >> 20} MB, which are not read. Give its first "
+            f"rows: head -n 10000 {shlex.quote(str(path))} > sample.csv"
+        )
     has_bom = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     for encoding in ["utf-16"] if has_bom else ["utf-8-sig", "cp1252"]:
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from workbench.adopt.sample import read_sample
+from workbench.adopt.sample import read_columns, read_header, read_sample
 from workbench.errors import UserError
 
 # (cells of one column, type, categories, nullable, minimum, maximum)
@@ -64,6 +65,21 @@ def test_an_index_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path) ->
     path = tmp_path / "sample.csv"
     path.write_text(",a\n0,1\n")
     assert list(read_sample(path).columns) == ["Unnamed: 0", "a"]
+
+
+@pytest.mark.parametrize("read", [read_sample, read_columns, read_header])
+def test_a_file_of_gigabytes_is_refused_before_it_is_read(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "all data.csv"
+    with path.open("wb") as file:
+        file.truncate(5 << 30)  # takes no room on the disk
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"{path} has more than 256 MB, which are not read. Give its first rows: "
+        f"head -n 10000 '{path}' > sample.csv"
+    )
 
 
 def test_a_folder_is_no_sample(tmp_path: Path) -> None:
