@@ -6,8 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import TEMPLATE, engine_environment
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import TEMPLATE, adopted, engine_environment
+from sklearn.linear_model import LogisticRegression
 
+from model_service.contract.golden import MAX_BATCH_BYTES
+from workbench.verify.prove import prove
 from workbench.verify.verify import MODEL_TESTS, TESTS
 
 
@@ -41,3 +48,17 @@ def test_verify_runs_those_tests_that_depend_on_the_model(loan: Path) -> None:
     of_engine = count(loan / "model", "--pyargs", "workbench.selftest.engine")
     assert 0 < of_model < of_engine
     assert count(loan / "model", *TESTS[1:]) == of_model + of_engine
+
+
+@pytest.mark.slow
+def test_the_selftest_passes_for_a_model_of_1000_features(tmp_path: Path) -> None:
+    names = [f"sensor_channel_temperature_mean_{number:04d}" for number in range(1000)]
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 1000)), columns=names)
+    model = LogisticRegression(max_iter=50).fit(frame, (frame[names[0]] > 0).astype(int))
+    joblib.dump(model, tmp_path / "wide.joblib")
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    project = adopted(tmp_path, tmp_path / "wide.joblib", sample_data=str(tmp_path / "wide.csv"))
+    assert "predictions are recorded" in prove(project)
+    # The recorded rows do not fit into one request.
+    assert (project / "model" / "golden.json").stat().st_size > MAX_BATCH_BYTES
+    assert "failed" not in run_pytest(project / "model", *MODEL_TESTS[1:])
