@@ -3,6 +3,7 @@
 # ruff: noqa: E402  # what must be set before others are imported
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -159,3 +160,8 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Bake:
     result = bake(tmp_path_factory.mktemp("verified"), verify="true", python_version=PYTHON)
     assert result.status == 0, result.errors
     return result
+
+
+def features_of(project: Path) -> dict[str, dict[str, Any]]:
+    document = json.loads((project / "model" / "features.json").read_text(encoding="utf-8"))
+    return {feature["name"]: feature for feature in document["features"]}

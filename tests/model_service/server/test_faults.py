@@ -26,8 +26,8 @@ import pytest
 from conftest import TEMPLATE, adopted, engine_environment
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
+from running import free_port
 from sklearn.linear_model import LinearRegression
-from tests.workbench.verify.test_verify import free_port
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app

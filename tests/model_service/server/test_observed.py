@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 from conftest import EXAMPLE, SRC, TEMPLATE, environment
 from prometheus_client.parser import text_string_to_metric_families
-from tests.workbench.verify.test_verify import free_port, until_listening
+from running import free_port, until_listening
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import SRC, TEMPLATE, engine_environment, environment
-from tests.workbench.verify.test_verify import free_port, until_listening
+from running import free_port, until_listening
 
 from model_service.model.loading import load_model
 from model_service.server.worker import MAX_FAST_BYTES, Worker, lane_of

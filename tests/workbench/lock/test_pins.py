@@ -1,8 +1,8 @@
 """The table of pins: consistent, complete, and (slow) shown to train, load and predict.
 
-`PINS_PROVE=all pytest tests/test_pins.py -m slow` proves every release on every Python that is
-here; `PINS_PROVE=1.6,1.7` only those minors. Needs uv (on PATH, or its path in $UV), the Pythons
-on PATH, and the network.
+`PINS_PROVE=all pytest tests/workbench/lock/test_pins.py` proves every release on every Python that
+is here; `PINS_PROVE=1.6,1.7` only those minors. Needs uv (on PATH, or its path in $UV), the
+Pythons on PATH, and the network.
 """
 
 from __future__ import annotations
