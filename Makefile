@@ -9,7 +9,7 @@ SCREENSHOTS ?= .screenshots
 	stop lock clean
 
 help:
-	@grep -E '^# make' Makefile | cut -c3-
+	@grep -E '^# (make|  )' Makefile | cut -c3-
 
 # make demo     render the loan example into .demo/, verify it, serve it and ask it once
 demo: $(DEV)
@@ -20,14 +20,16 @@ stop:
 	$(PYTHON) tools/demo.py $(DEMO) --stop
 
 PYTEST = PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+SIDE_BY_SIDE = -n $(or $(WORKERS),2) $(if $(ORDER),--random-order --random-order-seed=$(ORDER))
 
 # make test     the tests of the template; renders projects and runs their tests too
+#               WORKERS=2 of them side by side, ORDER=7: shuffled, the same way for the same number
 test: $(DEV) lint machine browser
-	$(PYTEST) -n 2 -m "not heavy"
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not heavy"
 
 # make test-all make test, then the tests with old versions of the libraries
 test-all: test
-	$(PYTEST) -n 2 -m heavy
+	$(PYTEST) $(SIDE_BY_SIDE) -m heavy
 
 # make fast     the tests that install nothing
 fast: $(DEV)
