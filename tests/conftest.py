@@ -3,12 +3,14 @@
 # ruff: noqa: E402  # what must be set before others are imported
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,28 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {name: in_json(value) for name, value in row.items()} for row in frame.to_dict("records")
     ]
+
+
+MAX_MEGABYTES = 700
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_given_back() -> Iterator[None]:
+    """Give back what a module's tests have freed, and fail if this process still holds too much.
+
+    A fuzzer's limit counts what it inherits, and tests side by side share the machine's memory.
+    """
+    yield
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc, which keeps freed memory
+        if trim is not None:
+            trim(0)
+        held = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+        assert held < MAX_MEGABYTES, (
+            f"the test process holds {held} MB; let a child process do this"
+        )
 
 
 @pytest.fixture(scope="session")
