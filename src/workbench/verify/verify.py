@@ -60,11 +60,13 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     with _restored_on_failure(project):
         _write_locked_versions(project)
         proof = prove(project, python, limits)
-        tests = run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
-            what="make test",
-            cwd=project,
-        )
+        with tempfile.TemporaryDirectory(prefix="tests-") as home:
+            tests = run(
+                [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
+                what="make test",
+                cwd=project,
+                env=environ_without_secrets(Path(home)),
+            )
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 
 
