@@ -78,12 +78,13 @@ machine: $(DEV)
 browser: $(DEV)
 	.venv/bin/python tests/browser/chromium.py
 
-# make lint     ruff and mypy, on the template folder in place too
+# make lint     ruff, mypy and zizmor, on the template folder in place too
 lint: $(DEV)
 	.venv/bin/ruff format --check --no-cache .
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy hooks tools benchmarks local_extensions.py
 	.venv/bin/mypy --python-version 3.10 src
+	.venv/bin/zizmor --offline --quiet . '{{cookiecutter.project_slug}}'
 
 # make lock     lock requirements-dev.txt anew
 lock: $(DEV)
