@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all fast bench bench-bulk bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all fast bench bench-bulk bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -50,6 +50,10 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+
+# make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
+bench-guard: $(DEV)
+	.venv/bin/python -m benchmarks.guard '$(PROJECT)'
 
 # make soak     an hour of load with faults on the way, into benchmarks/soak.md; MINUTES=60 MODEL=loan
 soak: $(DEV)
