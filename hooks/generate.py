@@ -67,7 +67,7 @@ def generate(context: Mapping[str, Any], project: Path) -> str:
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
         f"cd {project.name}",
-        *(["make verify"] if not files.read_manifest(project)["verified"] else []),
+        *(["make verify"] if not files.read_manifest(project).verified else []),
         "make run",
         f"# then {address} in a browser, or in another terminal:",
         curl(project, address),

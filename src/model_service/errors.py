@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from model_service.contract.contract import Problem
-
-# A small request must not be answered with megabytes of problems.
-MAX_LISTED_PROBLEMS = 1000
+    from model_service.contract.problems import Problems
 
 
 class StartError(Exception):
@@ -31,18 +27,12 @@ class ServiceError(Exception):
 
 
 class InvalidRows(ServiceError):
-    """Rows that the contract or the model does not take.
-
-    `problems` names row and feature of each; `total` counts those that are not listed, too.
-    """
+    """Rows that the contract or the model does not take; `problems` names row and feature."""
 
     summary = "The request does not fit the model"
 
-    def __init__(self, problems: Sequence[Problem], total: int | None = None) -> None:
-        total = len(problems) if total is None else total
-        count = "1 problem" if total == 1 else f"{total} problems"
-        listed = f" (the first {MAX_LISTED_PROBLEMS} are listed)"
-        super().__init__(count + (listed if total > MAX_LISTED_PROBLEMS else ""))
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(problems.summary)
         self.problems = problems
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model_service.errors import ModelError
+from model_service.model.manifest import Manifest
 from workbench.errors import UserError
 
 MODEL = Path("model")
@@ -17,13 +19,6 @@ EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
-# The members of the manifest that the tools read again.
-MANIFEST_MEMBERS = frozenset(
-    """
-    classes code derived description estimator examples libraries model name probabilities python
-    task title verified version
-    """.split()
-)
 
 
 def dumps(document: Mapping[str, Any]) -> str:
@@ -63,12 +58,12 @@ def write(path: Path, content: str | bytes) -> None:
     staged.replace(path)
 
 
-def read_manifest(project: Path) -> dict[str, Any]:
-    """Read the manifest, with all members that the tools need. Raises UserError."""
-    manifest = read_json(project / MANIFEST)
-    if absent := sorted(MANIFEST_MEMBERS - set(manifest)):
-        raise UserError(f"{MANIFEST} lacks {', '.join(absent)}; restore it from git.")
-    return manifest
+def read_manifest(project: Path) -> Manifest:
+    """Read the manifest. Raises UserError."""
+    try:
+        return Manifest.read(project / MANIFEST)
+    except ModelError as error:
+        raise UserError(str(error).replace(str(project / MANIFEST), str(MANIFEST))) from None
 
 
 def read(path: Path) -> str:

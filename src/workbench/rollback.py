@@ -18,7 +18,7 @@ def rollback(project: Path) -> str:
     An adoption that is not committed is undone. Otherwise the files come from the last commit with
     another version of the model.
     """
-    present = files.read_manifest(project)["version"]
+    present = files.read_manifest(project).about.version
     committed = _version_in(project, "HEAD")
     edited = _git(project, "status", "--porcelain", "--", str(files.MODEL)).strip()
     if committed == present and edited:

@@ -25,7 +25,7 @@ def sbom(project: Path) -> str:
     entries = parse_requirements(files.read(project / LOCK))
     if not any(entry.hashes for entry in entries):
         raise UserError(f"{LOCK} is not locked, so it does not say what is installed: make lock")
-    manifest = Manifest.read(project / files.MANIFEST)
+    manifest = files.read_manifest(project)
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

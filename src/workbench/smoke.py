@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract import snippets
-from model_service.contract.golden import GoldenError, golden_differences, read_golden
+from model_service.contract.golden import GoldenError, golden_differences, json_batches, read_golden
 from workbench import files
 from workbench.errors import UserError
 
@@ -41,17 +41,22 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
         raise UserError(f"There is no {files.GOLDEN} to compare with; run make verify first.")
     manifest = files.read_manifest(project)
     metadata = _request(f"{address}/metadata", key)
-    own = {"name": manifest["name"], "version": manifest["version"]}
+    own = {"name": manifest.about.name, "version": manifest.about.version}
     served = {name: metadata.get(name) for name in own}
     if served != own:
         raise UserError(
             f"{url} serves {json.dumps(served)}, and this project is {json.dumps(own)}."
         )
-    answer = _request(f"{address}/predict", key, {"rows": golden.rows})
-    found = golden_differences(golden, answer.get("predictions"))
-    if found:
+    predictions: list[Any] = []
+    for rows in json_batches(golden.rows):
+        answer = _request(f"{address}/predict", key, {"rows": rows})
+        if not isinstance(found := answer.get("predictions"), list):
+            raise UserError(f"{url} answers without predictions; is it another service?")
+        predictions += found
+    differences = golden_differences(golden, predictions)
+    if differences:
         message = f"{url} answers differently from {files.GOLDEN}:"
-        raise UserError([message, *found[:MAX_DIFFERENCES]])
+        raise UserError([message, *differences[:MAX_DIFFERENCES]])
     return (
         f"{url} reproduces all {len(golden.rows)} recorded predictions of version {own['version']}."
     )
@@ -79,5 +84,5 @@ def _request(url: str, key: str | None, body: dict[str, Any] | None = None) -> d
 
 def curl(project: Path, address: str, *, key: bool = False) -> str:
     """Return a curl command with a row of the sample, ready to paste."""
-    row = files.read_manifest(project)["examples"][0]
+    row = files.read_manifest(project).examples[0]
     return snippets.curl(f"{address}/predict", row, needs_key=key)

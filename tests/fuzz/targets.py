@@ -15,8 +15,9 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import Batch, Contract, ContractError, Problem
+from model_service.contract.contract import Batch, Contract, ContractError
 from model_service.contract.parsing import parse_rows
+from model_service.contract.problems import Problem
 from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob

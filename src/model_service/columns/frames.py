@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,9 @@ def model_input(
     text = "str" if int(pd.__version__.split(".")[0]) >= 3 else object
     frame = {}
     for column in columns:
+        if column.kind in NUMERIC and column.name not in categories:
+            frame[column.name] = _array(column)  # thousands of series would take a second
+            continue
         series = pd.Series(_array(column), dtype=text if column.kind == "text" else None)
         frame[column.name] = _categorical(series, categories.get(column.name))
     return pd.DataFrame(frame)
@@ -74,6 +78,8 @@ def _integer(value: Value) -> Value:
 
 
 def _array(column: Column) -> Any:
+    if isinstance(column.values, array.array):
+        return np.array(column.values)
     if column.kind == "float":
         return np.array([math.nan if v is None else v for v in column.values], dtype=np.float64)
     if column.kind == "int":
@@ -83,13 +89,13 @@ def _array(column: Column) -> Any:
     if column.kind == "date":
         days = ["NaT" if v is None else v for v in column.values]
         return np.array(days, dtype="datetime64[ns]")
-    array = np.empty(len(column.values), dtype=object)
-    array[:] = [math.nan if v is None else v for v in column.values]
-    return array
+    objects = np.empty(len(column.values), dtype=object)
+    objects[:] = [math.nan if v is None else v for v in column.values]
+    return objects
 
 
 def _objects(arrays: Sequence[Any]) -> Any:
     stacked = np.empty((len(arrays[0]), len(arrays)), dtype=object)
-    for position, array in enumerate(arrays):
-        stacked[:, position] = array
+    for position, column in enumerate(arrays):
+        stacked[:, position] = column
     return stacked

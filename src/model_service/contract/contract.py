@@ -6,11 +6,14 @@ Data classes only: schema.py reads them from features.json, parsing.py validates
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import compress
 from typing import Any, Literal, get_args
+
+from model_service.contract.problems import Problems
 
 Scalar = str | int | float | bool
 Value = Scalar | None
@@ -20,12 +23,10 @@ FeatureType = Literal["number", "integer", "category", "boolean", "text", "date"
 ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 # What the model was trained on.
 InputKind = Literal["frame", "array", "texts"]
-# Why a row is refused, in one word: the label of a counter.
-Reason = Literal["type", "null", "range", "category", "missing", "unknown", "model", "form"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
-REASONS: tuple[Reason, ...] = get_args(Reason)
 TRANSFORMS = ("exp", "expm1")
+MAX_LISTED_CATEGORIES = 20  # in one message
 
 
 class ContractError(ValueError):
@@ -36,37 +37,13 @@ class ContractError(ValueError):
         super().__init__("; ".join(problems))
 
 
-class Invalid(ValueError):
-    """A value does not fit its feature; the message completes "<feature> …"."""
-
-    def __init__(self, message: str, reason: Reason = "type") -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake in a request. Rows count from 1."""
-
-    row: int | None  # None for a mistake in the file as a whole
-    feature: str | None
-    message: str
-    line: int | None = None  # of a file, where the row begins
-    reason: Reason = "form"
-
-    def to_json(self) -> dict[str, object]:
-        """Return the member of `errors` in a problem+json response."""
-        line = {"line": self.line} if self.line is not None else {}
-        return {"row": self.row, **line, "feature": self.feature, "message": self.message}
-
-
 @dataclass(slots=True)  # a frozen one takes three times as long to create
 class Batch:
     """The validated rows of a request, kept by feature, and the problems of its other rows."""
 
     columns: Mapping[str, list[Value]]  # of the same length, by feature
     row_numbers: Sequence[int]  # in the request, from 1
-    problems: Sequence[Problem] = ()
+    problems: Problems = field(default_factory=Problems)
 
     @classmethod
     def of_rows(cls, rows: Sequence[Row]) -> Batch:
@@ -108,7 +85,7 @@ class Column:
 
     name: str
     kind: ColumnKind
-    values: list[Value]
+    values: Sequence[Value]
 
 
 @dataclass(frozen=True)
@@ -145,23 +122,59 @@ class Feature:
     @cached_property
     def category_type(self) -> Literal["text", "number"] | None:
         """The type of all categories, None if they are mixed; without categories it is text."""
-        types = {type(category) for category in self.categories or ()}
-        if types <= {str}:
+        if self.category_classes <= {str}:
             return "text"
-        return "number" if types <= {int, float} else None
+        return "number" if self.category_classes <= {int, float} else None
+
+    @cached_property
+    def category_classes(self) -> frozenset[Any]:
+        """The Python classes of the categories."""
+        return frozenset(map(type, self.categories or ()))
 
     @cached_property
     def text_categories(self) -> frozenset[str]:
         """The categories that are text, for a quick look-up."""
         return frozenset(value for value in self.categories or () if isinstance(value, str))
 
+    @cached_property
+    def _category_by_value(self) -> Mapping[tuple[str, object], Scalar]:
+        # Reversed, so that of 1 and 1.0 the first one counts.
+        return {_json_key(category): category for category in reversed(self.categories or ())}
+
+    @cached_property
+    def category_by_text(self) -> Mapping[str, Scalar]:
+        """The categories by their JSON text; of "1" and 1 the first one counts."""
+        return {json_text(category): category for category in reversed(self.categories or ())}
+
+    def category_equal_to(self, value: object) -> Scalar | None:
+        """Return the category that equals a JSON value as `same_json` compares, or None."""
+        if not isinstance(value, (str, int, float)):
+            return None
+        return self._category_by_value.get(_json_key(value))
+
+    @cached_property
+    def categories_message(self) -> str:
+        """What is wrong with a value outside the categories."""
+        categories = self.categories or ()
+        shown = ", ".join(json_text(category) for category in categories[:MAX_LISTED_CATEGORIES])
+        more = ", …" if len(categories) > MAX_LISTED_CATEGORIES else ""
+        return f"must be one of {shown}{more}"
+
     def encode_values(self, values: list[Value]) -> list[Column]:
         """Return the model's columns for the values of an encoded feature, one value a row."""
         if self.one_hot is not None:
-            return [
-                Column(column, "float", [float(json_text(v) == category) for v in values])
-                for category, column in self.one_hot.items()
-            ]
+            places: dict[str, list[int]] = {}
+            for place, value in enumerate(values):
+                places.setdefault(json_text(value), []).append(place)
+            zeros = bytes(8 * len(values))
+            columns = []
+            for category, column in self.one_hot.items():
+                # Thousands of lists of numbers would take ten times the memory and the time.
+                flags = array("d", zeros)
+                for place in places.get(category, ()):
+                    flags[place] = 1.0
+                columns.append(Column(column, "float", flags))
+            return columns
         codes = self.encode or {}
         encoded: list[Value] = [None if v is None else codes[json_text(v)] for v in values]
         return [Column(self.name, "float", encoded)]
@@ -307,6 +320,13 @@ def json_type(value: object) -> str:
 def json_text(value: Value) -> str:
     """Return text as it is and anything else as its JSON text: `1`, `1.0`, `true`."""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _json_key(value: Scalar) -> tuple[str, object]:
+    """Return what two JSON values have in common if `same_json` calls them equal."""
+    if isinstance(value, bool):
+        return "boolean", value
+    return ("text" if isinstance(value, str) else "number"), value
 
 
 def same_json(one: object, other: object) -> bool:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 # The last bits of a sum differ between processors. A wrong library makes far larger differences.
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-9, 1e-12
+
+# MAX_JSON_BYTES of a service that does not set it.
+MAX_BATCH_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,23 @@ def read_golden(path: Path) -> Golden | None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
+
+
+def json_batches(
+    rows: Sequence[dict[str, Any]], max_bytes: int = MAX_BATCH_BYTES
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in batches whose JSON has at most so many bytes, or one row."""
+    batch: list[dict[str, Any]] = []
+    size = len('{"rows": []}')
+    for row in rows:
+        row_size = len(json.dumps(row)) + len(", ")
+        if batch and size + row_size > max_bytes:
+            yield batch
+            batch, size = [], len('{"rows": []}')
+        batch.append(row)
+        size += row_size
+    if batch:
+        yield batch
 
 
 def golden_differences(golden: Golden, predictions: Any) -> list[str]:

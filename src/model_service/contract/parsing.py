@@ -10,40 +10,38 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from model_service.contract.contract import (
-    Batch,
-    Contract,
-    Feature,
-    Invalid,
-    Problem,
-    Scalar,
-    Value,
-    json_text,
-    json_type,
-    same_json,
-)
+from model_service.contract.contract import Batch, Contract, Feature, Scalar, Value, json_type
+from model_service.contract.problems import Invalid, Problem, Problems
 
 INTEGER_LIMIT = 2**63  # models hold whole numbers in 64 bits
 # datetime64[ns], which models are trained on, holds these years in full.
 EARLIEST, LATEST = datetime.date(1678, 1, 1), datetime.date(2261, 12, 31)
-# A hostile request can hold 100,000 unknown names, and each search for a similar one costs time.
+# A hostile request can hold 100,000 unknown names, and a search for a similar one among thousands
+# takes seconds. A request may make so many searches, and compare so many pairs of letters.
 MAX_SUGGESTIONS = 20
-MAX_LISTED = 20  # categories in one message
+MAX_COMPARED_LETTERS = 500_000
+# What difflib spends on two words besides their letters.
+LETTERS_PER_COMPARISON = 100
+# A longer word is cut, and names that share a half or so many first letters are compared first.
+MAX_WORD_LETTERS, RANKED_LETTERS = 200, 3
 
 
 def parse_rows(contract: Contract, rows: Sequence[object]) -> Batch:
-    """Return the valid rows, and every problem of the others."""
+    """Return the valid rows, and the problems of the others.
+
+    An Invalid in the place of a value is its problem: a form reads texts before they get here.
+    """
     features = contract.features
     valid: list[list[Value]] = []
     row_numbers: list[int] = []
-    problems: list[Problem] = []
+    problems = Problems()
     suggestions = Suggestions(contract.by_name)
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             message = f"must be an object of features, not {json_type(row)}"
-            problems.append(Problem(number, None, message))
+            problems.add(Problem(number, None, message))
             continue
-        found = len(problems)
+        is_valid = True
         values: list[Value] = []
         for feature in features:
             if feature.name not in row:
@@ -51,27 +49,43 @@ def parse_rows(contract: Contract, rows: Sequence[object]) -> Batch:
             try:
                 values.append(parse_value(feature, row[feature.name]))
             except Invalid as error:
-                message = str(error) + suggestions.for_value(row[feature.name], feature)
-                problems.append(Problem(number, feature.name, message, reason=error.reason))
+                is_valid = False
+                value = row[feature.name]
+                found = value if isinstance(value, Invalid) else error
+                if problems.is_full:
+                    problems.add_unlisted(found.reason, [feature.name])
+                    continue
+                message = str(found) + suggestions.for_value(value, feature)
+                problems.add(Problem(number, feature.name, message, reason=found.reason))
         if len(row) != len(features) or len(values) != len(features):
-            problems += _misnamed(contract, number, row, suggestions)
-        if len(problems) == found:
+            is_valid &= _add_misnamed(problems, contract, number, row, suggestions)
+        if is_valid:
             row_numbers.append(number)
             valid.append(values)
     columns = map(list, zip(*valid, strict=True)) if valid else ([] for _ in features)
     return Batch(dict(zip(contract.by_name, columns, strict=True)), row_numbers, problems)
 
 
-def _misnamed(
-    contract: Contract, number: int, row: Mapping[str, object], suggestions: Suggestions
-) -> Iterable[Problem]:
-    for name in row:
-        if name not in contract.by_name:
-            message = "unknown feature" + suggestions.for_name(name, row)
-            yield Problem(number, name, message, reason="unknown")
-    for feature in contract.features:
-        if feature.name not in row:
-            yield Problem(number, feature.name, "is missing", reason="missing")
+def _add_misnamed(
+    problems: Problems,
+    contract: Contract,
+    number: int,
+    row: Mapping[str, object],
+    suggestions: Suggestions,
+) -> bool:
+    """Add a row's unknown and missing features to the problems; return whether there are none."""
+    known = contract.by_name
+    unknown = [name for name in row if name not in known]
+    missing = [name for name in known if name not in row]
+    unlisted_unknown, unlisted_missing = iter(unknown), iter(missing)
+    while not problems.is_full and (name := next(unlisted_unknown, None)) is not None:
+        message = "unknown feature" + suggestions.for_name(name, row)
+        problems.add(Problem(number, name, message, reason="unknown"))
+    problems.add_unlisted("unknown", unlisted_unknown)
+    while not problems.is_full and (name := next(unlisted_missing, None)) is not None:
+        problems.add(Problem(number, name, "is missing", reason="missing"))
+    problems.add_unlisted("missing", unlisted_missing)
+    return not unknown and not missing
 
 
 def parse_value(feature: Feature, value: object) -> Value:
@@ -151,15 +165,12 @@ def _parse_category(feature: Feature, value: object) -> Scalar:
         return _parse_text(feature, value)
     if isinstance(value, str) and value in feature.text_categories:
         return value
-    for category in feature.categories:
-        if same_json(category, value):
-            return category
+    if (category := feature.category_equal_to(value)) is not None:
+        return category
     if not feature.closed:
         # Other categories must have the type that the model was trained on.
         return (_parse_text if feature.category_type == "text" else _parse_number)(feature, value)
-    shown = ", ".join(json_text(category) for category in feature.categories[:MAX_LISTED])
-    more = ", …" if len(feature.categories) > MAX_LISTED else ""
-    raise Invalid(f"must be one of {shown}{more}", "category")
+    raise Invalid(feature.categories_message, "category")
 
 
 _PARSERS: Mapping[str, Callable[[Feature, object], Value]] = {
@@ -173,37 +184,55 @@ _PARSERS: Mapping[str, Callable[[Feature, object], Value]] = {
 
 
 class Suggestions:
-    """The nearest known name or category for a misspelt one, at most MAX_SUGGESTIONS a request."""
+    """The nearest known name or category for a misspelt one, within a budget for each request."""
 
     def __init__(self, known: Mapping[str, object]) -> None:
         self._known = known
-        self._left = MAX_SUGGESTIONS
+        self._searches_left, self._letters_left = MAX_SUGGESTIONS, MAX_COMPARED_LETTERS
 
     def for_name(self, name: str, row: Mapping[str, object]) -> str:
         """Return "; did you mean X?" for a feature that the row lacks, or nothing."""
-        return self._nearest(name, (known for known in self._known if known not in row))
+        return self._did_you_mean(name, (known for known in self._known if known not in row))
 
     def for_value(self, value: object, feature: Feature) -> str:
         """Return "; did you mean X?" for a category of the feature, or nothing."""
-        if feature.categories is None or not isinstance(value, str):
+        if self._searches_left <= 0 or feature.categories is None or not isinstance(value, str):
             return ""
-        return self._nearest(value, (c for c in feature.categories if isinstance(c, str)))
+        return self._did_you_mean(value, (c for c in feature.categories if isinstance(c, str)))
 
-    def _nearest(self, word: str, known: Iterable[str]) -> str:
-        if self._left == 0:
-            return ""
-        self._left -= 1
-        return did_you_mean(word, known)
+    def nearest(self, word: str, known: Iterable[str]) -> str | None:
+        """Return the known word with the most similar spelling, or None.
+
+        None if no word is similar, or if the budget is used up before one is found.
+        """
+        if self._searches_left <= 0 or self._letters_left <= 0:
+            return None
+        self._searches_left -= 1
+        word = word[:MAX_WORD_LETTERS].casefold()
+        middle = len(word) // 2
+        halves = word[:middle], word[middle:]
+        folded = {candidate.casefold(): candidate for candidate in known}
+
+        def rank(candidate: str) -> int:
+            # One wrong letter leaves a half as it is.
+            has_half = candidate.startswith(halves[0]) or candidate.endswith(halves[1])
+            return 2 * has_half + candidate.startswith(word[:RANKED_LETTERS])
+
+        compared = []
+        for candidate in sorted(folded, key=rank, reverse=True):
+            self._letters_left -= len(word) * len(candidate) + LETTERS_PER_COMPARISON
+            if self._letters_left < 0:
+                break
+            compared.append(candidate)
+        near = difflib.get_close_matches(word, compared, n=1)
+        return folded[near[0]] if near else None
+
+    def _did_you_mean(self, word: str, known: Iterable[str]) -> str:
+        near = self.nearest(word, known)
+        return f"; did you mean {near}?" if near is not None else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean X?" for the nearest known name, or nothing."""
-    near = nearest(name, known)
+    near = Suggestions({}).nearest(name, known)
     return f"; did you mean {near}?" if near is not None else ""
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name with the most similar spelling, or None if none is similar."""
-    folded = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(name[:200].casefold(), list(folded), n=1)
-    return folded[near[0]] if near else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from model_service.contract.contract import (
     Contract,
     ContractError,
     Feature,
-    Invalid,
     Output,
     Scalar,
     Transformer,
@@ -23,6 +23,7 @@ from model_service.contract.contract import (
     same_json,
 )
 from model_service.contract.parsing import did_you_mean, parse_value
+from model_service.contract.problems import Invalid
 
 
 def read_contract(path: Path) -> Contract:
@@ -49,8 +50,9 @@ def parse_contract(document: object) -> Contract:
     if not document["features"]:
         problems.append('"features" is empty')
     names = [feature.name for feature in features]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    problems += [f"feature {name}: is there {names.count(name)} times" for name in repeated]
+    counts = Counter(names)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    problems += [f"feature {name}: is there {counts[name]} times" for name in repeated]
     output = Output()
     try:
         output = parse_output(document.get("output", {}))
@@ -207,7 +209,8 @@ def check_categories(contract: Contract, known: Mapping[str, Sequence[Scalar]]) 
             )
             continue
         meant = feature.encode.values() if feature.encode is not None else feature.categories
-        if stray := [v for v in meant if not any(same_json(v, c) for c in categories)]:
+        trained = Feature("", categories=tuple(categories))
+        if stray := [v for v in meant if trained.category_equal_to(v) is None]:
             shown = ", ".join(json_text(value) for value in stray[:20])
             problems.append(
                 f"feature {feature.name}: the model was not trained on {shown}; its categories "

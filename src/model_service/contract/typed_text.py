@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import re
 
-from model_service.contract.contract import Feature, Invalid, Scalar, Value, json_text, same_json
+from model_service.contract.contract import Feature, Scalar, Value
+from model_service.contract.problems import Invalid
 
 # JSON numbers and what spreadsheets and people write besides: +5, .5, 5.
 # Each digit can match in one way only: a second way makes a long cell take quadratic time.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+_NUMBER_START = frozenset("+-.0123456789")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BITS = {"1": True, "0": False}
 _REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}
@@ -50,6 +52,8 @@ def is_spreadsheet_number(text: str) -> bool:
 def number(text: str) -> float | None:
     """Return the number that text stands for, or None."""
     text = text.strip()
+    if text[:1] not in _NUMBER_START:  # a file can have a million other cells
+        return None
     if _INTEGER.fullmatch(text):
         return int(text)  # a float would lose the last digits of a large one
     return float(text) if _NUMBER.fullmatch(text) else None
@@ -109,8 +113,8 @@ def sample_number(value: object) -> float | None:
 def _empty(feature: Feature) -> str | None:
     if feature.nullable:
         return None
-    listed = feature.categories or ()
-    if feature.type == "text" or "" in listed or (feature.type == "category" and not listed):
+    is_open = feature.type == "text" or (feature.type == "category" and not feature.categories)
+    if is_open or "" in feature.text_categories:
         return ""
     raise Invalid("must not be empty", "null")
 
@@ -118,32 +122,30 @@ def _empty(feature: Feature) -> str | None:
 def _request_number(text: str) -> float:
     if (found := number(text)) is not None:
         return found
-    if _DECIMAL_COMMA.fullmatch(text.strip()):
-        raise Invalid(f"must be a number with a decimal point, not {_quoted(text.strip())}")
-    raise Invalid(f"must be a number, not {_quoted(text.strip())}")
+    text = text.strip()
+    hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
+    raise Invalid(f"must be a number{hint}, not {_quoted(text)}")
 
 
 def _request_category(feature: Feature, text: str) -> Scalar:
-    categories = feature.categories or ()
-    for category in categories:
-        if json_text(category) == text:
-            return category
-    stripped, types = text.strip(), {type(category) for category in categories}
+    if (category := feature.category_by_text.get(text)) is not None:
+        return category
+    stripped, types = text.strip(), feature.category_classes
     # pandas writes 1.0 for 1 and True for true.
     if bool in types and stripped.lower() in ("true", "false"):
         return _REQUEST_BOOLEANS[stripped.lower()]
     if types & {int, float} and _NUMBER.fullmatch(stripped):
         return float(stripped)
     # If the feature accepts other categories, " Urban" is one of them, as it is in JSON.
-    return stripped if feature.closed and stripped in categories else text
+    return stripped if feature.closed and stripped in feature.text_categories else text
 
 
 def _sample_category(feature: Feature, text: str) -> Scalar:
-    categories = feature.categories or ()
-    if not categories or text in categories:
+    if not feature.categories or text in feature.text_categories:
         return text
     typed = SAMPLE_BOOLEANS.get(text, float(text) if is_number(text) else text)
-    return next((category for category in categories if same_json(category, typed)), text)
+    category = feature.category_equal_to(typed)
+    return category if category is not None else text
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TextIO
 
-from model_service.contract.contract import Problem, Reason
+from model_service.contract.problems import Problem, Problems, Reason
 from model_service.csv.writer import unescape_formula
 from model_service.errors import BadFile
 
@@ -23,6 +23,11 @@ DELIMITERS = ",;\t|"
 MAX_CHUNK_CHARACTERS = 1 << 18
 FIRST_CHUNK_ROWS, MAX_CHUNK_ROWS = 50, 4000
 NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"
+
+
+def bad_file(message: str, line: int) -> BadFile:
+    """Return the error for a file that cannot be read, because of one of its lines."""
+    return BadFile(Problems([Problem(None, None, message, line)]))
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,12 @@ class ChunkSize:
     """
 
     rows: int = FIRST_CHUNK_ROWS
+    max_rows: int = MAX_CHUNK_ROWS
 
     def adapt(self, rows: int, seconds: float) -> None:
         """Take into account how long some rows took."""
         a_second = int(rows / max(seconds, 0.001))  # a clock can stand still for a moment
-        self.rows = max(1, min(a_second, 2 * self.rows, MAX_CHUNK_ROWS))
+        self.rows = max(1, min(a_second, 2 * self.rows, self.max_rows))
 
 
 class CsvFile:
@@ -79,7 +85,7 @@ class CsvFile:
             except BadFile as error:
                 errors.append(error)
             except StopIteration:
-                raise BadFile([Problem(None, None, "the file is empty", 1)]) from None
+                raise bad_file("the file is empty", 1) from None
         if not headers:
             raise errors[0]
         # In our own answers a name can be behind an apostrophe.
@@ -123,9 +129,9 @@ class CsvFile:
                 line = reader.line_num + 1
                 lines.characters_left = self._max_line_characters
         except csv.Error as error:
-            raise BadFile([Problem(None, None, f"is not CSV: {error}", line)]) from None
+            raise bad_file(f"is not CSV: {error}", line) from None
         except UnicodeDecodeError:
-            raise BadFile([Problem(None, None, NOT_UTF8, self._first_undecodable())]) from None
+            raise bad_file(NOT_UTF8, self._first_undecodable()) from None
         finally:
             text.detach()  # else it would close the file with itself
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from model_service.contract.contract import Batch, Contract, Problem
-from model_service.csv.reader import Chunk, ChunkSize, CsvFile
-from model_service.csv.rows import Parsed, RowReader, header_problems
+from model_service.contract.contract import Batch, Contract
+from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Problems
+from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile, bad_file
+from model_service.csv.rows import Parsed, Rejection, RowReader, header_problems
 from model_service.csv.writer import (
     answer_columns,
     cells_at,
-    encode_csv,
+    csv_lines,
+    encode_lines,
     escape_formula,
     escape_formulas,
     free_name,
+    quoted_lines,
 )
-from model_service.errors import MAX_LISTED_PROBLEMS, BadFile, InvalidRows, TooManyRows
+from model_service.errors import BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
+from model_service.serving.queue import TimedOut
 
 # The predictions of the rows that the model takes, and the places of the other rows.
 Predict = Callable[[Batch], tuple[Sequence[Prediction], Sequence[int]]]
@@ -29,6 +33,15 @@ Predict = Callable[[Batch], tuple[Sequence[Prediction], Sequence[int]]]
 # While the file is still being checked, rows are predicted for so long, and their answer has at
 # most so many bytes.
 EARLY_SECONDS, MAX_EARLY_BYTES = 5.0, 1 << 25
+# A file with so many problems is not read to its end.
+MAX_COUNTED_PROBLEMS = 100_000
+# An answer has as many cells in each row as the header: a file of short rows under a wide header
+# must not become one of gigabytes.
+MAX_MISSING_CELLS = 10_000_000
+# The model's input for a chunk: a category can become thousands of columns.
+MAX_CHUNK_CELLS = 1 << 21
+# All problems in a cell `error`: a row of a few bytes must not become one of kilobytes.
+MAX_ERROR_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,8 @@ class CsvJob:
 
     `example` is a prediction, which has the shape of all. `predict` can raise InvalidRows. With
     `keep_bad_rows`, rows that do not fit are answered with a last column `error` instead of being
-    refused, and `on_rejected` is told of them. A record has at most `max_line_characters`.
+    refused, and `on_rejected` gets their counts. A record has at most `max_line_characters`. The
+    check of a whole file takes at most `check_seconds`, or TimedOut is raised.
     """
 
     contract: Contract
@@ -45,15 +59,16 @@ class CsvJob:
     predict: Predict
     max_rows: int
     max_line_characters: int
+    check_seconds: float
     keep_bad_rows: bool = False
-    on_rejected: Callable[[Sequence[Problem]], None] = lambda problems: None
+    on_rejected: Callable[[ProblemCounts], None] = lambda counts: None
 
     def run(self, file: IO[bytes], spool: IO[bytes]) -> Generator[bytes, None, None]:
         """Check a whole file and return its answer in parts.
 
         `spool` is an empty file for what is predicted before it can be sent. Raises BadFile,
-        InvalidRows and TooManyRows before anything is returned; the generator raises InvalidRows
-        if the model fails on a later row.
+        InvalidRows, TooManyRows and TimedOut before anything is returned; the generator raises
+        InvalidRows if the model fails on a later row.
         """
         run = _Run(self, file, spool)
         run.check()
@@ -71,43 +86,53 @@ class _Run:
         self._paths = list(appended.values())
         self._appended = [*appended, *errors]
         self._file = CsvFile(file, names, job.max_line_characters)
-        problems = list(header_problems(self._file.header, names, self._appended))
-        if problems:
-            line = self._file.line
-            raise BadFile([Problem(None, name, message, line) for name, message in problems])
+        if problems := header_problems(self._file.header, names, self._appended, self._file.line):
+            raise BadFile(problems)
         self._reader = RowReader(job.contract, self._file.header)
-        self._chunk_size = ChunkSize()
-        self._row_count = self._spooled_count = 0
+        max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
+        self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
+        self._row_count = self._spooled_count = self._missing_cell_count = 0
 
     def check(self) -> None:
-        """Read the whole file. Raises BadFile, TooManyRows, and InvalidRows with all problems.
+        """Read the whole file. Raises BadFile, TooManyRows, TimedOut, and InvalidRows for all rows.
 
         Rows are predicted meanwhile, so that for a fast model the file is read once. A slow model
         is not waited for: the platform wants a first byte in time.
         """
-        problems: list[Problem] = []
-        total = 0
+        problems = Problems()
         header = [[escape_formula(name)] for name in (*self._file.header, *self._appended)]
         self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
-        self._spool.write(encode_csv(header, self._file.delimiter))
-        deadline = time.monotonic() + EARLY_SECONDS
-        for chunk in self._file.chunks(self._chunk_size):
+        self._spool.write(encode_lines(csv_lines(header, self._file.delimiter)))
+        started_at = time.monotonic()
+        size = ChunkSize(self._chunk_size.rows)
+        for chunk in self._file.chunks(size):
             self._row_count = chunk.last
             if self._row_count > self._job.max_rows:
                 limit = f"At most {self._job.max_rows} rows a CSV; send it in parts."
                 raise TooManyRows(limit)
+            seconds = time.monotonic() - started_at
+            if seconds > self._job.check_seconds:
+                raise TimedOut(self._job.check_seconds)
             is_early = (
-                not total and time.monotonic() < deadline and self._spool.tell() < MAX_EARLY_BYTES
+                not problems and seconds < EARLY_SECONDS and self._spool.tell() < MAX_EARLY_BYTES
             )
-            found = self._predict_early(chunk) if is_early else self._problems(chunk)
-            problems += found[: MAX_LISTED_PROBLEMS - len(problems)]
-            total += len(found)
+            if self._job.keep_bad_rows:
+                self._require_few_missing_cells(chunk)
+            if is_early:
+                self._predict_early(chunk, problems)
+                size.rows = self._chunk_size.rows
+                continue
+            size.rows = MAX_CHUNK_ROWS
+            if not self._job.keep_bad_rows:
+                self._reader.parse(chunk).add_to(problems, chunk)
+            if problems.total > MAX_COUNTED_PROBLEMS:
+                problems.is_complete = False
+                break
         self._spool.flush()  # a full disk is noticed before the answer begins
         if self._row_count == 0:
-            message = "the file has no rows below its header"
-            raise BadFile([Problem(None, None, message, self._file.line)])
+            raise bad_file("the file has no rows below its header", self._file.line)
         if problems:
-            raise InvalidRows(problems, total)
+            raise InvalidRows(problems)
 
     def answer(self) -> Generator[bytes, None, None]:
         """Yield the answer in parts. Raises InvalidRows if the model fails on a row."""
@@ -118,20 +143,26 @@ class _Run:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
                 yield self._predict(chunk, self._reader.parse(chunk))
 
-    def _predict_early(self, chunk: Chunk) -> Sequence[Problem]:
-        """Write the answer to a chunk into the spool, or return what is wrong with its rows."""
+    def _require_few_missing_cells(self, chunk: Chunk) -> None:
+        """Raise BadFile if short rows lack more cells than an answer can make up for."""
+        width = len(self._file.header)
+        self._missing_cell_count += sum(max(width - len(cells), 0) for cells in chunk.records)
+        if self._missing_cell_count > MAX_MISSING_CELLS:
+            message = f"rows up to here have {MAX_MISSING_CELLS} cells less than the header"
+            raise bad_file(message, chunk.lines[-1])
+
+    def _predict_early(self, chunk: Chunk, problems: Problems) -> None:
+        """Write the answer to a chunk into the spool, or add what is wrong with its rows."""
         parsed = self._reader.parse(chunk)
-        if parsed.problems and not self._job.keep_bad_rows:
-            return parsed.all_problems()
+        if parsed.rejections and not self._job.keep_bad_rows:
+            parsed.add_to(problems, chunk)
+            return
         try:
             self._spool.write(self._predict(chunk, parsed))
         except InvalidRows as error:
-            return error.problems
+            problems.extend(error.problems)
+            return
         self._spooled_count = chunk.last
-        return []
-
-    def _problems(self, chunk: Chunk) -> Sequence[Problem]:
-        return [] if self._job.keep_bad_rows else self._reader.parse(chunk).all_problems()
 
     def _predict(self, chunk: Chunk, parsed: Parsed) -> bytes:
         """Return the lines of a chunk with its predictions."""
@@ -139,36 +170,63 @@ class _Run:
         try:
             predictions, failing = self._job.predict(parsed.batch)
         except InvalidRows as error:
-            problems = [
+            problems = Problems(
                 chunk.problem(p.row - chunk.first, p.feature, p.message, p.reason)
                 for p in error.problems
                 if p.row is not None
-            ]
+            )
             raise InvalidRows(problems) from error
         if failing:
-            parsed = parsed.without(failing, chunk, MODEL_FAILS)
-        answers: Sequence[Prediction | None] = predictions
-        if parsed.problems:
-            by_place = dict(zip(parsed.places, predictions, strict=True))
-            answers = [by_place.get(place) for place in range(len(chunk.records))]
-        width = len(self._file.header)
-        records = (
-            cells if len(cells) == width else [*cells, *[""] * width][:width]
-            for cells in chunk.records
-        )
-        columns = [
-            *map(escape_formulas, zip(*records, strict=True)),
-            *(cells_at(answers, path) for path in self._paths),
-        ]
+            parsed = parsed.without(failing, MODEL_FAILS)
+        lines = self._lines(chunk, parsed, predictions)
         if self._job.keep_bad_rows:
-            self._job.on_rejected(parsed.all_problems())
-            columns.append([_error_cell(parsed, place) for place in range(len(answers))])
+            self._job.on_rejected(parsed.counts())
         self._chunk_size.adapt(len(chunk.records), time.monotonic() - started_at)
-        return encode_csv(columns, self._file.delimiter)
+        return encode_lines(lines)
+
+    def _lines(
+        self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
+    ) -> Iterable[str]:
+        """Return the records of a chunk with their predictions, or with what is wrong."""
+        places: Sequence[int] = range(len(chunk.records))
+        answers: Sequence[Prediction | None] = predictions
+        lines: dict[int, str] = {}
+        if parsed.rejections:
+            lines = self._malformed_lines(chunk, parsed)
+            places = [place for place in places if place not in lines]
+            by_place = dict(zip(parsed.places, predictions, strict=True))
+            answers = [by_place.get(place) for place in places]
+        if places:
+            records = (chunk.records[place] for place in places)
+            columns = [
+                *map(escape_formulas, zip(*records, strict=True)),
+                *(cells_at(answers, path) for path in self._paths),
+            ]
+            if self._job.keep_bad_rows:
+                columns.append([_error_cell(parsed.rejections.get(place, ())) for place in places])
+            lines |= zip(places, csv_lines(columns, self._file.delimiter), strict=True)
+        return map(lines.__getitem__, range(len(chunk.records)))
+
+    def _malformed_lines(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
+        """Return the records of too few or too many cells with as many as the header, by place."""
+        width, delimiter = len(self._file.header), self._file.delimiter
+        places = [place for place in parsed.rejections if len(chunk.records[place]) != width]
+        records = [escape_formulas(chunk.records[place][:width]) for place in places]
+        errors = [[_error_cell(parsed.rejections[place])] for place in places]
+        starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
+        # As text: a header can have a hundred thousand columns, and each row a single cell.
+        delimiters = delimiter * (width + len(self._paths))
+        return {
+            place: start + delimiters[len(record) - 1 :] + end
+            for place, record, start, end in zip(places, records, starts, ends, strict=True)
+        }
 
 
-def _error_cell(parsed: Parsed, place: int) -> str:
-    problems = parsed.problems.get(place, ())
-    return escape_formula(
-        "; ".join(" ".join(filter(None, (p.feature, p.message))) for p in problems)
-    )
+def _error_cell(rejections: Sequence[Rejection]) -> str:
+    """Return what is wrong with a row: the first problems, and how many there are besides."""
+    texts = [rejection.text for rejection in rejections[:MAX_SHOWN_PROBLEMS]]
+    while len(texts) > 1 and sum(map(len, texts)) > MAX_ERROR_CHARACTERS:
+        texts.pop()
+    if len(rejections) > len(texts):
+        texts.append(f"and {len(rejections) - len(texts)} more")
+    return escape_formula("; ".join(texts))

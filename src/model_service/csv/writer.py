@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -76,15 +75,33 @@ def escape_formulas(texts: Sequence[str]) -> Sequence[str]:
     return list(map(escape_formula, texts))
 
 
-def encode_csv(columns: Sequence[Sequence[str]], delimiter: str) -> bytes:
-    """Return two or more columns as the bytes of a CSV file."""
-    rows = len(columns[0])
-    lines = map(delimiter.join, zip(*columns, strict=True))
-    text = "\r\n".join([*lines, ""])
-    plain = {'"': 0, "\r": rows, "\n": rows, delimiter: rows * (len(columns) - 1)}
-    if any(text.count(mark) != count for mark, count in plain.items()):
-        # Some cell needs quotes: csv checks each cell, which takes twice the time.
-        quoted = io.StringIO(newline="")
-        csv.writer(quoted, delimiter=delimiter).writerows(zip(*columns, strict=True))
-        text = quoted.getvalue()
-    return text.encode()
+def csv_lines(columns: Sequence[Sequence[str]], delimiter: str) -> list[str]:
+    """Return the rows of two or more columns as lines of a CSV file, without their ends."""
+    row_count = len(columns[0])
+    lines = list(map(delimiter.join, zip(*columns, strict=True)))
+    text = "\n".join([*lines, ""])
+    plain = {'"': 0, "\r": 0, "\n": row_count, delimiter: row_count * (len(columns) - 1)}
+    if all(text.count(mark) == count for mark, count in plain.items()):
+        return lines
+    # Some cell needs quotes: csv checks each cell, which takes twice the time.
+    return quoted_lines(zip(*columns, strict=True), delimiter)
+
+
+def quoted_lines(records: Iterable[Sequence[str]], delimiter: str) -> list[str]:
+    """Return records as lines of a CSV file, without their ends; cells have quotes if needed."""
+    lines = _Lines()
+    csv.writer(lines, delimiter=delimiter).writerows(records)
+    return lines
+
+
+class _Lines(list[str]):
+    """A list that csv.writer takes for a file."""
+
+    def write(self, line: str) -> None:
+        """Append a record, which csv.writer writes in one piece with its end."""
+        self.append(line[:-2])
+
+
+def encode_lines(lines: Iterable[str]) -> bytes:
+    """Return lines as the bytes of a CSV file."""
+    return "\r\n".join([*lines, ""]).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
 from model_service.columns.categories import listed_categories
 from model_service.contract.contract import Contract, ContractError, Scalar
@@ -52,6 +53,38 @@ def _categories_of_features(contract: Contract, manifest: Manifest) -> dict[str,
     made = {name for columns in chosen for name in columns or manifest.categories}
     listed = listed_categories(manifest.categories)
     return {name: values for name, values in listed.items() if name not in made}
+
+
+def check_estimator(estimator: Any, manifest: Manifest) -> None:
+    """Compare the loaded model with the manifest, which can have been edited. Raises ModelError."""
+    restore = "Restore model/manifest.json from git, or run make adopt."
+    classes = _listed(getattr(estimator, "classes_", None))
+    known = list(manifest.task.classes or ())
+    # Under another order the names of the probabilities would be those of other classes.
+    if (
+        classes is not None
+        and classes != known
+        and sorted(map(repr, classes)) == sorted(map(repr, known))
+    ):
+        raise ModelError(
+            f'manifest.json: "classes" must be {classes}, in the order of the model, not {known}. '
+            f"{restore}"
+        )
+    names = getattr(estimator, "feature_names_in_", None)
+    is_plain = not manifest.transformers and not manifest.prepares
+    if manifest.columns is None and names is not None and is_plain and manifest.input == "frame":
+        raise ModelError(
+            f'manifest.json: "columns" is null, and the model knows its columns by name. {restore}'
+        )
+
+
+def _listed(classes: Any) -> list[Any] | None:
+    """Return the classes of an estimator as Python values, None for those of several targets."""
+    listed = classes.tolist() if hasattr(classes, "tolist") else classes
+    flat = isinstance(listed, (list, tuple)) and all(
+        isinstance(name, (str, int, float)) for name in listed
+    )
+    return list(listed) if flat else None
 
 
 def check_environment(manifest: Manifest) -> None:

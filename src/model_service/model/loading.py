@@ -23,7 +23,7 @@ from model_service.contract.schema import read_contract
 from model_service.errors import ModelError
 from model_service.fast_path import NotCompiled
 from model_service.model.adapters import adapted
-from model_service.model.checks import check_contract, check_environment, reference
+from model_service.model.checks import check_contract, check_environment, check_estimator, reference
 from model_service.model.custom_code import load_custom_code
 from model_service.model.guard import MUST_ONLY_COMPUTE, Guard, ModelActed
 from model_service.model.manifest import CustomCode, FittedFile, Manifest
@@ -68,6 +68,7 @@ def _load_model(directory: Path) -> Model:
     )
     own = member_of(loaded[manifest.model.file], manifest.model.member)
     estimator = adapted(own, manifest.task.classes, manifest.model.constant)
+    check_estimator(estimator, manifest)
     model = Model(estimator, contract, manifest, golden, prepare, before)
     if manifest.serves_fast_path:
         try:

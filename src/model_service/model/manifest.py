@@ -16,6 +16,7 @@ from model_service.columns.categories import ColumnCategories
 from model_service.contract.contract import InputKind, Output, Row, Scalar
 from model_service.contract.profile import Profile, read_profiles
 from model_service.errors import ModelError
+from model_service.model.manifest_checks import manifest_problems
 
 # In the order in which they are written.
 MEMBERS = """
@@ -25,6 +26,7 @@ MEMBERS = """
     """.split()
 # What /metadata does not show: rows and statistics of the sample, and notes of the tools.
 NOT_PUBLIC = frozenset(("binary", "examples", "derived", "profile", "sample"))
+MAX_SHOWN_PROBLEMS = 3
 
 T = TypeVar("T")
 
@@ -139,11 +141,22 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Read a file. Raises ModelError."""
+        restore = f"Restore it: git checkout -- {path}"
         try:
-            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            message = f"{path} is missing. Restore it from git, or run make adopt."
+            raise ModelError(message) from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(f"{path} cannot be read: {error}. {restore}") from None
+        if problems := list(manifest_problems(document)):
+            shown = "; ".join(problems[:MAX_SHOWN_PROBLEMS])
+            raise ModelError(f"{path}: {shown}. {restore}")
+        try:
+            return cls.from_json(document)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ModelError(f"{path} is not a manifest ({reason}); run make adopt.") from None
+            raise ModelError(f"{path} is not a manifest ({reason}). {restore}") from None
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Manifest:

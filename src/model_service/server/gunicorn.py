@@ -22,6 +22,7 @@ from model_service.errors import StartError
 __all__ = [
     "control_socket_disable",
     "forwarded_allow_ips",
+    "forwarder_headers",
     "logger_class",
     "on_reload",
     "post_worker_init",
@@ -49,8 +50,11 @@ worker_class = "model_service.server.worker.Worker"
 # ends the process before it binds the port.
 preload_app = True
 
-# Only the platform's router can reach the process, and ProxyFix trusts one hop of it.
-forwarded_allow_ips = "*"
+# gunicorn believes no header about the address and the scheme of a caller: that is left to the
+# application, which knows how many proxies there are (TRUSTED_PROXIES). Nor may a header set
+# SCRIPT_NAME or PATH_INFO, as gunicorn's default allows: a proxy would log another path.
+forwarded_allow_ips = ""
+forwarder_headers = ""
 
 # gunicorn 25.1 and later open a control socket in the home directory otherwise.
 control_socket_disable = True

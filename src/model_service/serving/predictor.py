@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Batch, Problem
+from model_service.contract.contract import Batch
+from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -67,7 +68,7 @@ class Predictor:
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(batch, error, len(batch), None)
+            failing = self._failing(batch, error, len(batch), self.queue.deadline())
         return self.queue.submit(batch.without(set(failing)), part=True), failing
 
     def _failing(
@@ -102,6 +103,8 @@ class Predictor:
         return found
 
     def _fails(self, batch: Batch, deadline: float | None) -> bool:
+        if deadline is not None:
+            self.queue.require_time(deadline)  # predictions that are made inline do not wait
         try:
             self.queue.submit(batch, deadline, part=True)
         except Unavailable:
@@ -111,10 +114,10 @@ class Predictor:
         return False
 
 
-def failures(batch: Batch, positions: Iterable[int]) -> list[Problem]:
+def failures(batch: Batch, positions: Iterable[int]) -> Problems:
     """Return a problem for each row on which the model fails; positions count from 0."""
     numbers = (batch.row_numbers[position] for position in positions)
-    return [Problem(number, None, MODEL_FAILS, reason="model") for number in numbers]
+    return Problems(Problem(number, None, MODEL_FAILS, reason="model") for number in numbers)
 
 
 def location_of(error: BaseException) -> str:

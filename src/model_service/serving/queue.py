@@ -123,6 +123,11 @@ class PredictionQueue:
         """Return the deadline of a request that arrives now, on the monotonic clock."""
         return time.monotonic() + self._timeout_seconds
 
+    def require_time(self, deadline: float) -> None:
+        """Raise TimedOut after a deadline."""
+        if time.monotonic() > deadline:
+            raise TimedOut(self._timeout_seconds)
+
     def require_working(self) -> None:
         """Raise Stuck if this process predicts no more."""
         if self._started_at:

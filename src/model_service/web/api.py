@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, request, stream_with_context
 
 from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
+from model_service.contract.problems import Problems, shown_problems
 from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
@@ -85,6 +86,7 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
         predict=service.predict_valid if keep_bad_rows else predict_part,
         max_rows=settings.max_csv_rows,
         max_line_characters=settings.max_csv_line_characters,
+        check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
         on_rejected=service.metrics.count_rejected,
     )
@@ -122,7 +124,8 @@ def _streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[b
             yield from parts
         except ServiceError as error:
             # The caller only sees that the connection ends before the end of the body.
-            errors = [p.to_json() for p in error.problems] if isinstance(error, InvalidRows) else []
+            problems = error.problems if isinstance(error, InvalidRows) else Problems()
+            errors = [problem.to_json() for problem in shown_problems(problems)[0]]
             current_app.logger.error("a CSV answer breaks off: %s, %s", error.summary, errors)
             raise
 

@@ -104,8 +104,12 @@ class ModelService(Flask):
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
-        # One hop, Heroku's router: a caller cannot forge its own address through a second one.
-        self.wsgi_app = ProxyFix(self.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+        if proxies := settings.trusted_proxies:
+            # No more than there are: a caller could forge its address through a further one. They
+            # add up the addresses, and the last one says by which scheme it was asked.
+            self.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+                self.wsgi_app, x_for=proxies, x_proto=1
+            )
 
     def before_fork(self) -> None:
         """Prepare what worker processes share; a server with `preload` calls it once."""

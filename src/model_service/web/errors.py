@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from model_service.contract.contract import Problem
-from model_service.errors import MAX_LISTED_PROBLEMS, InvalidRows, ServiceError, TooManyRows
+from model_service.contract.problems import Problems, shown_problems
+from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Unavailable
 from model_service.web import request_log
@@ -40,11 +40,12 @@ class RequestProblem(Exception):
         status: int,
         title: str,
         detail: str = "",
-        errors: Sequence[Problem] = (),
+        errors: Problems | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(title)
-        self.status, self.title, self.detail, self.errors = status, title, detail, errors
+        self.status, self.title, self.detail = status, title, detail
+        self.errors = errors if errors is not None else Problems()
         self.headers = headers or {}
 
     @classmethod
@@ -53,23 +54,28 @@ class RequestProblem(Exception):
         status, headers = next(
             response for kind, response in RESPONSES.items() if isinstance(error, kind)
         )
-        problems = error.problems if isinstance(error, InvalidRows) else ()
+        problems = error.problems if isinstance(error, InvalidRows) else None
         return cls(status, error.summary, str(error), problems, headers)
 
 
 def problem_response(
-    status: int, title: str, detail: str = "", errors: Sequence[Problem] = ()
+    status: int, title: str, detail: str = "", errors: Problems | None = None
 ) -> Response:
+    errors = errors if errors is not None else Problems()
     body = {
         "type": "about:blank",
         "title": title,
         "status": status,
         "detail": detail,
-        "errors": [error.to_json() for error in errors[:MAX_LISTED_PROBLEMS]],
+        "errors": [error.to_json() for error in errors],
     }
     # A caller without an Accept header, as programs are, gets the first type.
     if request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"]) == "text/html":
-        return Response(render_page("error.html", problem=body), status)
+        shown, hidden_count = shown_problems(errors)
+        page = render_page(
+            "error.html", problem=body, shown_errors=shown, hidden_count=hidden_count
+        )
+        return Response(page, status)
     return Response(json.dumps(body), status, content_type=PROBLEM_TYPE)
 
 
@@ -83,7 +89,7 @@ def init_app(app: Flask, service: Service) -> None:
 
     @app.errorhandler(RequestProblem)
     def _request_problem(problem: RequestProblem) -> Response:
-        service.metrics.count_rejected(problem.errors)
+        service.metrics.count_rejected(problem.errors.counts)
         response = problem_response(problem.status, problem.title, problem.detail, problem.errors)
         response.headers.update(problem.headers)
         return response

@@ -6,16 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from model_service.contract.contract import (
-    Batch,
-    Contract,
-    Feature,
-    Invalid,
-    Problem,
-    Value,
-    json_text,
-)
+from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
 from model_service.contract.parsing import parse_rows
+from model_service.contract.problems import Invalid, Problem
 from model_service.contract.typed_text import request_value
 
 Control = Literal["number", "radio", "select", "datalist", "text", "checkbox", "date", "textarea"]
@@ -168,19 +161,14 @@ def parse_form(contract: Contract, texts: Mapping[str, str]) -> Batch:
     """Return the row that the texts of the fields mean, or its problems in contract order."""
     features = contract.by_name
     row: dict[str, object] = {}
-    problems: dict[str | None, Problem] = {}
     for name, typed in texts.items():
         # Browsers send line breaks as CR LF; a JSON request has LF.
         text = typed.replace("\r\n", "\n")
         try:
             row[name] = request_value(features[name], text) if name in features else text
         except Invalid as error:
-            problems[name] = Problem(1, name, str(error))
+            row[name] = error
     batch = parse_rows(contract, [row])
-    # A text that could not be read is also missing in the row: its own message is the better one.
-    problems = {problem.feature: problem for problem in batch.problems} | problems
     places = {name: place for place, name in enumerate(features)}
-    batch.problems = sorted(
-        problems.values(), key=lambda problem: places.get(problem.feature or "", len(places))
-    )
+    batch.problems.sort(lambda problem: places.get(problem.feature or "", len(places)))
     return batch

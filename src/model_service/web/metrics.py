@@ -26,7 +26,8 @@ from typing import Any, Literal
 import numpy as np
 from werkzeug.routing import Map
 
-from model_service.contract.contract import REASONS, Contract, Problem, Scalar, json_text
+from model_service.contract.contract import Contract, Scalar, json_text
+from model_service.contract.problems import REASONS, ProblemCounts
 from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
 from model_service.web.request_log import RequestRecord
@@ -314,14 +315,13 @@ class Metrics:
                     counts.append((self._predictions[target, label], count))
         self._add(counts)
 
-    def count_rejected(self, problems: Iterable[Problem]) -> None:
-        """Count the problems of rows; an unknown feature is counted without its name."""
+    def count_rejected(self, counts: ProblemCounts) -> None:
+        """Count the problems of rows; one of a further feature is counted without its name."""
         self.lay_out()
-        found = Counter((problem.reason, problem.feature or "") for problem in problems)
         cells = self._rejected
         self._add(
             (cells.get((reason, feature), cells[reason, ""]), count)
-            for (reason, feature), count in found.items()
+            for (reason, feature), count in counts.items()
         )
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from model_service.contract.contract import Problem
+from model_service.contract.problems import Problem, Problems, shown_problems
 from model_service.contract.snippets import csv_text
 from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
@@ -63,7 +63,8 @@ def predict_row() -> tuple[bytes, int]:
     except (RequestProblem, ServiceError) as error:
         problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
         message = f"{problem.title}. {problem.detail}"
-        return _render_form({}, [Problem(1, None, message)], {"pasted": text}), problem.status
+        problems = Problems([Problem(1, None, message)])
+        return _render_form({}, problems, {"pasted": text}), problem.status
 
 
 @bp.post("/file")
@@ -126,13 +127,13 @@ def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
     batch = parse_form(service.model.contract, texts)
     if problems := batch.problems:
         if not _is_script_request():
-            service.metrics.count_rejected(problems)
+            service.metrics.count_rejected(problems.counts)
         # 200 for the script, which asks while the user is still typing: browsers log each 422.
         return _render_form(texts, problems), 200 if _is_script_request() else 422
     try:
         prediction = service.predict(batch)[0]
     except InvalidRows as error:
-        service.metrics.count_rejected(error.problems)
+        service.metrics.count_rejected(error.problems.counts)
         return _render_form(texts, error.problems), 422
     output, task = service.model.contract.output, service.model.manifest.task.kind
     answer = {
@@ -149,19 +150,22 @@ def _is_script_request() -> bool:
 
 def _render_form(
     texts: Mapping[str, str],
-    problems: Sequence[Problem] = (),
+    problems: Problems | None = None,
     variables: Mapping[str, Any] | None = None,
 ) -> bytes:
+    problems = problems if problems is not None else Problems()
     model = service.model
     contract, manifest = model.contract, model.manifest
     fields = form_fields(contract, texts, problems)
+    shown, _ = shown_problems(problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
     return render_page(
         template,
         fields=fields,
         groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
-        problems=[(problem, ids.get(problem.feature or "")) for problem in problems],
+        problems=[(problem, ids.get(problem.feature or "")) for problem in shown],
+        problem_count=problems.total,
         output=contract.output,
         task=manifest.task.kind,
         limits=service.settings,

@@ -16,6 +16,8 @@ from model_service.errors import StartError
 ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
+MAX_PROXIES = 10
+
 T = TypeVar("T")
 
 
@@ -26,6 +28,15 @@ class SettingsError(StartError):
 def _positive(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0, or unset it.")
+    return int(text)
+
+
+def _count(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PROXIES):
+        raise SettingsError(
+            f"{name} is {text!r}; set it to the number of proxies in front of the service, "
+            f"0 to {MAX_PROXIES}, or unset it."
+        )
     return int(text)
 
 
@@ -151,6 +162,19 @@ class Settings:
         None,
         "more requests of one caller are refused with 429",
         unset="unset: no limit",
+    )
+    trusted_proxies: int = config_var(
+        "TRUSTED_PROXIES",
+        _count,
+        1,
+        "proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: 1 on "
+        "Heroku; 0 if callers reach the process directly, as the Dockerfile sets it",
+    )
+    web_concurrency: int = config_var(
+        "WEB_CONCURRENCY",
+        _positive,
+        1,
+        "worker processes, which share the model's memory; Heroku sets it from the dyno's memory",
     )
     redis_url: str | None = config_var(
         "REDIS_URL",

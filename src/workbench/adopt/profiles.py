@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Invalid, Value
+from model_service.contract.contract import Contract, Feature, Value
 from model_service.contract.parsing import parse_value
+from model_service.contract.problems import Invalid
 from model_service.contract.profile import Profile
 from model_service.contract.typed_text import whole
 from workbench.adopt.sample import Sample

@@ -11,7 +11,6 @@ from typing import Any
 
 from model_service.contract.contract import Contract, ContractError, Scalar
 from model_service.contract.schema import read_contract
-from model_service.errors import ModelError
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
 from workbench.adopt.answers import Answers, check_answers
@@ -49,7 +48,7 @@ def read_options(options: Mapping[str, str]) -> AdoptOptions:
 def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
     before = _read_contract(project)
-    previous, expected = _read_manifest(project), read_expected(project)
+    previous, expected = files.read_manifest(project), read_expected(project)
     adoption = _decide(project, options, previous, expected)
     changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
     breaking = [change.sentence for change in changes if change.breaking]
@@ -79,14 +78,6 @@ def _read_contract(project: Path) -> Contract:
         return read_contract(project / files.FEATURES)
     except ContractError as error:
         raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
-
-
-def _read_manifest(project: Path) -> Manifest:
-    try:
-        return Manifest.read(project / files.MANIFEST)
-    except ModelError:
-        message = f"{files.MANIFEST} is missing or damaged; restore it from git."
-        raise UserError(message) from None
 
 
 def _decide(

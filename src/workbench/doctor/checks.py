@@ -151,7 +151,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def check_python(snapshot: Snapshot) -> Result:
-    python, expected = snapshot.python, snapshot.manifest["python"]
+    python, expected = snapshot.python, snapshot.manifest.environment.python
     if "runtime.txt" in snapshot.tracked:
         advice = f"Delete it: it is deprecated, and outranks {files.PYTHON_VERSION}."
         return error("runtime.txt", advice)
@@ -250,15 +250,14 @@ def check_file_size(snapshot: Snapshot) -> Result:
 
 def check_verified(snapshot: Snapshot) -> Result:
     manifest = snapshot.manifest
-    if not manifest["verified"]:
+    if not manifest.verified:
         return warning("not yet", "make verify loads the model and records its predictions.")
-    fast_path = manifest.get("fast_path", {})
     by = "its fast path"
-    if fast_path.get("serves") != "fast":
+    if not manifest.serves_fast_path:
         # The model's own methods are slower than the fast path and answer the same.
-        reason = fast_path.get("reason", "it was verified before there was a fast path")
+        reason = manifest.served_by.reason or "it was verified before there was a fast path"
         by = f"its own methods: {reason}"
-    return ok(f"version {manifest['version']}, served by {by}")
+    return ok(f"version {manifest.about.version}, served by {by}")
 
 
 def check_keys(snapshot: Snapshot) -> Result:

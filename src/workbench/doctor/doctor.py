@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.golden import GoldenError, read_golden
+from model_service.model.manifest import Manifest
 from workbench import files, heroku, override, vendor
 from workbench.doctor import slug
 from workbench.doctor.checks import run_checks
@@ -135,22 +136,22 @@ def _templates(project: Path) -> Templates | Result:
         return warning(f"not compared: {problem}", "First correct the wheels.")
 
 
-def _rows(project: Path, manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _rows(project: Path, manifest: Manifest) -> Sequence[Mapping[str, Any]]:
     """Return rows to predict: the golden rows, or the examples of a model not verified yet."""
     golden = None
     with suppress(GoldenError):  # /ready reports it
         golden = read_golden(project / files.GOLDEN)
-    return golden.rows if golden is not None else list(manifest["examples"])
+    return golden.rows if golden is not None else manifest.examples
 
 
 def _read(path: Path) -> str | None:
     return files.read(path) if path.exists() else None
 
 
-def _served(project: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    entries = [manifest["model"], *manifest["transformers"]]
-    names = [files.MANIFEST, files.FEATURES, *(files.MODEL / entry["file"] for entry in entries)]
-    names += [files.CODE] if manifest["code"] else []
+def _served(project: Path, manifest: Manifest) -> tuple[str, ...]:
+    entries = [manifest.model, *manifest.transformers]
+    names = [files.MANIFEST, files.FEATURES, *(files.MODEL / entry.file for entry in entries)]
+    names += [files.CODE] if manifest.code is not None else []
     names += [files.GOLDEN] if (project / files.GOLDEN).exists() else []
     return tuple(name.as_posix() for name in names)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from model_service.model.manifest import Manifest
 from workbench import heroku
 from workbench.doctor.findings import Result
 from workbench.lock.requirements import Requirement
@@ -79,7 +79,7 @@ class Snapshot:
     lfs_pointers: tuple[str, ...]
     served: tuple[str, ...]  # the files of model/ that the service needs
     python: str | None  # .python-version
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     app: heroku.App | None  # None: app.json cannot be read
     requirements: Mapping[str, tuple[Requirement, ...] | None]
     lock_is_current: bool

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from model_service.contract.golden import json_batches
 from model_service.model.loading import load_model
 from model_service.model.model import Model
 from model_service.web.app import create_app
@@ -34,10 +35,12 @@ def client(model: Model) -> FlaskClient:
 
 @pytest.fixture
 def rows(model: Model) -> list[dict[str, Any]]:
-    """Rows that the model is known to take; a copy, so that a test may change them."""
-    parsed = [dict(row) for row in model.manifest.examples]
-    assert parsed
-    return parsed
+    """Rows that the model is known to take, as many as fit into one request.
+
+    A copy, so that a test may change them.
+    """
+    examples = [dict(row) for row in model.manifest.examples]
+    return next(json_batches(examples, Settings.from_environment().max_json_bytes))
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from model_service.contract.contract import Batch, Feature, Invalid, Row, Value
+from model_service.contract.contract import Batch, Feature, Row, Value
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
 from model_service.contract.parsing import parse_rows, parse_value
+from model_service.contract.problems import Invalid
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.model.manifest import ServedBy
 from model_service.model.model import Model

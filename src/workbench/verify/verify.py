@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model_service.model.manifest import Environment
 from workbench import files, vendor
 from workbench.errors import CannotVerify, UserError
 from workbench.lock import lock
@@ -110,9 +112,12 @@ def _write_locked_versions(project: Path) -> None:
     """Write the versions of the lock and the Python into the manifest, to be proven."""
     manifest = files.read_manifest(project)
     locked = lock.locked_versions(project)
-    libraries = {name: locked.get(name, old) for name, old in manifest["libraries"].items()}
-    manifest |= {"python": files.python_version(project), "libraries": libraries}
-    files.write(project / files.MANIFEST, files.dumps(manifest))
+    libraries = {
+        name: locked.get(name, old) for name, old in manifest.environment.libraries.items()
+    }
+    environment = Environment(python=files.python_version(project), libraries=libraries)
+    manifest = dataclasses.replace(manifest, environment=environment)
+    files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
 
 
 @contextmanager

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from strategies import features, json_values
 
-from model_service.contract.contract import Contract, ContractError, Feature, Invalid, same_json
+from model_service.contract.contract import Contract, ContractError, Feature, same_json
 from model_service.contract.parsing import parse_rows, parse_value
+from model_service.contract.problems import Invalid
 from model_service.contract.schema import (
     check_output,
     parse_contract,
@@ -156,10 +157,42 @@ def test_the_number_of_suggested_categories_is_limited() -> None:
     assert len([message for message in messages if "did you mean" in message]) == 20
 
 
+def test_the_nearest_of_thousands_of_categories_is_found_within_the_budget() -> None:
+    cities = [f"city of the {number:04d} lakes" for number in range(5000)]
+    contract = parse_contract({"features": [{"name": "city", "categories": cities}]})
+    (problem,) = parse_rows(contract, [{"city": "cty of the 4321 lakes"}]).problems
+    assert problem.message.endswith("; did you mean city of the 4321 lakes?")
+
+
+def test_problems_beyond_the_listed_ones_are_counted_by_reason_and_feature() -> None:
+    contract = parse_contract({"features": [{"name": "a"}, {"name": "b"}]})
+    problems = parse_rows(contract, [{}] * 400 + [{"a": "x", "c": 1, "d": 2}] * 100).problems
+    assert problems.summary == "1200 problems (the first 1000 are listed)"
+    assert len(problems) == 1000
+    assert problems.counts == {
+        ("missing", "a"): 400,
+        ("missing", "b"): 500,
+        ("type", "a"): 100,
+        ("unknown", ""): 200,
+    }
+
+
+LOOKED_UP = [1, 1.0, 0, "1", "a", True, False, 2**70, 1e300, None, [], {}, "", "true"]
+
+
+@pytest.mark.parametrize("listed", [[1, 1.5, 2**70], ["1", "a", ""], [True, 1, "true", "1"], [1.0]])
+def test_categories_are_looked_up_as_json_values_are_compared(listed: list[Any]) -> None:
+    feature = Feature("f", "category", categories=tuple(listed))
+    for value in LOOKED_UP:
+        by_search = next((c for c in listed if same_json(c, value)), None)
+        found = feature.category_equal_to(value)
+        assert (type(found), found) == (type(by_search), by_search)
+
+
 def test_feature_names_are_case_sensitive() -> None:
     contract = parse_contract({"features": [{"name": "Age"}, {"name": "age"}]})
     batch = parse_rows(contract, [{"Age": 1, "age": 2}])
-    assert (batch.rows(), batch.problems) == ([{"Age": 1.0, "age": 2.0}], [])
+    assert (batch.rows(), list(batch.problems)) == ([{"Age": 1.0, "age": 2.0}], [])
 
 
 # (output, message); the model has the classes 0 and 1
@@ -216,8 +249,8 @@ def test_encoded_and_one_hot_features_become_model_columns() -> None:
     batch = parse_rows(
         contract, [{"Employed": "yes", "Area": "Urban"}, {"Employed": "no", "Area": "Rural"}]
     )
-    assert batch.problems == []
-    columns = {column.name: column.values for column in contract.columns(batch)}
+    assert not batch.problems
+    columns = {column.name: list(column.values) for column in contract.columns(batch)}
     assert columns == {"Employed": [1, 0], "Area_S": [0, 0], "Area_U": [1, 0]}
     assert contract.row_values(batch[:1], ["Area_U", "Employed", "Area_S"]) == [1, 1, 0]
 

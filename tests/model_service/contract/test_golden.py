@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from model_service.contract.golden import differences
+from model_service.contract.golden import differences, json_batches
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,13 @@ from model_service.contract.golden import differences
 )
 def test_differences_are_named(expected: Any, actual: Any, found: list[str]) -> None:
     assert differences(expected, actual) == found
+
+
+def test_rows_are_sent_in_batches_that_fit() -> None:
+    rows = [{"a": number} for number in range(10)]
+    one = len(json.dumps({"rows": rows[:1]}))
+    batches = list(json_batches(rows, 2 * one))
+    assert [row for batch in batches for row in batch] == rows
+    assert 1 < len(batches) < 10
+    assert all(len(json.dumps({"rows": batch})) <= 2 * one for batch in batches)
+    assert list(json_batches(rows, 1)) == [[row] for row in rows]

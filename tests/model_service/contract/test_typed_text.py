@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from model_service.contract.contract import Feature, Invalid
+from model_service.contract.contract import Feature
 from model_service.contract.parsing import parse_value
+from model_service.contract.problems import Invalid
 from model_service.contract.schema import parse_feature
 from model_service.contract.typed_text import (
     is_number,

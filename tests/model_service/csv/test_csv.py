@@ -30,15 +30,24 @@ from sklearn.pipeline import make_pipeline
 from stand_ins import Mirror, model_around
 from werkzeug.test import TestResponse
 
-from model_service.contract.contract import Feature, Invalid, json_text
+from model_service.contract.contract import Feature, json_text
 from model_service.contract.parsing import parse_value
+from model_service.contract.problems import Invalid
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import request_value
 from model_service.csv import spool, stream
-from model_service.csv.writer import answer_columns, encode_csv, escape_formula, unescape_formula
+from model_service.csv.stream import CsvJob
+from model_service.csv.writer import (
+    answer_columns,
+    csv_lines,
+    encode_lines,
+    escape_formula,
+    unescape_formula,
+)
 from model_service.errors import InvalidRows
 from model_service.model.loading import load_model
 from model_service.model.model import Model
+from model_service.serving.queue import TimedOut
 from model_service.web.app import create_app
 from model_service.web.settings import Settings
 
@@ -563,7 +572,7 @@ def test_encoded_csv_is_what_the_csv_module_writes(
     records: list[tuple[str, str]], delimiter: str
 ) -> None:
     columns = list(zip(*records, strict=True))
-    assert encode_csv(columns, delimiter) == as_csv(records, delimiter).encode()
+    assert encode_lines(csv_lines(columns, delimiter)) == as_csv(records, delimiter).encode()
 
 
 @given(
@@ -594,3 +603,54 @@ def test_the_csv_of_the_loan_example_has_the_models_predictions(loan_model: Mode
     assert [row[-4] for row in rows] == loan_model.estimator.predict(frame[names]).tolist()
     shares = np.array([row[-2:] for row in rows], dtype=float)
     np.testing.assert_allclose(shares, loan_model.estimator.predict_proba(frame[names]), rtol=1e-12)
+
+
+def test_the_check_of_a_file_has_a_deadline() -> None:
+    job = CsvJob(
+        contract=parse_contract({"features": [{"name": "a"}]}),
+        example={"prediction": 1},
+        predict=lambda batch: ([{"prediction": 1}] * len(batch), ()),
+        max_rows=10,
+        max_line_characters=100,
+        check_seconds=-1,
+    )
+    with pytest.raises(TimedOut):
+        job.run(io.BytesIO(b"a\n1\n"), io.BytesIO())
+
+
+def test_the_error_cell_of_a_row_is_bounded(
+    around: Callable[..., FlaskClient],
+) -> None:
+    names = [f"f{number}" for number in range(100)]
+    features = [{"name": name} for name in names]
+    client = around(Mirror(), features, dict.fromkeys(names, 1))
+    body = ",".join(names) + "\n" + ",".join("x" * 100) + "\n" + "1\n"
+    _, bad, short = table(send(client, body, "keep"))
+    assert bad[-1].startswith('f0 must be a number, not "x"; f1 must be')
+    assert bad[-1].endswith("; and 80 more")
+    assert short[-1] == "the row has 1 cells and the header has 100"
+    assert len(bad) == len(short) == 102
+
+
+def test_a_wide_header_over_short_rows_makes_no_answer_of_gigabytes(
+    around: Callable[..., FlaskClient],
+) -> None:
+    header = ",".join(["a", *map(str, range(50_000))])
+    client = around(Mirror(), [{"name": "a"}], {"a": 1})
+    response = send(client, f"{header}\n" + "1\n" * 201, "keep")
+    assert response.status_code == 422
+    (error,) = response.get_json()["errors"]
+    assert error["message"] == "rows up to here have 10000000 cells less than the header"
+
+
+def test_a_file_with_too_many_problems_is_not_read_to_its_end(
+    around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_COUNTED_PROBLEMS", 1500)
+    client = around(Mirror(), [{"name": "a"}], {"a": 1})
+    response = send(client, "a\n" + "x\n" * 100_000)
+    document = response.get_json()
+    assert re.fullmatch(
+        r"more than \d{4} problems \(the first 1000 are listed\)", document["detail"]
+    )
+    assert len(document["errors"]) == 1000

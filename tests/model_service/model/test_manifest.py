@@ -11,6 +11,7 @@ from conftest import EXAMPLE, adopted
 
 from model_service.contract.contract import Output
 from model_service.errors import ModelError
+from model_service.model.loading import load_model
 from model_service.model.manifest import MEMBERS, NOT_PUBLIC, Manifest
 
 FITTED = {"loader": "joblib", "sha256": "0" * 64, "bytes": 5, "source": "a.pkl"}
@@ -87,19 +88,77 @@ def test_an_example_has_each_value_from_another_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "",
-        "[]",
-        "{}",
-        *(json.dumps({k: v for k, v in FULL.items() if k != name}) for name in ("title", "model")),
-        json.dumps(FULL | {"model": {"file": "model.pkl"}}),
-        json.dumps(FULL | {"categories": []}),
+        ("", "cannot be read: Expecting value"),
+        ("[" * 100_000, "cannot be read"),
+        ("[]", ": it must be an object, not []. "),
+        ("{}", ': "name" is missing; "title" is missing; "description" is missing. '),
     ],
 )
-def test_a_file_that_is_not_a_manifest_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused_in_one_line(
+    text: str, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "manifest.json"
     path.write_text(text)
-    with pytest.raises(ModelError, match=r"is not a manifest \(.*\); run make adopt\.$") as caught:
+    with pytest.raises(ModelError) as caught:
         Manifest.read(path)
+    assert str(caught.value).startswith(f"{path}")
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(f"Restore it: git checkout -- {path}")
     assert "\n" not in str(caught.value)
+
+
+# (edit, what the message says)
+EDITS: list[tuple[dict[str, Any], str]] = [
+    ({"task": "clasification"}, '"task" must be one of classification, regression, '),
+    ({"examples": []}, '"examples" must be a list of rows with the same features, at least one'),
+    ({"examples": [{"a": 1}, {"b": 1}]}, '"examples" must be a list of rows with the same'),
+    ({"title": ["Loans"]}, '"title" must be text in one line, not ["Loans"]'),
+    ({"title": "Loans\r\nX: y"}, '"title" must be text in one line'),
+    ({"version": "2"}, '"version" must be a whole number above 0, not "2"'),
+    ({"version": True}, '"version" must be a whole number above 0, not true'),
+    ({"columns": "Income"}, '"columns" must be a list of names, or null, not "Income"'),
+    ({"classes": {"Y": 1}}, '"classes" must be a list of classes, or null'),
+    ({"verified": "yes"}, '"verified" must be true or false, not "yes"'),
+    ({"input": "frames"}, '"input" must be one of frame, array, texts'),
+    ({"libraries": ["numpy"]}, '"libraries" must be an object of versions by library'),
+    ({"categories": []}, '"categories" must be an object of objects, not []'),
+    ({"model": None}, '"model" must be an object, not null'),
+    ({"model": {"file": "model.pkl"}}, '"model.loader" is missing; "model.sha256" is missing'),
+    ({"model": {**FULL["model"], "sha256": 5}}, '"model.sha256" must be 64 hexadecimal digits'),
+    ({"fast_path": {"serves": "quick"}}, '"fast_path.serves" must be one of fast, native'),
+    ({"transformers": [{}]}, '"transformers[1].file" is missing'),
+    ({"python": 3.13}, '"python" must be a version such as 3.13'),
+]
+
+
+@pytest.mark.parametrize(("edit", "message"), EDITS)
+def test_an_edited_member_is_named(edit: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(FULL | edit))
+    with pytest.raises(ModelError) as caught:
+        Manifest.read(path)
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(f". Restore it: git checkout -- {path}")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"classes": ["Y", "N"]}, "\"classes\" must be ['N', 'Y'], in the order of the model"),
+        ({"columns": None}, '"columns" is null, and the model knows its columns by name'),
+    ],
+)
+def test_an_edit_that_the_model_contradicts_is_refused(
+    edit: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    features = str(EXAMPLE / "features.json")
+    folder = adopted(tmp_path, EXAMPLE / "model.joblib", features=features) / "model"
+    load_model(folder)
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | edit))
+    with pytest.raises(ModelError) as caught:
+        load_model(folder)
+    assert message in str(caught.value)
+    assert "Restore model/manifest.json from git" in str(caught.value)

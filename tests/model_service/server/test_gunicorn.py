@@ -63,7 +63,16 @@ def test_gunicorn_reads_every_setting(project: Path) -> None:
     assert printed["preload_app"] == "True"
     assert printed["threads"] == "64"
     assert printed["wsgi_app"] == "model_service.server.gunicorn:load_app()"
+    assert printed["forwarder_headers"] == printed["forwarded_allow_ips"] == "[]"
     assert set(gunicorn.__all__) <= set(printed)
+
+
+def test_without_workers_nothing_is_served(project: Path) -> None:
+    found = run_gunicorn(project, WEB_CONCURRENCY="0")
+    assert found.returncode == 3
+    assert found.stderr == (
+        "WEB_CONCURRENCY is '0'; set it to a whole number above 0, or unset it.\n"
+    )
 
 
 @pytest.mark.parametrize("options", [(), ("--check-config",)])

@@ -129,6 +129,15 @@ def server(loan: Path) -> Iterator[Server]:
             process.kill()
 
 
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+def test_no_header_changes_the_path(server: Server, name: str) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/health", headers={name: "/features"})
+    with connection.getresponse() as response:
+        assert (response.status, response.read()) == (200, b'{"status":"ok"}\n')
+    connection.close()
+
+
 def test_the_counters_of_a_killed_worker_are_kept(server: Server) -> None:
     health = {"route": "/health", "method": "GET", "status": "200"}
     server.ask("/health")

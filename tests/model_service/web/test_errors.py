@@ -6,16 +6,29 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from model_service import errors
-from model_service.contract.contract import Problem
+from model_service.contract.problems import Problem, Problems
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Overloaded, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
 
 PROBLEM = Problem(1, "Income", "is missing")
 AGAIN = {"Retry-After": "1"}
+UNFIT = "The request does not fit the model"
 RESPONSES = [
-    (errors.InvalidRows([PROBLEM]), 422, "The request does not fit the model", "1 problem", {}),
-    (errors.BadFile([PROBLEM] * 2), 422, "The request does not fit the model", "2 problems", {}),
+    (
+        errors.InvalidRows(Problems([PROBLEM])),
+        422,
+        UNFIT,
+        "1 problem",
+        {},
+    ),
+    (
+        errors.BadFile(Problems([PROBLEM] * 2)),
+        422,
+        UNFIT,
+        "2 problems",
+        {},
+    ),
     (errors.TooManyRows("At most 5."), 413, "Too many rows", "At most 5.", {}),
     (NotReady("It is not."), 503, "The model is not ready", "It is not.", {}),
     (
@@ -62,5 +75,6 @@ def test_every_error_of_the_engine_has_a_response() -> None:
 
 
 def test_problems_that_are_not_listed_are_counted() -> None:
-    error = errors.InvalidRows([PROBLEM] * 1000, 1234)
+    error = errors.InvalidRows(Problems([PROBLEM] * 1234))
+    assert len(error.problems) == 1000
     assert str(error) == "1234 problems (the first 1000 are listed)"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import Contract, Feature, Output, Problem
+from model_service.contract.contract import Contract, Feature, Output
+from model_service.contract.problems import Problem
 from model_service.contract.schema import parse_feature
 from model_service.contract.typed_text import request_value
 from model_service.web.form import field_text, form_fields, group_fields, parse_form, range_text

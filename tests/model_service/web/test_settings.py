@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+from flask import request
 from tools.print_config_vars import BEGIN, END, PAGE, with_table
 
-from model_service.web.settings import Settings, config_vars
+from model_service.model.loading import load_model
+from model_service.web.app import create_app
+from model_service.web.settings import Settings, SettingsError, config_vars
 
 
 def test_the_documentation_has_the_current_table() -> None:
@@ -33,3 +37,32 @@ def test_the_defaults_need_no_environment() -> None:
         Settings()
     )
     assert Settings.from_environment({"MODEL_DIR": "other"}).model_directory == Path("other")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_PROXIES", "11"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "abc"),
+    ],
+)
+def test_a_number_that_cannot_be_used_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is '{value}'; set it to .* or unset it.$"):
+        Settings.from_environment({name: value})
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address", "scheme"),
+    [(0, "127.0.0.1", "http"), (1, "203.0.113.9", "https"), (2, "198.51.100.7", "https")],
+)
+def test_as_many_addresses_are_believed_as_there_are_proxies(
+    loan: Path, proxies: int, address: str, scheme: str
+) -> None:
+    app = create_app(load_model(loan / "model"), Settings(trusted_proxies=proxies))
+    app.add_url_rule("/caller", view_func=lambda: [request.remote_addr, request.scheme])
+    forwarded = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7, 203.0.113.9"}
+    response = app.test_client().get("/caller", headers=forwarded | {"X-Forwarded-Proto": "https"})
+    assert response.get_json() == [address, scheme]

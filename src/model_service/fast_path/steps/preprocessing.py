@@ -287,10 +287,10 @@ def _row_look_up(look_ups: Sequence[Mapping[Any, Any]], unknown: Sequence[Any]) 
     return look_up_row
 
 
-def _column_values(data: Data, width: int) -> list[list[Any]]:
+def _column_values(data: Data, width: int) -> list[Sequence[Any]]:
     """Return the values of each column as Python values."""
     if isinstance(data, ColumnTable):
-        columns = [column.values for column in data.columns]
+        columns: list[Sequence[Any]] = [column.values for column in data.columns]
     else:
         columns = [column.tolist() for column in to_matrix(data).T]
     if len(columns) != width:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import REASONS
+from model_service.contract.problems import REASONS
 from model_service.model.model import Model
 from model_service.web.app import ModelService, create_app
 from model_service.web.metrics import MAX_NAMES, OTHER, Metrics
