@@ -71,8 +71,8 @@ def _check_trust(
     else:
         yield Problem(
             None,
-            f"The model file refers to {listing(untrusted)}, outside the classes and functions that "
-            f"are known to be harmless in a model. If the code is your own, answer {names.model_code}= with the .py "
+            f"The model file refers to {listing(untrusted)}, outside the classes and functions "
+            f"that are known to be harmless in a model. If the code is your own, answer {names.model_code}= with the .py "
             f"file that defines it; if you trust it, answer {answer}",
         )
 
