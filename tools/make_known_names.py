@@ -76,6 +76,7 @@ CALLS = {
     "numpy.ma.core": ["_mareconstruct"],
     "numpy.random._pickle": ["__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"],
     "pandas._libs.tslibs.nattype": ["__nat_unpickle"],  # before pandas 2
+    "sklearn.impute._iterative": ["_ImputerTriplet"],  # a named tuple
     "uuid": ["UUID"],
 }
 # Classes that the search below does not find.

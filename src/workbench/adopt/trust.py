@@ -72,8 +72,9 @@ def _check_trust(
         yield Problem(
             None,
             f"The model file refers to {listing(untrusted)}, outside the classes and functions "
-            f"that are known to be harmless in a model. If the code is your own, answer {names.model_code}= with the .py "
-            f"file that defines it; if you trust it, answer {answer}",
+            "that are known to be harmless in a model. If the code is your own, answer "
+            f"{names.model_code}= with the .py file that defines it; if you trust it, answer "
+            f"{answer}",
         )
 
 

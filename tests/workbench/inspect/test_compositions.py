@@ -220,7 +220,9 @@ def _saved(model: object) -> bytes:
     """Return a pickle of a model, or nothing if Python cannot write one."""
     file = io.BytesIO()
     try:
-        pickle.Pickler(file, protocol=4).dump(model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pickle looks for a ufunc in old modules too
+            pickle.Pickler(file, protocol=4).dump(model)
     except (AttributeError, TypeError, pickle.PicklingError):
         return b""
     return file.getvalue()

@@ -238,6 +238,16 @@ def test_an_object_is_not_filled_as_a_list(tmp_path: Path) -> None:
         inspect(path)
 
 
+def test_an_object_that_connects_when_it_is_loaded_needs_trust(tmp_path: Path) -> None:
+    """scikit-learn's callbacks connect to the address in their state."""
+    module, name = "sklearn.callback._scoring_monitor", "ScoringMonitor"
+    state = b"}" + text("_listener_handle") + b"Nsb"
+    made = text(module) + text(name) + b"\x93)\x81" + state
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + made + b"0" + pickle.dumps(logistic(), 4)[2:])
+    assert inspect(path).unknown_names == (f"{module}.{name}",)
+
+
 @pytest.mark.parametrize(("before", "drop"), [(b"", b"0"), (b"(", b"1")], ids=["POP", "POP_MARK"])
 def test_what_a_file_drops_is_checked(before: bytes, drop: bytes, tmp_path: Path) -> None:
     """A loader makes it all the same."""
