@@ -106,6 +106,9 @@ def init_app(app: Flask, service: Service) -> None:
         # gunicorn reads a chunked body while we do. It cannot be imported on Windows.
         if type(error).__module__ == "gunicorn.http.errors":
             return problem_response(400, "The body is damaged", "Its chunks are not those of HTTP.")
+        # The worker cuts off a body that is longer than `ModelService.max_body_bytes`.
+        if isinstance(error, OSError) and error.errno == errno.EMSGSIZE:
+            return problem_response(413, "The body is too large")
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             current_app.logger.error("no room for a file: %s", error.strerror)
             detail = "The disk of the service is full; send fewer rows at once, or try again later."
