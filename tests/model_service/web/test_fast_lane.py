@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import LOAN_ROW
 from flask import Response
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder
@@ -19,18 +20,6 @@ from model_service.web import api
 from model_service.web.api import json_response
 from model_service.web.app import ModelService, create_app
 from model_service.web.settings import Settings
-
-ROW = {
-    "applicant_income": 9910,
-    "coapplicant_income": 1740,
-    "dependents": "0",
-    "education": "Graduate",
-    "self_employed": "No",
-    "loan_amount": 244000,
-    "loan_term": 360,
-    "credit_history": "good",
-    "property_area": "Urban",
-}
 
 
 def service(loan: Path, **settings: Any) -> ModelService:
@@ -45,7 +34,7 @@ def is_fast(app: ModelService, method: str, path: str, body: bytes = b"", kind: 
 
 
 def takes_row(app: ModelService) -> bool:
-    return is_fast(app, "POST", "/predict", json.dumps(ROW).encode(), "application/json")
+    return is_fast(app, "POST", "/predict", json.dumps(LOAN_ROW).encode(), "application/json")
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +45,15 @@ def app(loan: Path) -> ModelService:
 @pytest.mark.parametrize(
     ("body", "fast"),
     [
-        (ROW, True),
-        (dict(reversed(ROW.items())), True),
-        (dict.fromkeys(ROW), True),  # its values are refused, which takes no time
+        (LOAN_ROW, True),
+        (dict(reversed(LOAN_ROW.items())), True),
+        (dict.fromkeys(LOAN_ROW), True),  # its values are refused, which takes no time
         ({}, False),
-        ({**ROW, "Aera": 1}, False),  # compared with all names: did you mean Area?
-        ({name: value for name, value in ROW.items() if name != "loan_term"}, False),
-        ({"rows": [ROW]}, False),
-        ([ROW], False),
-        (ROW | {"loan_term": [1]}, False),
+        ({**LOAN_ROW, "Aera": 1}, False),  # compared with all names: did you mean Area?
+        ({name: value for name, value in LOAN_ROW.items() if name != "loan_term"}, False),
+        ({"rows": [LOAN_ROW]}, False),
+        ([LOAN_ROW], False),
+        (LOAN_ROW | {"loan_term": [1]}, False),
         (1, False),
     ],
 )
@@ -96,7 +85,7 @@ def test_a_body_that_is_no_json_is_not_fast(app: ModelService, body: bytes) -> N
 def test_other_requests_are_not_fast(
     app: ModelService, method: str, path: str, kind: str, fast: bool
 ) -> None:
-    assert is_fast(app, method, path, json.dumps(ROW).encode(), kind) is fast
+    assert is_fast(app, method, path, json.dumps(LOAN_ROW).encode(), kind) is fast
 
 
 @pytest.mark.parametrize(
