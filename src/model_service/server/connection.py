@@ -55,6 +55,7 @@ class Connection:
         self.state = State.SILENT
         self.since = now  # the time of the last change of state
         self.deadline = now + timeouts.silent
+        self.refusal: BadRequest | None = None  # the reason for an error response
         self._parser, self._timeouts = parser, timeouts
         self._input_ended = False
         self._is_last = False  # no request is taken after the current one
@@ -151,7 +152,7 @@ class Connection:
 
     def _refuse(self, error: BadRequest, now: float) -> None:
         self._enter(State.ANSWERING, math.inf, now)
-        self._is_last = True
+        self._is_last, self.refusal = True, error
         self.send(error_response(error.status, error.reason), now)
         self.finish(False, now)
 

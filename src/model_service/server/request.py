@@ -7,6 +7,7 @@ import io
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import IO, Any
@@ -264,7 +265,8 @@ class RequestParser:
         try:
             request.body.write(piece)
         except OSError as error:  # the disk is full: the application answers
-            request.body.close()
+            with suppress(OSError):  # it tries to write once more
+                request.body.close()
             request.body = io.BytesIO()
             self._cut(request, error)
         if request.max_bytes is not None and request.byte_count > request.max_bytes:
@@ -279,10 +281,17 @@ class RequestParser:
         skipped = self._parser.should_upgrade() and (
             environ.get("CONTENT_LENGTH", "0").strip("0") or "HTTP_TRANSFER_ENCODING" in environ
         )
-        if not skipped:
+        if skipped:
+            return
+        try:
             request.body.seek(0)
-            environ["wsgi.input"] = request.body
-            self._end(request)
+        except OSError as error:  # it writes what it has kept until now
+            with suppress(OSError):
+                request.body.close()
+            request.body = io.BytesIO()
+            self._cut(request, error)
+        environ["wsgi.input"] = request.body
+        self._end(request)
 
     def _cut(self, request: Request, error: OSError) -> None:
         request.body.seek(0)

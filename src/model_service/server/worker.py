@@ -307,6 +307,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         if state is State.LINGERING and not client.is_shut:
             client.is_shut = True
+            if connection.refusal is not None:
+                self.log.warning("Invalid request: %s", connection.refusal)
             with suppress(OSError):
                 client.socket.shutdown(socket.SHUT_WR)
         elif state is State.READY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder
 
 from model_service.model.loading import load_model
+from model_service.server.request import CutBody
 from model_service.web import api
 from model_service.web.api import json_response
 from model_service.web.app import ModelService, create_app
@@ -217,11 +219,8 @@ def test_the_owner_can_raise_the_limit(app: ModelService) -> None:
 
 
 def test_a_body_that_the_worker_has_cut_off_is_413(loan: Path) -> None:
-    app = service(loan)
-
-    @app.post("/own")
-    def _own() -> Response:
-        raise OSError(errno.EMSGSIZE, "Message too long")
-
-    response = app.test_client().post("/own", json={})
+    cut = io.BufferedReader(CutBody(io.BytesIO(), OSError(errno.EMSGSIZE, "Message too long")))
+    client = service(loan).test_client()
+    environ = {"wsgi.input": cut, "CONTENT_LENGTH": "5"}
+    response = client.post("/predict", content_type="text/csv", environ_overrides=environ)
     assert (response.status_code, response.mimetype) == (413, "application/problem+json")
