@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
@@ -24,10 +26,14 @@ ROW = HEAD + b'Content-Length: 7\r\n\r\n{"x":1}'
 
 # Answers with the thread that serves the request and the length of the body.
 APPLICATION = """
+import os
 import threading
 
 def app(environ, start_response):
     body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/pid":
+        start_response("200 OK", [])
+        return [str(os.getpid()).encode()]
     if b"fail" in body:
         raise SystemExit("as asked") if b"leave" in body else ValueError("as asked")
     answer = f"{threading.current_thread().name.partition('-')[0]} {len(body)}".encode()
@@ -46,6 +52,13 @@ INLINE, IN_POOL = "requests", "ThreadPoolExecutor"
 @contextmanager
 def served(folder: Path, *options: str) -> Iterator[int]:
     """Serve the application above, with few threads. Returns the port."""
+    with started(folder, *options) as (_, port):
+        yield port
+
+
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Serve the application above, with few threads. Returns gunicorn and the port."""
     text = APPLICATION.replace("INLINE_PATHS", "('/predict', '/health')")
     text = text.replace("LARGE", str(LARGE))
     (folder / "named.py").write_text(text)
@@ -64,7 +77,7 @@ def served(folder: Path, *options: str) -> Iterator[int]:
         try:
             until_listening(server, port)
             reader.submit(server.stdout.read)
-            yield port
+            yield server, port
         finally:
             server.terminate()
             assert server.wait(60) == 0
@@ -233,6 +246,92 @@ def test_after_an_error_of_the_application_the_next_request_is_answered(
         client.sendall(head + failure)
         assert response_to(client).status == 500
     assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
+
+
+def pids(port: int, enough: Callable[[list[str]], bool]) -> list[str]:
+    """Ask for the worker's process until it is enough; each request has to be answered."""
+    found: list[str] = []
+    deadline = time.monotonic() + 60
+    while not enough(found):
+        assert time.monotonic() < deadline, found
+        found += asked(port, "GET", "/pid")
+    return found
+
+
+def test_a_worker_is_replaced_after_max_requests(tmp_path: Path) -> None:
+    with served(tmp_path, "--max-requests=10") as port:
+        pids(port, lambda found: len(set(found)) >= 3)
+
+
+def test_sighup_replaces_the_worker(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port):
+        (first,) = asked(port, "GET", "/pid")
+        server.send_signal(signal.SIGHUP)
+        pids(port, lambda found: first not in found[-20:] and len(found) > 20)
+
+
+def test_ttin_adds_a_worker_and_ttou_takes_it_away(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port):
+        server.send_signal(signal.SIGTTIN)
+        pids(port, lambda found: len(set(found)) == 2)
+        server.send_signal(signal.SIGTTOU)
+        pids(port, lambda found: len(set(found[-30:])) == 1 and len(found) > 30)
+
+
+@pytest.mark.parametrize("begun", [0, 10, len(ROW) - 2])
+def test_after_sigterm_what_has_begun_is_answered(tmp_path: Path, begun: int) -> None:
+    with started(tmp_path) as (server, port), connected(port) as client, connected(port) as other:
+        client.sendall(HEALTH + ROW[:begun])
+        assert answer(client)[0] == 200
+        server.terminate()
+        closes = None
+        while closes != "close":  # by then the worker stops
+            other.sendall(HEALTH)
+            response = response_to(other)
+            closes = response.getheader("Connection")
+            response.read()
+        client.sendall(ROW[begun:])
+        response = response_to(client)
+        assert (response.status, response.getheader("Connection")) == (200, "close")
+        assert response.read().decode().split() == [INLINE, "7"]
+        assert server.wait(60) == 0
+
+
+def test_after_sigterm_a_long_response_is_received_completely(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port), connected(port) as client:
+        client.sendall(HEAD.replace(b"predict", b"other") + b"Content-Length: 5\r\n\r\nlarge")
+        response = response_to(client)
+        server.terminate()
+        assert len(response.read()) > LARGE
+        assert server.wait(60) == 0
+
+
+def test_a_unix_socket_is_served(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with served(tmp_path, f"--bind=unix:{path}"), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(60)
+        client.connect(str(path))
+        client.sendall(ROW)
+        assert answer(client) == (200, INLINE, 7)
+
+
+@pytest.mark.parametrize(
+    "options", [("--certfile=a.pem", "--keyfile=a.pem"), ("--proxy-protocol=auto",)]
+)
+def test_what_the_worker_does_not_speak_is_refused(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.pem").touch()
+    found = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-k", WHERE, *options, "--no-control-socket", "a:b"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(SRC)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert 'set worker_class = "gthread"' in found.stderr
 
 
 def test_the_configuration_takes_this_worker(loan: Path) -> None:
