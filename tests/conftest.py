@@ -28,12 +28,25 @@ import pytest
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
+from workbench.verify.prove import prove
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 SRC = ROOT / "src"
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLE = ROOT / "examples" / "loan_model"
+# A row of the loan example.
+LOAN_ROW: dict[str, Any] = {
+    "applicant_income": 9910,
+    "coapplicant_income": 1740,
+    "dependents": "0",
+    "education": "Graduate",
+    "self_employed": "No",
+    "loan_amount": 244000,
+    "loan_term": 360,
+    "credit_history": "good",
+    "property_area": "Urban",
+}
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 IDENTITY = {
@@ -176,6 +189,16 @@ def loan_copy(loan: Path, tmp_path: Path) -> Path:
     copy = tmp_path / loan.name
     shutil.copytree(loan, copy)
     return copy
+
+
+@pytest.fixture(scope="session")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loan example, adopted and proven in this environment: its fast path serves."""
+    answers = {"features": "features.json", "sample_data": "sample.csv"}
+    paths = {name: str(EXAMPLE / file) for name, file in answers.items()}
+    project = adopted(tmp_path_factory.mktemp("proven"), EXAMPLE / "model.joblib", **paths)
+    prove(project)
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -177,3 +178,15 @@ def gunicorn(model: Path, **env: str) -> Iterator[Server]:
         process.wait(timeout=30)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def drained(model: Path, **env: str) -> Iterator[Server]:
+    """Run the service as `gunicorn` does and read its log, for tests that fill the pipe of it."""
+    with gunicorn(model, **env) as server, ThreadPoolExecutor(1) as reader:
+        assert server.process.stdout is not None
+        reader.submit(server.process.stdout.read)
+        try:
+            yield server
+        finally:
+            server.process.terminate()

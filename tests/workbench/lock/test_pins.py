@@ -95,7 +95,7 @@ def test_bounds_contain_the_pins(release: str, python: str) -> None:
         exact = {**chosen.model, **chosen.service}
         assert all(within(exact[name], bounds) for name, bounds in chosen.bounds.items())
         named = {"scikit-learn", "numpy", "scipy", "joblib"}
-        named |= {"flask", "flask-swagger-ui", "gunicorn"}
+        named |= {"flask", "flask-swagger-ui", "gunicorn", "httptools"}
         assert set(chosen.bounds) == named | ({"pandas"} if pandas else set())
         assert chosen.bounds["scikit-learn"] == f"=={release}"
 
