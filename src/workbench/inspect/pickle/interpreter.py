@@ -32,6 +32,7 @@ from workbench.inspect.refused_file import RefusedFile, dangerous, malformed
 
 HIGHEST_PROTOCOL = 5
 MAX_INTEGER_BYTES = 64  # the state of a random generator takes 17
+HOLDERS = (tuple, list, Instance)  # can hold more than the constructor that gets one takes from it
 LINE_COST, FRAME_COST, NAME_COST = 2, 2, 2  # operations, besides the one that every opcode is
 
 INTEGER_LINE = re.compile(rb"-?\d{1,150}L?")
@@ -200,8 +201,9 @@ class PickleInterpreter(PickleStack):
         self.effects.calls.add(function)
         reducer = REDUCERS.get(function) or CLOUDPICKLE_REDUCERS.get(function)
         value = reducer(args) if reducer else Instance(function, args)
-        if function in REDUCERS:
-            self.effects.discarded.extend(argument for argument in args if _holds_more(argument))
+        for argument in args:
+            if isinstance(argument, HOLDERS) and function in REDUCERS and _holds_more(argument):
+                self.effects.discarded.append(argument)
         if isinstance(value, ByValue):
             self.effects.by_value.append(value)
             self.budget.charge(cost_of(value))
@@ -292,13 +294,13 @@ def _holds_more(value: object) -> bool:
     """Return whether a value can hold objects."""
     if isinstance(value, tuple):
         # Two levels are looked at: deeper ones are taken to hold objects.
-        inner = [v for v in value if isinstance(v, tuple | list | Instance)]
+        inner = [v for v in value if isinstance(v, HOLDERS)]
         return any(not isinstance(v, tuple) or any(map(_is_holder, v)) for v in inner)
     return isinstance(value, list | Instance)
 
 
 def _is_holder(value: object) -> bool:
-    return isinstance(value, tuple | list | Instance)
+    return isinstance(value, HOLDERS)
 
 
 def _decode(data: bytes, codec: str) -> str:
