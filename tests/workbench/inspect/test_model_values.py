@@ -129,7 +129,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
             partial(np.memmap, "file", "uint8", "w+", 0, (8,)),
             partial(np.add, np.zeros(8, np.uint8), np.uint8(0)),
         ),
-        r"in 's2' holds a partial of numpy\.add that fixes positional arguments",
+        r"in step 's2' holds a partial of numpy\.add that fixes positional arguments",
     ),
     "out": (lambda: fitted(partial(np.mean, out=ROWS)), "partial of numpy.mean that fixes out"),
     "where": (lambda: fitted(partial(np.mean, where=[True])), "numpy.mean that fixes where"),
@@ -178,6 +178,14 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: changed(fitted(), selector=SelectFromModel(None, importance_getter="_a.coef_")),
         "importance_getter='_a.coef_'",
     ),
+    "a path in a list": (
+        lambda: changed(fitted(), selector=SelectFromModel(None, importance_getter=["eval"])),
+        r"importance_getter=\(…\)",
+    ),
+    "keywords of a metric": (
+        lambda: logistic(effective_metric_=cosine_distances, effective_metric_params_={"out": 1}),
+        "effective_metric_params_ that give .*cosine_distances out",
+    ),
     "the name of a method": (
         lambda: logistic(part_=changed(StackingClassifier([]), stack_method_=["eval"])),
         r"stack_method_=\(…\): it names a method that is called",
@@ -188,7 +196,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "files that callers name": (
         lambda: words(input="filename"),
-        "in 'part' has input='filename': it opens the files that callers name. Fit it with",
+        "in step 'part' has input='filename': it opens the files that callers name. Fit it with",
     ),
     "objects that callers read": (lambda: words(input="file"), "'part' has input='file'"),
     "callbacks": (

@@ -23,6 +23,7 @@ BOOSTER_ATTRIBUTES = ("_Booster", "_booster")  # of LightGBM's and XGBoost's own
 # Attributes with the keywords that a function gets, and the attribute with that function.
 KEYWORDS_FOR: Mapping[str, str] = {
     "_kwargs": "_score_func",
+    "effective_metric_params_": "effective_metric_",
     "inv_kw_args": "inverse_func",
     "kernel_params": "kernel",
     "kw_args": "func",

@@ -49,7 +49,7 @@ class Place:
     def __str__(self) -> str:
         if self.owner is None:
             return "The file"
-        return f"The {self.owner.cls.name}" + (f" in {self.step!r}" if self.step else "")
+        return f"The {self.owner.cls.name}" + (f" in step {self.step!r}" if self.step else "")
 
 
 TOP = Place()

@@ -49,39 +49,45 @@ def check_parameter(place: Place, value: object) -> None:
             "it opens the files that callers name",
             "Fit it with input='content' on the texts themselves, and save again.",
         )
-    if name in ("importance_getter", "getter") and isinstance(value, str):
-        if not ATTRIBUTE_PATH.fullmatch(value):
-            raise _refused(
-                place,
-                value,
-                "it can be the path to any function",
-                f"Set {name}='auto', or a path to coef_ or feature_importances_, and save again.",
-            )
-    elif name in METHOD_NAMES and not _names_methods(value):
+    if name in ("importance_getter", "getter") and not _is_getter(value):
+        raise _refused(
+            place,
+            value,
+            "it can be the path to any function",
+            f"Set {name}='auto', or a path to coef_ or feature_importances_, and save again.",
+        )
+    if name in METHOD_NAMES and not _names_methods(value):
         raise _refused(
             place,
             value,
             "it names a method that is called",
             f"Set it to one of {', '.join(sorted(RESPONSE_METHODS))}, fit and save again.",
         )
-    elif name == "_skl_callbacks" and value:
+    if name == "_skl_callbacks" and value:
         raise _refused(
             place,
             value,
             "callbacks connect to other processes",
             "Remove the callbacks with model.set_callbacks(), and save again.",
         )
-    elif name == "random_state" and not _is_random_state(value):
+    if name == "random_state" and not _is_random_state(value):
         raise _refused(
             place,
             value,
             "it is no state of a random generator",
             "Set random_state to a whole number, fit and save again.",
         )
-    elif name == "n_jobs" and not isinstance(value, int | float | None):
+    if name == "n_jobs" and not isinstance(value, int | float | None):
         raise _refused(place, value, "it is no number", "Set n_jobs=None and save the model again.")
     if cls.module.startswith("lightgbm."):
         _check_lightgbm(place, value)
+
+
+def _is_getter(value: object) -> bool:
+    """Return whether a getter of importances is a known path; functions are checked by name."""
+    if isinstance(value, str):
+        return ATTRIBUTE_PATH.fullmatch(value) is not None
+    return value is None or isinstance(value, Global | Instance)  # not a text too long to keep
 
 
 def _names_methods(value: object) -> bool:
