@@ -5,11 +5,11 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all fast bench bench-bulk bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all fast bench bench-bulk bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
-	@grep -E '^# make' Makefile | cut -c3-
+	@grep -E '^# (make|  )' Makefile | cut -c3-
 
 # make demo     render the loan example into .demo/, verify it, serve it and ask it once
 demo: $(DEV)
@@ -20,14 +20,16 @@ stop:
 	$(PYTHON) tools/demo.py $(DEMO) --stop
 
 PYTEST = PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
+SIDE_BY_SIDE = -n $(or $(WORKERS),2) $(if $(ORDER),--random-order --random-order-seed=$(ORDER))
 
 # make test     the tests of the template; renders projects and runs their tests too
+#               WORKERS=2 of them side by side, ORDER=7: shuffled, the same way for the same number
 test: $(DEV) lint machine browser
-	$(PYTEST) -n 2 -m "not heavy"
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not heavy"
 
 # make test-all make test, then the tests with old versions of the libraries
 test-all: test
-	$(PYTEST) -n 2 -m heavy
+	$(PYTEST) $(SIDE_BY_SIDE) -m heavy
 
 # make fast     the tests that install nothing
 fast: $(DEV)
@@ -48,6 +50,10 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+
+# make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
+bench-guard: $(DEV)
+	.venv/bin/python -m benchmarks.guard '$(PROJECT)'
 
 # make soak     an hour of load with faults on the way, into benchmarks/soak.md; MINUTES=60 MODEL=loan
 soak: $(DEV)
@@ -76,12 +82,13 @@ machine: $(DEV)
 browser: $(DEV)
 	.venv/bin/python tests/browser/chromium.py
 
-# make lint     ruff and mypy, on the template folder in place too
+# make lint     ruff, mypy and zizmor, on the template folder in place too
 lint: $(DEV)
 	.venv/bin/ruff format --check --no-cache .
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/mypy hooks tools benchmarks local_extensions.py
 	.venv/bin/mypy --python-version 3.10 src
+	.venv/bin/zizmor --offline --quiet . '{{cookiecutter.project_slug}}'
 
 # make lock     lock requirements-dev.txt anew
 lock: $(DEV)

@@ -3,11 +3,14 @@
 # ruff: noqa: E402  # what must be set before others are imported
 from __future__ import annotations
 
+import ctypes
+import gc
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +28,25 @@ import pytest
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
+from workbench.verify.prove import prove
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 SRC = ROOT / "src"
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
 EXAMPLE = ROOT / "examples" / "loan_model"
+# A row of the loan example.
+LOAN_ROW: dict[str, Any] = {
+    "applicant_income": 9910,
+    "coapplicant_income": 1740,
+    "dependents": "0",
+    "education": "Graduate",
+    "self_employed": "No",
+    "loan_amount": 244000,
+    "loan_term": 360,
+    "credit_history": "good",
+    "property_area": "Urban",
+}
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 IDENTITY = {
@@ -137,6 +153,28 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+MAX_MEGABYTES = 700
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_is_given_back() -> Iterator[None]:
+    """Give back what a module's tests have freed, and fail if this process still holds too much.
+
+    A fuzzer's limit counts what it inherits, and tests side by side share the machine's memory.
+    """
+    yield
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc, which keeps freed memory
+        if trim is not None:
+            trim(0)
+        held = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+        assert held < MAX_MEGABYTES, (
+            f"the test process holds {held} MB; let a child process do this"
+        )
+
+
 @pytest.fixture(scope="session")
 def loan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The loan example, rendered once and not verified. Read it, do not change it."""
@@ -154,8 +192,23 @@ def loan_copy(loan: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The loan example, adopted and proven in this environment: its fast path serves."""
+    answers = {"features": "features.json", "sample_data": "sample.csv"}
+    paths = {name: str(EXAMPLE / file) for name, file in answers.items()}
+    project = adopted(tmp_path_factory.mktemp("proven"), EXAMPLE / "model.joblib", **paths)
+    prove(project)
+    return project
+
+
+@pytest.fixture(scope="session")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Bake:
     """The loan example, rendered once and verified: locked, installed, proven."""
     result = bake(tmp_path_factory.mktemp("verified"), verify="true", python_version=PYTHON)
     assert result.status == 0, result.errors
     return result
+
+
+def features_of(project: Path) -> dict[str, dict[str, Any]]:
+    document = json.loads((project / "model" / "features.json").read_text(encoding="utf-8"))
+    return {feature["name"]: feature for feature in document["features"]}

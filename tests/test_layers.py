@@ -28,7 +28,7 @@ TOOLS = (
     {"workbench.__main__"},
     {  # the commands
         *("workbench.documentation", "workbench.eject", "workbench.key", "workbench.processes"),
-        *("workbench.rollback", "workbench.smoke", "workbench.upgrade"),
+        *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
     },
     {"workbench.doctor"},
     {"workbench.override"},

@@ -6,9 +6,23 @@ Each PYTHON is the interpreter of an environment with one release of scikit-lear
 of imbalanced-learn, xgboost, lightgbm and catboost. Names are only added: those that the file has
 already are kept, so that releases that can no longer be installed stay known.
 
-The file has three parts: `names` (that a model file can import), `calls` (that it can call while
-it is loaded) and `estimators` (the kind and the methods of each estimator; a `?` marks a method
-that only some settings have).
+The file has these parts, by module or by library:
+
+    classes     that an object in a model file can be an instance of
+    calls       that a loader can call
+    scalars     NumPy's scalar types, which stand for dtypes
+    ufuncs      with their number of inputs: a model can call them
+    estimators  the kind and the methods of each; a `?` marks a method that only some settings have
+    callables   classes whose instances can be called
+    containers  classes of lists and dicts, which a loader fills
+    methods     names of methods, which no attribute that can be called must hide
+    parts       attributes in which estimators hold other estimators
+
+The functions that a model can call are listed by hand in `pickle/model_functions.py`.
+
+Known classes that act by themselves (when they are loaded, called, deleted, or asked for an
+attribute) are reviewed by hand: `reviewed_classes.json` beside this script gives the reason why
+each is harmless. The script prints those without a reason, writes nothing, and fails.
 """
 
 # The libraries are installed only where `harvest` runs, so functions import them.
@@ -16,6 +30,7 @@ that only some settings have).
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import inspect
@@ -23,18 +38,21 @@ import io
 import json
 import pickle
 import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import types
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "src" / "workbench" / "inspect" / "pickle" / "known_names.json"
+REVIEWED = Path(__file__).with_name("reviewed_classes.json")
 HARVEST = "--harvest"  # how this script calls itself inside each environment
 
 Names = dict[str, set[str]]
@@ -58,14 +76,13 @@ CALLS = {
     "numpy.ma.core": ["_mareconstruct"],
     "numpy.random._pickle": ["__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"],
     "pandas._libs.tslibs.nattype": ["__nat_unpickle"],  # before pandas 2
+    "sklearn.impute._iterative": ["_ImputerTriplet"],  # a named tuple
     "uuid": ["UUID"],
 }
-# Names that are referred to but not called.
-NAMES = {
+# Classes that the search below does not find.
+CLASSES = {
     "_loss": ["CyHalfMultinomialLoss"],  # as skops names it
-    "builtins": "abs bool dict float int len list max min round sorted str sum tuple".split(),
     "joblib.numpy_pickle": ["NumpyArrayWrapper"],
-    "numpy": ["matrix", "memmap", "ndarray"],
     "numpy.ma": ["MaskedArray"],
     "numpy.ma.core": ["MaskedArray"],
     "numpy.random._generator": ["Generator"],
@@ -75,14 +92,7 @@ NAMES = {
     "numpy.random._sfc64": ["SFC64"],
     "numpy.random.bit_generator": ["SeedSequence"],
     "numpy.random.mtrand": ["RandomState"],
-    "sklearn.utils.validation": ["check_array"],  # in the preprocessor of histogram boosting
 }
-# Functions without side effects that people give to FunctionTransformer and the like.
-NUMPY_FUNCTIONS = (
-    "abs absolute all amax amin any argmax argmin around array asarray average clip copy cumprod "
-    "cumsum diff max mean median min nan_to_num nanmax nanmean nanmedian nanmin nanstd nansum "
-    "nanvar prod ravel round std sum transpose unique var where"
-).split()
 # The packages whose modules are searched as a whole.
 PACKAGES = ("sklearn", "imblearn")
 # Modules in them that no fitted model refers to, or that write files or fetch data.
@@ -90,18 +100,41 @@ NOT_IN_MODELS = (
     "imblearn._min_dependencies imblearn._version imblearn.datasets imblearn.exceptions "
     "imblearn.keras imblearn.model_selection imblearn.tensorflow imblearn.utils "
     "sklearn._build_utils sklearn._min_dependencies sklearn.conftest sklearn.datasets "
-    "sklearn.externals sklearn.experimental sklearn.inspection sklearn.metrics._plot sklearn.setup "
+    "sklearn.callback sklearn.exceptions sklearn.externals sklearn.experimental sklearn.inspection "
+    "sklearn.metrics._pairwise_distances_reduction sklearn.metrics._plot sklearn.metrics.setup "
+    "sklearn.metrics.cluster.setup sklearn.setup sklearn.tree._export "
+    "sklearn.tree._reingold_tilford sklearn.utils._array_api sklearn.utils._available_if "
+    "sklearn.utils._param_validation sklearn.utils.fixes sklearn.utils.metaestimators "
+    "sklearn.utils.optimize "
     "sklearn.model_selection._plot sklearn.utils._estimator_html_repr sklearn.utils._joblib "
     "sklearn.utils._mocking sklearn.utils._plotting sklearn.utils._pprint sklearn.utils._repr_html "
     "sklearn.utils._show_versions sklearn.utils._test_common sklearn.utils._testing "
     "sklearn.utils.deprecation sklearn.utils.estimator_checks sklearn.utils.parallel"
 ).split()
-# Modules whose public functions are pure and stored in estimators (scorers, kernels).
-FUNCTION_MODULES = (
-    "imblearn.metrics sklearn.metrics sklearn.feature_selection sklearn.cluster._kmeans "
-    "sklearn.preprocessing._data sklearn.feature_extraction.text sklearn.ensemble._gb "
-    "sklearn.gaussian_process sklearn.decomposition._fastica"
+# Classes in the other modules that no fitted model holds.
+NOT_KNOWN = frozenset(
+    {
+        "sklearn.calibration.CalibrationDisplay",
+        "sklearn.ensemble._gb.VerboseReporter",
+        "sklearn.linear_model._logistic._LbfgsCallbackBridge",
+        "sklearn.linear_model._stochastic_gradient._ValidationScoreCallback",
+        "sklearn.utils.parallel_backend",
+    }
+)
+# Attributes that hold estimators, besides those that the search below finds.
+ESTIMATORS_IN = (
+    "_estimator _preprocessor base_estimator best_estimator_ calibrated_classifiers_ classifier "
+    "categorical_encoder_ delegate est final_estimator fitted_estimator imputation_sequence_ "
+    "indicator_ init initial_imputer_ named_steps named_transformers_ nn_ nn_fit nn_k_ regressor "
+    "remainder steps svc_ transformer transformer_list transformers transformers_"
 ).split()
+# What Python calls by itself, on loading and afterwards.
+HOOKS = "__call__ __del__ __getattr__ __getattribute__ __new__ __setattr__ __setstate__".split()
+# Words in the source of a method that opens, connects, starts, imports or evaluates something.
+ACTS = re.compile(
+    r"\b(Client|Popen|__import__|attrgetter|eval|exec|import_module|open|urlopen)\(|"
+    r"\b(socket|subprocess|tempfile)\b"
+)
 OTHER_ESTIMATORS = {
     "xgboost.sklearn": ["XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor"],
     "lightgbm.sklearn": ["LGBMClassifier", "LGBMRegressor"],
@@ -133,39 +166,116 @@ OTHER_CLASSES = {
     "xgboost.core": ["Booster"],
 }
 LIBRARIES = ("_loss catboost imblearn lightgbm numpy pandas scipy sklearn xgboost").split()
+PARTS = "classes calls scalars ufuncs estimators callables containers methods parts".split()
 
 
 # Inside an environment: the names that its libraries define and that fitted estimators pickle.
 
 
 def harvest() -> dict[str, Any]:
-    """Return the names, calls and estimators of the installed libraries."""
-    names: Names = defaultdict(set)
+    """Return what the installed libraries define, by the parts of the file, and what acts."""
+    classes: Names = defaultdict(set)
     calls: Names = defaultdict(set)
+    parts: Names = defaultdict(set)
     estimators: dict[str, dict[str, str]] = defaultdict(dict)
     for module in modules():
         for name, value in vars(module).items():
-            if getattr(value, "__module__", None) != module.__name__:
-                continue
-            if inspect.isclass(value) or is_pure_function(module.__name__, name, value):
-                names[module.__name__].add(name)
-    for namespace in ("numpy", "scipy.special"):
-        module = importlib.import_module(namespace)
-        names[namespace] |= set(names_of_pure_values(module))
-    for core in ("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"):
-        # The modules that pickles of numpy 1 and 2 import a ufunc from.
-        names[core] |= {name for name in names["numpy"] if is_ufunc(name)}
+            if inspect.isclass(value) and value.__module__ == module.__name__:
+                classes[module.__name__].add(name)
     for estimator_class in estimator_classes():
         home, name = estimator_class.__module__, estimator_class.__name__
-        names[home].add(name)
+        classes[home].add(name)
         estimators[home][name] = describe(estimator_class)
-    for library, classes in OTHER_CLASSES.items():
+    for library, names in OTHER_CLASSES.items():
         with contextlib.suppress(ImportError):
             module = importlib.import_module(library)
-            names[library] |= {name for name in classes if hasattr(module, name)}
+            classes[library] |= {name for name in names if hasattr(module, name)}
     for value in (*fitted_estimators(), *companions()):
-        observe(value, names, calls)
-    return {"names": names, "calls": calls, "estimators": estimators}
+        observe(value, classes, calls)
+        observe_parts(value, parts)
+    known = list(importable(merged_names("classes", [{"classes": CLASSES}, {"classes": classes}])))
+    return {
+        "classes": classes,
+        "calls": calls,
+        "scalars": {"numpy": set(scalar_types())},
+        "ufuncs": ufuncs(),
+        "estimators": estimators,
+        "callables": by_module(cls for cls in known if has_own(cls, "__call__")),
+        "containers": by_module(cls for cls in known if issubclass(cls[1], dict | list)),
+        "methods": methods_of(known),
+        "parts": parts,
+        "acts": sorted({act for _, cls in known for act in acts_of(cls)}),
+    }
+
+
+Known = tuple[str, type]  # a class with the module that it is known in
+
+
+def importable(classes: Names) -> Iterator[Known]:
+    """Yield the classes that are installed, those of the standard library among them."""
+    for module, names in classes.items():
+        with contextlib.suppress(ImportError):
+            found = vars(importlib.import_module(module))
+            yield from ((module, found[n]) for n in names if inspect.isclass(found.get(n)))
+
+
+def by_module(classes: Iterable[Known]) -> Names:
+    found: Names = defaultdict(set)
+    for module, cls in classes:
+        found[module].add(cls.__name__)
+    return found
+
+
+def has_own(known: Known, hook: str) -> bool:
+    """Return whether instances of a class have a method that `object` does not have."""
+    return any(hook in vars(base) for base in known[1].__mro__ if base is not object)
+
+
+def methods_of(classes: Iterable[Known]) -> Names:
+    """Return the names of all methods, by library; an attribute can hide a method."""
+    found: Names = defaultdict(set)
+    for module, cls in classes:
+        for name in dir(cls):
+            value = inspect.getattr_static(cls, name)
+            wrapped = isinstance(value, classmethod | staticmethod) or hasattr(value, "fn")
+            cython = type(value).__name__ == "cython_function_or_method"
+            if not name.startswith("__") and (wrapped or cython or inspect.isroutine(value)):
+                found[module.split(".")[0]].add(name)
+    return found
+
+
+def acts_of(cls: type) -> Iterator[str]:
+    """Yield the methods that Python calls by itself, and those that open or import something."""
+    for base in cls.__mro__:
+        if base.__module__ in ("builtins", "abc", "typing", "collections", "enum"):
+            continue
+        home = f"{base.__module__}.{base.__qualname__}"
+        for name, value in vars(base).items():
+            # Cython writes these for each class; they set its fields or refuse to.
+            generated = getattr(value, "__name__", "") in ("__setstate_cython__", "__pyx_capi__")
+            native_new = name == "__new__" and not is_python(value)
+            is_hook = name in HOOKS and not generated and not native_new
+            if is_hook or ACTS.search(source_of(value)):
+                yield f"{home}.{name}"
+
+
+def is_python(value: object) -> bool:
+    return inspect.isfunction(getattr(value, "__func__", value))
+
+
+def source_of(value: object) -> str:
+    """Return the code of a method or property without its docstring, or nothing."""
+    value = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    if not inspect.isfunction(inspect.unwrap(value) if callable(value) else value):
+        return ""
+    with contextlib.suppress(OSError, SyntaxError, TypeError):
+        source = inspect.getsource(inspect.unwrap(value))
+        tree = ast.parse(textwrap.dedent(source))
+        body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else []
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body = body[1:]
+        return "\n".join(ast.unparse(statement) for statement in body)
+    return ""
 
 
 def modules() -> Iterator[types.ModuleType]:
@@ -185,28 +295,28 @@ def modules() -> Iterator[types.ModuleType]:
                 yield importlib.import_module(info.name)
 
 
-def is_pure_function(module: str, name: str, value: object) -> bool:
-    """Return whether a function in one of PACKAGES has no side effects."""
-    if name.startswith("__pyx_unpickle_"):
-        return True
-    inside = any(module == top or module.startswith(f"{top}.") for top in FUNCTION_MODULES)
-    return inside and inspect.isfunction(value)
-
-
-def names_of_pure_values(module: types.ModuleType) -> Iterator[str]:
-    """Yield the scalar types, ufuncs and listed functions of numpy or scipy.special."""
+def scalar_types() -> Iterator[str]:
+    """Yield the names of numpy's scalar types, but for those that hold other values."""
     import numpy as np
 
-    for name, value in vars(module).items():
+    for name, value in vars(np).items():
         is_scalar = inspect.isclass(value) and issubclass(value, np.generic)
-        if is_scalar or isinstance(value, np.ufunc) or name in NUMPY_FUNCTIONS:
+        if is_scalar and not issubclass(value, np.void):
             yield name
 
 
-def is_ufunc(name: str) -> bool:
+def ufuncs() -> dict[str, dict[str, int]]:
+    """Return the ufuncs of numpy and scipy.special with the number of their inputs."""
     import numpy as np
 
-    return isinstance(getattr(np, name, None), np.ufunc)
+    found: dict[str, dict[str, int]] = {}
+    for namespace in ("numpy", "scipy.special"):
+        values = vars(importlib.import_module(namespace))
+        found[namespace] = {n: v.nin for n, v in values.items() if isinstance(v, np.ufunc)}
+    for core in ("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"):
+        # The modules that pickles of numpy 1 and 2 import a ufunc from.
+        found[core] = found["numpy"]
+    return found
 
 
 def estimator_classes() -> Iterator[type]:
@@ -289,6 +399,31 @@ def companions() -> Iterator[object]:
     # No distributions of scipy.stats: loading one executes a text that it holds.
 
 
+def observe_parts(value: object, parts: Names, depth: int = 3) -> None:
+    """Add the attributes of estimators that hold other estimators, alone or in containers."""
+    library = type(value).__module__.split(".")[0]
+    attributes = vars(value) if library in PACKAGES and hasattr(value, "__dict__") else {}
+    for name, held in attributes.items():
+        for part in flat(held):
+            if type(part).__module__.split(".")[0] in PACKAGES and depth:
+                if hasattr(part, "fit") or hasattr(part, "predict"):
+                    parts[library].add(name)
+                observe_parts(part, parts, depth - 1)
+
+
+def flat(value: Any, depth: int = 3) -> Iterator[object]:
+    """Yield a value, or the values in lists, tuples, dicts and arrays of objects."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if getattr(getattr(value, "dtype", None), "hasobject", False):
+        value = list(value.ravel())
+    if isinstance(value, list | tuple) and depth:
+        for item in value[:20]:
+            yield from flat(item, depth - 1)
+    else:
+        yield value
+
+
 def variants() -> Iterator[Any]:
     """Yield estimators with settings that store different helper objects."""
     from sklearn import linear_model, tree
@@ -354,16 +489,19 @@ class NameRecorder(Pickler):  # type: ignore[misc]
         super().save_reduce(func, args, *rest, **keywords)
 
 
-def observe(estimator: object, names: Names, calls: Names) -> None:
-    """Add the libraries' names in the pickle of a fitted estimator."""
-    seen_names: Names = defaultdict(set)
-    seen_calls: Names = defaultdict(set)
+def observe(estimator: object, classes: Names, calls: Names) -> None:
+    """Add the libraries' classes in the pickle of a fitted estimator, and what loading it calls."""
+    seen: Names = defaultdict(set)
+    called: Names = defaultdict(set)
     with contextlib.suppress(Exception):  # some hold lambdas and cannot be pickled
-        NameRecorder(seen_names, seen_calls).dump(estimator)
-    for seen, kept in ((seen_names, names), (seen_calls, calls)):
-        for module, found in seen.items():
-            if module.split(".")[0] in LIBRARIES:
-                kept[module] |= {name for name in found if "." not in name}  # no methods
+        NameRecorder(seen, called).dump(estimator)
+    for module, names in seen.items():
+        if module.split(".")[0] in LIBRARIES:
+            values = vars(importlib.import_module(module))
+            classes[module] |= {name for name in names if inspect.isclass(values.get(name))}
+    for module, names in called.items():
+        if module.split(".")[0] in LIBRARIES:
+            calls[module] |= {name for name in names if "." not in name}  # no methods
 
 
 # Outside: harvest in each environment, merge, and write the file.
@@ -378,26 +516,46 @@ def harvest_in(python: str) -> dict[str, Any]:
     return found
 
 
+def is_left_out(module: str, name: str) -> bool:
+    """Return whether no fitted model holds a class, whatever an earlier file says."""
+    inside = any(module == left or module.startswith(f"{left}.") for left in NOT_IN_MODELS)
+    array = module == "numpy" and name in ("matrix", "memmap", "ndarray", "record", "void")
+    return inside or array or f"{module}.{name}" in NOT_KNOWN
+
+
+def merged_names(part: str, harvests: list[dict[str, Any]]) -> Names:
+    """Return the union of one part of all harvests."""
+    found: Names = defaultdict(set)
+    for harvested in harvests:
+        for module, names in harvested.get(part, {}).items():
+            found[module] |= {name for name in names if not is_left_out(module, name)}
+    return found
+
+
 def merge(harvests: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the union of all harvests, sorted."""
-    names: Names = defaultdict(set)
-    calls: Names = defaultdict(set)
-    estimators: dict[str, dict[str, str]] = defaultdict(dict)
-    for found in [{"names": NAMES, "calls": CALLS, "estimators": {}}, *harvests]:
-        for module, values in found["names"].items():
-            names[module] |= set(values)
-        for module, values in found["calls"].items():
-            names[module] |= set(values)
-            calls[module] |= set(values)
-        for module, described in found["estimators"].items():
-            estimators[module].update(described)
-    return {
-        "names": {module: sorted(names[module]) for module in sorted(names) if names[module]},
-        "calls": {module: sorted(calls[module]) for module in sorted(calls) if calls[module]},
-        "estimators": {
-            module: dict(sorted(estimators[module].items())) for module in sorted(estimators)
-        },
-    }
+    harvests = [
+        {"classes": CLASSES, "calls": CALLS, "parts": {"sklearn": ESTIMATORS_IN}},
+        *harvests,
+    ]
+    merged: dict[str, Any] = {}
+    for part in PARTS:
+        if part in ("estimators", "ufuncs"):
+            found: dict[str, dict[str, Any]] = defaultdict(dict)
+            for harvested in harvests:
+                for module, described in harvested.get(part, {}).items():
+                    found[module].update(described)
+            merged[part] = {m: dict(sorted(found[m].items())) for m in sorted(found)}
+        else:
+            names = merged_names(part, harvests)
+            merged[part] = {m: sorted(names[m]) for m in sorted(names) if names[m]}
+    return merged
+
+
+def unreviewed(harvests: list[dict[str, Any]]) -> list[str]:
+    """Return the methods of known classes that act and that nobody has marked as harmless."""
+    reviewed = json.loads(REVIEWED.read_text("utf-8"))
+    return sorted({act for found in harvests for act in found["acts"]} - reviewed.keys())
 
 
 def render(data: dict[str, Any]) -> str:
@@ -418,6 +576,9 @@ def main() -> None:
         return
     known = [json.loads(DATA.read_text("utf-8"))] if DATA.exists() else []
     harvests = [harvest_in(str(Path(python).absolute())) for python in sys.argv[1:]]
+    if acts := unreviewed(harvests):
+        print(*acts, sep="\n")
+        sys.exit(f"{len(acts)} methods act. Read each, and add it to {REVIEWED.name} if harmless.")
     DATA.write_text(render(merge([*known, *harvests])), "utf-8")
 
 

@@ -48,8 +48,16 @@ UV_VERSION = "0.13.9"
 READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0"}
 
 TODAY = "2026-11-22"
-SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1")
-SERVICE_BOUNDS = {"flask": ">=3.1,<4", "flask-swagger-ui": ">=5.34,<6", "gunicorn": ">=27,<28"}
+# httptools is llhttp, the parser of Node.js: gunicorn's own, in Python, took a fifth of the time of
+# a row. It needs nothing else and has wheels for all these Pythons; where there is none, gunicorn's
+# own worker serves.
+SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1", "httptools==0.9.0")
+SERVICE_BOUNDS = {
+    "flask": ">=3.1,<4",
+    "flask-swagger-ui": ">=5.34,<6",
+    "gunicorn": ">=27,<28",
+    "httptools": ">=0.9,<1",
+}
 TESTS = ("pytest",)
 
 

@@ -16,6 +16,10 @@ def main() -> int:
     """Put the wheels on the path and run the command; return its exit status."""
     if sys.version_info < (3, 10):  # noqa: UP036  # whoever runs this may have an older one
         sys.exit("manage.py needs Python 3.10 or later, for example: python3.12 manage.py help")
+    if not (VENDOR / "README.md").exists() or not list(VENDOR.glob("*_tools-*.whl")):
+        sys.exit(
+            "vendor/ lacks README.md or the wheel of the tools. Restore: git checkout -- vendor"
+        )
     readme = (VENDOR / "README.md").read_text(encoding="utf-8")
     hashes = {name: sha256 for sha256, name in re.findall(r"\b([0-9a-f]{64})  (\S+)", readme)}
     for wheel in sorted(VENDOR.glob("cookiecutter_model_service_*.whl")):

@@ -1,7 +1,4 @@
-"""The numbers of the project's gunicorn.conf.py, in whose folder this runs, without its hooks.
-
-gunicorn logs each request here; in the project the service does that itself.
-"""
+"""The numbers of the project's gunicorn.conf.py, in whose folder this runs, without its hooks."""
 
 import runpy
 from types import FunctionType
@@ -11,5 +8,3 @@ globals().update(
     for name, value in runpy.run_path("gunicorn.conf.py").items()
     if not name.startswith("__") and not isinstance(value, FunctionType)
 )
-logger_class = "gunicorn.glogging.Logger"
-accesslog = "-"

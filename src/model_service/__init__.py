@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from model_service.errors import StartError
     from model_service.web import api, docs, pages
     from model_service.web.app import ModelService
+    from model_service.web.policy import policy
 
-__all__ = ["ModelService", "StartError", "api", "docs", "pages"]
+__all__ = ["ModelService", "StartError", "api", "docs", "pages", "policy"]
 
 # Public name -> its module, and the attribute of that module; None is the module itself.
 _PUBLIC = {
@@ -22,6 +23,7 @@ _PUBLIC = {
     "api": ("model_service.web.api", None),
     "docs": ("model_service.web.docs", None),
     "pages": ("model_service.web.pages", None),
+    "policy": ("model_service.web.policy", "policy"),
 }
 
 

@@ -120,6 +120,12 @@ def _docs(_: Path, options: Options) -> None:
     print(documentation.show(options.get("TOPIC", "")))
 
 
+def _sbom(project: Path, _: Options) -> None:
+    from workbench import sbom
+
+    print(sbom.sbom(project))
+
+
 def _eject(project: Path, _: Options) -> None:
     from workbench import eject
 
@@ -165,6 +171,7 @@ COMMANDS: dict[str, Command] = {
     "curl": Command("print a request with a real row", _curl, ("PORT",)),
     "key": Command("a new API key, and the line that sets its hash", _key),
     "docs": Command("the documentation, or what it says on a topic", _docs, ("TOPIC",)),
+    "sbom": Command("what the service consists of, as CycloneDX JSON", _sbom),
     "eject": Command("put the engine's source beside app.py", _eject),
     "override": Command("copy the engine's page to templates/", _override, ("PAGE",), ("PAGE",)),
     "upgrade": Command(

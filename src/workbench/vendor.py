@@ -106,8 +106,4 @@ def require_engine(project: Path) -> Wheel:
                     f"git checkout -- {FOLDER}"
                 )
             return wheel
-    raise UserError(
-        f"{FOLDER}/ holds no wheel of the engine: its source is model_service/ after `make eject`."
-        if is_ejected(project)
-        else f"{FOLDER}/ holds no wheel of the engine; restore it: git checkout -- {FOLDER}"
-    )
+    raise UserError(f"{FOLDER}/ holds no wheel of the engine; restore it: git checkout -- {FOLDER}")

@@ -7,7 +7,6 @@ import dataclasses
 import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -17,10 +16,11 @@ from benchmarks import client as client_module
 from benchmarks.client import Answer, Client, Outcome, Request, parse_answer
 from benchmarks.mix import PERCENTAGES, build_requests, contains, read_golden
 from benchmarks.soak import run_soak
-from benchmarks.verdict import BUSY, Interval, Killed, Soak, Stopped, checks, parts, report
+from benchmarks.verdict import BUSY, Interval, Killed, Soak, Stopped, parts, report
 from conftest import Bake
 from flask.testing import FlaskClient
-from tests.workbench.verify.test_verify import free_port
+from running import free_port
+from soaking import SMALL_LOAD, in_thread, missed, missed_in_seconds, right_answers
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
@@ -30,9 +30,6 @@ STOPPED = Stopped(
     seconds=0.5, status=0, in_flight=3, lost=0, answered=5, closed=1, refused=99, wrong=0, busy=0
 )
 FINE = Interval(seconds=0, requests=600, wrong=0, busy=0, lost=0, p50=1, p99=5, memory=200e6)
-
-# Low: other processes can use the CPU after the capacity was measured.
-SMALL_LOAD = 1 / 8
 
 
 def hour(**changes: Callable[[int], float]) -> Soak:
@@ -47,21 +44,6 @@ def hour(**changes: Callable[[int], float]) -> Soak:
         for minute in range(60)
     ]
     return Soak(10, intervals, KILLED, STOPPED, 0)
-
-
-def missed(soak: Soak) -> list[str]:
-    return [check.figure for check in checks(soak) if not check.reached]
-
-
-def missed_in_seconds(soak: Soak) -> list[str]:
-    """Return the missed bounds, without those that need a long test on an idle machine."""
-    long_only = ("memory, ", "p99, ", "requests that were not sent as planned", BUSY)
-    return [figure for figure in missed(soak) if not figure.startswith(long_only)]
-
-
-def right_answers(soak: Soak) -> int:
-    """Return the number of right answers."""
-    return sum(i.requests - i.wrong - i.busy - i.lost for i in soak.intervals)
 
 
 LAST = "last quarter / second quarter"
@@ -291,12 +273,6 @@ def test_an_answer_with_another_prediction_is_wrong(verified: Bake) -> None:
         assert {
             kind for kind, request in requests.items() if not is_right(client, request)
         } == wrong
-
-
-def in_thread(call: Callable[[], Any]) -> Any:
-    """Call in a new thread: Playwright leaves a running event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call).result()
 
 
 def is_right(client: FlaskClient, request: Request) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SRC, TEMPLATE
-from tests.model_service.server.test_csv_served import gunicorn
+from running import gunicorn
 
 PYTHON = [
     *TEMPLATE.rglob("*.py"),

@@ -190,7 +190,9 @@ def test_variables_that_are_named_exist(name: str) -> None:
     options = {option for command in COMMANDS.values() for option in command.options}
     spans = [span for section in PAGES[name].sections for span in section.spans]
     named = {m[1] for s in spans if (m := re.fullmatch(r"\$?([A-Z]+(?:_[A-Z]+)+)(?:=\S*)?", s))}
-    assert named <= settings() | listed | options
+    workflow = (TEMPLATE / ".github" / "workflows" / "test.yml").read_text()
+    of_the_repository = set(re.findall(r"\bvars\.([A-Z_]+)", workflow))
+    assert named <= settings() | listed | options | of_the_repository
 
 
 def test_every_file_of_a_project_is_described(loan: Path) -> None:

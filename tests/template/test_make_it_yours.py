@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -19,6 +20,15 @@ ROUTE = """
 @app.get("/branches")
 def branches() -> dict[str, list[str]]:
     return {"branches": ["Berlin", "Madrid"]}
+"""
+OPEN_ROUTE = """
+
+from model_service import policy
+
+@app.get("/opening-hours")
+@policy(needs_key=False, menu="Opening hours")
+def opening_hours() -> str:
+    return "Monday to Friday"
 """
 BEFORE = """
 
@@ -54,11 +64,11 @@ def python(verified: Bake) -> Path:
     return verified.project / ".venv" / "bin" / "python"
 
 
-def run(project: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=project,
-        env=environment(),
+        env=environment(**env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -66,8 +76,10 @@ def run(project: Path, *command: str | Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def ask(project: Path, python: Path, *requests: tuple[str, str, dict[str, str]]) -> list[Any]:
-    result = run(project, python, "-c", ASK, json.dumps(requests))
+def ask(
+    project: Path, python: Path, *requests: tuple[str, str, dict[str, str]], **env: str
+) -> list[Any]:
+    result = run(project, python, "-c", ASK, json.dumps(requests), **env)
     assert result.returncode == 0, result.stderr
     answers: list[Any] = json.loads(result.stdout.splitlines()[-1])
     return answers
@@ -81,6 +93,16 @@ def test_a_route_of_ones_own(project: Path, python: Path) -> None:
     append(project / "app.py", ROUTE)
     [(status, body)] = ask(project, python, ("GET", "/branches", {}))
     assert (status, json.loads(body)) == (200, {"branches": ["Berlin", "Madrid"]})
+
+
+def test_a_route_with_a_policy_of_its_own(project: Path, python: Path) -> None:
+    append(project / "app.py", ROUTE + OPEN_ROUTE)
+    keys = {"API_KEYS": hashlib.sha256(b"secret").hexdigest()}
+    paths = ("/branches", "/opening-hours", "/health")
+    answers = ask(project, python, *(("GET", path, {}) for path in paths), **keys)
+    assert [status for status, _ in answers] == [401, 200, 200]
+    [(_, page)] = ask(project, python, ("GET", "/", {}))
+    assert '"/opening-hours"' in page
 
 
 def test_pages_are_left_out_by_deleting_a_line(project: Path, python: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -182,9 +182,24 @@ def test_a_wheel_altered_by_one_byte_is_refused(
     assert "hash" in (bad.stdout + bad.stderr).lower()
 
 
-def test_manage_refuses_an_altered_wheel(loan_copy: Path) -> None:
-    (tools,) = (w for w in vendor.wheels(loan_copy) if w.name == vendor.TOOLS)
-    tools.path.write_bytes(tools.path.read_bytes() + b"x")
+def altered(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage", "message"),
+    [
+        ("*_tools-*.whl", altered, "is not the file that vendor/README.md lists"),
+        ("*_engine-*.whl", altered, "is not the file that vendor/README.md lists"),
+        ("*_tools-*.whl", Path.unlink, "vendor/ lacks README.md or the wheel of the tools"),
+        ("README.md", Path.unlink, "vendor/ lacks README.md or the wheel of the tools"),
+    ],
+)
+def test_manage_refuses_a_damaged_vendor_folder(
+    pattern: str, damage: Callable[[Path], None], message: str, loan_copy: Path
+) -> None:
+    (path,) = (loan_copy / "vendor").glob(pattern)
+    damage(path)
     result = subprocess.run(
         [sys.executable, "manage.py", "help"],
         cwd=loan_copy,
@@ -193,5 +208,6 @@ def test_manage_refuses_an_altered_wheel(loan_copy: Path) -> None:
         check=False,
     )
     assert result.returncode == 1
-    assert "is not the file that vendor/README.md lists" in result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
     assert "git checkout -- vendor" in result.stderr

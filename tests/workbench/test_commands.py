@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,8 @@ def test_help_lists_every_command(loan: Path) -> None:
 
 def test_make_and_manage_have_the_same_commands(loan: Path) -> None:
     makefile = (loan / "Makefile").read_text()
-    (names,) = (line for line in makefile.splitlines() if line.startswith("help setup"))
-    assert set(names.rstrip(":").split()) == {"help", *COMMANDS}
+    (names,) = re.findall(r"^(help setup[^:]*):", makefile.replace("\\\n", " "), re.M)
+    assert set(names.split()) == {"help", *COMMANDS}
     assert run(loan, "make", "help").stdout.strip() == usage()
 
 

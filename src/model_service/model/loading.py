@@ -25,6 +25,7 @@ from model_service.fast_path import NotCompiled
 from model_service.model.adapters import adapted
 from model_service.model.checks import check_contract, check_environment, check_estimator, reference
 from model_service.model.custom_code import load_custom_code
+from model_service.model.guard import MUST_ONLY_COMPUTE, Guard, ModelActed
 from model_service.model.manifest import CustomCode, FittedFile, Manifest
 from model_service.model.model import Model
 
@@ -33,6 +34,14 @@ logger = logging.getLogger(__name__)
 
 def load_model(directory: Path) -> Model:
     """Load the model of a project from its folder `model/`. Raises ModelError."""
+    try:
+        with Guard("it was loaded", directory):
+            return _load_model(directory)
+    except ModelActed as act:
+        raise ModelError(f"{act}. {MUST_ONLY_COMPUTE}") from act
+
+
+def _load_model(directory: Path) -> Model:
     try:
         contract = read_contract(directory / "features.json")
     except ContractError as error:

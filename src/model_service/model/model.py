@@ -15,8 +15,11 @@ from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
 from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
+from model_service.model.guard import Guard
 from model_service.model.manifest import Manifest
 from model_service.model.predictions import Prediction, PredictionFormat, Predictions
+
+_PREDICTING = Guard("predicting")
 
 
 class Model:
@@ -59,34 +62,37 @@ class Model:
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         """Return a prediction for each row, in the shape of /predict.
 
-        Raises whatever the model's own methods raise.
+        Raises whatever the model's own methods raise, and ModelActed.
         """
         if not batch:
             return []
-        if self.fast_path is not None:
-            # An error of the fast path is no error of the rows: the model's own methods decide.
-            with suppress(Exception):
-                return self.by_fast_path(self.fast_path, batch)
-        return self.natively(batch)
+        with _PREDICTING:
+            if self.fast_path is not None:
+                # An error of the fast path is no error of the rows: the model's own methods decide.
+                with suppress(Exception):
+                    return self.by_fast_path(self.fast_path, batch)
+            return self.natively(batch)
 
     def by_fast_path(self, fast_path: FastPath, batch: Batch) -> Sequence[Prediction]:
-        """Predict by the fast path. Raises whatever it raises."""
+        """Predict by the fast path. Raises whatever it raises, and ModelActed."""
         self._use_no_threads()
-        if fast_path.predict_row is not None and len(batch) == 1:
-            # After an error here, the path for many rows decides whether it is one.
-            with suppress(Exception):
-                outputs = fast_path.predict_row(self.contract.row_values(batch, self._names))
-                return [self._format.format_row(*outputs)]
-        return self._format.format(*fast_path.predict_columns(self.contract.columns(batch)))
+        with _PREDICTING:
+            if fast_path.predict_row is not None and len(batch) == 1:
+                # After an error here, the path for many rows decides whether it is one.
+                with suppress(Exception):
+                    outputs = fast_path.predict_row(self.contract.row_values(batch, self._names))
+                    return [self._format.format_row(*outputs)]
+            return self._format.format(*fast_path.predict_columns(self.contract.columns(batch)))
 
     def natively(self, batch: Batch) -> Predictions:
-        """Predict by the model's own methods. Raises whatever they raise."""
+        """Predict by the model's own methods. Raises whatever they raise, and ModelActed."""
         self._use_no_threads()
-        data = self._input.build(self.contract.columns(batch))
-        last, data = _before_last(self.estimator, data)
-        values = last.predict(data)
-        probabilities = last.predict_proba(data) if self.manifest.task.probabilities else None
-        return self._format.format(values, probabilities)
+        with _PREDICTING:
+            data = self._input.build(self.contract.columns(batch))
+            last, data = _before_last(self.estimator, data)
+            values = last.predict(data)
+            probabilities = last.predict_proba(data) if self.manifest.task.probabilities else None
+            return self._format.format(values, probabilities)
 
     def _use_no_threads(self) -> None:
         """Keep joblib from starting threads for this thread's predictions, from the first one on.

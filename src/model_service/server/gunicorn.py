@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import signal
 import sys
 import tempfile
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -38,13 +40,15 @@ __all__ = [
 START_ERROR_STATUS = 3
 # One request needs one core, and several workers share two.
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# Open files of a process: each connection is one. Systems often begin with a limit of 1024.
+MAX_FILES = 65_536
 
 wsgi_app = "model_service.server.gunicorn:load_app()"
 
-# gunicorn's "gthread" with a fast lane for short requests. A sync worker would not do: XGBoost and
-# LightGBM hang in it if the model was loaded before the fork, and two half-open connections are
-# enough to stop two sync workers.
-worker_class = "model_service.server.worker.Worker"
+# Threads, and a fast lane for short requests. A sync worker would not do: XGBoost and LightGBM hang
+# in it if the model was loaded before the fork, and two half-open connections are enough to stop
+# two sync workers. Without a wheel of httptools, gunicorn's own threaded worker serves.
+worker_class = "model_service.server.worker.Worker" if find_spec("httptools") else "gthread"
 
 # The model is loaded once, and the workers share its memory. A wrong model file or library version
 # ends the process before it binds the port.
@@ -120,10 +124,19 @@ def when_ready(server: Any) -> None:
     that it visits. Two workers of the loan example hold 190 MB instead of 252 after a hundred
     predictions. https://docs.python.org/3/library/gc.html#gc.freeze
     """
+    _raise_file_limit()
     if server.cfg.preload_app:
         server.app.wsgi().before_fork()
     gc.freeze()
     gc.enable()
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        with suppress(OSError, ValueError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 on_reload = when_ready  # SIGHUP forks new workers

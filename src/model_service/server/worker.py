@@ -1,211 +1,436 @@
-"""gunicorn's threaded worker with a fast lane for short requests.
+"""gunicorn's worker: one thread serves all connections, a thread pool runs the application.
 
-gunicorn's "gthread" accepts connections in one thread and hands each request to a thread pool and
-back. With 32 connections this takes longer than to predict a row, because the threads compete for
-the interpreter. In the fast lane a short request that has arrived completely is answered in the
-accepting thread. That thread never waits for a client: its sockets do not block, and what a client
-does not receive immediately is sent by the thread pool.
+Requests are read completely and responses are written in the event thread, whose sockets do not
+block, so that a slow client never holds a thread of the pool. Requests that the application calls
+short are answered in the event thread, too: that is the fast lane. With 32 connections it takes
+longer to hand a request to another thread and back than to predict a row.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import re
+import resource
 import select
+import selectors
+import socket
 import threading
-from concurrent.futures import Future
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.http.wsgi import base_environ
+from gunicorn.workers.base import Worker as BaseWorker
 
-# Head and body of a request in the fast lane: enough for a row of more than a hundred features.
+from model_service.server.connection import Connection, State, Timeouts
+from model_service.server.request import Environ, Limits, Request, RequestParser
+from model_service.server.response import Answer, FileWrapper
+
+# A longer request does not take the fast lane: enough for a row of more than a hundred features.
 MAX_FAST_BYTES = 8192
-# A signal that arrives just before select() waits so long at most.
-SIGNAL_WAIT_SECONDS = 1.0
+# How much is read from a connection before others have their turn.
+READ_BYTES = 1 << 14
+READ_BODY_BYTES = 1 << 17
+# The application pauses while more of its response than this waits for the client.
+MAX_UNSENT_BYTES = 1 << 16
 # So many connections are accepted before those that have sent something are served.
-MAX_ACCEPTED = 4
-# The requests of the fast lane: the health check, and one row as JSON.
-_HEALTH, _PREDICT = b"GET /health HTTP/1.1\r\n", b"POST /predict HTTP/1.1\r\n"
-_JSON = re.compile(rb"\r\ncontent-type: *application/json", re.IGNORECASE)
-_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,4})(?=\r\n|$)", re.IGNORECASE)
-# Headers that say how the body is sent.
-_BODY_HEADERS = re.compile(rb"\r\n(?:content-length|transfer-encoding|expect)", re.IGNORECASE)
+MAX_ACCEPTED = 16
+# The fast lane goes on with the next requests after looking for events and new connections.
+MAX_TURN_SECONDS = 0.02
+# Of the file descriptors, what connections can have. The application needs some for its files.
+CONNECTION_SHARE = 0.75
+# An error of accept() that goes away when files are closed, or memory is free.
+OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# How often deadlines are checked and gunicorn's master sees that the worker lives, in seconds.
+SWEEP_SECONDS = 1.0
+# The same while the worker stops, and how long it keeps idle connections then: a client can be
+# about to send a request, and is told to close with the response.
+STOPPING_SWEEP_SECONDS = 0.2
+STOPPING_IDLE_SECONDS = 2.0
+# Without the application's word for it: bodies that are received before it is called.
+MAX_BODY_BYTES = 64 << 20
 
-Lane = Literal["fast", "incomplete", "pool"]
+
+@dataclass(eq=False)
+class Client:
+    """A connected socket."""
+
+    socket: socket.socket
+    connection: Connection
+    events: int = 0  # those that the selector watches
+    answer: Answer | None = None  # in the thread pool
+    is_paused: bool = False  # the answer goes on when the client has received more
+    is_shut: bool = False  # nothing more is sent
+    passed_count: int = 0  # bytes that the pool has passed on for sending
+    sent_count: int = 0
 
 
-def lane_of(received: bytes, predicts_inline: bool) -> Lane:
-    """Return the lane of a request by what has been received of it.
+# What the pool says of an answer: its client, a part of it, and None if it goes on, False if it
+# pauses, True if it is complete.
+Message = tuple[Client, bytes, bool | None]
 
-    "fast" is a complete request for the fast lane, "incomplete" the beginning of one, and "pool"
-    any other request.
+
+class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Serves HTTP/1.1 with an event thread and a thread pool.
+
+    Two methods of the application are used if it has them: `answers_inline(environ, body)` says
+    whether a request takes the fast lane, and `max_body_bytes(environ)` how long a body can be.
     """
-    head, head_end, body = received.partition(b"\r\n\r\n")
-    start = _PREDICT if predicts_inline and received.startswith(_PREDICT[:1]) else _HEALTH
-    if not received.startswith(start):
-        return "incomplete" if start.startswith(received) else "pool"
-    if not head_end:
-        return "incomplete" if len(received) < MAX_FAST_BYTES else "pool"
-    body_header_count = len(_BODY_HEADERS.findall(head))
-    if start is _HEALTH:
-        return "fast" if body_header_count == 0 and not body else "pool"
-    length = _LENGTH.search(head)
-    if length is None or body_header_count != 1 or _JSON.search(head) is None:
-        return "pool"
-    if b"[" in body:  # several rows can take long
-        return "pool"
-    missing = int(length[1]) - len(body)
-    if missing > 0 and len(received) + missing <= MAX_FAST_BYTES:
-        return "incomplete"
-    return "fast" if missing == 0 else "pool"
 
+    @classmethod
+    def check_config(cls, cfg: Any, _log: Any) -> None:
+        """Refuse what this worker does not speak. Raises SystemExit."""
+        if cfg.is_ssl or cfg.proxy_protocol != "off":
+            raise SystemExit(
+                "The worker of model_service speaks neither TLS nor the PROXY protocol. Leave out "
+                'certfile, keyfile and proxy_protocol, or set worker_class = "gthread" at the end '
+                "of gunicorn.conf.py."
+            )
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's threaded worker with a fast lane.
+    def init_process(self) -> None:
+        """Prepare what the threads share, load the application and run."""
+        self._pool = ThreadPoolExecutor(self.cfg.threads)
+        self._selector = selectors.DefaultSelector()
+        self._clients: dict[Client, None] = {}  # the oldest first
+        self._ready: OrderedDict[Client, None] = OrderedDict()  # those with a complete request
+        self._messages: deque[Message] = deque()
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_reader, False)
+        os.set_blocking(self._wake_writer, False)
+        self._is_woken = False
+        self._is_accepting = False
+        self._next_sweep = 0.0
+        super().init_process()
 
-    `predicts_inline` of the application says whether rows are predicted in the fast lane.
-    """
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to stop: SIGTERM."""
+        self.alive = False
+        self._wake()
 
     def run(self) -> None:
-        """Accept requests in a thread of its own, until the worker ends."""
+        """Serve in a thread of its own, until the worker ends."""
         # XGBoost, LightGBM and scikit-learn's gradient boosting hang in the thread that forked,
         # if the model was loaded before the fork.
         errors: list[BaseException] = []
         ended, end = os.pipe()
 
-        def accept_requests() -> None:
+        def serve() -> None:
             try:
-                super(Worker, self).run()
+                self._serve()
             except BaseException as error:  # raised again below, for gunicorn
                 errors.append(error)
             finally:
                 os.close(end)
 
-        threading.Thread(target=accept_requests, name="requests", daemon=True).start()
-        # Signals are handled in this thread. They interrupt select(), and would not join().
-        while not select.select([ended], [], [], SIGNAL_WAIT_SECONDS)[0]:
+        threading.Thread(target=serve, name="requests", daemon=True).start()
+        # Signals are handled in this thread. They interrupt select(), and would not join(). One
+        # that arrives just before it waits for a second.
+        while not select.select([ended], [], [], 1.0)[0]:
             pass
         os.close(ended)
         if errors:
             raise errors[0]
 
-    def accept(self, listener: Any) -> None:
+    def _serve(self) -> None:
+        cfg, wsgi = self.cfg, self.wsgi
+        self._keeps_alive = cfg.keepalive > 0
+        self._timeouts = Timeouts(idle=cfg.keepalive or Timeouts.idle)
+        self._limits = Limits(
+            max_line_bytes=cfg.limit_request_line or Limits.max_head_bytes,
+            max_header_count=cfg.limit_request_fields,
+            max_header_bytes=cfg.limit_request_field_size or Limits.max_head_bytes,
+        )
+        self._answers_inline: Callable[[Environ, bytes], bool] = getattr(
+            wsgi, "answers_inline", lambda _environ, _body: False
+        )
+        self._max_body_bytes: Callable[[Environ], int] = getattr(
+            wsgi, "max_body_bytes", lambda _environ: MAX_BODY_BYTES
+        )
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_clients = cfg.worker_connections
+        if files != resource.RLIM_INFINITY:
+            self._max_clients = min(self._max_clients, int(files * CONNECTION_SHARE))
+        self._environ = {
+            **base_environ(cfg),
+            "wsgi.multithread": True,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.url_scheme": "http",  # the application reads X-Forwarded-Proto
+            "SCRIPT_NAME": os.environ.get("SCRIPT_NAME", ""),
+        }
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, self._take_messages)
+        self._accept_connections(True)
+        while self.alive:
+            self._turn(SWEEP_SECONDS)
+        self._accept_connections(False)
+        stop_at = time.monotonic() + cfg.graceful_timeout
+        idle_until = time.monotonic() + STOPPING_IDLE_SECONDS
+        while self._clients and time.monotonic() < stop_at:
+            for client in self._clients:
+                client.connection.limit_idle(idle_until)
+            self._turn(STOPPING_SWEEP_SECONDS)
+        for client in list(self._clients):
+            self._close(client)
+        self._pool.shutdown(wait=False)
+        self._selector.close()
+        for listener in self.sockets:
+            listener.close()
+
+    def _turn(self, timeout: float) -> None:
+        """Wait for events, and serve each connection that has one."""
+        for key, events in self._selector.select(0 if self._ready else timeout):
+            if isinstance(key.data, Client):
+                self._attend(key.data, events)
+            else:
+                key.data()
+        stop_at = time.monotonic() + MAX_TURN_SECONDS
+        for _ in range(len(self._ready)):
+            client, _ = self._ready.popitem(last=False)
+            self._attend(client, 0, takes_request=True)
+            if time.monotonic() > stop_at:
+                break
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            self._next_sweep = now + timeout
+            self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        self.notify()
+        if self.ppid != os.getppid():
+            self.log.info("Parent changed, shutting down: %s", self)
+            self.alive = False
+        for client in list(self._clients):
+            if client.connection.deadline <= now:
+                client.connection.expire(now)
+                self._attend(client, 0)
+        self._accept_connections(self.alive)
+
+    def _accept_connections(self, accept: bool) -> None:
+        if accept == self._is_accepting:
+            return
+        for listener in self.sockets:
+            if accept:
+                listener.setblocking(False)
+                self._selector.register(
+                    listener, selectors.EVENT_READ, partial(self._accept, listener)
+                )
+            else:
+                self._selector.unregister(listener)
+        self._is_accepting = accept
+
+    def _accept(self, listener: Any) -> None:
         """Accept some of the waiting connections."""
         for _ in range(MAX_ACCEPTED):
-            before = self.nr_conns
-            super().accept(listener)
-            if self.nr_conns == before:
-                break
+            # Without a place or a file, the sweep tries again.
+            if len(self._clients) >= self._max_clients and not self._close_oldest():
+                self._accept_connections(False)
+                return
+            try:
+                accepted, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self.log.warning("A connection cannot be accepted: %s", error.strerror)
+                if error.errno not in OUT_OF_FILES or not self._close_oldest():
+                    self._accept_connections(False)
+                return
+            try:
+                self._add(accepted, address, listener.getsockname())
+            except OSError:
+                accepted.close()
 
-    def enqueue_req(self, conn: TConn) -> None:
-        """Serve fast-lane requests inline; hand everything else to the thread pool."""
-        pipelined = conn.initialized and conn.parser.unreader.buf.getvalue()
-        if pipelined or self.cfg.is_ssl or not self.cfg.keepalive:
-            super().enqueue_req(conn)
-            return
-        try:
-            if not conn.initialized:
-                conn.init()
-                conn.sock.setblocking(False)  # gunicorn does the same with a kept connection
-                conn.received = b""
-            received = conn.sock.recv(MAX_FAST_BYTES)
-        except BlockingIOError:
-            self.finish_request(conn, _DONE[True])  # wait as on a kept connection
-            return
-        except OSError:
-            self.finish_request(conn, _DONE[False])
-            return
-        conn.received += received
-        predicts_inline = getattr(self.wsgi, "predicts_inline", False)
-        lane = lane_of(conn.received, predicts_inline) if received else "pool"
-        if lane == "incomplete" and self.alive:
-            self.finish_request(conn, _DONE[True])
-            return
-        conn.parser.unreader.unread(conn.received)
-        conn.received = b""
-        if lane == "fast":
-            self._serve_inline(conn)
-        else:
-            super().enqueue_req(conn)
-
-    def handle(self, conn: TConn) -> Any:
-        """Answer a request in the thread pool, and close there: closing waits for the client."""
-        keep = super().handle(conn)
-        if not keep:
+    def _add(self, accepted: socket.socket, address: Any, server: Any) -> None:
+        accepted.setblocking(False)
+        environ = {**self._environ}
+        if isinstance(server, tuple):
+            environ["SERVER_NAME"], environ["SERVER_PORT"] = server[0], str(server[1])
+            environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = address[0], str(address[1])
             with suppress(OSError):
-                conn.close(graceful=True)
-        return keep
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:  # a Unix socket
+            environ.update(SERVER_NAME="localhost", SERVER_PORT="", REMOTE_ADDR="")
+        parser = RequestParser(environ, self._max_body_bytes, self._limits)
+        client = Client(accepted, Connection(parser, self._timeouts, time.monotonic()))
+        self._watch(client, selectors.EVENT_READ)
+        self._clients[client] = None
 
-    def finish_request(self, conn: TConn, done: Future[bool]) -> None:
-        """Keep or close a connection without waiting."""
-        if done.cancelled() or done.exception() is not None or done.result():
-            super().finish_request(conn, done)
-            return
-        self.nr_conns -= 1
-        conn.close()  # nothing of a short request is left unread, which would reset it
+    def _close_oldest(self) -> bool:
+        """Close the connection that has waited longest for its client; return whether one did."""
+        waiting = [client for client in self._clients if client.connection.waits_for_input]
+        if not waiting:
+            return False
+        self._close(min(waiting, key=_dispensability))
+        return True
 
-    def _serve_inline(self, conn: TConn) -> None:
-        self.notify()  # gunicorn does so only before a group of requests
-        buffered = conn.sock = _BufferedSocket(conn.sock)
+    def _attend(self, client: Client, events: int, *, takes_request: bool = False) -> None:
+        """Do for a connection what can be done without waiting. Never raises."""
+        connection = client.connection
         try:
-            keep = super().handle(conn)
-        finally:
-            conn.sock = buffered.socket
-        try:
-            unsent = buffered.send()
+            now = time.monotonic()
+            if events & selectors.EVENT_READ:
+                if connection.waits_for_input:
+                    max_bytes = READ_BODY_BYTES if connection.state is State.BODY else READ_BYTES
+                    with suppress(BlockingIOError):
+                        connection.receive(client.socket.recv(max_bytes), now)
+                else:  # until the response is sent
+                    self._watch(client, client.events & ~selectors.EVENT_READ)
+            if connection.output:
+                self._send(client, now)
+            if takes_request and (request := connection.take(now)) is not None:
+                self._answer(client, request, now)
+            if takes_request and connection.output:
+                self._send(client, now)
         except OSError:
-            keep, unsent = False, b""
-        if not unsent:
-            self.finish_request(conn, _DONE[keep])
+            connection.close()
+        except Exception:
+            self.log.exception("Error on a connection")
+            connection.close()
+        self._follow_up(client)
+
+    def _send(self, client: Client, now: float) -> None:
+        """Send what the client receives now. Raises OSError."""
+        with suppress(BlockingIOError):
+            byte_count = client.socket.send(client.connection.output)
+            client.sent_count += byte_count
+            client.connection.sent(byte_count, now)
+
+    def _follow_up(self, client: Client) -> None:
+        """Watch for the events that the state of a connection asks for."""
+        connection = client.connection
+        state = connection.state
+        if state is State.CLOSED:
+            self._close(client)
             return
-        sending = self.tpool.submit(_send, conn, unsent, keep)
-        sending.add_done_callback(
-            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        if state is State.LINGERING and not client.is_shut:
+            client.is_shut = True
+            if connection.refusal is not None:
+                self.log.warning("Invalid request: %s", connection.refusal)
+            with suppress(OSError):
+                client.socket.shutdown(socket.SHUT_WR)
+        elif state is State.READY:
+            self._ready[client] = None
+        if client.is_paused and len(connection.output) < MAX_UNSENT_BYTES // 4:
+            client.is_paused = False
+            self._pool.submit(self._run_answer, client)
+        # A request that arrives before the response has been sent is rare: until it does, the
+        # selector keeps watching for it.
+        events = client.events & selectors.EVENT_READ
+        if connection.waits_for_input:
+            events = selectors.EVENT_READ
+        if connection.output:
+            events |= selectors.EVENT_WRITE
+        if events != client.events:
+            self._watch(client, events)
+
+    def _watch(self, client: Client, events: int) -> None:
+        if not client.events:
+            self._selector.register(client.socket, events, client)
+        elif events:
+            self._selector.modify(client.socket, events, client)
+        else:
+            self._selector.unregister(client.socket)
+        client.events = events
+
+    def _close(self, client: Client) -> None:
+        if client not in self._clients:
+            return
+        del self._clients[client]
+        self._ready.pop(client, None)
+        client.connection.close()
+        if client.events:
+            self._watch(client, 0)
+        client.socket.close()
+        if client.is_paused and client.answer is not None:
+            client.is_paused = False
+            self._pool.submit(client.answer.close)
+
+    def _answer(self, client: Client, request: Request, now: float) -> None:
+        """Answer a request in the fast lane, or hand it to the thread pool."""
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        keep_alive = request.keep_alive and self.alive and self._keeps_alive
+        answer = Answer(self.wsgi, request, keep_alive, self._log_error)
+        if not self._is_fast(request):
+            client.answer = answer
+            client.passed_count = client.sent_count = 0
+            self._pool.submit(self._run_answer, client)
+            return
+        if now >= self._next_sweep:
+            self.notify()
+        parts: list[bytes] = []
+
+        def collect(part: bytes) -> bool:
+            parts.append(part)
+            return True
+
+        answer.run(collect)
+        client.connection.send(b"".join(parts), now)
+        client.connection.finish(answer.keep_alive, now)
+
+    def _is_fast(self, request: Request) -> bool:
+        if request.byte_count > MAX_FAST_BYTES or request.is_cut:
+            return False
+        body = request.body.read()
+        request.body.seek(0)
+        return self._answers_inline(request.environ, body)
+
+    def _run_answer(self, client: Client) -> None:
+        """Run the application for a request, or let it go on. Runs in the thread pool."""
+        answer = client.answer
+        assert answer is not None
+
+        def pass_on(part: bytes) -> bool:
+            client.passed_count += len(part)
+            self._tell(client, part, None)
+            unsent = client.passed_count - client.sent_count
+            return unsent < MAX_UNSENT_BYTES and client in self._clients
+
+        self._tell(client, b"", answer.run(pass_on))
+
+    def _tell(self, client: Client, part: bytes, is_complete: bool | None) -> None:
+        self._messages.append((client, part, is_complete))
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(OSError):
+                os.write(self._wake_writer, b"\0")
+
+    def _take_messages(self) -> None:
+        """Take from the thread pool what it has for the clients."""
+        with suppress(OSError):
+            os.read(self._wake_reader, 1024)
+        self._is_woken = False  # before the messages: one that comes now wakes again
+        now = time.monotonic()
+        for _ in range(len(self._messages)):
+            client, part, is_complete = self._messages.popleft()
+            connection, answer = client.connection, client.answer
+            assert answer is not None
+            if client not in self._clients:  # it is gone
+                if is_complete is False:
+                    self._pool.submit(answer.close)
+                continue
+            if part:
+                connection.send(part, now)
+            if is_complete:
+                connection.finish(answer.keep_alive, now)
+            client.is_paused |= is_complete is False
+            self._attend(client, 0)
+
+    def _log_error(self, request: Request) -> None:
+        """Log what the application raised."""
+        environ = request.environ
+        self.log.exception(
+            "Error handling request %s %s", environ["REQUEST_METHOD"], environ["RAW_URI"]
         )
 
 
-class _BufferedSocket:
-    """A non-blocking socket that buffers what is sent."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self._buffer: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.socket, name)
-
-    def setblocking(self, _: bool) -> None:
-        """Do nothing: the socket stays non-blocking."""
-
-    def shutdown(self, _: int) -> None:
-        """Raise OSError: after a failure gunicorn would then wait for the client."""
-        raise OSError("nothing was sent")
-
-    def sendall(self, data: bytes) -> None:
-        """Buffer the data, so that the response is sent as one packet."""
-        self._buffer.append(data)
-
-    def send(self) -> bytes:
-        """Send the buffer; return what the client does not receive now. Raises OSError."""
-        data = b"".join(self._buffer)
-        try:
-            return data[self.socket.send(data) :]
-        except BlockingIOError:
-            return data
-
-
-def _send(conn: TConn, data: bytes, keep: bool) -> bool:
-    conn.sock.setblocking(True)
-    conn.sock.sendall(data)
-    return keep
-
-
-def _done(keep: bool) -> Future[bool]:
-    done: Future[bool] = Future()
-    done.set_result(keep)
-    return done
-
-
-# gunicorn's result of a request: whether the connection is kept.
-_DONE = {keep: _done(keep) for keep in (True, False)}
+def _dispensability(client: Client) -> tuple[int, float]:
+    return client.connection.state.value, client.connection.since

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from model_service.contract.contract import Batch
 from model_service.errors import ServiceError
+from model_service.model.guard import ModelActed
 from model_service.model.predictions import Prediction
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,15 @@ class Stuck(Unavailable):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"It has not answered for {seconds:g} s; this process is being replaced.")
+
+
+class Stopped(Unavailable):
+    """The model tried what no model has to do."""
+
+    summary = "The model was stopped"
+
+    def __init__(self) -> None:
+        super().__init__("It tried something other than to predict; the log of the service has it.")
 
 
 @dataclass(eq=False)
@@ -228,6 +238,9 @@ class PredictionQueue:
             self._started_at[prediction] = time.monotonic()
         try:
             return self._predict(batch)
+        except ModelActed as act:
+            logger.critical("%s", act)
+            raise Stopped from act
         except BaseException as error:
             if isinstance(error, Exception):
                 raise

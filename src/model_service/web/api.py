@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -59,6 +60,9 @@ def _predict_csv(keep_bad_rows: bool) -> Response:
     max_bytes = service.settings.max_csv_bytes
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
+    received = request.environ["wsgi.input"]
+    if isinstance(received, SpooledFile):  # the engine's worker has received the whole body
+        return csv_response(received, keep_bad_rows)
     # At its limit Werkzeug cuts a chunked body off without an error.
     request.max_content_length = max_bytes + 1
     return csv_response(request.stream, keep_bad_rows)
@@ -91,8 +95,15 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
         on_rejected=service.metrics.count_rejected,
     )
     with contextlib.ExitStack() as opened:
-        file, spool = (opened.enter_context(SpooledFile()) for _ in range(2))
-        _receive(stream, file, settings.max_csv_bytes)
+        spool = opened.enter_context(SpooledFile())
+        file = stream
+        if stream is not request.environ["wsgi.input"]:
+            file = opened.enter_context(SpooledFile())
+            _receive(stream, file, settings.max_csv_bytes)
+        file.seek(0, os.SEEK_END)
+        if file.tell() > settings.max_csv_bytes:
+            raise _too_large(settings.max_csv_bytes)
+        file.seek(0)
         parts = opened.enter_context(contextlib.closing(job.run(file, spool)))
         files = opened.pop_all()
     response = Response(stream_with_context(_streamed(parts, files)), mimetype="text/csv")
@@ -114,7 +125,6 @@ def _receive(stream: IO[bytes], file: IO[bytes], max_bytes: int) -> None:
         file.write(piece)
     if byte_count > max_bytes:
         raise _too_large(max_bytes)
-    file.seek(0)
 
 
 def _streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[bytes]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, send_from_directory
 from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from model_service.csv.spool import SpooledFile
@@ -32,8 +33,12 @@ from model_service.web import (
     request_log,
 )
 from model_service.web.current import Service
+from model_service.web.fast_lane import FastLane
 from model_service.web.policy import PUBLIC, menu_of, set_policy
 from model_service.web.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # Their hooks run in this order before a request, and in the opposite order after it. The request
 # log comes first, so that refused requests are logged and counted; the rate limit comes before the
@@ -44,6 +49,8 @@ _WEB = resources.files("model_service.web")
 ENGINE_STATIC = str(_WEB / "static")
 ENGINE_TEMPLATES = str(_WEB / "templates")
 CUSTOM_STYLESHEET = "custom.css"
+# Bodies of these types can be as long as a CSV.
+FILE_TYPES = ("text/csv", "multipart/form-data")
 
 
 class UploadRequest(Request):
@@ -96,11 +103,6 @@ class ModelService(Flask):
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
         self.service = Service.around(model, settings, self.url_map, self._on_stuck)
-        # Whether gunicorn's worker answers one row in the thread that accepts connections.
-        # A request that asks Redis waits for a network, so it goes to the thread pool.
-        self.predicts_inline = self.service.can_predict_inline and not rate_limit.asks_redis(
-            settings
-        )
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
@@ -110,6 +112,7 @@ class ModelService(Flask):
             self.wsgi_app = ProxyFix(  # type: ignore[method-assign]
                 self.wsgi_app, x_for=proxies, x_proto=1
             )
+        self._fast_lane = FastLane(self)
 
     def before_fork(self) -> None:
         """Prepare what worker processes share; a server with `preload` calls it once."""
@@ -123,6 +126,30 @@ class ModelService(Flask):
         """
         self._end_process = end_process
         self.service.readiness.begin()
+
+    def answers_inline(self, environ: WSGIEnvironment, body: bytes) -> bool:
+        """Return whether a server can answer a request in the thread that reads all requests."""
+        return self._fast_lane.takes(environ, body)
+
+    def max_body_bytes(self, environ: WSGIEnvironment) -> int:
+        """Return how long a body can be that a server receives before it calls the application.
+
+        A longer one is refused by its Content-Length, or where it is cut off. A route of the
+        owner's that takes more than a CSV needs a larger `config["MAX_CONTENT_LENGTH"]`.
+        """
+        limit = self.config["MAX_CONTENT_LENGTH"]
+        default: int = sys.maxsize if limit is None else limit
+        try:
+            endpoint, _ = self.url_map.bind("").match(
+                environ["PATH_INFO"], environ["REQUEST_METHOD"]
+            )
+        except HTTPException:  # 404, 405 and redirects read no body
+            return default
+        is_ours = self.view_functions[endpoint].__module__.startswith("model_service.web.")
+        mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        if is_ours and mimetype not in FILE_TYPES:
+            return default
+        return max(default, self.service.settings.max_csv_bytes + pages.MULTIPART_BYTES)
 
     def _on_stuck(self) -> None:
         self._end_process()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from model_service.contract.problems import Problems, shown_problems
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
@@ -100,6 +100,10 @@ def init_app(app: Flask, service: Service) -> None:
 
     @app.errorhandler(HTTPException)
     def _http_exception(error: HTTPException) -> Response:
+        # If reading a body fails, Werkzeug says that the client has disconnected.
+        cause = error.__context__ if isinstance(error, ClientDisconnected) else None
+        if isinstance(cause, OSError) and (response := _response_to_os_error(cause)) is not None:
+            return response
         response = problem_response(error.code or 500, error.name, error.description or "")
         # Headers that belong to the status: Allow, Retry-After.
         for name, value in error.get_headers():
@@ -112,13 +116,21 @@ def init_app(app: Flask, service: Service) -> None:
         # gunicorn reads a chunked body while we do. It cannot be imported on Windows.
         if type(error).__module__ == "gunicorn.http.errors":
             return problem_response(400, "The body is damaged", "Its chunks are not those of HTTP.")
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
-            current_app.logger.error("no room for a file: %s", error.strerror)
-            detail = "The disk of the service is full; send fewer rows at once, or try again later."
-            response = problem_response(503, "There is no room for the file", detail)
-            response.headers["Retry-After"] = "60"
+        if isinstance(error, OSError) and (response := _response_to_os_error(error)) is not None:
             return response
         # The caller gets an id and nothing else; the log has the traceback under this id.
         error_id = request_log.current().request_id
         current_app.logger.exception("error %s", error_id)
         return problem_response(500, "Internal Server Error", f"The log has more under {error_id}.")
+
+
+def _response_to_os_error(error: OSError) -> Response | None:
+    if error.errno == errno.EMSGSIZE:  # the worker cuts off what is longer than `max_body_bytes`
+        return problem_response(413, "The body is too large")
+    if error.errno not in DISK_FULL:
+        return None
+    current_app.logger.error("no room for a file: %s", error.strerror)
+    detail = "The disk of the service is full; send fewer rows at once, or try again later."
+    response = problem_response(503, "There is no room for the file", detail)
+    response.headers["Retry-After"] = "60"
+    return response

@@ -1,5 +1,7 @@
 """The rules of a route, declared beside it: key, rate limit, other origins, place in the menu.
 
+    from model_service import policy
+
     @app.get("/branches")
     @policy(needs_key=False)
     def branches() -> dict[str, list[str]]: ...

@@ -135,7 +135,7 @@ class Settings:
         "a request that has waited so long for the model gets 503; Heroku's router gives up "
         "after 30",
     )
-    # gunicorn has 64 threads: those that are left serve clients that send slowly.
+    # gunicorn has 64 threads: those that are left serve requests that need no prediction.
     max_in_flight: int = config_var(
         "MAX_IN_FLIGHT",
         _positive,

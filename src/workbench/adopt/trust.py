@@ -71,9 +71,10 @@ def _check_trust(
     else:
         yield Problem(
             None,
-            f"The model file refers to {listing(untrusted)}, outside the libraries that are known "
-            f"to be harmless. If the code is your own, answer {names.model_code}= with the .py "
-            f"file that defines it; if you trust it, answer {answer}",
+            f"The model file refers to {listing(untrusted)}, outside the classes and functions "
+            "that are known to be harmless in a model. If the code is your own, answer "
+            f"{names.model_code}= with the .py file that defines it; if you trust it, answer "
+            f"{answer}",
         )
 
 

@@ -57,7 +57,7 @@ def inspect(path: Path, member: str | None = None) -> ModelFacts:
 def file_facts(document: Document) -> FileFacts:
     """Return the facts of the file itself. Raises RefusedFile if it is not safe to load."""
     effects = document.effects
-    unlisted = check_names(effects)
+    unlisted = check_names(effects, document.root)
     modules = {*(name.module for name in effects.names), *modules_of(effects.by_value)}
     distributions = set(distributions_of(modules))
     by_skops = document.container == "skops"

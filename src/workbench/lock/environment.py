@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from workbench import files
@@ -22,6 +22,11 @@ COMPLETE = VENV / ".complete"
 # Not the link in a virtual environment: that may be the very `.venv` which is made anew.
 _THIS_PYTHON = Path(sys.executable).resolve()
 BIN = "Scripts" if os.name == "nt" else "bin"
+# Of the environment: where programs and libraries are, and how text is written.
+_NEEDED = frozenset(
+    "PATH LANG LANGUAGE TZ LD_LIBRARY_PATH DYLD_LIBRARY_PATH SYSTEMROOT SYSTEMDRIVE WINDIR PATHEXT "
+    "COMSPEC NUMBER_OF_PROCESSORS".split()
+)
 _MAX_OUTPUT = 3000  # characters of a failed command's output in a message
 
 
@@ -40,11 +45,18 @@ def environ() -> dict[str, str]:
     return {**kept, "UV_PYTHON_DOWNLOADS": "never"}
 
 
+def environ_without_secrets(home: Path) -> dict[str, str]:
+    """Return the little that Python and its libraries need; nothing of what the user has set."""
+    kept = {k: v for k, v in os.environ.items() if k in _NEEDED or k.startswith("LC_")}
+    return kept | dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(home))
+
+
 def run(
     command: Sequence[str | Path],
     *,
     what: str,
     cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
     timeout_seconds: float | None = None,
 ) -> str:
     """Run a command and return its output. Raises CommandError, which begins with `what`."""
@@ -52,7 +64,7 @@ def run(
         result = subprocess.run(
             [str(part) for part in command],
             cwd=cwd,
-            env=environ(),
+            env=environ() if env is None else env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

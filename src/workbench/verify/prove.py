@@ -22,6 +22,7 @@ from model_service.contract.golden import (
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import whole
 from model_service.errors import ModelError
+from model_service.model.guard import MUST_ONLY_COMPUTE, ModelActed
 from model_service.model.loading import load_model
 from model_service.model.manifest import Manifest, ServedBy
 from model_service.model.model import Model
@@ -193,6 +194,8 @@ def _main() -> Iterator[str]:
         yield resource_limits.out_of_memory()
     except (ProofFailed, ModelError) as error:
         yield str(error)
+    except ModelActed as act:
+        yield f"{act}. {MUST_ONLY_COMPUTE}"
     except Exception as error:
         yield f"The model cannot be loaded: {type(error).__name__}: {error}"
 

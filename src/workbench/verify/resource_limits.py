@@ -1,40 +1,27 @@
-"""Limit memory, time and network of the proof.
+"""Limit memory and time of the proof, and keep it in a sandbox.
 
     python -m workbench.verify.resource_limits MEGABYTES MODULE
 
-runs a module with them. They are for models that go wrong: that allocate without end, wait for a
-server or never return. They are no sandbox: the module can read and write the user's files and
-start programs. Malicious files are refused earlier, by the static inspection. Memory is limited on
-Linux only. If a network namespace is not permitted, only Python's own sockets are refused.
+runs a module in the working directory, the only one that it can write. Memory is limited, and the
+kernel's sandbox is there, on Linux only; elsewhere the engine's guard refuses what Python sees.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import os
 import runpy
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import UserError
 from workbench.heroku import BASIC, MEGABYTE
+from workbench.verify.sandbox import leave_files, leave_network
 
 if sys.platform != "win32":
     import resource
-
-NO_NETWORK = "the proof has no network"
-# https://man7.org/linux/man-pages/man2/unshare.2.html; os.unshare is there from Python 3.12 only.
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-# Audit events with a socket's address. Unix sockets, whose addresses are paths, are allowed.
-_TO_ADDRESS = frozenset(f"socket.{name}" for name in ("bind", "connect", "sendmsg", "sendto"))
-_LOOKUP = frozenset(
-    f"socket.{name}" for name in ("getaddrinfo", "gethostbyaddr", "gethostbyname", "getnameinfo")
-)
 
 
 @dataclass(frozen=True)
@@ -104,25 +91,12 @@ def limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def leave_network() -> None:
-    """Disconnect this process from the network; call it before any thread is started."""
-    if sys.platform == "linux":
-        # Root needs no user namespace; inside one it could not write files of other users.
-        namespaces = CLONE_NEWNET | (0 if os.geteuid() == 0 else CLONE_NEWUSER)
-        with contextlib.suppress(AttributeError):
-            ctypes.CDLL(None).unshare(namespaces)
-    sys.addaudithook(_refuse_network)
-
-
-def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in _LOOKUP or (event in _TO_ADDRESS and isinstance(arguments[1], tuple)):
-        raise PermissionError(errno.EACCES, f"{NO_NETWORK} ({event})")
-
-
 if __name__ == "__main__":
     megabytes, module = sys.argv[1:]
     leave_network()
+    leave_files(Path.cwd())
     limit_memory(int(megabytes) * MEGABYTE)
+    os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it would try shared memory, and warn
     # As the service does: with few rows, threads only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

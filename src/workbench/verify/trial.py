@@ -11,7 +11,6 @@ from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from workbench import files
 from workbench.errors import listing
-from workbench.verify import resource_limits
 
 MAX_ERROR_CHARACTERS = 200
 # Rows with which a value of a feature is tried.
@@ -29,18 +28,13 @@ class ProofFailed(Exception):
 def failure(model: Model, batch: Batch) -> str | None:
     """Return why the model cannot predict a batch, or None if it can.
 
-    Raises ProofFailed for a model that uses the network, and MemoryError.
+    Raises ModelActed, and MemoryError.
     """
     try:
         predictions = model.predict(batch)
     except MemoryError:  # not caused by the values
         raise
     except Exception as error:  # whatever a model raises, it does not accept the batch
-        if resource_limits.NO_NETWORK in str(error):
-            raise ProofFailed(
-                f"The model uses the network to predict: {error}. Save what it asks for with the "
-                "model; a prediction must not wait for another service."
-            ) from None
         first_line = next(iter(str(error).splitlines()), "")
         return f"{type(error).__name__}: {first_line[:MAX_ERROR_CHARACTERS]}"
     if any(prediction["prediction"] is None for prediction in predictions):

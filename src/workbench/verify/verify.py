@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from model_service.model.manifest import Environment
-from workbench import files
+from workbench import files, vendor
 from workbench.errors import CannotVerify, UserError
 from workbench.lock import lock
-from workbench.lock.environment import CommandError, TimedOut, find_python, make_environment, run
+from workbench.lock.environment import (
+    CommandError,
+    TimedOut,
+    environ_without_secrets,
+    find_python,
+    make_environment,
+    run,
+)
 from workbench.verify.resource_limits import Limits
 
+# What the proof completes and records.
+PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -51,26 +62,44 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     with _restored_on_failure(project):
         _write_locked_versions(project)
         proof = prove(project, python, limits)
-        tests = run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
-            what="make test",
-            cwd=project,
-        )
+        with tempfile.TemporaryDirectory(prefix="tests-") as home:
+            tests = run(
+                [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
+                what="make test",
+                cwd=project,
+                env=environ_without_secrets(Path(home)),
+            )
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 
 
 def prove(project: Path, python: Path, limits: Limits) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
-    Raises UserError.
+    It has a copy of `model/` and nothing else of the user's. Raises UserError.
     """
+    with tempfile.TemporaryDirectory(prefix="proof-") as name:
+        copy = Path(name).resolve()
+        shutil.copytree(project / files.MODEL, copy / files.MODEL)
+        if vendor.is_ejected(project):
+            shutil.copytree(project / "model_service", copy / "model_service")
+        report = _prove(copy, python, limits)
+        for path in PROVEN:
+            shutil.copyfile(copy / path, project / path)
+    return report
+
+
+def _prove(copy: Path, python: Path, limits: Limits) -> str:
     limited = [
         *("-m", "workbench.verify.resource_limits", str(limits.megabytes)),
         "workbench.verify.prove",
     ]
     try:
         return run(
-            [python, *limited], what="The proof", cwd=project, timeout_seconds=limits.seconds
+            [python, *limited],
+            what="The proof",
+            cwd=copy,
+            env=environ_without_secrets(copy),
+            timeout_seconds=limits.seconds,
         )
     except TimedOut as error:
         raise UserError(
@@ -93,7 +122,7 @@ def _write_locked_versions(project: Path) -> None:
 
 @contextmanager
 def _restored_on_failure(project: Path) -> Iterator[None]:
-    paths = [project / path for path in (files.FEATURES, files.MANIFEST, files.GOLDEN)]
+    paths = [project / path for path in PROVEN]
     before = {path: path.read_bytes() if path.exists() else None for path in paths}
     try:
         yield

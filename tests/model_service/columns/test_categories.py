@@ -17,14 +17,13 @@ from typing import Any
 import joblib
 import pandas as pd
 import pytest
-from conftest import TESTS, bake
+from conftest import TESTS, adopted, bake, features_of, rows_of
+from running import ask, served
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
-from tests.workbench.adopt.test_adopt import adopted, features_of, rows_of
-from tests.workbench.verify.test_verify import ask, served
 
 from model_service.columns.categories import ColumnCategories
 from model_service.contract.contract import Batch

@@ -10,9 +10,9 @@ from pathlib import Path
 import joblib
 import pandas as pd
 import pytest
-from conftest import SRC, environment
+from conftest import SRC, adopted, environment, features_of
+from running import trained
 from sklearn.ensemble import HistGradientBoostingRegressor
-from tests.workbench.adopt.test_adopt import adopted, features_of, trained
 
 # What people do with a date; the model file refers to it by name.
 CODE = """

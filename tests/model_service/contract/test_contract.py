@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from strategies import features, json_values
 
 from model_service.contract.contract import Contract, ContractError, Feature, same_json
 from model_service.contract.parsing import parse_rows, parse_value
@@ -261,29 +261,6 @@ def test_encoded_and_one_hot_features_become_model_columns() -> None:
 )
 def test_values_are_compared_as_json_values(one: Any, other: Any, same: bool) -> None:
     assert same_json(one, other) is same
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-features = st.builds(
-    Feature,
-    name=st.text(min_size=1),
-    type=st.sampled_from(["number", "integer", "boolean", "text", "date"]),
-    nullable=st.booleans(),
-    minimum=st.none() | st.integers(-5, 5),
-    strict=st.none() | st.booleans(),
-) | st.builds(
-    Feature,
-    name=st.text(min_size=1),
-    type=st.just("category"),
-    categories=st.none()
-    | st.lists(st.text() | st.integers(-3, 3), min_size=1, unique=True).map(tuple),
-    nullable=st.booleans(),
-    strict=st.none() | st.booleans(),
-)
 
 
 @given(features, json_values)

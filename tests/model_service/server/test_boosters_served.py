@@ -14,7 +14,7 @@ import pytest
 from benchmarks.environments import LIBRARIES
 from benchmarks.soak import run_soak
 from conftest import ROOT, bake
-from tests.benchmarks.test_soak import (
+from soaking import (
     SMALL_LOAD,
     in_thread,
     missed_in_seconds,

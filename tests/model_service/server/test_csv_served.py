@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse, IncompleteRead
+from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
 
 import joblib
 import pytest
-from conftest import EXAMPLE, TEMPLATE, adopted, engine_environment
+from conftest import EXAMPLE, adopted
+from running import gunicorn
 from sklearn.linear_model import LinearRegression
-from tests.workbench.verify.test_verify import free_port, until_listening
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,69 +28,6 @@ def prepare(frame):
         raise ZeroDivisionError("thirteen")
     return frame
 """
-
-
-@dataclass(frozen=True)
-class Server:
-    process: subprocess.Popen[str]
-    port: int
-
-    @property
-    def worker(self) -> Path:
-        pid = self.process.pid
-        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return Path(f"/proc/{worker}")
-
-    def peak(self) -> int:
-        """Return the most memory that the worker has had, in bytes."""
-        lines = (self.worker / "status").read_text().splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return int(kilobytes) * 1024
-
-    def temporary_files(self) -> list[str]:
-        """Return what the worker holds open that has no name any more."""
-        links = []
-        for path in (self.worker / "fd").iterdir():
-            with suppress(FileNotFoundError):  # it was closed meanwhile
-                links.append(str(path.readlink()))
-        return [link for link in links if link.endswith("(deleted)")]
-
-    @contextmanager
-    def answer(self, body: bytes | Iterable[bytes]) -> Iterator[HTTPResponse]:
-        """Send a CSV, in chunks if it is not one piece."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request("POST", "/predict", body, {"Content-Type": "text/csv"})
-            with connection.getresponse() as response:
-                yield response
-        finally:
-            connection.close()
-
-
-@contextmanager
-def gunicorn(model: Path, **env: str) -> Iterator[Server]:
-    """Run the service of the template folder around a model."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
-        cwd=TEMPLATE,
-        env=engine_environment(MODEL_DIR=str(model), PORT=str(port), **env),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        until_listening(process, port)
-        server = Server(process, port)
-        with server.answer(b"") as response:  # by then the worker is there
-            assert response.status == 422
-        yield server
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,8 +25,8 @@ import pytest
 from conftest import TEMPLATE, adopted, engine_environment
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
+from running import free_port
 from sklearn.linear_model import LinearRegression
-from tests.workbench.verify.test_verify import free_port
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
@@ -354,42 +353,3 @@ def test_no_request_in_flight_is_lost_on_sigterm_under_load(moody: Path) -> None
         with pytest.raises(ConnectionRefusedError):
             server.predict(FINE)
     assert set(statuses) == {200}
-
-
-DAWDLERS, TRIES = 40, 5
-HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX: "
-BEGUN = (b"", b"POST /pre", HEAD, HEAD + b"\r\nContent-Length: 99\r\n\r\n{")
-
-
-@slow
-@pytest.mark.parametrize(
-    ("threads", "route", "answers"),
-    [(64, "/ready", True), (DAWDLERS // 2, "/ready", False), (DAWDLERS // 2, "/health", True)],
-)
-def test_slow_clients_block_no_other(moody: Path, threads: int, route: str, answers: bool) -> None:
-    """The machine may be busy for a second, but not each time; a server without a thread is.
-
-    /health needs none.
-    """
-    arguments = f"--threads {threads}"
-    with gunicorn(moody, GUNICORN_CMD_ARGS=arguments) as server, ExitStack() as opened:
-        dawdlers = []
-        for begun in BEGUN * (DAWDLERS // len(BEGUN)):
-            client = socket.create_connection(("127.0.0.1", server.port))
-            opened.enter_context(client).sendall(begun)
-            dawdlers.append((client, begun))
-
-        def in_a_second() -> bool:
-            for client, begun in dawdlers:
-                client.sendall(b"x" * bool(begun))  # those that have begun go on
-            began = time.monotonic()
-            with suppress(TimeoutError), closing(server.connect(timeout=1)) as connection:
-                assert ask(connection, "GET", route)[0] == 200
-            in_time = time.monotonic() - began < 1
-            for client, _ in dawdlers:  # they are all there still
-                with pytest.raises(BlockingIOError):
-                    client.recv(1, socket.MSG_DONTWAIT)
-            return in_time
-
-        assert any(in_a_second() for _ in range(TRIES)) is answers
-        assert threads < DAWDLERS or server.predict(FINE)[0] == 200

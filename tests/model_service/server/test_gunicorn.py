@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def run_gunicorn(project: Path, *options: str, **env: str) -> subprocess.Complet
     return subprocess.run(
         [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", *options],
         cwd=project,
-        env=environment(PYTHONPATH=str(SRC), **env),
+        env=environment(**{"PYTHONPATH": str(SRC), **env}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -73,6 +74,13 @@ def test_without_workers_nothing_is_served(project: Path) -> None:
     assert found.stderr == (
         "WEB_CONCURRENCY is '0'; set it to a whole number above 0, or unset it.\n"
     )
+
+
+def test_without_httptools_gunicorns_own_worker_serves(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['httptools'] = None\n")
+    path = f"{tmp_path}{os.pathsep}{SRC}"
+    found = run_gunicorn(project, "--print-config", PYTHONPATH=path)
+    assert "worker_class = gthread" in " ".join(found.stdout.split()), found.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--check-config",)])

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 import pytest
 from conftest import EXAMPLE, SRC, TEMPLATE, environment
-from tests.workbench.verify.test_verify import free_port
+from running import free_port
 
 NAMESPACE = ["unshare", "--mount", "--propagation", "private"]
 if os.geteuid():

@@ -1,26 +1,23 @@
-"""The gunicorn worker: short requests take the fast lane, and no client can make it wait."""
+"""The gunicorn worker: which thread answers, and that no client can make it wait."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import SRC, TEMPLATE, engine_environment, environment
-from tests.workbench.verify.test_verify import free_port, until_listening
+from running import free_port, until_listening
 
-from model_service.model.loading import load_model
-from model_service.server.worker import MAX_FAST_BYTES, Worker, lane_of
-from model_service.web.app import create_app
-from model_service.web.settings import Settings
+from model_service.server.worker import MAX_FAST_BYTES, Worker
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 READY = HEALTH.replace(b"/health", b"/ready")
@@ -29,74 +26,41 @@ ROW = HEAD + b'Content-Length: 7\r\n\r\n{"x":1}'
 
 # Answers with the thread that serves the request and the length of the body.
 APPLICATION = """
+import os
 import threading
 
 def app(environ, start_response):
     body = environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/pid":
+        start_response("200 OK", [])
+        return [str(os.getpid()).encode()]
     if b"fail" in body:
-        raise ValueError("as asked")
+        raise SystemExit("as asked") if b"leave" in body else ValueError("as asked")
     answer = f"{threading.current_thread().name.partition('-')[0]} {len(body)}".encode()
     if b"large" in body:
         answer += b"." * LARGE
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
-app.predicts_inline = PREDICTS_INLINE
+app.answers_inline = lambda environ, body: environ["PATH_INFO"] in INLINE_PATHS
 """
 LARGE = 20_000_000
 WHERE = f"{Worker.__module__}.{Worker.__name__}"
 INLINE, IN_POOL = "requests", "ThreadPoolExecutor"
 
 
-@pytest.mark.parametrize(
-    ("request_", "predicts_inline", "lane"),
-    [
-        (HEALTH, True, "fast"),
-        (HEALTH, False, "fast"),
-        (ROW, True, "fast"),
-        (ROW, False, "pool"),
-        (ROW.replace(b"Content-Length", b"content-length"), True, "fast"),
-        (ROW.replace(b"Length: 7", b"Length: 07"), True, "fast"),
-        (ROW.replace(b"Length: 7", b"Length: 8"), True, "incomplete"),
-        (HEAD + b"Content-Length: 7\r\n\r\n", True, "incomplete"),
-        (HEAD + b"Content-Length: 9000\r\n\r\n", True, "pool"),
-        (HEAD + b"X: " + b"x" * MAX_FAST_BYTES, True, "pool"),
-        (ROW + b" ", True, "pool"),
-        (ROW + ROW, True, "pool"),
-        (HEALTH + b"x", True, "pool"),
-        (HEALTH.replace(b"/health", b"/healthy"), True, "pool"),
-        (HEALTH.replace(b"1.1", b"1.0"), True, "pool"),
-        (HEALTH.replace(b"GET", b"HEAD"), True, "pool"),
-        (HEALTH.replace(b"\r\n\r\n", b"\r\nContent-Length: 1\r\n\r\n"), True, "pool"),
-        (HEALTH.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), True, "pool"),
-        (ROW.replace(b"/predict", b"/predict?on_error=keep"), True, "pool"),
-        (ROW.replace(b"/predict", b"/metrics"), True, "pool"),
-        (ROW.replace(b"application/json", b"text/csv"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: 6"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nContent-Length: 7"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nTransfer-Encoding: chunked"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: 7\r\nExpect: 100-continue"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: +7"), True, "pool"),
-        (ROW.replace(b"Length: 7", b"Length: 7 7"), True, "pool"),
-        (HEAD + b"\r\n", True, "pool"),
-        (HEAD + b'Content-Length: 18\r\n\r\n{"rows": [{"x":1}]}', True, "pool"),
-        (b"\x16\x03\x01\x02\x00\x01", True, "pool"),
-    ],
-)
-def test_the_lane_of_a_request(request_: bytes, predicts_inline: bool, lane: str) -> None:
-    assert lane_of(request_, predicts_inline) == lane
-
-
-@pytest.mark.parametrize("request_", [HEALTH, ROW])
-def test_an_incomplete_request_is_waited_for(request_: bytes) -> None:
-    lanes = [lane_of(request_[:end], True) for end in range(1, len(request_) + 1)]
-    assert lanes == ["incomplete"] * (len(request_) - 1) + ["fast"]
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[int]:
+    """Serve the application above, with few threads. Returns the port."""
+    with started(folder, *options) as (_, port):
+        yield port
 
 
 @contextmanager
-def served(folder: Path, *options: str, predicts_inline: bool = True) -> Iterator[int]:
-    """Serve the application above, with few threads. Returns the port."""
-    text = APPLICATION.replace("PREDICTS_INLINE", str(predicts_inline)).replace("LARGE", str(LARGE))
+def started(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Serve the application above, with few threads. Returns gunicorn and the port."""
+    text = APPLICATION.replace("INLINE_PATHS", "('/predict', '/health')")
+    text = text.replace("LARGE", str(LARGE))
     (folder / "named.py").write_text(text)
     port = free_port()
     words = f"-k {WHERE} -b 127.0.0.1:{port} --threads=4 --keep-alive=60 --no-control-socket"
@@ -113,7 +77,7 @@ def served(folder: Path, *options: str, predicts_inline: bool = True) -> Iterato
         try:
             until_listening(server, port)
             reader.submit(server.stdout.read)
-            yield port
+            yield server, port
         finally:
             server.terminate()
             assert server.wait(60) == 0
@@ -154,18 +118,13 @@ def asked(port: int, method: str, path: str, body: bytes | None = None) -> list[
         ("POST", "/predict", 7, INLINE),
         ("GET", "/health", 0, INLINE),
         ("GET", "/ready", 0, IN_POOL),
-        ("POST", "/predict", MAX_FAST_BYTES, IN_POOL),
+        ("POST", "/predict", MAX_FAST_BYTES, INLINE),
+        ("POST", "/predict", MAX_FAST_BYTES + 1, IN_POOL),
         ("POST", "/predict", 5_000_000, IN_POOL),
     ],
 )
 def test_which_thread_answers(port: int, method: str, path: str, size: int, who: str) -> None:
     assert asked(port, method, path, b"x" * size or None) == [who, str(size)]
-
-
-def test_rows_of_a_slow_model_go_to_the_thread_pool(tmp_path: Path) -> None:
-    with served(tmp_path, predicts_inline=False) as port:
-        assert asked(port, "POST", "/predict", b"x") == [IN_POOL, "1"]
-        assert asked(port, "GET", "/health") == [INLINE, "0"]
 
 
 def test_a_request_that_arrives_in_pieces_is_answered(port: int) -> None:
@@ -254,7 +213,7 @@ def test_without_keepalive_a_request_is_answered_and_closed(tmp_path: Path) -> N
             with connected(port) as client:
                 client.sendall(ROW[:place])
                 client.sendall(ROW[place:])
-                assert answer(client) == (200, IN_POOL, 7)
+                assert answer(client) == (200, INLINE, 7)
                 assert client.recv(1) == b""
 
 
@@ -277,40 +236,102 @@ def test_a_client_that_disconnects_early_harms_no_other(port: int) -> None:
     assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
 
 
-def test_after_an_error_of_the_application_the_next_request_is_answered(port: int) -> None:
+@pytest.mark.parametrize("path", [b"/predict", b"/other"])
+@pytest.mark.parametrize("failure", [b"fail", b"fail, leave"])
+def test_after_an_error_of_the_application_the_next_request_is_answered(
+    port: int, path: bytes, failure: bytes
+) -> None:
     with connected(port) as client:
-        client.sendall(HEAD + b"Content-Length: 4\r\n\r\nfail")
+        head = HEAD.replace(b"/predict", path) + b"Content-Length: %d\r\n\r\n" % len(failure)
+        client.sendall(head + failure)
         assert response_to(client).status == 500
     assert asked(port, "POST", "/predict", b"x") == [INLINE, "1"]
 
 
-def test_invalid_http_is_refused(port: int) -> None:
-    bad = ROW.replace(b"Host: x", b"Host: x\r\nHost: y")
-    assert lane_of(bad, True) == "fast"
-    with connected(port) as client:
-        client.sendall(bad)
-        assert response_to(client).status == 400
+def pids(port: int, enough: Callable[[list[str]], bool]) -> list[str]:
+    """Ask for the worker's process until it is enough; each request has to be answered."""
+    found: list[str] = []
+    deadline = time.monotonic() + 60
+    while not enough(found):
+        assert time.monotonic() < deadline, found
+        found += asked(port, "GET", "/pid")
+    return found
+
+
+def test_a_worker_is_replaced_after_max_requests(tmp_path: Path) -> None:
+    with served(tmp_path, "--max-requests=10") as port:
+        pids(port, lambda found: len(set(found)) >= 3)
+
+
+def test_sighup_replaces_the_worker(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port):
+        (first,) = asked(port, "GET", "/pid")
+        server.send_signal(signal.SIGHUP)
+        pids(port, lambda found: first not in found[-20:] and len(found) > 20)
+
+
+def test_ttin_adds_a_worker_and_ttou_takes_it_away(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port):
+        server.send_signal(signal.SIGTTIN)
+        pids(port, lambda found: len(set(found)) == 2)
+        server.send_signal(signal.SIGTTOU)
+        pids(port, lambda found: len(set(found[-30:])) == 1 and len(found) > 30)
+
+
+@pytest.mark.parametrize("begun", [0, 10, len(ROW) - 2])
+def test_after_sigterm_what_has_begun_is_answered(tmp_path: Path, begun: int) -> None:
+    with started(tmp_path) as (server, port), connected(port) as client, connected(port) as other:
+        client.sendall(HEALTH + ROW[:begun])
+        assert answer(client)[0] == 200
+        server.terminate()
+        closes = None
+        while closes != "close":  # by then the worker stops
+            other.sendall(HEALTH)
+            response = response_to(other)
+            closes = response.getheader("Connection")
+            response.read()
+        client.sendall(ROW[begun:])
+        response = response_to(client)
+        assert (response.status, response.getheader("Connection")) == (200, "close")
+        assert response.read().decode().split() == [INLINE, "7"]
+        assert server.wait(60) == 0
+
+
+def test_after_sigterm_a_long_response_is_received_completely(tmp_path: Path) -> None:
+    with started(tmp_path) as (server, port), connected(port) as client:
+        client.sendall(HEAD.replace(b"predict", b"other") + b"Content-Length: 5\r\n\r\nlarge")
+        response = response_to(client)
+        server.terminate()
+        assert len(response.read()) > LARGE
+        assert server.wait(60) == 0
+
+
+def test_a_unix_socket_is_served(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with served(tmp_path, f"--bind=unix:{path}"), socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(60)
+        client.connect(str(path))
+        client.sendall(ROW)
+        assert answer(client) == (200, INLINE, 7)
 
 
 @pytest.mark.parametrize(
-    ("settings", "predicts_inline"),
-    [
-        ({}, True),
-        ({"requests_per_minute": 9}, True),
-        ({"redis_url": "redis://127.0.0.1:1"}, True),
-        ({"requests_per_minute": 9, "redis_url": "redis://127.0.0.1:1"}, False),
-    ],
+    "options", [("--certfile=a.pem", "--keyfile=a.pem"), ("--proxy-protocol=auto",)]
 )
-def test_a_request_that_asks_redis_goes_to_the_thread_pool(
-    loan: Path, settings: dict[str, Any], predicts_inline: bool
+def test_what_the_worker_does_not_speak_is_refused(
+    tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    model = load_model(loan / "model")
-    model.fast_path = model.compile_fast_path()
-    assert create_app(model, Settings(**settings)).predicts_inline is predicts_inline  # type: ignore[attr-defined]
-    model.fast_path = replace(model.fast_path, inline=False)
-    assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
-    model.fast_path = None
-    assert create_app(model, Settings(**settings)).predicts_inline is False  # type: ignore[attr-defined]
+    (tmp_path / "a.pem").touch()
+    found = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-k", WHERE, *options, "--no-control-socket", "a:b"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(SRC)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert 'set worker_class = "gthread"' in found.stderr
 
 
 def test_the_configuration_takes_this_worker(loan: Path) -> None:

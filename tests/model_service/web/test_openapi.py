@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
-from tests.model_service.contract.test_contract import features
+from strategies import features
 
 from model_service.contract.contract import Contract, Feature
 from model_service.contract.schema import parse_contract

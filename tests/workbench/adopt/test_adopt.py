@@ -21,7 +21,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXAMPLE, PYTHON, SRC, adopted, environment, in_json, rows_of
+from conftest import EXAMPLE, PYTHON, SRC, adopted, environment, features_of, in_json, rows_of
+from running import trained
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -186,11 +187,6 @@ def test_a_text_model_has_one_text_feature(tmp_path: Path) -> None:
         assert answer is not None
         assert answer["prediction"] == native.predict([text])[0]
         assert list(answer["probabilities"].values()) == native.predict_proba([text])[0].tolist()
-
-
-def features_of(project: Path) -> dict[str, dict[str, Any]]:
-    document = json.loads((project / "model" / "features.json").read_text(encoding="utf-8"))
-    return {feature["name"]: feature for feature in document["features"]}
 
 
 def test_types_ranges_and_categories_come_from_the_sample(tmp_path: Path) -> None:
@@ -540,13 +536,6 @@ joblib.dump(model, "model.joblib")
 X.to_csv("sample.csv", index=False)
 print(model.predict_proba(X.head(1)).tolist())
 """
-
-
-def trained(folder: Path, script: str) -> Any:
-    """Run a training script in the user's folder; return its output."""
-    (folder / "train.py").write_text(script)
-    output = subprocess.check_output([sys.executable, "train.py"], cwd=folder, env=environment())
-    return json.loads(output)
 
 
 @pytest.mark.parametrize("module", ["__main__", "preprocessing", "src.features"])

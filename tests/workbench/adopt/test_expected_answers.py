@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import EXAMPLE, PYTHON, git
+from running import adopt as adopt_again
+from running import workbench
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
-from tests.workbench.adopt.test_retrain import adopt as adopt_again
-from tests.workbench.adopt.test_retrain import workbench
 
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import PYTHON, bake
+from running import ask, make, served
 from sklearn.linear_model import LogisticRegression
-from tests.workbench.verify.test_verify import ask, make, served
 
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +10,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXAMPLE, environment, files, git
+from conftest import EXAMPLE, files, git
+from running import adopt, workbench
 from sklearn.linear_model import LogisticRegression
-
-
-def adopt(project: Path, *options: str) -> tuple[int, str]:
-    return workbench(project, "adopt", *options)
-
-
-def workbench(project: Path, *arguments: str) -> tuple[int, str]:
-    result = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=project,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.returncode, result.stdout + result.stderr
 
 
 def manifest(project: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,34 @@ def test_names_that_stay_unknown(name: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["memmap", "ndarray"])
 def test_names_that_cannot_be_called(name: str) -> None:
-    assert Global("numpy", name) not in known_names().calls
+    known = known_names()
+    assert Global("numpy", name) not in known.calls | known.classes | known.functions.keys()
+
+
+def test_functions_that_a_model_can_call_are_public() -> None:
+    known = known_names()
+    assert not [name for name in known.functions if name.name.startswith("_")]
+    assert not known.functions.keys() & (known.calls | known.classes)
+
+
+def test_no_callback_is_known() -> None:
+    modules = {name.module for name in known_names().classes}
+    assert not [module for module in modules if module.startswith("sklearn.callback")]
+
+
+def test_classes_that_act_are_reviewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the installed libraries; the tool does it for each release that it is run with."""
+    monkeypatch.syspath_prepend(Path(package.__file__).parents[3] / "tools")
+    tool = importlib.import_module("make_known_names")
+    classes: dict[str, set[str]] = {}
+    for name in known_names().classes:
+        classes.setdefault(name.module, set()).add(name.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # modules of older releases
+        acts = {act for _, cls in tool.importable(classes) for act in tool.acts_of(cls)}
+    assert len(acts) > 50
+    assert tool.unreviewed([{"acts": acts}]) == []
+    assert tool.unreviewed([{"acts": {"sklearn.callback.ScoringMonitor.__setstate__"}}])
 
 
 def test_the_package_needs_only_the_standard_library() -> None:

@@ -1,8 +1,8 @@
 """The table of pins: consistent, complete, and (slow) shown to train, load and predict.
 
-`PINS_PROVE=all pytest tests/test_pins.py -m slow` proves every release on every Python that is
-here; `PINS_PROVE=1.6,1.7` only those minors. Needs uv (on PATH, or its path in $UV), the Pythons
-on PATH, and the network.
+`PINS_PROVE=all pytest tests/workbench/lock/test_pins.py` proves every release on every Python that
+is here; `PINS_PROVE=1.6,1.7` only those minors. Needs uv (on PATH, or its path in $UV), the
+Pythons on PATH, and the network.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def test_bounds_contain_the_pins(release: str, python: str) -> None:
         exact = {**chosen.model, **chosen.service}
         assert all(within(exact[name], bounds) for name, bounds in chosen.bounds.items())
         named = {"scikit-learn", "numpy", "scipy", "joblib"}
-        named |= {"flask", "flask-swagger-ui", "gunicorn"}
+        named |= {"flask", "flask-swagger-ui", "gunicorn", "httptools"}
         assert set(chosen.bounds) == named | ({"pandas"} if pandas else set())
         assert chosen.bounds["scikit-learn"] == f"=={release}"
 

@@ -6,15 +6,9 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -24,81 +18,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import EXAMPLE, PYTHON, TESTS, Bake, bake, environment, files, git
+from running import ask, free_port, make, served, until_listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("verified")]
-
-
-def make(project: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
-    """Run make in the project as its owner would; return what it printed."""
-    result = subprocess.run(
-        ["make", *arguments],
-        cwd=project,
-        env=env or environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def served(project: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run the Procfile's web process as the platform does: no config vars but PORT."""
-    port = free_port()
-    procfile = dict(line.split(": ", 1) for line in (project / "Procfile").read_text().splitlines())
-    command = procfile["web"]
-    path = f"{project}/.venv/bin:/usr/bin:/bin"
-    server = subprocess.Popen(
-        command.split(),
-        cwd=project,
-        env={"PATH": path, "PORT": str(port), **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        until_listening(server, port)
-        yield server, port
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        assert server.stdout is not None
-        server.stdout.close()
-
-
-def until_listening(server: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    server.kill()
-    assert server.stdout is not None
-    raise AssertionError(server.stdout.read())
-
-
-def ask(port: int, route: str, body: Any = None) -> tuple[int, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{route}", data, {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
 
 
 def sample_rows() -> tuple[pd.DataFrame, list[dict[str, Any]]]:

@@ -141,7 +141,7 @@ class _NodeReader:
         content = _node(node.get("content"))
         for name in ("default_factory", "_deprecated_key_to_new_key"):
             if name in content:
-                self.value(content[name])
+                self.effects.discarded.append((self.value(content[name]),))
         main = self.value(content.get("main"))
         if not isinstance(main, Dict):
             raise broken("a dict is unreadable")
@@ -219,6 +219,7 @@ class _NodeReader:
     def read_object(self, node: Node) -> object:
         content = node.get("content")
         cls = self.named(node)
+        self.effects.classes.add(cls)
         state = self.value(content) if content is not None else None
         check_statsmodels_state(cls, state)
         return Instance(cls, (), state)

@@ -6,6 +6,7 @@ import math
 import re
 import struct
 
+from workbench.inspect.pickle.names import ARRAY_TYPES
 from workbench.inspect.pickle.values import Array, Dict, DType, Global
 from workbench.inspect.refused_file import RefusedFile, malformed
 
@@ -31,6 +32,8 @@ ARRAY_STATE_LENGTH = 5  # version, shape, dtype, Fortran order, data
 def make_dtype(args: tuple[object, ...]) -> DType:
     """Read the call `numpy.dtype(code, False, True)`."""
     code = args[0] if args else None
+    if not all(isinstance(flag, bool | int) for flag in args[1:]):
+        raise malformed("a numpy dtype is unreadable")
     if isinstance(code, bytes):  # from Python 2
         code = code.decode("ascii", "replace")
     match = CODE.fullmatch(code) if isinstance(code, str) else None
@@ -100,6 +103,8 @@ def reconstruct(args: tuple[object, ...]) -> Array:
     """Read `_reconstruct(type, (0,), b'b')`: an array whose state follows."""
     if len(args) != 3 or not isinstance(args[0], Global) or args[1] != (0,):
         raise malformed("an array is unreadable")
+    if args[0] not in ARRAY_TYPES or not isinstance(args[2], bytes | str):
+        raise malformed(f"an array is a {args[0].qualified}")
     return Array(shape=())
 
 
@@ -115,8 +120,8 @@ def build_array(array: Array, state: object) -> None:
 
 def frombuffer(args: tuple[object, ...]) -> Array:
     """Read `_frombuffer(data, dtype, shape, order)` of protocol 5."""
-    data, dtype, shape, _ = args if len(args) == 4 else (None,) * 4
-    if not isinstance(dtype, DType):
+    data, dtype, shape, order = args if len(args) == 4 else (None,) * 4
+    if not isinstance(dtype, DType) or not isinstance(order, str):
         raise malformed("an array has no readable type")
     return Array(read_shape(shape), dtype, data)
 

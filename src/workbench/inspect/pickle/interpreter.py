@@ -22,8 +22,8 @@ from workbench.inspect.pickle.pickled_code import cost_of
 from workbench.inspect.pickle.reducers import (
     PARTIAL,
     REDUCERS,
+    check_partial_arguments,
     check_partial_state,
-    function_of_partial,
 )
 from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST, PickleStack
 from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
@@ -32,6 +32,7 @@ from workbench.inspect.refused_file import RefusedFile, dangerous, malformed
 
 HIGHEST_PROTOCOL = 5
 MAX_INTEGER_BYTES = 64  # the state of a random generator takes 17
+HOLDERS = (tuple, list, Instance)  # can hold more than the constructor that gets one takes from it
 LINE_COST, FRAME_COST, NAME_COST = 2, 2, 2  # operations, besides the one that every opcode is
 
 INTEGER_LINE = re.compile(rb"-?\d{1,150}L?")
@@ -159,6 +160,15 @@ class PickleInterpreter(PickleStack):
             raise malformed("a memo index is unreadable")
         return int(line)
 
+    # Values that are taken from the stack again. A loader has made them all the same.
+
+    def discard(self) -> None:
+        self.effects.discarded.extend(value for value in self.stack[-1:] if _holds_more(value))
+        self.pop_or_unmark()
+
+    def discard_to_mark(self) -> None:
+        self.effects.discarded.extend(v for v in self.pop_to_mark() if _holds_more(v))
+
     # Names, calls and states.
 
     def push_global(self, module: object, name: object) -> None:
@@ -191,6 +201,9 @@ class PickleInterpreter(PickleStack):
         self.effects.calls.add(function)
         reducer = REDUCERS.get(function) or CLOUDPICKLE_REDUCERS.get(function)
         value = reducer(args) if reducer else Instance(function, args)
+        for argument in args:
+            if isinstance(argument, HOLDERS) and function in REDUCERS and _holds_more(argument):
+                self.effects.discarded.append(argument)
         if isinstance(value, ByValue):
             self.effects.by_value.append(value)
             self.budget.charge(cost_of(value))
@@ -202,6 +215,7 @@ class PickleInterpreter(PickleStack):
             raise dangerous("it makes an object of a computed class")
         if not isinstance(args, tuple):
             raise malformed("an object has no arguments")
+        self.effects.classes.add(cls)
         self.push_object(Instance(cls, args))
 
     def new_object_with_keywords(self) -> None:
@@ -219,13 +233,14 @@ class PickleInterpreter(PickleStack):
         if value.args:
             self.effects.calls.add(value.cls)
         if value.cls == PARTIAL:
-            self.effects.partials.update(function_of_partial(value.args))
+            check_partial_arguments(value.args)
         self.push_new(value, INSTANCE_COST)
 
     def build(self) -> None:
         state, target = self.pop(), self.top()
         if isinstance(target, DType):
             build_dtype(target, state)
+            self.effects.discarded.append(state)  # its metadata can be any object
         elif isinstance(target, Array):
             build_array(target, state)
         elif isinstance(target, Global):
@@ -275,6 +290,19 @@ class PickleInterpreter(PickleStack):
         raise malformed("it refers to data or codes outside of itself")
 
 
+def _holds_more(value: object) -> bool:
+    """Return whether a value can hold objects."""
+    if isinstance(value, tuple):
+        # Two levels are looked at: deeper ones are taken to hold objects.
+        inner = [v for v in value if isinstance(v, HOLDERS)]
+        return any(not isinstance(v, tuple) or any(map(_is_holder, v)) for v in inner)
+    return isinstance(value, list | Instance)
+
+
+def _is_holder(value: object) -> bool:
+    return isinstance(value, HOLDERS)
+
+
 def _decode(data: bytes, codec: str) -> str:
     try:
         # A lone surrogate is legal in a pickled text, as it is in Python's own.
@@ -311,8 +339,8 @@ HANDLERS: Mapping[bytes, Handler] = {
         "BINBYTES8": lambda vm: vm.push_bytes(vm.number(8)),
         "BYTEARRAY8": lambda vm: vm.push_bytes(vm.number(8)),
         "MARK": PickleInterpreter.mark,
-        "POP": PickleInterpreter.pop_or_unmark,
-        "POP_MARK": PickleInterpreter.pop_to_mark,
+        "POP": PickleInterpreter.discard,
+        "POP_MARK": PickleInterpreter.discard_to_mark,
         "EMPTY_TUPLE": lambda vm: vm.stack.append(()),
         "TUPLE1": lambda vm: vm.pop_tuple(1),
         "TUPLE2": lambda vm: vm.pop_tuple(2),

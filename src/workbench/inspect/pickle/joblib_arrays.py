@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from workbench.inspect.pickle.arrays import read_shape
 from workbench.inspect.pickle.budget import Budget
+from workbench.inspect.pickle.names import ARRAY_TYPES
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance
 from workbench.inspect.refused_file import dangerous, malformed
@@ -14,7 +15,6 @@ from workbench.inspect.refused_file import dangerous, malformed
 JOBLIB_WRAPPER = Global("joblib.numpy_pickle", "NumpyArrayWrapper")
 ALIGNMENT = "numpy_array_alignment_bytes"  # from joblib 1.2
 FIELDS = {"subclass", "shape", "order", "dtype", "allow_mmap", ALIGNMENT}
-NDARRAY_NAMES = frozenset(("ndarray", "memmap", "matrix"))
 
 
 def read_joblib_array(
@@ -40,7 +40,9 @@ def read_joblib_array(
     dtype, subclass = state.get("dtype"), state.get("subclass")
     if not isinstance(dtype, DType) or not isinstance(subclass, Global):
         raise malformed("the header of an array is unreadable")
-    if subclass.name not in NDARRAY_NAMES or not subclass.module.startswith("numpy"):
+    if not isinstance(state.get("order"), str) or type(state.get("allow_mmap")) is not bool:
+        raise malformed("the header of an array is unreadable")
+    if subclass not in ARRAY_TYPES:
         raise malformed(f"an array is a {subclass.qualified}")
     array = Array(read_shape(state.get("shape")), dtype)
     if dtype.has_object:

@@ -13,7 +13,9 @@ class LoadEffects:
 
     names: set[Global] = field(default_factory=set)  # classes and functions to import
     calls: set[Global] = field(default_factory=set)  # those of them that loading calls
-    partials: set[Global] = field(default_factory=set)  # functions inside functools.partial
+    classes: set[Global] = field(default_factory=set)  # those of the objects that it makes
+    # What no later part of the file holds: a loader makes it all the same.
+    discarded: list[object] = field(default_factory=list)
     by_value: list[ByValue] = field(default_factory=list)  # whose code is in the file
     protocol: int = 0
     joblib_arrays: int = 0  # arrays that joblib wrote beside the pickle's opcodes

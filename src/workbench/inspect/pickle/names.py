@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
+from workbench.inspect.pickle.model_functions import (
+    MODEL_FUNCTIONS,
+    STORED_FUNCTIONS,
+    UFUNC_KEYWORDS,
+    VALUE_TYPES,
+    FunctionRule,
+)
 from workbench.inspect.pickle.values import Global
 
 CUSTOM_MODULES = ("__main__", "__mp_main__")
@@ -61,6 +68,16 @@ DANGEROUS_ROOTS = frozenset(
     """.split()
 )
 
+# Built-in functions that act only through what they are given: a user can trust them.
+PLAIN_BUILTINS = frozenset(Global("builtins", name) for name in ("max", "min", "sorted"))
+
+# The types of arrays: an array in a file can be one, but no model calls them. memmap opens files.
+ARRAY_TYPES = frozenset(Global("numpy", name) for name in ("matrix", "memmap", "ndarray"))
+# Types of lists and dicts that a loader calls, and then fills.
+CALLED_CONTAINERS = frozenset(
+    Global("collections", name) for name in ("Counter", "OrderedDict", "defaultdict", "deque")
+)
+
 # Usual names of functions that run commands, read files or evaluate text.
 DANGEROUS_NAMES = frozenset(
     """
@@ -83,9 +100,22 @@ class Estimator:
 class KnownNames:
     """The content of known_names.json, which tools/make_known_names.py writes."""
 
-    names: frozenset[Global]
-    calls: frozenset[Global]
+    classes: frozenset[Global]  # of the objects in a file
+    calls: frozenset[Global]  # that a loader calls
+    scalars: frozenset[Global]  # NumPy's scalar types, which stand for dtypes
+    functions: Mapping[Global, FunctionRule]  # that a model can call
     estimators: Mapping[Global, Estimator]
+    callables: frozenset[Global]  # classes whose objects can be called
+    containers: frozenset[Global]  # classes of lists and dicts
+    methods: frozenset[str]  # names of all methods of the classes
+    parts: frozenset[str]  # attributes in which estimators hold other estimators
+
+    @cached_property
+    def names(self) -> frozenset[Global]:
+        """All names that a file can refer to without the user's trust, each in its own place."""
+        stored = frozenset().union(*STORED_FUNCTIONS.values())
+        values = self.scalars | self.functions.keys() | VALUE_TYPES | stored
+        return self.classes | self.calls | values | ARRAY_TYPES
 
     def estimator(self, cls: Global) -> Estimator | None:
         """Return what is known about a class, or None if it is no public estimator."""
@@ -95,19 +125,34 @@ class KnownNames:
         """Return whether a class comes with a known library, so that it is not the user's own."""
         return cls in self.names or cls.module.split(".")[0] in DATA_ROOTS
 
+    def is_value(self, name: Global) -> bool:
+        """Return whether a model can hold a function or type, and call it later."""
+        return name in self.functions or name in self.scalars or name in VALUE_TYPES
+
 
 @cache
 def known_names() -> KnownNames:
     """Read the list in this package."""
     data = json.loads(resources.files(__package__).joinpath("known_names.json").read_text("utf-8"))
+    ufuncs = {
+        Global(module, name): FunctionRule(inputs - 1, UFUNC_KEYWORDS)
+        for module, functions in data["ufuncs"].items()
+        for name, inputs in functions.items()
+    }
     return KnownNames(
-        names=frozenset(_globals(data["names"])),
+        classes=frozenset(_globals(data["classes"])),
         calls=frozenset(_globals(data["calls"])),
+        scalars=frozenset(_globals(data["scalars"])),
+        functions={**ufuncs, **MODEL_FUNCTIONS},
         estimators={
             Global(module, name): Estimator(words.split()[0], frozenset(words.split()[1:]))
             for module, classes in data["estimators"].items()
             for name, words in classes.items()
         },
+        callables=frozenset(_globals(data["callables"])),
+        containers=frozenset(_globals(data["containers"])) | CALLED_CONTAINERS,
+        methods=frozenset(name for names in data["methods"].values() for name in names),
+        parts=frozenset(name for names in data["parts"].values() for name in names),
     )
 
 
@@ -117,6 +162,8 @@ def _globals(modules: Mapping[str, Iterable[str]]) -> Iterable[Global]:
 
 def is_dangerous(name: Global) -> bool:
     """Return whether an unknown name is too dangerous for a user to trust."""
+    if name in PLAIN_BUILTINS or name in VALUE_TYPES:
+        return False
     # A dotted name (`sklearn.os.system`) leads from a harmless module to any other.
     *path, last = name.name.split(".")
     parts = {name.module.split(".")[0], *path}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from workbench.inspect.pickle import cloudpickle_reducers, pickled_code
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.model_values import check_values
 from workbench.inspect.pickle.names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
 from workbench.inspect.pickle.values import PickledClass
 from workbench.inspect.refused_file import RefusedFile, code_pickled_by_dill, dangerous
@@ -32,13 +33,19 @@ class UnlistedNames:
     by_value: tuple[str, ...]  # have their code in the file: need the user's trust
 
 
-def check_names(effects: LoadEffects) -> UnlistedNames:
-    """Return the names outside the known list. Raises RefusedFile for names that no model needs."""
+def check_names(effects: LoadEffects, root: object) -> UnlistedNames:
+    """Return the names outside the known lists. Raises RefusedFile for what no model needs.
+
+    A name that is known in one place needs trust in another: a constructor that only a loader
+    calls is no function for a model to call later.
+    """
     known = known_names()
+    values = check_values([root, *effects.discarded])
+    makers = known.classes | known.calls
     unlisted = (effects.names - known.names) | (effects.calls - known.calls)
-    # A constructor that only a loader calls is no function for a model to call later.
-    unlisted |= effects.partials & known.calls
-    unlisted -= cloudpickle_reducers.NAMES - effects.partials
+    unlisted |= effects.classes - makers
+    unlisted -= cloudpickle_reducers.NAMES
+    unlisted |= values
     unlisted = {name for name in unlisted if not isinstance(name, PickledClass)}
     custom = {name for name in unlisted if name.module in CUSTOM_MODULES}
     unknown = sorted(unlisted - custom, key=lambda name: name.qualified)
@@ -58,7 +65,7 @@ def check_names(effects: LoadEffects) -> UnlistedNames:
     modules = {module for module in imported if module.split(".")[0] not in CODE_ROOTS}
     if effects.by_value:
         # Trust in the code includes the functions of known libraries that the code refers to.
-        called = effects.calls - known.calls
+        called = (effects.calls - known.calls) | values
         unknown = [n for n in unknown if n in called or n.module.split(".")[0] not in CODE_ROOTS]
     to_trust = {*(f"{module}.*" for module in modules), *(name.qualified for name in unknown)}
     return UnlistedNames(

@@ -131,16 +131,12 @@ def _dill_type(args: tuple[object, ...]) -> Global:
     return Global("builtins", name)
 
 
-def function_of_partial(args: tuple[object, ...]) -> set[Global]:
-    """Check the arguments of `functools.partial` and return its function if it is imported.
-
-    A function by value needs the user's trust anyway.
-    """
+def check_partial_arguments(args: tuple[object, ...]) -> None:
+    """Check that `functools.partial` gets one function: one by name, or one in the file."""
     if len(args) == 1 and isinstance(args[0], PickledFunction):
-        return set()
+        return
     if len(args) != 1 or not isinstance(args[0], Global) or args[0] == PARTIAL:
         raise dangerous("it prepares a call as Python never does")
-    return {args[0]}
 
 
 def check_partial_state(function: object, state: object) -> None:

@@ -69,8 +69,8 @@ def test_the_worker_overrides_methods_that_gunicorn_has() -> None:
     from model_service.server.worker import Worker  # noqa: PLC0415
 
     own = {name for name in vars(Worker) if not name.startswith("_")}
-    assert own == {"run", "accept", "enqueue_req", "handle", "finish_request"}
-    assert own <= set(vars(ThreadWorker))
+    assert own == {"check_config", "init_process", "handle_exit", "run"}
+    assert own <= set(dir(ThreadWorker))
 
 
 def test_rows_and_batches_are_answered_as_by_the_application(

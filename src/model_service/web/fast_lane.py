@@ -1,0 +1,97 @@
+"""Which requests the server answers in its event thread, where each delays all others.
+
+The work of such a request is bounded: `/health`, and one row that has exactly the features of a
+quick model. A row with other names is compared with those of the model for "did you mean", a batch
+has many rows, and code of the owner's can do anything: these go to the thread pool.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+
+from model_service.web import api, rate_limit
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from model_service.web.app import ModelService
+
+Hooks = frozenset[tuple[str, Any]]
+
+
+class FastLane:
+    """The fast lane of an application that has its own hooks and middleware, and no others yet."""
+
+    def __init__(self, app: ModelService) -> None:
+        self._app = app
+        self._hooks, self._wsgi_app = hooks_of(app), app.wsgi_app
+        self._names = frozenset(app.service.model.contract.by_name)
+
+    def takes(self, environ: WSGIEnvironment, body: bytes) -> bool:
+        """Return whether a request is answered in the event thread."""
+        path = environ["PATH_INFO"]
+        if path == "/health":
+            return environ["REQUEST_METHOD"] == "GET" and self._has_health and not body
+        return (
+            path == "/predict"
+            and environ["REQUEST_METHOD"] == "POST"
+            and self._has_predict
+            and environ.get("CONTENT_TYPE", "").startswith("application/json")
+            and not environ["QUERY_STRING"]
+            and self._is_fitting(body)
+        )
+
+    def _is_fitting(self, body: bytes) -> bool:
+        if b"[" in body:  # several rows
+            return False
+        try:
+            row = json.loads(body)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(row, dict) and row.keys() == self._names
+
+    # The owner's code has been imported when the first request comes.
+
+    @cached_property
+    def _has_health(self) -> bool:
+        return self._is_plain and self._is_served("/health", "GET", api.health)
+
+    @cached_property
+    def _has_predict(self) -> bool:
+        service = self._app.service
+        return (
+            service.can_predict_inline
+            # A request that asks Redis waits for a network.
+            and not rate_limit.asks_redis(service.settings)
+            and self._is_plain
+            and self._is_served("/predict", "POST", api.predict)
+        )
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether the owner has added nothing that runs with each request."""
+        app = self._app
+        return app.wsgi_app == self._wsgi_app and hooks_of(app) == self._hooks
+
+    def _is_served(self, path: str, method: str, view: Any) -> bool:
+        try:
+            endpoint, _ = self._app.url_map.bind("").match(path, method)
+        except HTTPException:
+            return False
+        return self._app.view_functions[endpoint] is view
+
+
+def hooks_of(app: ModelService) -> Hooks:
+    """Return the functions that run with requests of the API."""
+    found = {
+        (kind, hook)
+        for kind in ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
+        for scope in (None, api.bp.name)
+        for hook in getattr(app, kind).get(scope, ())
+    }
+    found |= {("teardown_appcontext_funcs", hook) for hook in app.teardown_appcontext_funcs}
+    return frozenset(found)
