@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.machinery import all_suffixes
 from pathlib import Path
@@ -119,6 +120,11 @@ class Guard:
 
 @cache
 def _install() -> None:
+    with suppress(ImportError):
+        import threadpoolctl  # noqa: PLC0415  # comes with scikit-learn
+
+        # Its first use in a process can start ldconfig, and scikit-learn uses it in predictions.
+        threadpoolctl.threadpool_info()
     sys.addaudithook(_check)
     if sys.version_info < (3, 12):  # where threads start without an audit event
         start = _guarding(threading.Thread.start)
