@@ -17,7 +17,7 @@ from werkzeug.test import run_wsgi_app
 
 from model_service.contract.contract import Batch, Contract, ContractError
 from model_service.contract.parsing import parse_rows
-from model_service.contract.problems import Problem
+from model_service.contract.problems import ProblemCounts
 from model_service.contract.schema import parse_contract, read_contract
 from model_service.csv.reader import CsvFile
 from model_service.csv.stream import CsvJob
@@ -129,7 +129,7 @@ def csv_rows(folder: Path) -> Attack:
 
     def answer(body: bytes, keep: bool) -> list[list[str]] | None:
         try:
-            job = CsvJob(model.contract, example, predict, 1000, 2000, keep, count)
+            job = CsvJob(model.contract, example, predict, 1000, 2000, 60, keep, count)
             text = b"".join(job.run(io.BytesIO(body), io.BytesIO())).decode("utf-8-sig")
         except (RequestProblem, ServiceError) as problem:
             check_problem(problem)
@@ -144,8 +144,8 @@ def csv_rows(folder: Path) -> Attack:
     def predict(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
         return model.predict(batch), ()
 
-    def count(problems: Sequence[Problem]) -> None:
-        assert all(problem.message for problem in problems)
+    def count(counts: ProblemCounts) -> None:
+        assert all(counts.values())
 
     def attack(body: bytes) -> None:
         kept, refused = answer(body, True), answer(body, False)

@@ -58,7 +58,7 @@ def no_version(manifest: dict[str, Any]) -> None:
         (missing_library, "no-such-library is missing"),
         (other_python, r"was adopted for Python 3\.1"),
         (other_file, "model.other is missing"),
-        (no_version, "is not a manifest"),
+        (no_version, ".version. is missing"),
     ],
 )
 def test_another_model_or_environment_is_refused_in_one_line(
