@@ -8,7 +8,7 @@ from werkzeug.datastructures import Headers
 from model_service import errors
 from model_service.contract.problems import Problem, Problems
 from model_service.serving.predictor import NotReady
-from model_service.serving.queue import Overloaded, Stuck, TimedOut
+from model_service.serving.queue import Overloaded, Stopped, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
 
 PROBLEM = Problem(1, "Income", "is missing")
@@ -50,6 +50,13 @@ RESPONSES = [
         503,
         "The model is stuck",
         "It has not answered for 0.5 s; this process is being replaced.",
+        AGAIN,
+    ),
+    (
+        Stopped(),
+        503,
+        "The model was stopped",
+        "It tried something other than to predict; the log of the service has it.",
         AGAIN,
     ),
 ]
