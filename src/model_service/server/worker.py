@@ -42,8 +42,8 @@ MAX_UNSENT_BYTES = 1 << 16
 MAX_ACCEPTED = 16
 # The fast lane goes on with the next requests after looking for events and new connections.
 MAX_TURN_SECONDS = 0.02
-# Of the file descriptors, what connections can have. The application needs some for its files.
-CONNECTION_SHARE = 0.75
+# Of the file descriptors, what connections can have: the body of each can need a file.
+CONNECTION_SHARE = 0.5
 # An error of accept() that goes away when files are closed, or memory is free.
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # How often deadlines are checked and gunicorn's master sees that the worker lives, in seconds.
@@ -260,7 +260,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _close_oldest(self) -> bool:
         """Close the connection that has waited longest for its client; return whether one did."""
-        waiting = [client for client in self._clients if client.connection.waits_for_input]
+        waiting = [client for client in self._clients if client.connection.waits_for_client]
         if not waiting:
             return False
         self._close(min(waiting, key=_dispensability))
