@@ -68,6 +68,11 @@ class Connection:
         """Whether the worker reads from the client."""
         return self.state in WAITS_FOR_INPUT
 
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether the client has to send or receive something before anything else happens."""
+        return self.waits_for_input or bool(self.output)
+
     def receive(self, data: bytes, now: float) -> None:
         """Take what was received; nothing is the end of the client's input."""
         if self.state is State.LINGERING:

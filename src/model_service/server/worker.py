@@ -42,8 +42,8 @@ MAX_UNSENT_BYTES = 1 << 16
 MAX_ACCEPTED = 16
 # The fast lane goes on with the next requests after looking for events and new connections.
 MAX_TURN_SECONDS = 0.02
-# Of the file descriptors, what connections can have. The application needs some for its files.
-CONNECTION_SHARE = 0.75
+# Of the file descriptors, what connections can have: the body of each can need a file.
+CONNECTION_SHARE = 0.5
 # An error of accept() that goes away when files are closed, or memory is free.
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # How often deadlines are checked and gunicorn's master sees that the worker lives, in seconds.
@@ -260,7 +260,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _close_oldest(self) -> bool:
         """Close the connection that has waited longest for its client; return whether one did."""
-        waiting = [client for client in self._clients if client.connection.waits_for_input]
+        waiting = [client for client in self._clients if client.connection.waits_for_client]
         if not waiting:
             return False
         self._close(min(waiting, key=_dispensability))
@@ -274,8 +274,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             if events & selectors.EVENT_READ:
                 if connection.waits_for_input:
                     max_bytes = READ_BODY_BYTES if connection.state is State.BODY else READ_BYTES
-                    with suppress(BlockingIOError):
-                        connection.receive(client.socket.recv(max_bytes), now)
+                    connection.receive(client.socket.recv(max_bytes), now)
                 else:  # until the response is sent
                     self._watch(client, client.events & ~selectors.EVENT_READ)
             if connection.output:
@@ -284,6 +283,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._answer(client, request, now)
             if takes_request and connection.output:
                 self._send(client, now)
+        except BlockingIOError:
+            pass
         except OSError:
             connection.close()
         except Exception:
@@ -293,10 +294,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _send(self, client: Client, now: float) -> None:
         """Send what the client receives now. Raises OSError."""
-        with suppress(BlockingIOError):
-            byte_count = client.socket.send(client.connection.output)
-            client.sent_count += byte_count
-            client.connection.sent(byte_count, now)
+        byte_count = client.socket.send(client.connection.output)
+        client.sent_count += byte_count
+        client.connection.sent(byte_count, now)
 
     def _follow_up(self, client: Client) -> None:
         """Watch for the events that the state of a connection asks for."""

@@ -22,7 +22,7 @@ from model_service.web.errors import RequestProblem
 from model_service.web.metrics import CONTENT_TYPE
 from model_service.web.openapi import document
 from model_service.web.policy import policy
-from model_service.web.strict_json import parse_json
+from model_service.web.strict_json import PARSED_ROW, parse_json
 
 bp = Blueprint("api", __name__)
 
@@ -38,10 +38,7 @@ def predict() -> Response:
         title = "The body must be JSON or CSV"
         detail = "Send it with Content-Type: application/json, or text/csv."
         raise RequestProblem(415, title, detail)
-    content = request.get_data(cache=False)
-    if "HTTP_TRANSFER_ENCODING" in request.environ:
-        request.stream.read(1)  # Werkzeug raises now if a chunked body goes on beyond the limit
-    body = parse_json(content)
+    body = request.environ.get(PARSED_ROW) or _parsed_body()
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     service = current_service()
     batch = validate(body["rows"] if is_batch else [body], service)
@@ -50,6 +47,13 @@ def predict() -> Response:
     if is_batch:
         return json_response({"predictions": list(predictions), "model": about})
     return json_response({**predictions[0], "model": about})
+
+
+def _parsed_body() -> Any:
+    content = request.get_data(cache=False)
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        request.stream.read(1)  # Werkzeug raises now if a chunked body goes on beyond the limit
+    return parse_json(content)
 
 
 def _predict_csv(keep_bad_rows: bool) -> Response:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from model_service.web.current import Service
 
 PROBLEM_TYPE = "application/problem+json"
-# errno of a disk that takes no more.
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+# errno of a disk that takes no more, or of a process that may open no further file.
+DISK_FULL = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    *(errno.EMFILE, errno.ENFILE),
+}
 
 # Status and headers of the engine's errors; the title is the error's own summary.
 RESPONSES: Mapping[type[ServiceError], tuple[int, Mapping[str, str]]] = {

@@ -7,13 +7,14 @@ has many rows, and code of the owner's can do anything: these go to the thread p
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
 from model_service.web import api, rate_limit
+from model_service.web.errors import RequestProblem
+from model_service.web.strict_json import PARSED_ROW, parse_json
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -42,17 +43,20 @@ class FastLane:
             and self._has_predict
             and environ.get("CONTENT_TYPE", "").startswith("application/json")
             and not environ["QUERY_STRING"]
-            and self._is_fitting(body)
+            and self._is_fitting(environ, body)
         )
 
-    def _is_fitting(self, body: bytes) -> bool:
-        if b"[" in body:  # several rows
-            return False
+    def _is_fitting(self, environ: WSGIEnvironment, body: bytes) -> bool:
+        if b"[" in body or len(body) > (self._app.config["MAX_CONTENT_LENGTH"] or len(body)):
+            return False  # several rows, or 413
         try:
-            row = json.loads(body)
-        except (ValueError, RecursionError):
+            row = parse_json(body)
+        except RequestProblem:
             return False
-        return isinstance(row, dict) and row.keys() == self._names
+        if not (isinstance(row, dict) and row.keys() == self._names):
+            return False
+        environ[PARSED_ROW] = row
+        return True
 
     # The owner's code has been imported when the first request comes.
 

@@ -112,6 +112,18 @@ def test_a_client_has_thirty_seconds_to_receive_something(clocked: Clocked) -> N
     assert clocked.wait(1) is State.CLOSED
 
 
+def test_who_is_waited_for(clocked: Clocked) -> None:
+    connection = clocked.connection
+    waits = [connection.waits_for_client]
+    clocked.receive(HEALTH)
+    waits.append(connection.waits_for_client)
+    assert connection.take(clocked.now) is not None
+    waits.append(connection.waits_for_client)
+    connection.send(RESPONSE, clocked.now)
+    waits.append(connection.waits_for_client)
+    assert waits == [True, False, False, True]
+
+
 def test_requests_are_taken_one_after_the_other(clocked: Clocked) -> None:
     clocked.receive(HEALTH * 3)
     connection = clocked.connection

@@ -66,6 +66,10 @@ def test_a_row_with_the_names_of_the_features_is_fast(
     assert is_fast(app, "POST", "/predict", data, "application/json") is fast
 
 
+def test_a_row_over_the_limit_is_not_fast(loan: Path) -> None:
+    assert not takes_row(service(loan, max_json_bytes=100))
+
+
 @pytest.mark.parametrize("body", [b"", b"\xff", b"{", b'{"a":' * 1600, b"9" * 8000])
 def test_a_body_that_is_no_json_is_not_fast(app: ModelService, body: bytes) -> None:
     assert not is_fast(app, "POST", "/predict", body, "application/json")
