@@ -92,7 +92,7 @@ def served(project: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], i
 
 
 def until_listening(server: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # other tests can take the processor
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             probe.settimeout(5)
