@@ -14,6 +14,7 @@ import os
 import sys
 import sysconfig
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -21,6 +22,8 @@ from importlib.machinery import all_suffixes
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import joblib
 
 logger = logging.getLogger(__name__)
 
@@ -120,15 +123,25 @@ class Guard:
 
 @cache
 def _install() -> None:
-    with suppress(ImportError):
-        import threadpoolctl  # noqa: PLC0415  # comes with scikit-learn
-
-        # Its first use in a process can start ldconfig, and scikit-learn uses it in predictions.
-        threadpoolctl.threadpool_info()
+    _look_at_the_machine()
     sys.addaudithook(_check)
     if sys.version_info < (3, 12):  # where threads start without an audit event
         start = _guarding(threading.Thread.start)
         threading.Thread.start = start  # type: ignore[assignment,method-assign]
+
+
+def _look_at_the_machine() -> None:
+    """Let libraries find out now what they would start a program for during the first prediction.
+
+    They keep the answer: loky the number of cores (lscpu), threadpoolctl the C library (ldconfig).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where there is no lscpu, loky says so
+        joblib.cpu_count(only_physical_cores=True)
+    with suppress(ImportError):
+        import threadpoolctl  # noqa: PLC0415  # comes with scikit-learn only
+
+        threadpoolctl.threadpool_info()
 
 
 def _guarding(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:

@@ -24,6 +24,7 @@ from workbench.adopt.decide import decide
 from workbench.adopt.write import write
 from workbench.inspect import RefusedFile, inspect
 from workbench.lock.choose import pins, pythons
+from workbench.lock.environment import find_python
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")
@@ -184,9 +185,8 @@ def test_the_service_predicts_what_the_library_predicts(
     """Make models with the pins of a library, adopt the files, serve them with their own pins."""
     uv = shutil.which("uv")
     assert uv, "make puts the uv of .venv on PATH"
-    find = [uv, "python", "find", "--no-python-downloads", python]
-    here = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
-    if here.returncode:
+    here = find_python(python)
+    if here is None:
         pytest.skip(f"Python {python} is not here")
 
     def run(*command: str | Path) -> str:
@@ -205,7 +205,7 @@ def test_the_service_predicts_what_the_library_predicts(
     libraries = {"scikit-learn": release}
     wanted = pins(libraries, python, distributions=(library,), pandas=True)
     (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
-    run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
+    run(uv, "venv", "--quiet", "--python", str(here), "venv")
     inside = ["--quiet", "--python", "venv"]
     # With --no-deps something missing would be found by the check only.
     run(uv, "pip", "install", *inside, "--no-deps", "-r", "requirements.txt")

@@ -15,6 +15,7 @@ from conftest import SRC, TESTS
 
 from workbench.inspect import ModelFacts, inspect
 from workbench.lock.choose import pins, pythons
+from workbench.lock.environment import find_python
 from workbench.lock.pins import NoPins, Pins
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
@@ -162,9 +163,8 @@ def test_a_model_is_trained_inspected_and_loaded_with_its_pins(
 ) -> None:
     uv = shutil.which("uv")
     assert uv, "make puts the uv of .venv on PATH"
-    find = [uv, "python", "find", "--no-python-downloads", python]
-    found = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
-    if found.returncode:
+    found = find_python(python)
+    if found is None:
         pytest.skip(f"Python {python} is not installed")
 
     def run(*command: str) -> str:
@@ -177,7 +177,7 @@ def test_a_model_is_trained_inspected_and_loaded_with_its_pins(
     formats = {library: version} if library == "lightgbm" else {}
     wanted = pins(libraries, python, distributions=(library,), pandas=True, formats=formats)
     (tmp_path / "requirements.txt").write_text("\n".join(wanted.exact), encoding="utf-8")
-    run(uv, "venv", "--quiet", "--python", found.stdout.strip(), "venv")
+    run(uv, "venv", "--quiet", "--python", str(found), "venv")
     options = ["--quiet", "--python", "venv"]
     # --no-deps installs an incomplete list without complaint, so the check must pass.
     run(uv, "pip", "install", *options, "--no-deps", "-r", "requirements.txt")

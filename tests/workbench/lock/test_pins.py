@@ -19,6 +19,7 @@ import pytest
 from conftest import EXAMPLE, SRC
 
 from workbench.lock import choose, table
+from workbench.lock.environment import find_python
 from workbench.lock.pins import NoPins, Pins
 from workbench.lock.table import HEROKU_PYTHONS
 
@@ -301,14 +302,13 @@ def test_a_model_is_trained_loaded_and_predicts(
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    find = [uv, "python", "find", "--no-python-downloads", python]
-    here = subprocess.run(find, capture_output=True, text=True, cwd=tmp_path, check=False)
-    if here.returncode:
+    here = find_python(python)
+    if here is None:
         pytest.skip(f"Python {python} is not here")
     chosen = pins(release, python, pandas=True, numpy_major=numpy_major)
     everything = {**chosen.model, **chosen.service, **chosen.tests}
     exact = [f"{name}=={version}" for name, version in everything.items()]
-    run(uv, "venv", "--quiet", "--python", here.stdout.strip(), "venv")
+    run(uv, "venv", "--quiet", "--python", str(here), "venv")
     inside = ["--quiet", "--python", "venv"]
     run(uv, "pip", "install", *inside, "--no-deps", "--only-binary", ":all:", *exact)
     run(uv, "pip", "check", *inside)
