@@ -182,11 +182,12 @@ def gunicorn(model: Path, **env: str) -> Iterator[Server]:
 
 @contextmanager
 def drained(model: Path, **env: str) -> Iterator[Server]:
-    """Run the service as `gunicorn` does and read its log, for tests that fill the pipe of it."""
+    """Run the service as `gunicorn` does and read its log, which has no traceback at the end."""
     with gunicorn(model, **env) as server, ThreadPoolExecutor(1) as reader:
         assert server.process.stdout is not None
-        reader.submit(server.process.stdout.read)
+        log = reader.submit(server.process.stdout.read)
         try:
             yield server
         finally:
             server.process.terminate()
+        assert "Traceback" not in log.result()

@@ -275,7 +275,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 if connection.waits_for_input:
                     max_bytes = READ_BODY_BYTES if connection.state is State.BODY else READ_BYTES
                     connection.receive(client.socket.recv(max_bytes), now)
-                else:  # until the response is sent
+                elif client.events & selectors.EVENT_READ:  # not until the response is sent
                     self._watch(client, client.events & ~selectors.EVENT_READ)
             if connection.output:
                 self._send(client, now)
