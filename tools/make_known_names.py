@@ -266,10 +266,11 @@ def is_python(value: object) -> bool:
 def source_of(value: object) -> str:
     """Return the code of a method or property without its docstring, or nothing."""
     value = getattr(value, "fget", None) or getattr(value, "__func__", value)
-    if not inspect.isfunction(inspect.unwrap(value) if callable(value) else value):
+    function = inspect.unwrap(value) if callable(value) else None
+    if not inspect.isfunction(function):
         return ""
     with contextlib.suppress(OSError, SyntaxError, TypeError):
-        source = inspect.getsource(inspect.unwrap(value))
+        source = inspect.getsource(function)
         tree = ast.parse(textwrap.dedent(source))
         body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef) else []
         if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
