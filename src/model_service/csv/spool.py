@@ -11,8 +11,8 @@ MAX_BYTES_IN_MEMORY = 1 << 20
 class SpooledFile(tempfile.SpooledTemporaryFile[bytes]):
     """A file that is deleted when it is closed. It stays in memory if no folder is writable."""
 
-    def __init__(self, max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY) -> None:
-        super().__init__(max_bytes_in_memory)
+    def __init__(self, max_bytes_in_memory: int | None = None) -> None:
+        super().__init__(max_bytes_in_memory or MAX_BYTES_IN_MEMORY)
 
     def rollover(self) -> None:
         """Move the file to disk. Raises OSError if the disk is full."""
