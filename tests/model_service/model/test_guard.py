@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import importlib
 import os
 import socket
 import sqlite3
@@ -29,6 +30,7 @@ from sklearn.linear_model import LinearRegression
 from stand_ins import model_around
 
 from model_service.errors import ModelError
+from model_service.model import guard
 from model_service.model.guard import Guard, ModelActed
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
@@ -113,6 +115,20 @@ ALLOWED: dict[str, Callable[[], Any]] = {
 def test_what_libraries_do_is_allowed(case: str) -> None:
     with Guard("predicting"):
         ALLOWED[case]()
+
+
+def test_a_library_can_ask_the_machine_while_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asks_the_machine.py").write_text("import os\nos.system('true')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelActed, match=r"os\.system"), Guard("predicting"):
+        importlib.import_module("asks_the_machine")  # a module of the author's
+    sys.modules.pop("asks_the_machine", None)
+    monkeypatch.setattr(guard, "_libraries", lambda: (str(tmp_path.resolve()),))
+    with Guard("predicting"):
+        importlib.import_module("asks_the_machine")
+    del sys.modules["asks_the_machine"]
 
 
 def test_the_adopted_folder_can_be_read_while_loading(tmp_path: Path) -> None:
