@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-import joblib
+from joblib import cpu_count
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ def _look_at_the_machine() -> None:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where there is no lscpu, loky says so
-        joblib.cpu_count(only_physical_cores=True)
+        cpu_count(only_physical_cores=True)
     with suppress(ImportError):
         import threadpoolctl  # noqa: PLC0415  # comes with scikit-learn only
 

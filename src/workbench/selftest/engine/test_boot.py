@@ -135,7 +135,7 @@ def test_a_limit_that_is_no_number_is_refused_by_name(name: str, value: str) -> 
 def test_only_one_module_can_unpickle() -> None:
     package = Path(model_service.__file__).parent
     dangerous = {"joblib", "pickle", "marshal", "shelve", "cloudpickle", "dill", "eval", "exec"}
-    harmless = {"joblib.parallel_backend"}
+    harmless = {"joblib.cpu_count", "joblib.parallel_backend"}
     found = set()
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
