@@ -674,7 +674,10 @@ class TestMeasured:
                     changed("model/manifest.json", '"verified": true', '"verified": false')(
                         project
                     ),
-                    changed("model/manifest.json", '"applicant_income": 9', '"x": 9')(project),
+                    changed("model/features.json", '"minimum": 1500', '"minimum": 99000')(project),
+                    changed("model/features.json", '"maximum": 25000', '"maximum": 99001')(project),
+                    changed("model/features.json", '"unit"', '"strict": true, "unit"')(project),
+                    changed("model/features.json", '"default": 5000', '"default": 99000')(project),
                 ),
                 "prediction",
                 "/predict answers 422",
