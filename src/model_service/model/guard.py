@@ -16,7 +16,7 @@ import sysconfig
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from ctypes.util import find_library
 from functools import cache
 from importlib.machinery import all_suffixes
 from pathlib import Path
@@ -128,25 +128,18 @@ class Guard:
 
 @cache
 def _install() -> None:
-    _look_at_the_machine()
+    _count_cores()
     sys.addaudithook(_check)
     if sys.version_info < (3, 12):  # where threads start without an audit event
         start = _guarding(threading.Thread.start)
         threading.Thread.start = start  # type: ignore[assignment,method-assign]
 
 
-def _look_at_the_machine() -> None:
-    """Let libraries find out now what they would start a program for during the first prediction.
-
-    They keep the answer: loky the number of cores (lscpu), threadpoolctl the C library (ldconfig).
-    """
+def _count_cores() -> None:
+    """Let loky count the cores now: it starts lscpu for it, and keeps the number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where there is no lscpu, loky says so
         cpu_count(only_physical_cores=True)
-    with suppress(ImportError):
-        import threadpoolctl  # noqa: PLC0415  # comes with scikit-learn only
-
-        threadpoolctl.threadpool_info()
 
 
 def _guarding(start: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
@@ -169,21 +162,25 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
         act = _act(event, arguments)
     finally:
         _this_thread.depth = depth
-    if act is None or _is_in_an_import():
+    if act is None or _is_chosen_by_a_library():
         return
     _this_thread.acts.append(act)
     raise PermissionError(errno.EACCES, f"a model must not {act}")
 
 
-def _is_in_an_import() -> bool:
-    """Return whether a library is being imported: what it does then was not chosen by the model.
+def _is_chosen_by_a_library() -> bool:
+    """Return whether a library asks about the machine, where the model has nothing to choose.
 
-    numpy.testing, which scikit-learn imports, asks lscpu for what the processor can do.
+    It does so while it is imported: numpy.testing, which scikit-learn imports, asks lscpu for what
+    the processor can do. Or by ctypes: threadpoolctl has the C library found, by ldconfig.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame is not _this_thread.frame:
         code = frame.f_code
-        if code.co_name == "<module>" and _is_in(os.path.realpath(code.co_filename), _libraries()):
+        is_import = code.co_name == "<module>"
+        if is_import and _is_in(os.path.realpath(code.co_filename), _libraries()):
+            return True
+        if code is find_library.__code__:
             return True
         frame = frame.f_back
     return False

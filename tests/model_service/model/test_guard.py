@@ -16,6 +16,7 @@ import threading
 import zoneinfo
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import adopted, engine_environment
+from joblib import cpu_count
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
@@ -103,6 +105,8 @@ def test_what_a_model_must_not_do_is_refused_and_named(case: str) -> None:
 ALLOWED: dict[str, Callable[[], Any]] = {
     "a library's file": lambda: Path(np.__file__).read_bytes(),
     "a time zone": lambda: zoneinfo.ZoneInfo.no_cache("UTC"),
+    "the place of a library": lambda: find_library("c"),
+    "the number of cores": lambda: cpu_count(only_physical_cores=True),
     "nothing": lambda: open(os.devnull, "w").close(),
     "chance": lambda: os.urandom(3),
     "a pair of sockets": lambda: [end.close() for end in socket.socketpair()],
