@@ -16,7 +16,6 @@ import sysconfig
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from ctypes.util import find_library
 from functools import cache
 from importlib.machinery import all_suffixes
 from pathlib import Path
@@ -38,6 +37,7 @@ _SYSTEM_FILES = (
 )
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/System/Library")
 _CODE = tuple(all_suffixes())
+_FINDS_LIBRARIES = f"{os.sep}ctypes{os.sep}util.py"
 # Audit events by what a person calls them; https://docs.python.org/3/library/audit_events.html
 _READS = frozenset({"open", "os.listdir", "os.scandir", "ctypes.dlopen"})
 _STARTS_A_THREAD = frozenset({"_thread.start_new_thread", "_thread.start_joinable_thread"})
@@ -176,11 +176,9 @@ def _is_chosen_by_a_library() -> bool:
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame is not _this_thread.frame:
-        code = frame.f_code
-        is_import = code.co_name == "<module>"
-        if is_import and _is_in(os.path.realpath(code.co_filename), _libraries()):
-            return True
-        if code is find_library.__code__:
+        path = frame.f_code.co_filename
+        asks = frame.f_code.co_name == "<module>" or path.endswith(_FINDS_LIBRARIES)
+        if asks and _is_in(os.path.realpath(path), _libraries()):
             return True
         frame = frame.f_back
     return False
