@@ -37,6 +37,7 @@ _SYSTEM_FILES = (
 )
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/System/Library")
 _CODE = tuple(all_suffixes())
+_IMPORTS = "<frozen importlib._bootstrap_external>"
 _FINDS_LIBRARIES = f"{os.sep}ctypes{os.sep}util.py"
 # Audit events by what a person calls them; https://docs.python.org/3/library/audit_events.html
 _READS = frozenset({"open", "os.listdir", "os.scandir", "ctypes.dlopen"})
@@ -157,6 +158,8 @@ def _check(event: str, arguments: tuple[Any, ...]) -> None:
     """Raise PermissionError if this thread runs the model and does what it must not do."""
     if event not in _WATCHED or not _this_thread.depth:
         return
+    if sys._getframe(1).f_code.co_filename == _IMPORTS:
+        return  # Python imports a module, and keeps its bytecode for the next start
     depth, _this_thread.depth = _this_thread.depth, 0  # what follows here is not the model's
     try:
         act = _act(event, arguments)
@@ -200,8 +203,8 @@ def _act(event: str, arguments: tuple[Any, ...]) -> str | None:
     path = os.path.realpath(os.fsdecode(subject))
     is_writing = event in _REFUSED or (event == "open" and arguments[2] & _WRITING)
     if is_writing and _is_bytecode_cache(path):
-        # Of a module that is imported now: Python goes on without its cache.
-        raise PermissionError(errno.EACCES, "a model writes no cache of modules")
+        # Of functions that a library compiles when they are called: it goes on without.
+        raise PermissionError(errno.EACCES, "a model writes no cache")
     if is_writing:
         return None if path == os.devnull else f"write {path:.{MAX_CHARACTERS}}"
     if event == "ctypes.dlopen" and os.sep not in os.fsdecode(subject):

@@ -135,6 +135,19 @@ def test_a_library_can_ask_the_machine_while_it_is_imported(
     del sys.modules["asks_the_machine"]
 
 
+def test_the_bytecode_of_an_imported_module_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each start would compile scikit-learn, which takes three seconds."""
+    (tmp_path / "is_imported.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with Guard("it was loaded"):
+        importlib.import_module("is_imported")
+    del sys.modules["is_imported"]
+    assert list((tmp_path / "__pycache__").glob("is_imported.*.pyc"))
+
+
 def test_the_adopted_folder_can_be_read_while_loading(tmp_path: Path) -> None:
     (tmp_path / "code.txt").write_text("x")
     with Guard("it was loaded", tmp_path):
