@@ -46,8 +46,11 @@ class PipeWriter:
         self._has_thread = False
 
     def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
+        """Close the descriptor; once, for another file can have its number next."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def write(self, line: bytes) -> None:
         """Write a line, queue it, or drop it; never wait."""
