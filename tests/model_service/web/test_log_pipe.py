@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,14 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open
 
 
 @contextmanager
-def pipe() -> Iterator[int]:
-    """Let standard output be a pipe, and return the descriptor to read it from.
+def pipe() -> Iterator[FileIO]:
+    """Let standard output be a pipe, and return the end to read it from.
 
     No fixture: pytest sets its own standard output between a fixture and its test.
     """
     read, write = os.pipe()
-    with os.fdopen(write, "w") as stream, redirect_stdout(stream):
-        yield read
-    with suppress(OSError):
-        os.close(read)
+    with FileIO(read) as reader, os.fdopen(write, "w") as stream, redirect_stdout(stream):
+        yield reader
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def until_the_writer_has_ended() -> None:
 def test_lines_of_a_log_that_is_read_arrive_at_once(client: FlaskClient) -> None:
     with pipe() as read:
         client.get("/health")
-        assert os.read(read, 1 << 16).decode().endswith(" model_version=1\n")
+        assert read.read(1 << 16).decode().endswith(" model_version=1\n")
 
 
 def test_a_log_that_is_not_read_holds_up_no_request(
@@ -59,7 +58,7 @@ def test_a_log_that_is_not_read_holds_up_no_request(
             assert client.get("/health").status_code == 200
         received = b""
         while b"were dropped" not in received:
-            received += os.read(read, 1 << 16)
+            received += read.read(1 << 16)
         until_the_writer_has_ended()
         lines = received.decode().splitlines()
         dropped = sent - sum(" path=/health " in line for line in lines)
@@ -69,10 +68,10 @@ def test_a_log_that_is_not_read_holds_up_no_request(
             f'message="{dropped} lines were dropped: the log was not read"'
         )
         assert f"\nlog_lines_dropped_total {dropped}\n" in client.get("/metrics").text
-        assert " path=/metrics " in os.read(read, 1 << 16).decode()
+        assert " path=/metrics " in read.read(1 << 16).decode()
 
 
 def test_a_reader_that_is_gone_fails_no_request(client: FlaskClient) -> None:
     with pipe() as read:
-        os.close(read)
+        read.close()
         assert client.get("/health").status_code == 200
