@@ -47,12 +47,16 @@ def coalition_weights(player_count: int) -> Any:
     sizes = members.sum(axis=1)
     total = factorial(player_count)
     joined = np.array(
-        [factorial(s - 1) * factorial(player_count - s) / total if s else 0.0
-         for s in range(player_count + 1)]
+        [
+            factorial(s - 1) * factorial(player_count - s) / total if s else 0.0
+            for s in range(player_count + 1)
+        ]
     )
     left = np.array(
-        [factorial(s) * factorial(player_count - s - 1) / total if s < player_count else 0.0
-         for s in range(player_count + 1)]
+        [
+            factorial(s) * factorial(player_count - s - 1) / total if s < player_count else 0.0
+            for s in range(player_count + 1)
+        ]
     )
     return np.where(members, joined[sizes][:, np.newaxis], -left[sizes][:, np.newaxis]).T
 

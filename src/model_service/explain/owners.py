@@ -270,4 +270,3 @@ def words_of(steps: Sequence[Any]) -> Iterator[str]:
                 return
             names = names[np.flatnonzero(step.get_support())]
         yield from names.tolist()
-

@@ -306,22 +306,43 @@ def _adapted(adapter: Any) -> TreeSum:
 
 
 _READERS: dict[tuple[str, str], Callable[[Any], TreeSum]] = {
-    **{("sklearn", f"{kind}Tree{task}"): _one_tree
-       for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")},
-    **{("sklearn", f"{kind}{task}"): _forest
-       for kind in ("RandomForest", "ExtraTrees") for task in ("Classifier", "Regressor")},
-    **{("sklearn", f"GradientBoosting{task}"): _gradient_boosting
-       for task in ("Classifier", "Regressor")},
-    **{("sklearn", f"HistGradientBoosting{task}"): _hist_gradient_boosting
-       for task in ("Classifier", "Regressor")},
-    **{("xgboost", name): _xgboost_class
-       for name in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor",
-                    "XGBRanker")},
+    **{
+        ("sklearn", f"{kind}Tree{task}"): _one_tree
+        for kind in ("Decision", "Extra")
+        for task in ("Classifier", "Regressor")
+    },
+    **{
+        ("sklearn", f"{kind}{task}"): _forest
+        for kind in ("RandomForest", "ExtraTrees")
+        for task in ("Classifier", "Regressor")
+    },
+    **{
+        ("sklearn", f"GradientBoosting{task}"): _gradient_boosting
+        for task in ("Classifier", "Regressor")
+    },
+    **{
+        ("sklearn", f"HistGradientBoosting{task}"): _hist_gradient_boosting
+        for task in ("Classifier", "Regressor")
+    },
+    **{
+        ("xgboost", name): _xgboost_class
+        for name in (
+            "XGBClassifier",
+            "XGBRegressor",
+            "XGBRFClassifier",
+            "XGBRFRegressor",
+            "XGBRanker",
+        )
+    },
     ("xgboost", "Booster"): _xgboost,
-    **{("lightgbm", f"LGBM{task}"): _lightgbm_class
-       for task in ("Classifier", "Regressor", "Ranker")},
+    **{
+        ("lightgbm", f"LGBM{task}"): _lightgbm_class
+        for task in ("Classifier", "Regressor", "Ranker")
+    },
     ("lightgbm", "Booster"): _lightgbm,
-    **{("catboost", name): _catboost
-       for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor")},
+    **{
+        ("catboost", name): _catboost
+        for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor")
+    },
     ("model_service", "BoosterAdapter"): _adapted,
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -95,8 +96,7 @@ class Nodes:
 
     @cached_property
     def _levels(self) -> list[tuple[int, int]]:
-        ends = self.level_start.tolist()
-        return list(zip(ends[1:-1], ends[2:], strict=True))
+        return list(pairwise(self.level_start.tolist()))[1:]
 
     def goes_left(self, rows: Any) -> Any:
         """Return whether each row goes left at each deciding node: (rows, deciding)."""
@@ -207,7 +207,9 @@ def flatten(
         level_start,
         leaves.astype(np.int32),
         joined["values"][order][leaves],
-        np.empty(0, np.int32) if outputs is None else np.asarray(outputs, np.int32)[tree_of[leaves]],
+        np.empty(0, np.int32)
+        if outputs is None
+        else np.asarray(outputs, np.int32)[tree_of[leaves]],
         path_start.astype(np.int64),
         np.array([p for leaf in leaves for p in paths[leaf]], dtype=np.int32),
     )
@@ -215,6 +217,7 @@ def flatten(
 
 def _joined(trees: Sequence[Tree], starts: Any) -> dict[str, Any]:
     """Return the arrays of all trees, one behind the other; children are numbered through."""
+
     def moved(children: Any, start: int) -> Any:
         return np.where(children >= 0, children + start, -1)
 
