@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import CannotVerify, UserError, bullets
+from workbench.errors import CannotVerify, UserError
 
 USAGE_ERROR = 2
 CANNOT_VERIFY = 3
@@ -78,7 +78,8 @@ def _verify(project: Path, options: Options) -> None:
     from workbench.verify import verify
     from workbench.verify.resource_limits import Limits
 
-    print(verify.verify(project, Limits.from_environment({**os.environ, **options})))
+    limits = Limits.from_environment({**os.environ, **options})
+    print(verify.verify(project, limits, verify.VerifyOptions(sample=options.get("SAMPLE", ""))))
 
 
 def _check(project: Path, _: Options) -> int:
@@ -149,7 +150,7 @@ def _port(options: Options) -> str:
 
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
-PROOF_OPTIONS = ("PROOF_SECONDS", "PROOF_MEGABYTES")
+VERIFY_OPTIONS = ("SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
     "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),
@@ -158,7 +159,7 @@ COMMANDS: dict[str, Command] = {
     "rollback": Command("back to the model before", _rollback),
     "lock": Command("lock both requirements files with hashes", _lock),
     "verify": Command(
-        "lock if needed, install, load, predict, compare, test", _verify, PROOF_OPTIONS
+        "lock if needed, install, load, predict, compare, test", _verify, VERIFY_OPTIONS
     ),
     "check": Command("what the service checks when it starts", _check),
     "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),
@@ -194,10 +195,10 @@ def main(arguments: Sequence[str], project: Path) -> int:
     try:
         return COMMANDS[name].run(project, options) or 0
     except CannotVerify as error:
-        print(f"Not verified:\n{bullets(error.problems)}", file=sys.stderr)
+        print(f"Not verified:\n{error.shown}", file=sys.stderr)
         return CANNOT_VERIFY
     except UserError as error:
-        print(f"make {name}:\n{bullets(error.problems)}", file=sys.stderr)
+        print(f"make {name}:\n{error.shown}", file=sys.stderr)
         return 1
 
 

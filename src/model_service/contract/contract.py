@@ -104,6 +104,7 @@ class Feature:
     default: Value = None
     encode: Mapping[str, float] | None = None
     one_hot: Mapping[str, str] | None = None
+    warn: bool | None = None
     max_characters: int | None = None  # of a text; a setting, not a member of features.json
 
     @cached_property

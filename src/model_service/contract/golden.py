@@ -67,19 +67,20 @@ def json_batches(
 def golden_differences(golden: Golden, predictions: Any) -> list[str]:
     """Return one sentence for each difference from the golden predictions.
 
-    Labels are not compared: they can be edited in the contract without a change of the model.
+    Labels and warnings are not compared: they can be edited in the contract without a change of the
+    model.
     """
     if not isinstance(predictions, list):
         return ["there are no predictions"]
-    expected = [_without_label(prediction) for prediction in golden.predictions]
-    actual = [_without_label(prediction) for prediction in predictions]
+    expected = [_without_words(prediction) for prediction in golden.predictions]
+    actual = [_without_words(prediction) for prediction in predictions]
     return differences(expected, actual, golden.tolerance)
 
 
-def _without_label(prediction: Any) -> Any:
+def _without_words(prediction: Any) -> Any:
     if not isinstance(prediction, dict):
         return prediction
-    return {key: value for key, value in prediction.items() if key != "label"}
+    return {key: value for key, value in prediction.items() if key not in ("label", "warnings")}
 
 
 def differences(

@@ -269,6 +269,7 @@ _FEATURE_MEMBERS: Mapping[str, _Check] = {
     ),
     "strict": ("true or false", lambda value: isinstance(value, bool)),
     "nullable": ("true or false", lambda value: isinstance(value, bool)),
+    "warn": ("true or false", lambda value: isinstance(value, bool)),
     "default": ("text, a number, true or false", _is_scalar),
     "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
     "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import codecs
 import time
+from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any
 
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Problems
+from model_service.contract.unusual import BatchWarnings, RowWarning
 from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile, bad_file
 from model_service.csv.rows import Parsed, Rejection, RowReader, header_problems
 from model_service.csv.writer import (
+    LINE_END,
     answer_columns,
     cells_at,
     csv_lines,
@@ -40,8 +44,8 @@ MAX_COUNTED_PROBLEMS = 100_000
 MAX_MISSING_CELLS = 10_000_000
 # The model's input for a chunk: a category can become thousands of columns.
 MAX_CHUNK_CELLS = 1 << 21
-# All problems in a cell `error`: a row of a few bytes must not become one of kilobytes.
-MAX_ERROR_CHARACTERS = 600
+# In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
+MAX_CELL_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,10 @@ class CsvJob:
 
     `example` is a prediction, which has the shape of all. `predict` can raise InvalidRows. With
     `keep_bad_rows`, rows that do not fit are answered with a last column `error` instead of being
-    refused, and `on_rejected` gets their counts. A record has at most `max_line_characters`. The
-    check of a whole file takes at most `check_seconds`, or TimedOut is raised.
+    refused, and `on_rejected` gets their counts. If `find_warnings` finds any in the file, the
+    answer has a column for them, and `on_warnings` gets each. A record has at most
+    `max_line_characters`. The check of a whole file takes at most `check_seconds`, or TimedOut is
+    raised.
     """
 
     contract: Contract
@@ -62,6 +68,8 @@ class CsvJob:
     check_seconds: float
     keep_bad_rows: bool = False
     on_rejected: Callable[[ProblemCounts], None] = lambda counts: None
+    find_warnings: Callable[[Batch], BatchWarnings] | None = None  # None: there can be none
+    on_warnings: Callable[[Iterable[RowWarning]], None] = lambda warnings: None
 
     def run(self, file: IO[bytes], spool: IO[bytes]) -> Generator[bytes, None, None]:
         """Check a whole file and return its answer in parts.
@@ -84,10 +92,15 @@ class _Run:
         errors = [free_name("error", {*names, *appended})] if job.keep_bad_rows else []
         self._job, self._spool = job, spool
         self._paths = list(appended.values())
-        self._appended = [*appended, *errors]
+        self._appended, self._errors = [*appended], errors
         self._file = CsvFile(file, names, job.max_line_characters)
-        if problems := header_problems(self._file.header, names, self._appended, self._file.line):
+        header, answered = self._file.header, [*appended, *errors]
+        if problems := header_problems(header, names, answered, self._file.line):
             raise BadFile(problems)
+        self._warnings_column = free_name("warnings", {*names, *answered, *header})
+        self._has_warnings = False
+        # Of each line in the spool: its characters before the place of a warning, and after it.
+        self._spooled_lengths = (array("I"), array("I"))
         self._reader = RowReader(job.contract, self._file.header)
         max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
         self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
@@ -100,9 +113,7 @@ class _Run:
         is not waited for: the platform wants a first byte in time.
         """
         problems = Problems()
-        header = [[escape_formula(name)] for name in (*self._file.header, *self._appended)]
-        self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
-        self._spool.write(encode_lines(csv_lines(header, self._file.delimiter)))
+        self._write_header()
         started_at = time.monotonic()
         size = ChunkSize(self._chunk_size.rows)
         for chunk in self._file.chunks(size):
@@ -123,8 +134,7 @@ class _Run:
                 size.rows = self._chunk_size.rows
                 continue
             size.rows = MAX_CHUNK_ROWS
-            if not self._job.keep_bad_rows:
-                self._reader.parse(chunk).add_to(problems, chunk)
+            self._check_late(chunk, problems)
             if problems.total > MAX_COUNTED_PROBLEMS:
                 problems.is_complete = False
                 break
@@ -141,7 +151,61 @@ class _Run:
             yield part
         if self._spooled_count < self._row_count:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
-                yield self._predict(chunk, self._reader.parse(chunk))
+                yield encode_lines(self._predict(chunk, self._reader.parse(chunk))[0])
+
+    def _write_header(self) -> None:
+        warnings = [self._warnings_column] if self._has_warnings else []
+        names = (*self._file.header, *self._appended, *warnings, *self._errors)
+        (line,) = csv_lines([[escape_formula(name)] for name in names], self._file.delimiter)
+        self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
+        self._spool.write(encode_lines([line]))
+        self._header_length = self._file.has_bom + len(line) + len(LINE_END)
+
+    def _check_late(self, chunk: Chunk, problems: Problems) -> None:
+        """Add what is wrong with the rows of a chunk that is predicted later."""
+        finds_warnings = self._job.find_warnings is not None and not self._has_warnings
+        if self._job.keep_bad_rows and not finds_warnings:
+            return
+        parsed = self._reader.parse(chunk)
+        if not self._job.keep_bad_rows:
+            parsed.add_to(problems, chunk)
+        self._find_warnings(parsed)
+
+    def _find_warnings(self, parsed: Parsed) -> dict[int, Sequence[RowWarning]]:
+        """Return the warnings of a chunk by place; the first ones bring a column for them."""
+        if self._job.find_warnings is None:
+            return {}
+        found = self._job.find_warnings(parsed.batch)
+        if found and not self._has_warnings:
+            self._has_warnings = True
+            self._add_column_to_spool()
+        return {parsed.places[position]: warnings for position, warnings in found.items()}
+
+    def _note_lengths(self, lines: Sequence[str], parsed: Parsed) -> None:
+        """Note where in these lines of the spool the cell of a warning has its place."""
+        before, after = self._spooled_lengths
+        ends = [0] * len(lines)
+        if self._job.keep_bad_rows:
+            ends = [len(self._file.delimiter)] * len(lines)
+            for place, rejections in parsed.rejections.items():
+                (cell,) = quoted_lines([[_error_cell(rejections)]], self._file.delimiter)
+                ends[place] += len(cell)
+        after.extend(ends)
+        before.extend(len(line) - end for line, end in zip(lines, ends, strict=True))
+
+    def _add_column_to_spool(self) -> None:
+        """Put an empty cell for warnings into each line of the spool: none of them has any."""
+        self._spool.seek(0)
+        text, place = self._spool.read().decode(), self._header_length
+        self._spool.seek(0)
+        self._spool.truncate()
+        self._write_header()
+        lines = []
+        for before, after in zip(*self._spooled_lengths, strict=True):
+            middle, end = place + before, place + before + after
+            lines.append(text[place:middle] + self._file.delimiter + text[middle:end])
+            place = end + len(LINE_END)
+        self._spool.write(encode_lines(lines))
 
     def _require_few_missing_cells(self, chunk: Chunk) -> None:
         """Raise BadFile if short rows lack more cells than an answer can make up for."""
@@ -158,14 +222,17 @@ class _Run:
             parsed.add_to(problems, chunk)
             return
         try:
-            self._spool.write(self._predict(chunk, parsed))
+            lines, parsed = self._predict(chunk, parsed)
         except InvalidRows as error:
             problems.extend(error.problems)
             return
+        self._spool.write(encode_lines(lines))
         self._spooled_count = chunk.last
+        if self._job.find_warnings is not None and not self._has_warnings:
+            self._note_lengths(lines, parsed)
 
-    def _predict(self, chunk: Chunk, parsed: Parsed) -> bytes:
-        """Return the lines of a chunk with its predictions."""
+    def _predict(self, chunk: Chunk, parsed: Parsed) -> tuple[list[str], Parsed]:
+        """Return the lines of a chunk with its predictions, and its rows as they turned out."""
         started_at = time.monotonic()
         try:
             predictions, failing = self._job.predict(parsed.batch)
@@ -176,17 +243,24 @@ class _Run:
                 if p.row is not None
             )
             raise InvalidRows(problems) from error
+        warnings = self._find_warnings(parsed)
         if failing:
             parsed = parsed.without(failing, MODEL_FAILS)
-        lines = self._lines(chunk, parsed, predictions)
+            warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}
+        self._job.on_warnings(chain.from_iterable(warnings.values()))
+        lines = self._lines(chunk, parsed, predictions, warnings)
         if self._job.keep_bad_rows:
             self._job.on_rejected(parsed.counts())
         self._chunk_size.adapt(len(chunk.records), time.monotonic() - started_at)
-        return encode_lines(lines)
+        return lines, parsed
 
     def _lines(
-        self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
-    ) -> Iterable[str]:
+        self,
+        chunk: Chunk,
+        parsed: Parsed,
+        predictions: Sequence[Prediction],
+        warnings: Mapping[int, Sequence[RowWarning]],
+    ) -> list[str]:
         """Return the records of a chunk with their predictions, or with what is wrong."""
         places: Sequence[int] = range(len(chunk.records))
         answers: Sequence[Prediction | None] = predictions
@@ -202,10 +276,12 @@ class _Run:
                 *map(escape_formulas, zip(*records, strict=True)),
                 *(cells_at(answers, path) for path in self._paths),
             ]
+            if self._has_warnings:
+                columns.append([_warnings_cell(warnings.get(place, ())) for place in places])
             if self._job.keep_bad_rows:
                 columns.append([_error_cell(parsed.rejections.get(place, ())) for place in places])
             lines |= zip(places, csv_lines(columns, self._file.delimiter), strict=True)
-        return map(lines.__getitem__, range(len(chunk.records)))
+        return [lines[place] for place in range(len(chunk.records))]
 
     def _malformed_lines(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
         """Return the records of too few or too many cells with as many as the header, by place."""
@@ -215,7 +291,7 @@ class _Run:
         errors = [[_error_cell(parsed.rejections[place])] for place in places]
         starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
         # As text: a header can have a hundred thousand columns, and each row a single cell.
-        delimiters = delimiter * (width + len(self._paths))
+        delimiters = delimiter * (width + len(self._paths) + self._has_warnings)
         return {
             place: start + delimiters[len(record) - 1 :] + end
             for place, record, start, end in zip(places, records, starts, ends, strict=True)
@@ -223,10 +299,20 @@ class _Run:
 
 
 def _error_cell(rejections: Sequence[Rejection]) -> str:
-    """Return what is wrong with a row: the first problems, and how many there are besides."""
-    texts = [rejection.text for rejection in rejections[:MAX_SHOWN_PROBLEMS]]
-    while len(texts) > 1 and sum(map(len, texts)) > MAX_ERROR_CHARACTERS:
-        texts.pop()
-    if len(rejections) > len(texts):
-        texts.append(f"and {len(rejections) - len(texts)} more")
-    return escape_formula("; ".join(texts))
+    """Return what is wrong with a row."""
+    return _listing_cell([rejection.text for rejection in rejections])
+
+
+def _warnings_cell(warnings: Sequence[RowWarning]) -> str:
+    """Return what is unusual in a row."""
+    return _listing_cell([warning.text for warning in warnings]) if warnings else ""
+
+
+def _listing_cell(texts: Sequence[str]) -> str:
+    """Return the first texts, and how many there are besides."""
+    shown = [*texts[:MAX_SHOWN_PROBLEMS]]
+    while len(shown) > 1 and sum(map(len, shown)) > MAX_CELL_CHARACTERS:
+        shown.pop()
+    if len(texts) > len(shown):
+        shown.append(f"and {len(texts) - len(shown)} more")
+    return escape_formula("; ".join(shown))

@@ -13,6 +13,7 @@ from model_service.model.predictions import Path, values_at
 # A spreadsheet executes a text that begins with one of these, when the file is opened or the cell
 # is edited: OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
 _FORMULA = frozenset("=+-@\t\r\n\0")
+LINE_END = "\r\n"
 # As spreadsheets write numbers, with a decimal comma too.
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -104,4 +105,4 @@ class _Lines(list[str]):
 
 def encode_lines(lines: Iterable[str]) -> bytes:
     """Return lines as the bytes of a CSV file."""
-    return "\r\n".join([*lines, ""]).encode()
+    return LINE_END.join([*lines, ""]).encode()

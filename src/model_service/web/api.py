@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, request, stream_with_context
 from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Problems, shown_problems
+from model_service.contract.unusual import BatchWarnings
 from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
@@ -43,10 +44,24 @@ def predict() -> Response:
     service = current_service()
     batch = validate(body["rows"] if is_batch else [body], service)
     predictions = service.predict(batch)
+    warnings = service.warnings(batch)
+    if warnings:
+        predictions = with_warnings(predictions, warnings)
     about = service.model.manifest.in_response
     if is_batch:
         return json_response({"predictions": list(predictions), "model": about})
     return json_response({**predictions[0], "model": about})
+
+
+def with_warnings(
+    predictions: Sequence[Prediction], warnings: BatchWarnings
+) -> Sequence[Prediction]:
+    """Return the predictions with the member `warnings` beside those that have some."""
+    answers = list(predictions)
+    for position, found in warnings.items():
+        shown = [warning.to_json() for warning in found]
+        answers[position] = {**answers[position], "warnings": shown}
+    return answers
 
 
 def _parsed_body() -> Any:
@@ -97,6 +112,8 @@ def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
         check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
         on_rejected=service.metrics.count_rejected,
+        find_warnings=service.unusual.find if service.unusual.can_warn else None,
+        on_warnings=service.metrics.count_warnings,
     )
     with contextlib.ExitStack() as opened:
         spool = opened.enter_context(SpooledFile())

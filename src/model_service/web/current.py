@@ -11,6 +11,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
 from model_service.contract.contract import Batch
+from model_service.contract.unusual import BatchWarnings, UnusualValues
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -33,6 +34,7 @@ class Service:
     queue: PredictionQueue
     readiness: Readiness
     predictor: Predictor
+    unusual: UnusualValues
     metrics: Metrics
 
     @classmethod
@@ -53,7 +55,9 @@ class Service:
         )
         readiness = Readiness(model, queue)
         model = model.with_contract(contract)
-        return cls(settings, model, queue, readiness, Predictor(model, queue, readiness), metrics)
+        predictor = Predictor(model, queue, readiness)
+        unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
+        return cls(settings, model, queue, readiness, predictor, unusual, metrics)
 
     @property
     def can_predict_inline(self) -> bool:
@@ -71,6 +75,13 @@ class Service:
         predictions, failing = self.predictor.predict_valid(batch)
         self._count(predictions)
         return predictions, failing
+
+    def warnings(self, batch: Batch) -> BatchWarnings:
+        """Return what is unlike the sample in predicted rows, and count it."""
+        found = self.unusual.find(batch)
+        if found:
+            self.metrics.count_warnings(warning for of_row in found.values() for warning in of_row)
+        return found
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
         request_log.current().row_count += len(predictions)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Invalid, Problem
 from model_service.contract.typed_text import request_value
+from model_service.contract.unusual import RowWarning
 
 Control = Literal["number", "radio", "select", "datalist", "text", "checkbox", "date", "textarea"]
 
@@ -40,6 +41,7 @@ class FormField:
     value: str
     choices: tuple[Choice, ...]
     error: str | None
+    warning: str | None  # why the value is unlike the sample
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,19 @@ class FieldGroup:
 
 
 def form_fields(
-    contract: Contract, texts: Mapping[str, str], problems: Sequence[Problem] = ()
+    contract: Contract,
+    texts: Mapping[str, str],
+    problems: Sequence[Problem] = (),
+    warnings: Sequence[RowWarning] = (),
 ) -> list[FormField]:
-    """Return the fields in the order of the contract, with their texts and error messages."""
+    """Return the fields in the order of the contract, with their texts, errors and warnings."""
     errors = {problem.feature: problem.message for problem in problems}
+    unusual = {warning.feature: warning.message for warning in warnings}
     return [
-        _form_field(number, feature, texts.get(feature.name, ""), errors.get(feature.name))
+        replace(
+            _form_field(number, feature, texts.get(feature.name, ""), errors.get(feature.name)),
+            warning=unusual.get(feature.name),
+        )
         for number, feature in enumerate(contract.features, start=1)
     ]
 
@@ -85,6 +94,7 @@ def _form_field(number: int, feature: Feature, text: str, error: str | None) -> 
         value=text,
         choices=tuple(_choices(feature, text)),
         error=error,
+        warning=None,
     )
 
 

@@ -40,12 +40,15 @@ def document(
         "rows": {"value": {"rows": rows}},
     }
     content["text/csv"]["example"] = csv_text(rows)
-    prediction = _prediction_properties(contract, manifest)
+    warnings = {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}
+    prediction = {**_prediction_properties(contract, manifest), "warnings": warnings}
     model = {"$ref": "#/components/schemas/Model"}
     schemas = filled["components"]["schemas"]
     schemas["Row"] = _object_schema({f.name: feature_schema(f) for f in contract.features})
-    schemas["Prediction"] = _object_schema(prediction, optional=("label",))
-    schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=("label",))
+    schemas["Prediction"] = _object_schema(prediction, optional=("label", "warnings"))
+    schemas["Answer"] = _object_schema(
+        {**prediction, "model": model}, optional=("label", "warnings")
+    )
     feature = schemas["Contract"]["properties"]["features"]["items"]
     feature["properties"]["type"]["enum"] = [*TYPES]
     schemas["Metadata"]["properties"]["task"]["const"] = manifest.task.kind

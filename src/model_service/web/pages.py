@@ -30,7 +30,7 @@ from model_service.web.form import (
 from model_service.web.model_card import CHART_HEIGHT, build_model_card
 from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
-from model_service.web.wording import describe_prediction
+from model_service.web.wording import describe_prediction, summarize_warnings
 
 bp = Blueprint("pages", __name__)
 
@@ -136,7 +136,10 @@ def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
         service.metrics.count_rejected(error.problems.counts)
         return _render_form(texts, error.problems), 422
     output, task = service.model.contract.output, service.model.manifest.task.kind
+    warnings = service.warnings(batch).get(0, ())
     answer = {
+        "warnings": warnings,
+        "warning_summary": summarize_warnings(warnings),
         "predictions": describe_prediction(prediction, output, task),
         "row_json": json.dumps(batch.rows()[0]),
         "prediction_json": json.dumps(prediction),
@@ -156,7 +159,8 @@ def _render_form(
     problems = problems if problems is not None else Problems()
     model = service.model
     contract, manifest = model.contract, model.manifest
-    fields = form_fields(contract, texts, problems)
+    variables = variables or {}
+    fields = form_fields(contract, texts, problems, variables.get("warnings", ()))
     shown, _ = shown_problems(problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
@@ -169,7 +173,8 @@ def _render_form(
         output=contract.output,
         task=manifest.task.kind,
         limits=service.settings,
-        **(variables or {}),
+        ids=ids,
+        **variables,
     )
 
 

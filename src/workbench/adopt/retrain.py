@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError, Scalar
-from model_service.contract.schema import read_contract
+from model_service.contract.contract import Contract, Scalar
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
 from workbench.adopt.answers import Answers, check_answers
@@ -47,7 +46,7 @@ def read_options(options: Mapping[str, str]) -> AdoptOptions:
 
 def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
-    before = _read_contract(project)
+    before = files.read_contract(project)
     previous, expected = files.read_manifest(project), read_expected(project)
     adoption = _decide(project, options, previous, expected)
     changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
@@ -71,13 +70,6 @@ def adopt(project: Path, options: AdoptOptions) -> str:
             "Next: make verify, git add --all, git commit.",
         ]
     )
-
-
-def _read_contract(project: Path) -> Contract:
-    try:
-        return read_contract(project / files.FEATURES)
-    except ContractError as error:
-        raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
 
 
 def _decide(

@@ -53,6 +53,8 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
         texts[files.EXPECTED] = files.dumps(adoption.expected)
+    if adoption.kept_sample is not None:
+        texts[files.KEPT_SAMPLE] = adoption.kept_sample
     if adoption.proposed is not None:
         texts[files.PROPOSED] = files.dumps(adoption.proposed.document)
     return {

@@ -7,10 +7,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
+from workbench.adopt.kept_sample import kept_sample_text
 from workbench.errors import CannotVerify, UserError
 from workbench.lock import lock
 from workbench.lock.environment import (
@@ -46,13 +48,23 @@ def setup(project: Path) -> Path:
         raise CannotVerify(error.problems) from None
 
 
-def verify(project: Path, limits: Limits | None = None) -> str:
+@dataclass(frozen=True)
+class VerifyOptions:
+    """The options of `make verify`: SAMPLE=… takes the place of `.sample.csv`."""
+
+    sample: str = ""
+
+
+def verify(
+    project: Path, limits: Limits | None = None, options: VerifyOptions = VerifyOptions()
+) -> str:
     """Lock if needed, install, prove the model and run the tests; return a report.
 
     Raises CannotVerify if it cannot be tried here, and UserError if the model or a test fails. The
     files in `model/` are then as they were.
     """
     limits = limits or Limits.from_environment()
+    sample = _sample(project, options)
     if not lock.is_current(project):
         try:
             lock.lock(project)
@@ -61,7 +73,7 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     python = setup(project)
     with _restored_on_failure(project):
         _write_locked_versions(project)
-        proof = prove(project, python, limits)
+        proof = prove(project, python, limits, sample)
         with tempfile.TemporaryDirectory(prefix="tests-") as home:
             tests = run(
                 [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
@@ -72,14 +84,26 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 
 
-def prove(project: Path, python: Path, limits: Limits) -> str:
+def _sample(project: Path, options: VerifyOptions) -> str | None:
+    """Return the text of the rows from which the proof computes. Raises UserError."""
+    if options.sample:
+        contract = files.read_contract(project)
+        return kept_sample_text(contract, Path(options.sample).expanduser())
+    kept = project / files.KEPT_SAMPLE
+    return files.read(kept) if kept.exists() else None
+
+
+def prove(project: Path, python: Path, limits: Limits, sample: str | None = None) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
-    It has a copy of `model/` and nothing else of the user's. Raises UserError.
+    It has a copy of `model/` and the rows of `sample`, and nothing else of the user's. Raises
+    UserError.
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         copy = Path(name).resolve()
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
+        if sample is not None:
+            files.write(copy / files.KEPT_SAMPLE, sample)
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
         report = _prove(copy, python, limits)
