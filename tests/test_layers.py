@@ -17,6 +17,7 @@ ENGINE = (
     {"model_service.csv"},
     {"model_service.serving"},
     {"model_service.model"},
+    {"model_service.explain"},
     {"model_service.fast_path"},
     {"model_service.columns"},
     {"model_service.contract"},

@@ -17,6 +17,7 @@ MODEL = Path("model")
 FEATURES = MODEL / "features.json"
 MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
+EXPLAIN = MODEL / "explain.npz"
 EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
 CODE = MODEL / "custom_code.py"

@@ -26,6 +26,8 @@ InputKind = Literal["frame", "array", "texts"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
 TRANSFORMS = ("exp", "expm1")
+BACKGROUNDS = ("sample", "positive")
+REASON_MEMBERS = ("text", "low", "high", "code")
 MAX_LISTED_CATEGORIES = 20  # in one message
 
 
@@ -105,6 +107,8 @@ class Feature:
     encode: Mapping[str, float] | None = None
     one_hot: Mapping[str, str] | None = None
     warn: bool | None = None
+    reason: str | Mapping[str, str] | None = None  # texts and a code for a decision against a row
+    explain: bool | None = None  # False: never among the reasons
     max_characters: int | None = None  # of a text; a setting, not a member of features.json
 
     @cached_property
@@ -220,6 +224,7 @@ class Output:
     transform: str | None = None
     unit: str | None = None
     targets: tuple[str, ...] | None = None
+    background: str | None = None  # of explanations: the whole sample, or what got `positive`
 
     @property
     def asks_for_classes(self) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import (
+    BACKGROUNDS,
+    REASON_MEMBERS,
     TRANSFORMS,
     TYPES,
     Contract,
@@ -154,6 +156,8 @@ def parse_output(entry: object) -> Output:
     members = _members(entry, _OUTPUT_MEMBERS)
     if "threshold" in members and "positive" not in members:
         raise ContractError(['"threshold" needs "positive", the class that it is about'])
+    if members.get("background") == "positive" and "positive" not in members:
+        raise ContractError(['"background": "positive" needs "positive", the class that is meant'])
     if "targets" in members:
         members["targets"] = tuple(members["targets"])
     return Output(**members)
@@ -273,6 +277,13 @@ _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "default": ("text, a number, true or false", _is_scalar),
     "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
     "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),
+    "reason": (
+        f"a text, or an object of texts: {', '.join(REASON_MEMBERS)}",
+        lambda value: (
+            _is_name(value) or (_is_map_to(_is_name, value) and {*value} <= {*REASON_MEMBERS})  # type: ignore[misc]
+        ),
+    ),
+    "explain": ("true or false", lambda value: isinstance(value, bool)),
 }
 _TRANSFORMER_MEMBERS: Mapping[str, _Check] = {
     "file": ("text that is not empty", _is_name),
@@ -286,4 +297,5 @@ _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     "transform": (f"one of {', '.join(TRANSFORMS)}", lambda value: value in TRANSFORMS),
     "unit": ("text", _is_text),
     "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
+    "background": (f"one of {', '.join(BACKGROUNDS)}", lambda value: value in BACKGROUNDS),
 }

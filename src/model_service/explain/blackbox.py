@@ -24,7 +24,7 @@ MAX_ENUMERATED_FEATURES = 10
 MAX_PAIRS = 64
 MIN_PAIRS = 2
 SMALL_ERROR = 0.005
-# Half of the time of a request is left to what an estimate of its speed does not see.
+# An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
 
 
@@ -92,11 +92,12 @@ class Box:
         steps: Steps | None = None,
         player: Any = None,
         respond_last: Respond | None = None,
+        max_enumerated: int = MAX_ENUMERATED_FEATURES,
     ) -> None:
         """Take the whole model, and if each column has one feature also its last step."""
         self._input, self._respond, self._background = model_input, respond, background
         self._steps, self._player, self._respond_last = steps, player, respond_last
-        self._names = list(background.columns)
+        self._names, self._max_enumerated = list(background.columns), max_enumerated
         self._seconds_per_row = 0.0
         self._rows: Any = None
 
@@ -106,12 +107,12 @@ class Box:
 
     def solve(self, batch: Batch, budget: Budget) -> list[Solution]:
         """Return the Shapley values of each row. Raises DoesNotFit."""
-        mixer = self._mix_columns(batch) if self._steps is not None else self._mix_values(batch)
+        mixer = self.mixer(batch)
         count = len(batch)
         differs = [mixer.differs(number) for number in range(count)]
         evaluate = [self._timed(mixer.evaluate(number), budget) for number in range(count)]
         evaluate[0](np.zeros(1, dtype=int), np.ones((1, len(self._names)), dtype=bool))
-        sizes = [_mixture_count(d) for d in differs]
+        sizes = [_mixture_count(d, self._max_enumerated) for d in differs]
         if all(size is not None for size in sizes):
             largest = max(size for size in sizes if size is not None)
             fitting = self._fitting(largest, budget)
@@ -120,6 +121,10 @@ class Box:
             if fitting >= 1:
                 raise budget.exceeded(fitting)
         return self._estimate(evaluate, differs, budget)
+
+    def mixer(self, batch: Batch) -> Mixer:
+        """Return how rows are mixed with the background and evaluated."""
+        return self._mix_columns(batch) if self._steps is not None else self._mix_values(batch)
 
     def _fitting(self, rows_of_one: int, budget: Budget) -> int:
         seconds = rows_of_one * self._seconds_per_row * CAUTION
@@ -229,9 +234,9 @@ class Box:
         return Mixer(evaluate_row, differs)
 
 
-def _mixture_count(differs: Any) -> int | None:
+def _mixture_count(differs: Any, max_enumerated: int) -> int | None:
     """Return how many rows an enumeration evaluates; None if there are too many features."""
-    if int(differs.any(axis=0).sum()) > MAX_ENUMERATED_FEATURES:
+    if int(differs.any(axis=0).sum()) > max_enumerated:
         return None
     return int((1 << differs.sum(axis=1)).sum())
 

@@ -66,8 +66,8 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
     except Exception as error:  # any error here would be raised for each request
         return f"The fast path fails on the first golden row ({type(error).__name__})."
     rows = proof_rows(model, predict_fast, golden_rows)
-    native = _predict_in_batches(predict_natively, rows)
-    fast = _predict_in_batches(predict_fast, rows)
+    native = predict_in_batches(predict_natively, rows)
+    fast = predict_in_batches(predict_fast, rows)
     if found := _compare(native, fast):
         return found
     # The model's own methods predict such rows, after the fast path has cost its time.
@@ -86,7 +86,8 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
     return None
 
 
-def _predict_in_batches(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+def predict_in_batches(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+    """Return a prediction for each row, None if the model fails on it."""
     batches = (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
     return [result for batch in batches for result in _predict_each(predict, batch)]
 
@@ -120,6 +121,14 @@ def _compare(native: Results, fast: Results) -> str | None:
 
 def proof_rows(model: Model, predict: PredictRows, golden_rows: Sequence[Row]) -> list[Row]:
     """Return the golden rows, drawn rows and rows at thresholds, as parsed by the contract."""
+    rows = drawn_rows(model, golden_rows)
+    with suppress(Exception):  # a model that refuses some numbers goes without thresholds
+        rows += _rows_at_thresholds(model, predict, rows[0])
+    return rows
+
+
+def drawn_rows(model: Model, golden_rows: Sequence[Row]) -> list[Row]:
+    """Return the golden rows and drawn ones, as parsed by the contract."""
     random = np.random.Generator(np.random.PCG64(0))
     golden_rows = parse_rows(model.contract, golden_rows).rows()
     examples = parse_rows(model.contract, [*golden_rows, *model.manifest.examples]).rows()
@@ -139,10 +148,7 @@ def proof_rows(model: Model, predict: PredictRows, golden_rows: Sequence[Row]) -
                 for name, values in zip(names, candidates, strict=True)
             }
         )
-    rows = [*golden_rows, *drawn]
-    with suppress(Exception):  # a model that refuses some numbers goes without thresholds
-        rows += _rows_at_thresholds(model, predict, golden_rows[0])
-    return rows
+    return [*golden_rows, *drawn]
 
 
 def _accepted_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:

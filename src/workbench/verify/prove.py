@@ -30,6 +30,7 @@ from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
 from workbench.verify import resource_limits
 from workbench.verify.complete_contract import check_encoders, complete_contract
+from workbench.verify.explain_proof import Proof, prove_explanations
 from workbench.verify.fast_path_proof import choose_path
 from workbench.verify.trial import ProofFailed, example_rows, failure, predictable_rows
 
@@ -44,7 +45,8 @@ WIDE_TOLERANCE = 1e-5
 def prove(project: Path) -> str:
     """Check the golden predictions, or record them if there are none; return a report.
 
-    Writes features.json, manifest.json and golden.json. Raises ProofFailed and ModelError.
+    Writes features.json, manifest.json, golden.json and, if there are explanations, explain.npz.
+    Raises ProofFailed and ModelError.
     """
     # Golden predictions are those of the model's own methods.
     model = load_model(project / files.MODEL).with_fast_path(None)
@@ -78,12 +80,27 @@ def prove(project: Path) -> str:
     served_by = choose_path(model, golden.rows)
     manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
     report.append(_served_by(served_by))
+    explained = _explanations(model, manifest, golden, project)
+    manifest = dataclasses.replace(manifest, explanations=explained.explanations)
+    report.append(explained.report)
+    if explained.content is not None:
+        files.write(project / files.EXPLAIN, explained.content)
+    else:
+        (project / files.EXPLAIN).unlink(missing_ok=True)
     document = dataclasses.asdict(golden)
     if golden.tolerance == RELATIVE_TOLERANCE:
         del document["tolerance"]
     files.write(project / files.GOLDEN, files.dumps(document))
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
     return "\n".join(report)
+
+
+def _explanations(model: Model, manifest: Manifest, golden: Golden, project: Path) -> Proof:
+    """Build and prove the explanations as the service will load them."""
+    served = model.with_golden(golden).with_manifest(manifest.for_output(model.contract.output))
+    if manifest.serves_fast_path:
+        served = served.with_fast_path(served.compile_fast_path())
+    return prove_explanations(served, project)
 
 
 def _served_by(served_by: ServedBy) -> str:

@@ -26,7 +26,7 @@ from workbench.lock.environment import (
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
-PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN)
+PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPLAIN)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -108,7 +108,10 @@ def prove(project: Path, python: Path, limits: Limits, sample: str | None = None
             shutil.copytree(project / "model_service", copy / "model_service")
         report = _prove(copy, python, limits)
         for path in PROVEN:
-            shutil.copyfile(copy / path, project / path)
+            if (copy / path).exists():
+                shutil.copyfile(copy / path, project / path)
+            else:
+                (project / path).unlink(missing_ok=True)
     return report
 
 

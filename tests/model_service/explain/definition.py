@@ -36,7 +36,9 @@ def shapley(
     count = len(names)
     for name in names:
         found[name] = sum(
-            factorial(len(c)) * factorial(count - len(c) - 1) / factorial(count)
+            factorial(len(c))
+            * factorial(count - len(c) - 1)
+            / factorial(count)
             * (worth[c | {name}] - worth[c])
             for c in order
             if name not in c

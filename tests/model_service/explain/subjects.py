@@ -14,8 +14,13 @@ from model_service.contract.contract import Batch, Contract, InputKind
 from model_service.contract.schema import parse_contract
 from model_service.explain.blackbox import Budget
 from model_service.explain.build import build_explainer
-from model_service.explain.explainer import Explained, Explainer, Subject, read_explainer
-from model_service.explain.explainer import write_explainer
+from model_service.explain.explainer import (
+    Explained,
+    Explainer,
+    Subject,
+    read_explainer,
+    write_explainer,
+)
 
 
 def contract_of(frame: pd.DataFrame, targets: Sequence[str] | None = None) -> Contract:
@@ -26,8 +31,14 @@ def contract_of(frame: pd.DataFrame, targets: Sequence[str] | None = None) -> Co
             frame[name].dtype, (pd.CategoricalDtype, pd.StringDtype)
         ):
             known = sorted(set(frame[name].dropna()))
-            features.append({"name": name, "type": "category", "categories": known,
-                             "nullable": bool(frame[name].isna().any())})
+            features.append(
+                {
+                    "name": name,
+                    "type": "category",
+                    "categories": known,
+                    "nullable": bool(frame[name].isna().any()),
+                }
+            )
         else:
             features.append({"name": name, "nullable": bool(frame[name].isna().any())})
     output = {"targets": list(targets)} if targets else {}
@@ -60,8 +71,9 @@ def subject(
     return Subject(
         model,
         contract,
-        InputBuilder(kind, tuple(names) if names is not None and kind == "frame" else None,
-                     categories),
+        InputBuilder(
+            kind, tuple(names) if names is not None and kind == "frame" else None, categories
+        ),
         task,
         classes,
         hasattr(model, "predict_proba"),
@@ -81,9 +93,7 @@ def batch_of(frame: pd.DataFrame) -> Batch:
     return Batch.of_rows(rows_of(plain))
 
 
-def explainer(
-    of: Subject, background: pd.DataFrame, *, through_file: bool = True
-) -> Explainer:
+def explainer(of: Subject, background: pd.DataFrame, *, through_file: bool = True) -> Explainer:
     """Build the explanations of a model, and read them from a file as the service does."""
     batch = batch_of(background)
     built = build_explainer(of, "a fingerprint", batch, batch)
