@@ -26,6 +26,7 @@ MIN_PAIRS = 2
 SMALL_ERROR = 0.005
 # An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
+MAX_FITTING = 1 << 20
 
 
 class DoesNotFit(ServiceError):
@@ -50,6 +51,11 @@ class Budget:
     ) -> None:
         self._milliseconds, self._clock = milliseconds, clock
         self._started_at = clock()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._milliseconds is not None
 
     @property
     def left(self) -> float:
@@ -108,15 +114,17 @@ class Box:
     def solve(self, batch: Batch, budget: Budget) -> list[Solution]:
         """Return the Shapley values of each row. Raises DoesNotFit."""
         mixer = self.mixer(batch)
-        count = len(batch)
-        differs = [mixer.differs(number) for number in range(count)]
-        evaluate = [self._timed(mixer.evaluate(number), budget) for number in range(count)]
-        evaluate[0](np.zeros(1, dtype=int), np.ones((1, len(self._names)), dtype=bool))
+        row_count = len(batch)
+        differs = [mixer.differs(number) for number in range(row_count)]
+        evaluate = [self._timed(mixer.evaluate(number), budget) for number in range(row_count)]
+        if self._seconds_per_row == 0.0 and budget.is_limited:
+            count = len(self._background)
+            evaluate[0](np.arange(count), np.zeros((count, len(self._names)), dtype=bool))
         sizes = [_mixture_count(d, self._max_enumerated) for d in differs]
         if all(size is not None for size in sizes):
             largest = max(size for size in sizes if size is not None)
             fitting = self._fitting(largest, budget)
-            if fitting >= count:
+            if fitting >= row_count:
                 return self._enumerate(evaluate, differs, budget)
             if fitting >= 1:
                 raise budget.exceeded(fitting)
@@ -128,7 +136,8 @@ class Box:
 
     def _fitting(self, rows_of_one: int, budget: Budget) -> int:
         seconds = rows_of_one * self._seconds_per_row * CAUTION
-        return 1 << 30 if budget.left >= seconds * (1 << 20) else int(budget.left / seconds)
+        left = max(budget.left, 0.0)
+        return MAX_FITTING if left >= seconds * MAX_FITTING else int(left / seconds)
 
     def _enumerate(
         self, evaluate: Sequence[Evaluate], differs: Sequence[Any], budget: Budget

@@ -7,7 +7,7 @@ the value of the explained row; the others have that of the background row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import factorial
@@ -69,28 +69,30 @@ def enumerate_coalitions(evaluate: Evaluate, differs: Any) -> Solution:
     """
     background_count, player_count = differs.shape
     players = np.flatnonzero(differs.any(axis=0))
-    differs = differs[:, players]
-    worth = None
-    for number, places, mixed in _mixtures(differs):
-        values = _evaluate_in_chunks(evaluate, number, _widened(mixed, players, player_count))
-        if worth is None:
-            worth = np.zeros((1 << len(players), values.shape[1]))
-        worth += values[places]
-    assert worth is not None
-    worth /= background_count
+    numbers, mixed, places = _mixtures(differs[:, players])
+    values = _evaluate_in_chunks(evaluate, numbers, _widened(mixed, players, player_count))
+    worth = values[places].sum(axis=0) / background_count
     contributions = np.zeros((worth.shape[1], player_count))
     contributions[:, players] = (coalition_weights(len(players)) @ worth).T
     return Solution(contributions, worth[0], worth[-1])
 
 
-def _mixtures(differs: Any) -> Iterator[tuple[int, Any, Any]]:
-    """Yield for each background row the different mixtures, and each coalition's place in them."""
+def _mixtures(differs: Any) -> tuple[Any, Any, Any]:
+    """Return the different mixtures of all background rows.
+
+    These are the number of the background row and the players of each mixture, and the place of
+    each coalition in them: (background rows, coalitions).
+    """
     members = coalitions(differs.shape[1])
     bits = 1 << np.arange(differs.shape[1])
+    numbers, mixed, places, count = [], [], [], 0
     for number, differing in enumerate(differs):
-        codes = (members & differing) @ bits
-        kept, places = np.unique(codes, return_inverse=True)
-        yield number, places.ravel(), members[kept]
+        kept, inverse = np.unique((members & differing) @ bits, return_inverse=True)
+        numbers.append(np.full(len(kept), number))
+        mixed.append(members[kept])
+        places.append(inverse.ravel() + count)
+        count += len(kept)
+    return np.concatenate(numbers), np.concatenate(mixed), np.array(places)
 
 
 def _widened(mixed: Any, players: Any, player_count: int) -> Any:
@@ -100,8 +102,7 @@ def _widened(mixed: Any, players: Any, player_count: int) -> Any:
     return wide
 
 
-def _evaluate_in_chunks(evaluate: Evaluate, number: Any, mixed: Any) -> Any:
-    numbers = np.broadcast_to(np.asarray(number), len(mixed))
+def _evaluate_in_chunks(evaluate: Evaluate, numbers: Any, mixed: Any) -> Any:
     parts = [
         evaluate(numbers[start : start + CHUNK_ROWS], mixed[start : start + CHUNK_ROWS])
         for start in range(0, len(mixed), CHUNK_ROWS)

@@ -81,7 +81,7 @@ def with_explanations(model: Model, directory: Path) -> Model:
         return model
     try:
         content = (directory / EXPLAIN_FILE).read_bytes()
-        if hashlib.sha256(content).hexdigest() != proven.sha256:
+        if hashlib.sha256(content).hexdigest() != proven.file_sha256:
             raise WrongFile("it is not the file that verify wrote; restore it from git")
         explainer: Explainer = read_explainer(
             content, subject_of(model), fingerprint(model), example_batch(model)

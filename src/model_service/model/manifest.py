@@ -123,7 +123,7 @@ class Explanations:
 
     proven: bool = False
     reason: str | None = None  # why there are none
-    sha256: str | None = None  # of explain.npz
+    file_sha256: str | None = None  # of explain.npz
     of: str | None = None  # what is explained: log-odds, score, probability, value, log or vote
     by: str | None = None  # linear, trees or mixed rows
     background: int | None = None  # rows that a row is compared with
@@ -213,7 +213,7 @@ class Manifest:
             "verified": self.verified,
             "fast_path": _written(self.served_by, optional=("reason",)),
             "explanations": _written(
-                self.explanations, optional=("reason", "sha256", "of", "by", "background")
+                self.explanations, optional=("reason", "file_sha256", "of", "by", "background")
             ),
             "examples": list(self.examples),
             "sample": self.sample,

@@ -131,7 +131,7 @@ _OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
 _OPTIONAL = frozenset(("fast_path", "profile", "member", "trusted", "constant", "reason")) | {
     "binary",
     "serves",
-    *("explanations", "proven", "of", "by", "background"),
+    *("explanations", "proven", "file_sha256", "of", "by", "background"),
 }
 _MEMBERS: Mapping[str, Check] = {
     "name": _NAME,
@@ -189,7 +189,7 @@ _FAST_PATH: Mapping[str, Check] = {"serves": _one_of(PATHS), "reason": _or_null(
 _EXPLANATIONS: Mapping[str, Check] = {
     "proven": _BOOLEAN,
     "reason": _or_null(_TEXT),
-    "sha256": _or_null(_SHA256),
+    "file_sha256": _or_null(_SHA256),
     "of": _or_null(_TEXT),
     "by": _or_null(_TEXT),
     "background": _or_null(_COUNT),
