@@ -175,7 +175,7 @@ class Explainer:
     @property
     def is_inline(self) -> bool:
         """Whether a row takes so little time that no other thread is worth it."""
-        return bool(self._terms) and self._input.compiled
+        return bool(self._terms) and self._input.compiled and all(p.is_quick for p in self.parts)
 
     @property
     def tolerance(self) -> float:

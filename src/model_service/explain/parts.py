@@ -12,12 +12,16 @@ import numpy as np
 from model_service.explain.leaves import (
     LeafGame,
     LeafMasks,
+    fits_tables,
     leaf_game,
     masks_from_arrays,
     masks_to_arrays,
 )
 from model_service.explain.trees import Nodes
 from model_service.fast_path.data import is_sparse
+
+# So many leaves are looked up in less than a millisecond.
+MAX_QUICK_LEAVES = 5000
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class LinearPart:
         contributions = added - self._of_mean[output]
         base = float(self.base[output])
         return Terms(contributions, base, float(added.sum() + self.intercept[output]))
+
+    is_quick = True  # a row takes less time than handing it to another thread
 
     def by_column(self, row: Any, output: int) -> tuple[Any, Any]:
         """Return the columns that are not zero in a row, and what each of them adds."""
@@ -122,6 +128,11 @@ class TreePart:
     def game(self) -> LeafGame:
         """The tables or pairs."""
         return leaf_game(self.nodes, self.background)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a row takes little time: a look-up at each of not too many leaves."""
+        return fits_tables(self.nodes) and len(self.nodes.leaf) <= MAX_QUICK_LEAVES
 
     def solve(self, row: Any, output: int) -> Terms:
         """Return what each feature adds; `row` is a matrix of one row."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 from werkzeug.local import LocalProxy
@@ -12,6 +13,7 @@ from werkzeug.routing import Map
 
 from model_service.contract.contract import Batch
 from model_service.contract.unusual import BatchWarnings, UnusualValues
+from model_service.explain.answer import ExplainRequest
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -82,6 +84,28 @@ class Service:
         if found:
             self.metrics.count_warnings(warning for of_row in found.values() for warning in of_row)
         return found
+
+    def explain(
+        self, batch: Batch, predictions: Sequence[Prediction], wanted: ExplainRequest
+    ) -> Sequence[dict[str, Any]]:
+        """Explain the predictions of a request and count them; see Predictor.explain."""
+        milliseconds = self.settings.explain_milliseconds
+        found = self.predictor.explain(batch, predictions, wanted, milliseconds)
+        self.metrics.count_explained(len(found))
+        return found
+
+    def explain_for(
+        self,
+        batch: Batch,
+        predictions: Sequence[Prediction],
+        wanted: ExplainRequest,
+        milliseconds: int,
+    ) -> tuple[Sequence[dict[str, Any]], float]:
+        """Explain a part of a file; return also the seconds that it took."""
+        started_at = time.monotonic()
+        found = self.predictor.explain(batch, predictions, wanted, milliseconds)
+        self.metrics.count_explained(len(found))
+        return found, time.monotonic() - started_at
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
         request_log.current().row_count += len(predictions)

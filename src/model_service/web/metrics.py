@@ -124,6 +124,9 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
             [()],
         ),
         "rows": Family("model_rows_total", "counter", "Rows that were predicted.", (), [()]),
+        "explained": Family(
+            "model_explained_rows_total", "counter", "Rows that were explained.", (), [()]
+        ),
         "rejected": Family(
             "model_rejected_rows_total",
             "counter",
@@ -264,7 +267,7 @@ class Metrics:
                 self._waiting, self._rows = cells["waiting"][()], cells["rows"][()]
                 self._dropped_lines = cells["dropped_lines"][()]
                 self._requests, self._seconds = cells["requests"], cells["seconds"]
-                self._warnings = cells["warnings"]
+                self._warnings, self._explained = cells["warnings"], cells["explained"][()]
                 self._rejected, self._predictions = cells["rejected"], cells.get("predictions", {})
                 self._is_laid_out = True
 
@@ -336,6 +339,11 @@ class Metrics:
                     label = self._classes.get(value, OTHER)
                     counts.append((self._predictions[target, label], count))
         self._add(counts)
+
+    def count_explained(self, row_count: int) -> None:
+        """Count rows that were explained."""
+        self.lay_out()
+        self._add([(self._explained, row_count)])
 
     def count_rejected(self, counts: ProblemCounts) -> None:
         """Count the problems of rows; one of a further feature is counted without its name."""
