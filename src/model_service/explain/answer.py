@@ -16,7 +16,8 @@ from model_service.contract.contract import (
     json_text,
     same_json,
 )
-from model_service.explain.blackbox import Budget
+from model_service.contract.typed_text import whole
+from model_service.explain.blackbox import Budget, DoesNotFit
 from model_service.explain.explainer import Explained, Explainer, NotAdditive
 from model_service.explain.responses import Kind, TargetColumns, logistic
 
@@ -89,7 +90,7 @@ def explain_rows(
         if is_refused and positive is not None:
             needed[positive.column] = None
         columns.append([*needed])
-    found = explainer.explain(batch, columns, budget)
+    found = _explain_some(explainer, batch, columns, budget)
     answers = []
     for number, explained in enumerate(found):
         row = {name: values[number] for name, values in batch.columns.items()}
@@ -106,6 +107,25 @@ def explain_rows(
                 members["reasons"] = reasons_of(contract, row, own, medians, wanted.reasons)
         answers.append(members)
     return answers
+
+
+def _explain_some(
+    explainer: Explainer, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
+) -> list[dict[int, Explained]]:
+    """Explain the rows of which something is wanted. Raises DoesNotFit, NotAdditive."""
+    found: list[dict[int, Explained]] = [{} for _ in columns]
+    places = [place for place, wanted in enumerate(columns) if wanted]
+    if not places:
+        return found
+    if len(places) < len(columns):
+        batch = batch.without(set(range(len(batch))) - set(places))
+    try:
+        explained = explainer.explain(batch, [columns[place] for place in places], budget)
+    except DoesNotFit as error:
+        raise budget.exceeded(places[error.row_count]) from None
+    for place, of_row in zip(places, explained, strict=True):
+        found[place] = of_row
+    return found
 
 
 def _positive(targets: Sequence[TargetColumns], output: Output) -> _Chosen | None:
@@ -202,7 +222,7 @@ def _content(
     for number, feature in enumerate(contract.features):
         entry: dict[str, Any] = {
             "feature": feature.name,
-            "value": row[feature.name],
+            "value": _as_typed(row[feature.name]),
             "contribution": contributions[number],
         }
         if errors is not None:
@@ -222,6 +242,11 @@ def _content(
         "error": None if errors is None else max(errors),
         "features": entries,
     }
+
+
+def _as_typed(value: Value) -> Value:
+    """Return a value as people type it: 5000, not 5000.0."""
+    return whole(value) if isinstance(value, float) else value
 
 
 def _require_answer(

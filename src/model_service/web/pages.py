@@ -17,8 +17,10 @@ from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows, ServiceError
 from model_service.web.api import csv_response, keeps_bad_rows
-from model_service.web.current import service
+from model_service.web.current import current_service, service
 from model_service.web.errors import RequestProblem, render_page
+from model_service.web.explain_api import why_unexplained
+from model_service.web.explain_page import explain_answer, importance_cards, why_is_quick
 from model_service.web.form import (
     MAX_UNGROUPED_FIELDS,
     field_text,
@@ -137,7 +139,13 @@ def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
         return _render_form(texts, error.problems), 422
     output, task = service.model.contract.output, service.model.manifest.task.kind
     warnings = service.warnings(batch).get(0, ())
+    asks_why = "why" in request.args
     answer = {
+        "why": explain_answer(current_service(), batch, prediction)
+        if asks_why or why_is_quick(current_service())
+        else [],
+        "why_is_open": asks_why,
+        "can_explain": why_unexplained(current_service()) is None,
         "warnings": warnings,
         "warning_summary": summarize_warnings(warnings),
         "predictions": describe_prediction(prediction, output, task),
@@ -200,4 +208,7 @@ def card() -> str:
     model_card = build_model_card(
         model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
     )
-    return render_template("model.html", card=model_card, chart_height=CHART_HEIGHT)
+    importance = importance_cards(model.explainer, model.contract)
+    return render_template(
+        "model.html", card=model_card, chart_height=CHART_HEIGHT, importance=importance
+    )

@@ -75,6 +75,8 @@ function showParts(parts, isSubmit) {
       verdict.append(message);
     }
   }
+  const why = parts.querySelector(".why");
+  if (why && document.querySelector(".why[open]")) why.open = true;
   for (const part of parts.querySelectorAll("section")) {
     const section = document.getElementById(part.id);
     section.replaceChildren(...part.childNodes);
@@ -140,6 +142,7 @@ form.addEventListener("input", (event) => {
 });
 
 form.addEventListener("submit", (event) => {
+  if (event.submitter?.hasAttribute("formaction")) return; // "Why?" of a slow model brings a new page
   event.preventDefault();
   predict(true);
 });
