@@ -66,7 +66,7 @@ def subject(
     if isinstance(classes, list):
         classes = [list(map(_plain, known)) for known in classes]
     elif classes is not None:
-        classes = list(map(_plain, classes))
+        classes = list(map(_plain, classes)) or None
     task = "classification" if classes is not None else "regression"
     return Subject(
         model,
