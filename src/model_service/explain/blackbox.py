@@ -27,6 +27,9 @@ SMALL_ERROR = 0.005
 # An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
 MAX_FITTING = 1 << 20
+# What a row costs is measured on the background, then on several times as many rows, each time for
+# no more than a share of the time that is left. A call of many rows outweighs earlier ones.
+MEASURED_BACKGROUNDS, MEASURED_SHARE, MANY_ROWS = (1, 4, 16), 0.1, 256
 
 
 class DoesNotFit(ServiceError):
@@ -117,12 +120,11 @@ class Box:
         row_count = len(batch)
         differs = [mixer.differs(number) for number in range(row_count)]
         evaluate = [self._timed(mixer.evaluate(number), budget) for number in range(row_count)]
-        if self._seconds_per_row == 0.0 and budget.is_limited:
-            count = len(self._background)
-            evaluate[0](np.arange(count), np.zeros((count, len(self._names)), dtype=bool))
         sizes = [_mixture_count(d, self._max_enumerated) for d in differs]
         if all(size is not None for size in sizes):
             largest = max(size for size in sizes if size is not None)
+            if budget.is_limited:
+                self._measure(evaluate[0], row_count * largest, budget)
             fitting = self._fitting(largest, budget)
             if fitting >= row_count:
                 return self._enumerate(evaluate, differs, budget)
@@ -130,11 +132,27 @@ class Box:
                 raise budget.exceeded(fitting)
         return self._estimate(evaluate, differs, budget)
 
+    def _measure(self, evaluate: Evaluate, wanted: int, budget: Budget) -> None:
+        """Measure what a row costs, on more rows as long as it seems too much.
+
+        The overhead of a call counts for each of its rows: of few rows it is the most.
+        """
+        background, players = len(self._background), len(self._names)
+        for times in MEASURED_BACKGROUNDS:
+            if self._fitting(wanted, budget) or (
+                self._seconds_per_row * background * times > MEASURED_SHARE * budget.left
+            ):
+                return
+            numbers = np.tile(np.arange(background), times)
+            evaluate(numbers, np.zeros((len(numbers), players), dtype=bool))
+
     def mixer(self, batch: Batch) -> Mixer:
         """Return how rows are mixed with the background and evaluated."""
         return self._mix_columns(batch) if self._steps is not None else self._mix_values(batch)
 
     def _fitting(self, rows_of_one: int, budget: Budget) -> int:
+        if budget.is_limited and self._seconds_per_row == 0.0:
+            return 0  # not measured yet
         seconds = rows_of_one * self._seconds_per_row * CAUTION
         left = max(budget.left, 0.0)
         return MAX_FITTING if left >= seconds * MAX_FITTING else int(left / seconds)
@@ -156,6 +174,8 @@ class Box:
             estimate = Permutations(function, of_row)
             left = len(differs) - number
             needed = estimate.rows_of_a_pair * MIN_PAIRS
+            if budget.is_limited:
+                self._measure(function, needed * left, budget)
             if (fitting := self._fitting(needed, budget)) < left:
                 raise budget.exceeded(number + max(fitting, 0))
             ends_at = budget.now() + budget.left / left
@@ -183,13 +203,17 @@ class Box:
         def timed(numbers: Any, mixed: Any) -> Any:
             started_at = budget.now()
             values = evaluate(numbers, mixed)
-            seconds = (budget.now() - started_at) / len(numbers)
-            # One row says little of many: the overhead of a call would count for each.
-            if len(numbers) >= 16 or self._seconds_per_row == 0.0:
-                self._seconds_per_row = seconds if len(numbers) >= 16 else seconds / 16
+            self._note(len(numbers), (budget.now() - started_at) / len(numbers))
             return values
 
         return timed
+
+    def _note(self, row_count: int, seconds_per_row: float) -> None:
+        """Keep what a row costs; a call of more rows tells more."""
+        if row_count >= MANY_ROWS or self._seconds_per_row == 0.0:
+            self._seconds_per_row = seconds_per_row
+        else:
+            self._seconds_per_row = min(self._seconds_per_row, seconds_per_row)
 
     def _mix_values(self, batch: Batch) -> Mixer:
         """Mix the values of features, and evaluate the whole model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,6 +14,7 @@ import numpy as np
 
 from model_service.columns.builder import InputBuilder
 from model_service.contract.contract import Batch, Contract
+from model_service.errors import ServiceError
 from model_service.explain.blackbox import Box, Budget
 from model_service.explain.numbers import ModelInput, Steps
 from model_service.explain.owners import words_of
@@ -132,8 +134,19 @@ class Explained:
     words: tuple[Word, ...] = ()
 
 
-class NotAdditive(Exception):
+class NotAdditive(ServiceError):
     """Base and contributions do not add up to the value: a defect, and no explanation."""
+
+    summary = "The explanation is wrong"
+
+
+class NotFinite(ServiceError):
+    """The model has no finite number for a row, or for a mixture of it with the background."""
+
+    summary = "There is no explanation for these values"
+
+    def __init__(self) -> None:
+        super().__init__("The model has no finite number for them, or for some of them together.")
 
 
 @dataclass(frozen=True)
@@ -303,6 +316,8 @@ def _words(names: Sequence[str], part: LinearPart, row: Any, output: int) -> tup
 
 def _require_sum(explained: Explained, tolerance: float) -> None:
     total = explained.base + float(np.sum(explained.contributions))
+    if not math.isfinite(total) or not math.isfinite(explained.value):
+        raise NotFinite
     scale = max(abs(explained.base), abs(explained.value), 1e-6)
     scale = max(scale, float(np.abs(explained.contributions).max(initial=0.0)))
     if not abs(total - explained.value) <= tolerance * scale:

@@ -11,7 +11,7 @@ from typing import Any
 from model_service.contract.contract import Batch, Contract, Output, json_text
 from model_service.errors import ServiceError
 from model_service.explain.answer import ExplainRequest, subject_text
-from model_service.explain.explainer import Explainer, Importance, NotAdditive
+from model_service.explain.explainer import Explainer, Importance
 from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
@@ -69,7 +69,7 @@ def explain_answer(service: Service, batch: Batch, prediction: Prediction) -> li
         return []
     try:
         (members,) = service.explain(batch, [prediction], ExplainRequest())
-    except (ServiceError, NotAdditive) as error:
+    except ServiceError as error:
         # The prediction is shown without it.
         logger.warning("no explanation: %s", type(error).__name__)
         return []
