@@ -16,11 +16,11 @@ from model_service.explain.parts import LinearPart, Part, TreePart
 from model_service.explain.pieces import NoSum, Piece, class_name, take_apart, unwrapped
 from model_service.explain.readers import Unreadable, has_reader, read_trees
 from model_service.explain.responses import Kind, Unexplained, kind_of
-from model_service.explain.trees import TooDeep, flatten
+from model_service.explain.trees import Nodes, TooDeep, flatten
 from model_service.fast_path.compile import COMPILE_ERRORS
 
 # Rows of the background of deep trees: the leaves of a default forest have a million masks then.
-MAX_PAIR_BACKGROUND = 100
+PAIR_BACKGROUNDS = (100, 50, 25)
 # Rows that go through the steps to see which columns they make.
 TRACED_ROWS = 8
 # The largest relative difference of a piece from the model's own numbers.
@@ -71,22 +71,17 @@ def _closed(subject: Subject, fingerprint: str, sample: Batch, background: str) 
     root = model_input.root(sample)
     respond, _ = subject.response()
     native = respond(model_input.native(sample))
-    kind = _kind(subject, sample)
-    matrices, players = [], []
-    for piece in pieces:
-        matrices.append(Steps(piece.steps, model_input).matrix(root))
-        players.append(_players(subject, piece.steps, sample))
-    count = len(subject.contract.features)
-    parts: list[Part] = []
-    used = _background_size(pieces, players, len(sample))
-    for piece, matrix, player in zip(pieces, matrices, players, strict=True):
-        if has_reader(piece.model):
-            part: Part = _tree_part(piece, matrix, player, count, used)
-        else:
-            part = _linear_part(piece, matrix, player, count, used)
-        parts.append(part)
+    matrices = [Steps(piece.steps, model_input).matrix(root) for piece in pieces]
+    players = [_players(subject, piece.steps, sample) for piece in pieces]
+    nodes = [_nodes(piece, player) for piece, player in zip(pieces, players, strict=True)]
+    for used in _background_sizes(nodes, len(sample)):
+        parts = _parts(subject, pieces, matrices, players, nodes, used)
+        if parts is not None:
+            break
+    else:
+        raise TooDeep("the trees have too many different paths")
     about = About(
-        kind,
+        _kind(subject, sample),
         fingerprint,
         used,
         background,
@@ -94,6 +89,46 @@ def _closed(subject: Subject, fingerprint: str, sample: Batch, background: str) 
     )
     _check_pieces(pieces, parts, matrices, native)
     return Explainer(subject, about, parts)
+
+
+def _nodes(piece: Piece, player: Any) -> Nodes | None:
+    """Return the trees of a piece, None if it is linear. Raises Unreadable and TooDeep."""
+    if not has_reader(piece.model):
+        return None
+    found = read_trees(piece.model)
+    if not found.trees:
+        raise Unreadable("there are no trees")
+    return flatten(found.trees, player, found.comparison, found.outputs)
+
+
+def _background_sizes(nodes: Sequence[Nodes | None], row_count: int) -> list[int]:
+    """Return how many rows the background can have: fewer if trees are too deep for tables."""
+    if all(each is None or fits_tables(each) for each in nodes):
+        return [row_count]
+    return sorted({min(row_count, size) for size in PAIR_BACKGROUNDS}, reverse=True)
+
+
+def _parts(
+    subject: Subject,
+    pieces: Sequence[Piece],
+    matrices: Sequence[Any],
+    players: Sequence[Any],
+    nodes: Sequence[Nodes | None],
+    used: int,
+) -> list[Part] | None:
+    """Return the parts with a background of so many rows; None if that takes too much memory."""
+    count = len(subject.contract.features)
+    parts: list[Part] = []
+    for piece, matrix, player, trees in zip(pieces, matrices, players, nodes, strict=True):
+        rows = matrix[_spread(matrix.shape[0], used)]
+        if trees is None:
+            parts.append(_linear_part(piece, rows, player, count))
+            continue
+        masks = LeafMasks.of_rows(trees, np.asarray(rows))
+        if masks is None:
+            return None
+        parts.append(TreePart(trees, masks, np.zeros(trees.output_count), count))
+    return parts
 
 
 def _players(subject: Subject, steps: Sequence[Any], sample: Batch) -> Any:
@@ -107,41 +142,13 @@ def _players(subject: Subject, steps: Sequence[Any], sample: Batch) -> Any:
     return np.array([next(iter(owner)) for owner in owners], dtype=np.int32)
 
 
-def _background_size(pieces: Sequence[Piece], players: Sequence[Any], row_count: int) -> int:
-    """Return how many rows the background has: fewer if trees are too deep for tables."""
-    for piece, player in zip(pieces, players, strict=True):
-        if has_reader(piece.model):
-            found = read_trees(piece.model)
-            if not fits_tables(flatten(found.trees, player, found.comparison, found.outputs)):
-                return min(row_count, MAX_PAIR_BACKGROUND)
-    return row_count
-
-
 def _spread(row_count: int, wanted: int) -> Any:
     """Return the numbers of rows at equal distances."""
     return np.arange(wanted) * row_count // wanted
 
 
-def _tree_part(piece: Piece, matrix: Any, player: Any, count: int, used: int) -> TreePart:
-    found = read_trees(piece.model)
-    nodes = flatten(found.trees, player, found.comparison, found.outputs)
-    matrix = np.asarray(matrix)
-    background = LeafMasks.of_rows(nodes, matrix[_spread(len(matrix), used)])
-    if background is None:
-        raise TooDeep("the trees have too many different paths")
-    outputs = (
-        int(max(found.outputs, default=0)) + 1
-        if found.outputs is not None
-        else nodes.leaf_value.shape[1]
-    )
-    if len(found.trees) == 0:
-        raise Unreadable("there are no trees")
-    return TreePart(nodes, background, np.zeros(outputs), count)
-
-
-def _linear_part(piece: Piece, matrix: Any, player: Any, count: int, used: int) -> LinearPart:
+def _linear_part(piece: Piece, rows: Any, player: Any, count: int) -> LinearPart:
     coefficients, intercept = _coefficients(piece.model)
-    rows = matrix[_spread(matrix.shape[0], used)]
     mean = np.asarray(rows.mean(axis=0)).ravel()
     if coefficients.shape[1] != len(mean):
         raise NoSum("the coefficients are those of other columns")

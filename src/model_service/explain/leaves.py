@@ -25,8 +25,8 @@ from model_service.explain.trees import MAX_MASK_BITS, Nodes
 # Tables hold at most so many numbers (24 MB), and paths of at most so many features.
 MAX_TABLE_NUMBERS = 3 << 20
 MAX_TABLE_DEPTH = 10
-# Pairs of a leaf and a background mask: each takes 12 bytes, and a row passes all of them.
-MAX_PAIRS = 1_500_000
+# Pairs of a leaf and a background mask: each takes 8 to 14 bytes, and a row passes all of them.
+MAX_PAIRS = 2_500_000
 
 
 @lru_cache(maxsize=1)
@@ -125,23 +125,24 @@ class LeafTables:
         row[leaves] = np.arange(len(leaves))
         chosen = np.flatnonzero(row[background.leaf] >= 0)
         masks = background.mask[chosen].astype(np.int64)
-        strata = bit_counts(masks)
+        failed = bit_counts(masks)
         counts = np.zeros((len(leaves), depth + 1, size))
-        counts[row[background.leaf[chosen]], strata, masks] = background.count[chosen]
+        counts[row[background.leaf[chosen]], failed, masks] = background.count[chosen]
         _add_subsets(counts, depth)
         # By the mask m of x: the background rows that fail by r features, none of them in m.
         every = np.arange(size)
         passing = counts[:, :, (size - 1) ^ every]
         of_z, of_x = pair_weights()
         fails = bit_counts(every)
-        of_z, of_x = of_z[: depth + 1, fails], of_x[: depth + 1, fails]
-        whole = np.einsum("lrm,rm->lm", passing, of_z)
-        lost = -np.einsum("lrm,rm->lm", passing, of_x)
+        strata = slice(0, depth + 1)
+        whole = np.einsum("lrm,rm->lm", passing, of_z[strata, fails])
+        lost = -np.einsum("lrm,rm->lm", passing, of_x[strata, fails])
+        # Without one more feature, by the mask that has it; the weight is that of m.
+        without = np.einsum("lrm,rm->lm", passing, of_z[strata, (fails - 1).clip(min=0)])
         table = np.empty((len(leaves), size, depth))
         for place in range(depth):
             has = every >> place & 1 == 1
-            without = np.einsum("lrm,rm->lm", passing[:, :, every | 1 << place], of_z)
-            table[:, :, place] = np.where(has, lost, whole - without)
+            table[:, :, place] = np.where(has, lost, whole - without[:, every | 1 << place])
         places = self._start[leaves][:, np.newaxis] + np.arange(size * depth)
         self._table[places] = table.reshape(len(leaves), -1) / background.background_count
 

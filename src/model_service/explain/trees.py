@@ -85,6 +85,13 @@ class Nodes:
         """How many features are on the way to each leaf."""
         return np.diff(self.path_start)
 
+    @property
+    def output_count(self) -> int:
+        """How many outputs the leaves count for."""
+        if len(self.leaf_output):
+            return int(self.leaf_output.max()) + 1
+        return int(self.leaf_value.shape[1])
+
     @cached_property
     def _mask_dtype(self) -> Any:
         deepest = int(self.depth.max(initial=0))
