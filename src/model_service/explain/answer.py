@@ -19,11 +19,12 @@ from model_service.contract.contract import (
 from model_service.contract.typed_text import whole
 from model_service.explain.blackbox import Budget, DoesNotFit
 from model_service.explain.explainer import Explained, Explainer, NotAdditive
-from model_service.explain.responses import Kind, TargetColumns, logistic
+from model_service.explain.responses import Kind, TargetColumns
 
 # Reasons below this share of all that pushed against a row are left out.
 MIN_SHARE = 0.05
 MAX_REASONS = 4
+MAX_EXPONENT = 700.0
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _turned(explained: Explained, chosen: _Chosen, kind: Kind) -> Explained:
         return explained
     whole = 1.0 if kind in ("probability", "vote") else 0.0
     return Explained(
-        -explained.contributions,
+        [-contribution for contribution in explained.contributions],
         whole - explained.base,
         whole - explained.value,
         explained.error,
@@ -216,18 +217,14 @@ def subject_text(kind: Kind, class_text: str | None, output: Output) -> str:
 def _content(
     contract: Contract, row: Mapping[str, Value], explained: Explained, background_count: int
 ) -> dict[str, Any]:
-    contributions = explained.contributions.tolist()
-    errors = None if explained.error is None else explained.error.tolist()
-    entries = []
-    for number, feature in enumerate(contract.features):
-        entry: dict[str, Any] = {
-            "feature": feature.name,
-            "value": _as_typed(row[feature.name]),
-            "contribution": contributions[number],
-        }
-        if errors is not None:
-            entry["error"] = errors[number]
-        entries.append(entry)
+    errors = explained.error
+    entries: list[dict[str, Any]] = [
+        {"feature": name, "value": _as_typed(row[name]), "contribution": contribution}
+        for name, contribution in zip(contract.by_name, explained.contributions, strict=True)
+    ]
+    if errors is not None:
+        for entry, error in zip(entries, errors, strict=True):
+            entry["error"] = error
     if explained.words and len(entries) == 1:
         entries[0]["words"] = [
             {"word": word.word, "contribution": word.contribution} for word in explained.words
@@ -264,7 +261,7 @@ def _require_answer(
         if shares is None:
             return
         answered = (shares if name is None else shares[name])[chosen.class_text]
-        value = explained.value if kind == "probability" else float(logistic(explained.value))
+        value = explained.value if kind == "probability" else _logistic(explained.value)
     elif kind == "value" and output.transform is None:
         answered = prediction["prediction"] if name is None else prediction["prediction"][name]
         value = explained.value
@@ -277,6 +274,10 @@ def _require_answer(
         raise NotAdditive(f"the answer is {answered}, and {value} would be explained")
 
 
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value > -MAX_EXPONENT else 0.0
+
+
 def reasons_of(
     contract: Contract,
     row: Mapping[str, Value],
@@ -285,7 +286,7 @@ def reasons_of(
     count: int,
 ) -> list[dict[str, Any]]:
     """Return the features that pushed most against a row, the largest first."""
-    contributions = explained.contributions.tolist()
+    contributions = explained.contributions
     against = sum(-c for c in contributions if c < 0)
     found = [
         (contribution, feature)

@@ -7,7 +7,9 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,8 @@ from model_service.explain.responses import (
 from model_service.fast_path.data import native_method
 
 FORMAT = 1
+# A row with more columns is solved by NumPy.
+MAX_ROW_COLUMNS = 100
 
 
 class WrongFile(ValueError):
@@ -127,10 +131,10 @@ class Word:
 class Explained:
     """The explanation of one row and one column of the response."""
 
-    contributions: Any  # (features,)
+    contributions: Sequence[float]  # of each feature
     base: float
     value: float
-    error: Any = None  # (features,): standard errors, None if they are exact
+    error: Sequence[float] | None = None  # standard errors of each, None if they are exact
     words: tuple[Word, ...] = ()
 
 
@@ -190,7 +194,7 @@ class Explainer:
         """Whether a row takes so little time that no other thread is worth it."""
         return bool(self._terms) and self._input.compiled and all(p.is_quick for p in self.parts)
 
-    @property
+    @cached_property
     def tolerance(self) -> float:
         """The largest relative difference of the sum from the value."""
         return max((part.tolerance for part in self.parts), default=1e-9)
@@ -223,10 +227,10 @@ class Explainer:
         return [
             {
                 column: Explained(
-                    solution.contributions[column],
+                    solution.contributions[column].tolist(),
                     float(solution.base[column]),
                     float(solution.value[column]),
-                    None if solution.error is None else solution.error[column],
+                    None if solution.error is None else solution.error[column].tolist(),
                 )
                 for column in wanted
             }
@@ -236,7 +240,13 @@ class Explainer:
     def _in_closed_form(
         self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
     ) -> list[dict[int, Explained]]:
-        matrices = self._matrices(batch)
+        if len(batch) == 1 and (values := self._row_values(batch)) is not None:
+            part = self._terms[0].part
+            assert isinstance(part, LinearPart)
+            terms = {column: part.solve_values(values, column) for column in columns[0]}
+            return [{c: Explained(t.contributions, t.base, t.value) for c, t in terms.items()}]
+        root = self._input.root(batch)
+        matrices = [term.steps.matrix(root) for term in self._terms]
         found = []
         for number, wanted in enumerate(columns):
             budget.require(number, len(columns))
@@ -244,25 +254,42 @@ class Explainer:
             found.append({column: self._solve(rows, column) for column in wanted})
         return found
 
-    def _matrices(self, batch: Batch) -> list[Any]:
-        if len(batch) == 1 and len(self._terms) == 1 and self._terms[0].steps.row is not None:
-            return [np.array([self._terms[0].steps.row(self._input.row(batch))], dtype=float)]
-        root = self._input.root(batch)
-        return [term.steps.matrix(root) for term in self._terms]
+    def _row_values(self, batch: Batch) -> Sequence[float] | None:
+        """Return the values before a linear model that takes one row alone; None if there are none.
+
+        Whatever fails here is left to the matrix of the row, which decides whether it is an error.
+        """
+        if self._row is None:
+            return None
+        with suppress(Exception):
+            values: Sequence[float] = self._row(self._input.row(batch))
+            return values if math.isfinite(sum(values)) else None
+        return None
+
+    @cached_property
+    def _row(self) -> Any:
+        """The way of one row through the steps before a linear model, if it has one."""
+        if len(self._terms) != 1 or self._terms[0].words:
+            return None
+        term = self._terms[0]
+        is_small = isinstance(term.part, LinearPart) and len(term.part.player) <= MAX_ROW_COLUMNS
+        is_whole = term.piece.weight == 1.0 and term.piece.first_output == 0
+        return term.steps.row if is_small and is_whole else None
 
     def _solve(self, rows: Sequence[Any], column: int) -> Explained:
-        contributions, base, value = 0.0, 0.0, 0.0
+        contributions = np.zeros(len(self._contract.features))
+        base, value = 0.0, 0.0
         words: tuple[Word, ...] = ()
         for term, row in zip(self._terms, rows, strict=True):
             output = column - term.piece.first_output
             if not 0 <= output < len(term.part.base):
                 continue
             terms, weight = term.part.solve(row, output), term.piece.weight
-            contributions = contributions + weight * terms.contributions
+            contributions += weight * np.asarray(terms.contributions)
             base, value = base + weight * terms.base, value + weight * terms.value
             if term.words and isinstance(term.part, LinearPart):
                 words = _words(term.words, term.part, row, output)
-        return Explained(contributions, base, value, None, words)
+        return Explained(contributions.tolist(), base, value, None, words)
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays of explain.npz."""
@@ -309,17 +336,17 @@ def _words(names: Sequence[str], part: LinearPart, row: Any, output: int) -> tup
     columns, added = part.by_column(row, output)
     present = [Word(names[c], float(a)) for c, a in zip(columns.tolist(), added, strict=True)]
     terms = part.solve(row, output)
-    rest = float(terms.contributions.sum()) - float(added.sum())
+    rest = sum(terms.contributions) - float(added.sum())
     present.sort(key=lambda word: -abs(word.contribution))
     return (*present, Word(None, rest))
 
 
 def _require_sum(explained: Explained, tolerance: float) -> None:
-    total = explained.base + float(np.sum(explained.contributions))
+    contributions = explained.contributions
+    total = explained.base + sum(contributions)
     if not math.isfinite(total) or not math.isfinite(explained.value):
         raise NotFinite
-    scale = max(abs(explained.base), abs(explained.value), 1e-6)
-    scale = max(scale, float(np.abs(explained.contributions).max(initial=0.0)))
+    scale = max(abs(explained.base), abs(explained.value), *map(abs, contributions), 1e-6)
     if not abs(total - explained.value) <= tolerance * scale:
         raise NotAdditive(f"base and contributions are {total}, the value is {explained.value}")
 

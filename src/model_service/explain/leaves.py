@@ -64,7 +64,7 @@ class LeafMasks:
     background_count: int
     pair_start: Any  # int64 (leaves + 1,): of each leaf in the two others
     mask: Any  # (pairs,)
-    count: Any  # uint16 (pairs,)
+    count: Any  # unsigned (pairs,)
 
     @classmethod
     def of_rows(cls, nodes: Nodes, rows: Any) -> LeafMasks | None:
@@ -79,7 +79,8 @@ class LeafMasks:
                 return None
             found.append(different)
             counts.append(times)
-        dtype = np.uint16 if len(rows) < 1 << 16 else np.uint32
+        size = len(rows)
+        dtype = np.uint8 if size < 1 << 8 else np.uint16 if size < 1 << 16 else np.uint32
         joined = np.concatenate(counts).astype(dtype)
         return cls(len(rows), ends, np.concatenate(found), joined)
 

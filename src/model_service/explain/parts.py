@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,7 @@ MAX_QUICK_LEAVES = 5000
 class Terms:
     """What one part adds to one output of the model for one row."""
 
-    contributions: Any  # (players,)
+    contributions: Sequence[float]  # of each player
     base: float
     value: float
 
@@ -54,6 +54,30 @@ class LinearPart:
         """The mean of each output over the background."""
         return self._of_mean.sum(axis=1) + self.intercept
 
+    @cached_property
+    def _scalars(self) -> list[tuple[list[tuple[int, float]], list[float], float, float]]:
+        """For each output as Python numbers: what `solve_values` needs."""
+        players = self.player.tolist()
+        return [
+            (list(zip(players, own, strict=True)), at_mean, intercept, base)
+            for own, at_mean, intercept, base in zip(
+                self.coefficients.tolist(),
+                self._of_mean.tolist(),
+                self.intercept.tolist(),
+                self.base.tolist(),
+                strict=True,
+            )
+        ]
+
+    def solve_values(self, values: Sequence[float], output: int) -> Terms:
+        """Do as `solve` for the values of one row: NumPy's calls cost more than its arithmetic."""
+        pairs, at_mean, intercept, base = self._scalars[output]
+        added = [0.0] * self.player_count
+        for (player, coefficient), value in zip(pairs, values, strict=True):
+            added[player] += coefficient * value
+        contributions = [one - mean for one, mean in zip(added, at_mean, strict=True)]
+        return Terms(contributions, base, sum(added) + intercept)
+
     def solve(self, row: Any, output: int) -> Terms:
         """Return what each feature adds; `row` is a matrix of one row."""
         own = self.coefficients[output]
@@ -64,7 +88,8 @@ class LinearPart:
             added = np.bincount(self.player, own * row[0], self.player_count)
         contributions = added - self._of_mean[output]
         base = float(self.base[output])
-        return Terms(contributions, base, float(added.sum() + self.intercept[output]))
+        value = float(added.sum() + self.intercept[output])
+        return Terms(contributions.tolist(), base, value)
 
     is_quick = True  # a row takes less time than handing it to another thread
 
@@ -139,7 +164,7 @@ class TreePart:
         masks, values = self.nodes.masks(row)[0], self._values[output]
         contributions = self.game.contributions(masks, values, self.player_count)
         value = float(values[masks == 0].sum() + self.constant[output])
-        return Terms(contributions, float(self.base[output]), value)
+        return Terms(contributions.tolist(), float(self.base[output]), value)
 
     @property
     def tolerance(self) -> float:

@@ -200,7 +200,7 @@ def _compare_exact(
 ) -> None:
     (solution,) = box.solve(row, Budget(None))
     for column, explained in found.items():
-        off = np.abs(solution.contributions[column] - explained.contributions).max()
+        off = np.abs(solution.contributions[column] - np.array(explained.contributions)).max()
         off = max(off, abs(solution.base[column] - explained.base))
         if not off <= tolerance * scale[column]:
             raise Disproved(f"The explanations differ from the definition by {off:.1e}.")
@@ -223,7 +223,7 @@ def _compare_estimate(
         estimate.add_pair()
     solution = estimate.solution()
     for column, explained in found.items():
-        off = np.abs(solution.contributions[column] - explained.contributions)
+        off = np.abs(solution.contributions[column] - np.array(explained.contributions))
         allowed = MAX_ERRORS * solution.error[column] + 10 * tolerance * scale[column]
         # Few orders say little about a feature that matters in few of them.
         rare = np.abs(solution.contributions[column]).max() / estimate.pair_count

@@ -456,7 +456,7 @@ def test_contributions_are_those_of_the_definition(name: str, compiled: bool) ->
         found = explain(built, row, column)
         scale = max(1.0, abs(found.value))
         assert found.base == pytest.approx(expected.pop(""), abs=1e-12 * scale)
-        assert found.contributions.tolist() == pytest.approx(
+        assert list(found.contributions) == pytest.approx(
             list(expected.values()), abs=1e-12 * scale
         )
         assert found.value == pytest.approx(float(response(model)(row)[0]), abs=1e-12 * scale)
