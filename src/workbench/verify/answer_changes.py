@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import json_text
+from model_service.contract.contract import Batch, json_text
 from model_service.contract.golden import Golden, differences
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import number
@@ -31,21 +31,28 @@ def answer_changes(
     if golden is not None:
         found += _changes_of_golden(model, golden)
     if expected is not None:
-        _, pairs = updated_expected(model, expected)
+        batch = parse_rows(model.contract, expected["rows"])
+        found += _refused_rows(batch, len(expected["rows"]), "rows with an expected answer")
+        document, pairs = updated_expected(model, expected)
         if pairs:
-            found.append(_changed(model, pairs, len(expected["rows"]), "expected answers"))
+            found.append(_changed(model, pairs, len(document["rows"]), "expected answers"))
     return found
+
+
+def _refused_rows(batch: Batch, count: int, what: str) -> Iterator[str]:
+    """Yield how many rows the contract no longer takes, and the first problem."""
+    if refused := count - len(batch):
+        problem = batch.problems[0]
+        yield (
+            f"{refused} of {count} {what} do not fit any more ({problem.feature} of row "
+            f"{problem.row} {problem.message})"
+        )
 
 
 def _changes_of_golden(model: Model, golden: Golden) -> Iterator[str]:
     """Yield how the recorded predictions change; rows that the contract does not take are said."""
     batch = parse_rows(model.contract, golden.rows)
-    if refused := len(golden.rows) - len(batch):
-        problem = batch.problems[0]
-        yield (
-            f"{files.FEATURES} no longer takes {refused} of {len(golden.rows)} recorded rows: "
-            f"{problem.feature} of row {problem.row} {problem.message}"
-        )
+    yield from _refused_rows(batch, len(golden.rows), "recorded rows")
     if not batch:
         return
     before = [_compared(golden.predictions[number - 1]) for number in batch.row_numbers]
@@ -112,25 +119,22 @@ def updated_expected(
 ) -> tuple[dict[str, Any], list[Pair]]:
     """Return expected.json with the model's answers where they are others, and these pairs.
 
-    Answers that agree stay as they were written. Raises ProofFailed if the model fails on a row.
+    Answers that agree stay as they were written, and rows that the contract does not take are left
+    out. Raises ProofFailed if the model fails on a row.
     """
     batch = parse_rows(model.contract, document["rows"])
-    if problems := batch.problems:
-        raise ProofFailed(
-            f"Row {problems[0].row} of {files.EXPECTED} has an expected answer, but "
-            f"{problems[0].feature} {problems[0].message}."
-        )
     if (reason := failure(model, batch)) is not None:
         raise ProofFailed(f"The model fails on the rows of {files.EXPECTED}: {reason}.")
     exact = model.manifest.task.kind != "regression"
+    rows = [document["rows"][number - 1] for number in batch.row_numbers]
+    answers = [document["predictions"][number - 1] for number in batch.row_numbers]
     kept: list[Any] = []
     pairs: list[Pair] = []
-    rows = zip(document["rows"], document["predictions"], model.predict(batch), strict=True)
-    for row, expected, actual in rows:
+    for row, expected, actual in zip(rows, answers, model.predict(batch), strict=True):
         one = {"typed": document["typed"], "rows": [row], "predictions": [expected]}
         if any(disagreements(one, [actual], exact=exact)):
             pairs.append((expected["prediction"], actual["prediction"]))
             kept.append({key: actual[key] for key in expected if key in actual})
         else:
             kept.append(expected)
-    return {**document, "predictions": kept}, pairs
+    return {**document, "rows": rows, "predictions": kept}, pairs

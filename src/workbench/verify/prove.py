@@ -37,6 +37,7 @@ from workbench.verify.trial import ProofFailed, example_rows, failure, predictab
 
 # Golden rows are in git, checked at every start and sent by every smoke test: few are enough.
 SAMPLE_ROWS, ROWS_WITH_NULL = 24, 8
+MAX_DIFFERENCES = 3
 # For models such as a Gaussian process, which solves a system so ill-conditioned that a batch
 # changes the eighth digit.
 WIDE_TOLERANCE = 1e-5
@@ -138,14 +139,24 @@ def check_golden(model: Model, golden: Golden, expected: Mapping[str, Any] | Non
     `expected` is expected.json, or None. Raises ProofFailed with what changes if some do.
     """
     batch = parse_rows(model.contract, golden.rows)
-    if not batch.problems:
+    if problems := batch.problems:
+        refusal = (
+            f"{files.FEATURES} does not take row {problems[0].row} of {files.GOLDEN} any more: "
+            f"{problems[0].feature} {problems[0].message}."
+        )
+    else:
         predictions = list(model.predict(batch))
-        if not golden_differences(golden, predictions):
+        found = golden_differences(golden, predictions)
+        if not found:
             return dataclasses.replace(golden, predictions=predictions)
-    found = answer_changes(model, golden, expected)
+        refusal = (
+            f"The model does not reproduce its recorded predictions ({len(found)} values differ): "
+            f"{'; '.join(found[:MAX_DIFFERENCES])}."
+        )
+    changes = "; ".join(answer_changes(model, golden, expected))
     raise ProofFailed(
-        f"The model does not reproduce its recorded predictions: {'; '.join(found)}. If that is "
-        f"meant, because features.json was edited, record them anew:\n{ACCEPT}"
+        f"{refusal} With {files.FEATURES} as it is now, {changes}. If that is meant, record the "
+        f"answers anew:\n{ACCEPT}"
     )
 
 
@@ -156,7 +167,10 @@ def _accepted_changes(
     found = answer_changes(model, former, expected)
     if expected is not None:
         document, _ = updated_expected(model, expected)
-        files.write(project / files.EXPECTED, files.dumps(document))
+        if document["rows"]:
+            files.write(project / files.EXPECTED, files.dumps(document))
+        else:
+            (project / files.EXPECTED).unlink()
     return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in found] or ["No answer changes."]
 
 

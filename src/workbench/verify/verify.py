@@ -124,6 +124,8 @@ def prove(
         for path in PROVEN:
             if (copy / path).exists():
                 shutil.copyfile(copy / path, project / path)
+            else:
+                (project / path).unlink(missing_ok=True)
     return report
 
 
