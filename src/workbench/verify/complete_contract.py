@@ -8,17 +8,23 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, Scalar
+from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar
 from model_service.model.model import Model
 from workbench import files
 from workbench.verify.trial import (
+    TRIAL_ROWS,
     ProofFailed,
+    failure,
+    failure_with_nulls,
     failure_with_value,
     predictable_rows,
     with_features,
 )
 
 MAX_SHOWN_CATEGORIES = 10
+# Of the rows with which null is tried at once. A model of a hundred features is asked about each of
+# them, even if it takes none.
+MAX_TRIED_CELLS, MAX_FAILURES = 250_000, 200
 
 
 def complete_contract(model: Model, derived: Mapping[str, Mapping[str, Any]]) -> Contract:
@@ -28,33 +34,63 @@ def complete_contract(model: Model, derived: Mapping[str, Mapping[str, Any]]) ->
     corrected. Those that a person declared must hold. Raises ProofFailed.
     """
     rows = predictable_rows(model)
+    features = model.contract.features
+    nullable = _nullable(model, rows, derived)
     completed = {
         feature.name: _complete_feature(model, rows, feature, derived.get(feature.name, {}))
-        for feature in model.contract.features
+        for feature in (
+            dataclasses.replace(f, nullable=f.name in nullable)
+            if "nullable" in derived.get(f.name, {})
+            else f
+            for f in features
+        )
     }
     return with_features(model.contract, completed)
+
+
+def _nullable(
+    model: Model, rows: Sequence[Row], derived: Mapping[str, Mapping[str, Any]]
+) -> set[str]:
+    """Return the features that the model takes without a value, of those that adopt derived.
+
+    Many are tried at once, each in rows of its own, and a group that fails is halved. A model that
+    has failed on many of thousands of columns is not asked about each of the others: they stay as
+    the sample has them without missing values. Raises ProofFailed if null was declared and fails.
+    """
+    asked = [f for f in model.contract.features if "nullable" in derived.get(f.name, {})]
+    size = max(1, MAX_TRIED_CELLS // (TRIAL_ROWS * len(model.contract.column_kinds)))
+    groups = [asked[start : start + size] for start in range(0, len(asked), size)]
+    found: set[str] = set()
+    failures = 0
+    while groups:
+        group = groups.pop()
+        if failures >= MAX_FAILURES:
+            group = [feature for feature in group if feature.nullable]
+        if not group:
+            continue
+        if failure_with_nulls(model, rows, group) is None:
+            found |= {feature.name for feature in group}
+            continue
+        failures += 1
+        if len(group) > 1:
+            middle = len(group) // 2
+            groups += [group[:middle], group[middle:]]
+    for feature in model.contract.features:
+        if feature.nullable and feature not in asked:
+            reason = failure_with_value(model, rows, feature, None)
+            if reason is not None:
+                raise ProofFailed(
+                    f"{files.FEATURES} says that {feature.name} may be null, but the model fails "
+                    f'on it ({reason}). Set "nullable" to false.'
+                )
+    return found
 
 
 def _complete_feature(
     model: Model, rows: Sequence[Row], feature: Feature, derived: Mapping[str, Any]
 ) -> Feature:
     changes: dict[str, Any] = {}
-    nullable = dataclasses.replace(feature, nullable=True)
-    on_null = failure_with_value(model, rows, nullable, None)
-    if "nullable" in derived:
-        changes["nullable"] = on_null is None
-    elif feature.nullable and on_null is not None:
-        raise ProofFailed(
-            f"{files.FEATURES} says that {feature.name} may be null, but the model fails "
-            f'on it ({on_null}). Set "nullable" to false.'
-        )
-    for category in feature.categories or ():
-        on_category = failure_with_value(model, rows[:1], feature, category)
-        if on_category is not None:
-            raise ProofFailed(
-                f"{files.FEATURES} lists {json.dumps(category)} for {feature.name}, but the model "
-                f"fails on it ({on_category}). Take it from the list."
-            )
+    _check_listed_categories(model, rows, feature)
     if feature.categories and ("strict" in derived or feature.strict is False):
         lenient = dataclasses.replace(feature, strict=False)
         on_unknown = failure_with_value(model, rows, lenient, _unknown_category(feature))
@@ -66,6 +102,21 @@ def _complete_feature(
                 f'model fails on them ({on_unknown}). Set "strict" to true.'
             )
     return dataclasses.replace(feature, **changes)
+
+
+def _check_listed_categories(model: Model, rows: Sequence[Row], feature: Feature) -> None:
+    """Raise ProofFailed if the model fails on a category that the contract lists."""
+    categories = feature.categories or ()
+    with_each = [{**rows[0], feature.name: category} for category in categories]
+    if not categories or failure(model, Batch.of_rows(with_each)) is None:
+        return
+    for category in categories:
+        on_category = failure_with_value(model, rows[:1], feature, category)
+        if on_category is not None:
+            raise ProofFailed(
+                f"{files.FEATURES} lists {json.dumps(category)} for {feature.name}, but the model "
+                f"fails on it ({on_category}). Take it from the list."
+            )
 
 
 def _unknown_category(feature: Feature) -> Scalar:

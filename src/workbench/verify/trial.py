@@ -54,6 +54,16 @@ def failure_with_value(
     return failure(changed, Batch.of_rows(with_value))
 
 
+def failure_with_nulls(
+    model: Model, rows: Sequence[Row], features: Sequence[Feature]
+) -> str | None:
+    """Return why the model cannot predict rows without one of the features, each in turn."""
+    nullable = {f.name: dataclasses.replace(f, nullable=True) for f in features}
+    changed = model.with_contract(with_features(model.contract, nullable))
+    without = [{**row, feature.name: None} for feature in features for row in rows[:TRIAL_ROWS]]
+    return failure(changed, Batch.of_rows(without))
+
+
 def with_features(contract: Contract, changed: Mapping[str, Feature]) -> Contract:
     """Return the contract with other features of the same names."""
     features = tuple(changed.get(feature.name, feature) for feature in contract.features)
