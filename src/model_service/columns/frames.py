@@ -57,6 +57,16 @@ def with_categories(frame: Any, categories: Mapping[str, ColumnCategories]) -> A
     return frame.assign(**made) if made else frame
 
 
+def unlisted_values(frame: Any, categories: Mapping[str, ColumnCategories]) -> list[str]:
+    """Return the pandas categories of a frame with a value that is none of theirs."""
+    return [
+        name
+        for name in listed_categories(categories)
+        if name in frame
+        and len(frame[name].dropna()) > _categorical(frame[name], categories[name]).notna().sum()
+    ]
+
+
 def _categorical(series: Any, known: ColumnCategories | None) -> Any:
     """Return a series as a pandas category if the model takes a listed one, else as it is."""
     if known is None or known.values is None:

@@ -18,13 +18,14 @@ from workbench.verify.trial import (
     failure_with_nulls,
     failure_with_value,
     predictable_rows,
+    refusal,
     with_features,
 )
 
 MAX_SHOWN_CATEGORIES = 10
-# Of the rows with which null is tried at once. A model of a hundred features is asked about each of
-# them, even if it takes none.
-MAX_TRIED_CELLS, MAX_FAILURES = 250_000, 200
+# Of the rows with which null is tried at once, and of the frames that may fail on it. A model of
+# hundreds of features is asked about each of them, even if it takes no null.
+MAX_TRIED_CELLS, MAX_FAILED_CELLS, MIN_FAILURES = 2_000_000, 100_000, 20
 
 
 def complete_contract(model: Model, derived: Mapping[str, Mapping[str, Any]]) -> Contract:
@@ -58,13 +59,15 @@ def _nullable(
     the sample has them without missing values. Raises ProofFailed if null was declared and fails.
     """
     asked = [f for f in model.contract.features if "nullable" in derived.get(f.name, {})]
-    size = max(1, MAX_TRIED_CELLS // (TRIAL_ROWS * len(model.contract.column_kinds)))
+    width = len(model.contract.column_kinds)
+    size = max(1, MAX_TRIED_CELLS // (TRIAL_ROWS * width))
+    max_failures = max(MIN_FAILURES, MAX_FAILED_CELLS // width)
     groups = [asked[start : start + size] for start in range(0, len(asked), size)]
     found: set[str] = set()
     failures = 0
     while groups:
         group = groups.pop()
-        if failures >= MAX_FAILURES:
+        if failures >= max_failures:
             group = [feature for feature in group if feature.nullable]
         if not group:
             continue
@@ -89,34 +92,43 @@ def _nullable(
 def _complete_feature(
     model: Model, rows: Sequence[Row], feature: Feature, derived: Mapping[str, Any]
 ) -> Feature:
-    changes: dict[str, Any] = {}
-    _check_listed_categories(model, rows, feature)
-    if feature.categories and ("strict" in derived or feature.strict is False):
-        lenient = dataclasses.replace(feature, strict=False)
-        on_unknown = failure_with_value(model, rows, lenient, _unknown_category(feature))
-        if "strict" in derived:
-            changes["strict"] = on_unknown is not None
-        elif on_unknown is not None:
-            raise ProofFailed(
-                f"{files.FEATURES} says that {feature.name} takes other categories, but the "
-                f'model fails on them ({on_unknown}). Set "strict" to true.'
-            )
-    return dataclasses.replace(feature, **changes)
+    feature = _with_known_categories(model, rows, feature, derived)
+    if not feature.categories or not ("strict" in derived or feature.strict is False):
+        return feature
+    lenient = dataclasses.replace(feature, strict=False)
+    on_unknown = failure_with_value(model, rows, lenient, _unknown_category(feature))
+    if "strict" in derived:
+        return dataclasses.replace(feature, strict=on_unknown is not None)
+    if on_unknown is not None:
+        raise ProofFailed(
+            f"{files.FEATURES} says that {feature.name} takes other categories, but the "
+            f'model fails on them ({on_unknown}). Set "strict" to true.'
+        )
+    return feature
 
 
-def _check_listed_categories(model: Model, rows: Sequence[Row], feature: Feature) -> None:
-    """Raise ProofFailed if the model fails on a category that the contract lists."""
+def _with_known_categories(
+    model: Model, rows: Sequence[Row], feature: Feature, derived: Mapping[str, Any]
+) -> Feature:
+    """Return the feature without derived categories that the model was not trained on.
+
+    Raises ProofFailed if the model fails on one, or if a declared one is lost on the way to it.
+    """
     categories = feature.categories or ()
     with_each = [{**rows[0], feature.name: category} for category in categories]
-    if not categories or failure(model, Batch.of_rows(with_each)) is None:
-        return
-    for category in categories:
-        on_category = failure_with_value(model, rows[:1], feature, category)
-        if on_category is not None:
+    if not categories or refusal(model, Batch.of_rows(with_each)) is None:
+        return feature
+    known = []
+    for category, row in zip(categories, with_each, strict=True):
+        reason = refusal(model, batch := Batch.of_rows([row]))
+        if reason is None:
+            known.append(category)
+        elif "categories" not in derived or failure(model, batch) is not None:
             raise ProofFailed(
                 f"{files.FEATURES} lists {json.dumps(category)} for {feature.name}, but the model "
-                f"fails on it ({on_category}). Take it from the list."
+                f"fails on it ({reason}). Take it from the list."
             )
+    return dataclasses.replace(feature, categories=tuple(known)) if known else feature
 
 
 def _unknown_category(feature: Feature) -> Scalar:

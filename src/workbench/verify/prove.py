@@ -31,7 +31,10 @@ from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
 from workbench.verify import resource_limits
 from workbench.verify.answer_changes import ACCEPT, answer_changes, updated_expected
-from workbench.verify.complete_contract import check_encoders, complete_contract
+from workbench.verify.complete_contract import (
+    check_encoders,
+    complete_contract,
+)
 from workbench.verify.fast_path_proof import choose_path
 from workbench.verify.trial import ProofFailed, example_rows, failure, predictable_rows
 
