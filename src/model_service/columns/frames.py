@@ -53,7 +53,10 @@ def model_input(
 def with_categories(frame: Any, categories: Mapping[str, ColumnCategories]) -> Any:
     """Return a frame that prepare() or a transformer made, with its pandas categories."""
     names = [name for name in listed_categories(categories) if name in frame]
-    made = {name: _categorical(frame[name], categories[name]) for name in names}
+    # pandas deprecates to make a missing value of an unlisted one, as it does in training code.
+    plain = {name: frame[name].astype(object) for name in names}
+    known = {n: column.where(column.isin(categories[n].values)) for n, column in plain.items()}
+    made = {name: _categorical(column, categories[name]) for name, column in known.items()}
     return frame.assign(**made) if made else frame
 
 
@@ -62,8 +65,7 @@ def unlisted_values(frame: Any, categories: Mapping[str, ColumnCategories]) -> l
     return [
         name
         for name in listed_categories(categories)
-        if name in frame
-        and len(frame[name].dropna()) > _categorical(frame[name], categories[name]).notna().sum()
+        if name in frame and not frame[name].dropna().isin(categories[name].values).all()
     ]
 
 

@@ -72,8 +72,12 @@ def failure_with_nulls(
     """Return why the model cannot predict rows without one of the features, each in turn."""
     nullable = {f.name: dataclasses.replace(f, nullable=True) for f in features}
     changed = model.with_contract(with_features(model.contract, nullable))
-    without = [{**row, feature.name: None} for feature in features for row in rows[:TRIAL_ROWS]]
-    return failure(changed, Batch.of_rows(without))
+    some = Batch.of_rows(rows[:TRIAL_ROWS])
+    columns = {name: values * len(features) for name, values in some.columns.items()}
+    for number, feature in enumerate(features):
+        place = slice(number * len(some), (number + 1) * len(some))
+        columns[feature.name][place] = [None] * len(some)
+    return failure(changed, Batch(columns, range(1, len(some) * len(features) + 1)))
 
 
 def with_features(contract: Contract, changed: Mapping[str, Feature]) -> Contract:
