@@ -105,7 +105,9 @@ def predictable_rows(model: Model) -> list[Row]:
     Three kinds may fail: real rows with missing values, because the feature is then not nullable,
     rows with a category that the model does not know, and made-up rows, as long as one works.
     """
+    # Of real rows the values fit together; of those that adopt has mixed or made up some may not.
     made_up = model.manifest.sample is None
+    mixed = model.contract.examples == "mixed"
     predictable, failed = [], []
     rows = example_rows(model)
     if refusal(model, Batch.of_rows(rows)) is None:
@@ -117,7 +119,8 @@ def predictable_rows(model: Model) -> list[Row]:
                 predictable.append(row)
         else:
             failed.append((row, reason))
-    serious = [(row, why) for row, why in failed if not made_up and None not in row.values()]
+    real = not made_up and not mixed
+    serious = [(row, why) for row, why in failed if real and None not in row.values()]
     if serious or not predictable:
         row, reason = (serious or failed)[0]
         hint = _encoding_hint(model, row) or (NO_SAMPLE if made_up else "")
