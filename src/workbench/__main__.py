@@ -79,7 +79,8 @@ def _verify(project: Path, options: Options) -> None:
     from workbench.verify.resource_limits import Limits
 
     limits = Limits.from_environment({**os.environ, **options})
-    print(verify.verify(project, limits, verify.VerifyOptions(sample=options.get("SAMPLE", ""))))
+    chosen = verify.VerifyOptions(options.get("SAMPLE", ""), options.get("ACCEPT", ""))
+    print(verify.verify(project, limits, chosen))
 
 
 def _check(project: Path, _: Options) -> int:
@@ -150,7 +151,7 @@ def _port(options: Options) -> str:
 
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
-VERIFY_OPTIONS = ("SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
+VERIFY_OPTIONS = ("ACCEPT", "SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
     "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),

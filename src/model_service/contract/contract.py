@@ -24,6 +24,10 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 # What the model was trained on.
 InputKind = Literal["frame", "array", "texts"]
 
+# Of the sample's values, what the repository keeps as examples: rows of which each value comes from
+# another row, or whole rows.
+Examples = Literal["mixed", "whole"]
+
 TYPES: tuple[str, ...] = get_args(FeatureType)
 TRANSFORMS = ("exp", "expm1")
 BACKGROUNDS = ("sample", "positive")
@@ -258,6 +262,7 @@ class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
+    examples: Examples = "mixed"
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -307,6 +312,7 @@ class Contract:
             "features": [feature.to_json() for feature in self.features],
             **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
+            **({"examples": self.examples} if self.examples != "mixed" else {}),
         }
 
 

@@ -27,6 +27,12 @@ class Golden:
     predictions: list[dict[str, Any]]
     tolerance: float = RELATIVE_TOLERANCE  # the largest relative difference of two equal numbers
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of golden.json."""
+        usual = self.tolerance == RELATIVE_TOLERANCE
+        tolerance = {} if usual else {"tolerance": self.tolerance}
+        return {"rows": self.rows, "predictions": self.predictions, **tolerance}
+
 
 class GoldenError(ValueError):
     """golden.json does not contain golden predictions."""

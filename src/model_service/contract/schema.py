@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from model_service.contract.contract import (
     BACKGROUNDS,
@@ -16,6 +16,7 @@ from model_service.contract.contract import (
     TYPES,
     Contract,
     ContractError,
+    Examples,
     Feature,
     Output,
     Scalar,
@@ -41,7 +42,7 @@ def parse_contract(document: object) -> Contract:
     """Build a contract from its JSON. Raises ContractError with all problems."""
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
-    problems = list(_unknown(document, ("features", "transformers", "output")))
+    problems = list(_unknown(document, ("features", "transformers", "output", "examples")))
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
         try:
@@ -65,9 +66,14 @@ def parse_contract(document: object) -> Contract:
         transformers = parse_transformers(document.get("transformers"))
     except ContractError as error:
         problems += error.problems
+    examples: Examples = "mixed"
+    if (declared := document.get("examples")) is not None:
+        if declared not in get_args(Examples):
+            problems.append(f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}')
+        examples = "whole" if declared == "whole" else "mixed"
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output, transformers)
+    return Contract(tuple(features), output, transformers, examples)
 
 
 def parse_feature(entry: object) -> Feature:

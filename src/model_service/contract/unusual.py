@@ -168,10 +168,8 @@ def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories
         )
     if feature.categories is None or feature.closed:
         return None
-    from_sample = derived.get("categories") == list(feature.categories)
-    whose = "the categories of the sample" if from_sample else "the usual categories"
     shown = ", ".join(map(json_text, feature.categories[:MAX_SHOWN_CATEGORIES]))
     more = ", …" if len(feature.categories) > MAX_SHOWN_CATEGORIES else ""
     return _Categories(
-        feature.name, frozenset((*feature.categories, None)), f"{shown}{more}, {whose}"
+        feature.name, frozenset((*feature.categories, None)), f"{shown}{more}, the known categories"
     )

@@ -172,6 +172,13 @@ class Model:
         """The columns in the order of the training."""
         return self.manifest.columns or tuple(self.contract.column_kinds)
 
+    def unknown_categories(self, batch: Batch) -> list[str]:
+        """Return the model's pandas categories that would lose a value of these rows.
+
+        Raises whatever prepare() and the transformers raise.
+        """
+        return self.input_builder.unknown_categories(self.contract.columns(batch))
+
     def compile_fast_path(self) -> FastPath:
         """Return the fast path of this model. Raises NotCompiled."""
         manifest = self.manifest

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import ContractError, Transformer
+from model_service.contract.contract import ContractError, Examples, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
@@ -71,6 +71,7 @@ class FeaturesAnswer:
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
     folder: Path = Path()  # paths of the transformers are relative to it
+    examples: Examples = "mixed"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -270,6 +271,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     """Read a list of names, of features or of both, or a contract."""
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    examples: Examples = "mixed"
     if isinstance(document, dict):
         if isinstance(document.get("features"), list):
             features = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
@@ -281,6 +283,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
                 [Problem("features", f"{path}: {problem}.") for problem in error.problems]
             ) from None
         output, transformers = contract.output.to_json(), contract.transformers
+        examples = contract.examples
         document = document["features"]
     entries: list[Mapping[str, Any]] = []
     problems: list[Problem] = []
@@ -298,7 +301,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     if problems:
         raise AnswerError(problems)
     _check_names([entry["name"] for entry in entries], str(path))
-    return FeaturesAnswer(tuple(entries), output, transformers, path.parent)
+    return FeaturesAnswer(tuple(entries), output, transformers, path.parent, examples)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:

@@ -25,7 +25,8 @@ from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 
 TOLERANCE = 1e-12
-DRAWN_ROWS = 2000
+# Fewer rows are drawn for a model with thousands of columns.
+DRAWN_ROWS, MIN_DRAWN_ROWS, DRAWN_CELLS = 2000, 500, 2_000_000
 # So many rows are also predicted alone, if a single row has no path of its own; else all are.
 SINGLE_ROWS = 200
 BATCH_ROWS = 500
@@ -132,22 +133,20 @@ def drawn_rows(model: Model, golden_rows: Sequence[Row]) -> list[Row]:
     random = np.random.Generator(np.random.PCG64(0))
     golden_rows = parse_rows(model.contract, golden_rows).rows()
     examples = parse_rows(model.contract, [*golden_rows, *model.manifest.examples]).rows()
-    names = [feature.name for feature in model.contract.features]
-    candidates = [list(_accepted_values(f, examples)) for f in model.contract.features]
+    candidates = {f.name: list(_accepted_values(f, examples)) for f in model.contract.features}
+    counts = np.array([len(values) for values in candidates.values()])
+    columns = list(candidates.items())
     drawn: list[Row] = []
-    for _ in range(DRAWN_ROWS):
-        base = examples[random.integers(len(examples))]
+    for _ in range(max(MIN_DRAWN_ROWS, min(DRAWN_ROWS, DRAWN_CELLS // len(columns)))):
+        row = dict(examples[random.integers(len(examples))])
         # The share of replaced values differs by row: far from all data, many models predict the
         # same for every row.
-        share = random.random()
-        drawn.append(
-            {
-                name: values[random.integers(len(values))]
-                if random.random() < share
-                else base[name]
-                for name, values in zip(names, candidates, strict=True)
-            }
-        )
+        replaced = np.flatnonzero(random.random(len(columns)) < random.random())
+        choices = random.integers(counts[replaced]).tolist()
+        for column, choice in zip(replaced.tolist(), choices, strict=True):
+            name, values = columns[column]
+            row[name] = values[choice]
+        drawn.append(row)
     return [*golden_rows, *drawn]
 
 

@@ -26,7 +26,7 @@ from workbench.lock.environment import (
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
-PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPLAIN)
+PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -50,9 +50,21 @@ def setup(project: Path) -> Path:
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    """The options of `make verify`: SAMPLE=… takes the place of `.sample.csv`."""
+    """The options of `make verify`.
+
+    SAMPLE=… takes the place of `.sample.csv`; with ACCEPT=answers the model's answers are recorded
+    anew.
+    """
 
     sample: str = ""
+    accept: str = ""
+
+    def __post_init__(self) -> None:
+        if self.accept not in ("", "answers"):
+            raise UserError(
+                f"ACCEPT={self.accept!r} is unknown; leave it out, or give ACCEPT=answers to "
+                "record the answers of this model anew."
+            )
 
 
 def verify(
@@ -73,7 +85,7 @@ def verify(
     python = setup(project)
     with _restored_on_failure(project):
         _write_locked_versions(project)
-        proof = prove(project, python, limits, sample)
+        proof = prove(project, python, limits, sample, options.accept)
         with tempfile.TemporaryDirectory(prefix="tests-") as home:
             tests = run(
                 [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
@@ -93,7 +105,9 @@ def _sample(project: Path, options: VerifyOptions) -> str | None:
     return files.read(kept) if kept.exists() else None
 
 
-def prove(project: Path, python: Path, limits: Limits, sample: str | None = None) -> str:
+def prove(
+    project: Path, python: Path, limits: Limits, sample: str | None = None, accept: str = ""
+) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
     It has a copy of `model/` and the rows of `sample`, and nothing else of the user's. Raises
@@ -106,7 +120,7 @@ def prove(project: Path, python: Path, limits: Limits, sample: str | None = None
             files.write(copy / files.KEPT_SAMPLE, sample)
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
-        report = _prove(copy, python, limits)
+        report = _prove(copy, python, limits, accept)
         for path in PROVEN:
             if (copy / path).exists():
                 shutil.copyfile(copy / path, project / path)
@@ -115,7 +129,7 @@ def prove(project: Path, python: Path, limits: Limits, sample: str | None = None
     return report
 
 
-def _prove(copy: Path, python: Path, limits: Limits) -> str:
+def _prove(copy: Path, python: Path, limits: Limits, accept: str) -> str:
     limited = [
         *("-m", "workbench.verify.resource_limits", str(limits.megabytes)),
         "workbench.verify.prove",
@@ -125,7 +139,7 @@ def _prove(copy: Path, python: Path, limits: Limits) -> str:
             [python, *limited],
             what="The proof",
             cwd=copy,
-            env=environ_without_secrets(copy),
+            env={**environ_without_secrets(copy), "ACCEPT": accept},
             timeout_seconds=limits.seconds,
         )
     except TimedOut as error:

@@ -16,7 +16,7 @@ from model_service.contract.unusual import UnusualValues
 LENGTH = {"name": "length", "minimum": 32.1, "maximum": 59.6, "nullable": True}
 ISLANDS = ["Biscoe", "Dream"]
 ISLAND = {"name": "island", "categories": ISLANDS, "strict": False, "nullable": True}
-SAMPLE = {"length": {"minimum": 32.1, "maximum": 59.6}, "island": {"categories": ISLANDS}}
+SAMPLE = {"length": {"minimum": 32.1, "maximum": 59.6}}
 
 
 def warnings(feature: dict[str, Any], value: Any, derived: Any = SAMPLE) -> list[str]:
@@ -40,18 +40,18 @@ def warnings(feature: dict[str, Any], value: Any, derived: Any = SAMPLE) -> list
         ({"name": "n", "type": "integer", "minimum": 0, "maximum": 0}, 1, "1 is outside 0 to 0"),
         (ISLAND, "Dream", None),
         (ISLAND, None, None),
-        (ISLAND, "Mars", '"Mars" is not one of Biscoe, Dream, the categories of the sample'),
+        (ISLAND, "Mars", '"Mars" is not one of Biscoe, Dream, the known categories'),
         (
             ISLAND | {"categories": ["A"]},
             "x" * 50,
-            f'"{"x" * 40}…" is not one of A, the usual categories',
+            f'"{"x" * 40}…" is not one of A, the known categories',
         ),
         (ISLAND | {"warn": False}, "Mars", None),
         ({"name": "island", "type": "category"}, "Mars", None),  # nothing is known
         (
             {"name": "n", "categories": list(range(12)), "strict": False},
             12,
-            '"12" is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, the usual',
+            '"12" is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, the known',
         ),
     ],
 )
