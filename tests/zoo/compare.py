@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from explained import explanation_difference
+
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.verify.prove import prove

@@ -47,13 +47,26 @@ class DoesNotFit(ServiceError):
 
 
 class Budget:
-    """The time that the explanations of a request can take."""
+    """The processor time that the explanations of a request can take, in one thread at a time.
+
+    It runs inside `with`. A busy machine takes no time away: for that requests have a deadline.
+    """
 
     def __init__(
-        self, milliseconds: int | None, clock: Callable[[], float] = time.monotonic
+        self, milliseconds: int | None, clock: Callable[[], float] = time.thread_time
     ) -> None:
         self._milliseconds, self._clock = milliseconds, clock
-        self._started_at = clock()
+        self._spent = 0.0
+        self._started_at: float | None = None
+
+    def __enter__(self) -> Budget:
+        self._started_at = self._clock()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._started_at is not None:
+            self._spent += self._clock() - self._started_at
+        self._started_at = None
 
     @property
     def is_limited(self) -> bool:
@@ -65,7 +78,8 @@ class Budget:
         """The seconds that are left."""
         if self._milliseconds is None:
             return float("inf")
-        return self._milliseconds / 1000 - (self._clock() - self._started_at)
+        running = 0.0 if self._started_at is None else self._clock() - self._started_at
+        return self._milliseconds / 1000 - self._spent - running
 
     def now(self) -> float:
         """Return the time of the clock."""

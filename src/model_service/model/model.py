@@ -130,7 +130,7 @@ class Model:
         batch: Batch,
         predictions: Sequence[Prediction],
         wanted: ExplainRequest,
-        milliseconds: int | None,
+        budget: Budget,
     ) -> list[dict[str, Any]]:
         """Return what is added to the prediction of each row.
 
@@ -138,8 +138,7 @@ class Model:
         """
         assert self.explainer is not None
         self._use_no_threads()
-        with _PREDICTING:
-            budget = Budget(milliseconds)
+        with _PREDICTING, budget:
             return explain_rows(self.explainer, self.contract, batch, predictions, wanted, budget)
 
     def _use_no_threads(self) -> None:

@@ -12,6 +12,7 @@ from model_service.contract.contract import Batch
 from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
 from model_service.explain.answer import ExplainRequest
+from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.queue import PredictionQueue, Unavailable
@@ -78,9 +79,9 @@ class Predictor:
         batch: Batch,
         predictions: Sequence[Prediction],
         wanted: ExplainRequest,
-        milliseconds: int,
+        budget: Budget,
     ) -> Sequence[dict[str, Any]]:
-        """Return what is added to the prediction of each row, within a time.
+        """Return what is added to the prediction of each row, within a budget.
 
         Raises Unavailable, NotReady, DoesNotFit, UnknownClass and what the model raises.
         """
@@ -88,7 +89,7 @@ class Predictor:
         return self.queue.submit(
             batch,
             part=True,
-            run=lambda rows: self.model.explain(rows, predictions, wanted, milliseconds),
+            run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
         )
 
     def _failing(

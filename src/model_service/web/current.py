@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +13,7 @@ from werkzeug.routing import Map
 from model_service.contract.contract import Batch
 from model_service.contract.unusual import BatchWarnings, UnusualValues
 from model_service.explain.answer import ExplainRequest
+from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -86,26 +86,21 @@ class Service:
         return found
 
     def explain(
-        self, batch: Batch, predictions: Sequence[Prediction], wanted: ExplainRequest
-    ) -> Sequence[dict[str, Any]]:
-        """Explain the predictions of a request and count them; see Predictor.explain."""
-        milliseconds = self.settings.explain_milliseconds
-        found = self.predictor.explain(batch, predictions, wanted, milliseconds)
-        self.metrics.count_explained(len(found))
-        return found
-
-    def explain_for(
         self,
         batch: Batch,
         predictions: Sequence[Prediction],
         wanted: ExplainRequest,
-        milliseconds: int,
-    ) -> tuple[Sequence[dict[str, Any]], float]:
-        """Explain a part of a file; return also the seconds that it took."""
-        started_at = time.monotonic()
-        found = self.predictor.explain(batch, predictions, wanted, milliseconds)
+        budget: Budget | None = None,
+    ) -> Sequence[dict[str, Any]]:
+        """Explain predictions within a budget and count them; see Predictor.explain."""
+        budget = budget or self.explain_budget()
+        found = self.predictor.explain(batch, predictions, wanted, budget)
         self.metrics.count_explained(len(found))
-        return found, time.monotonic() - started_at
+        return found
+
+    def explain_budget(self) -> Budget:
+        """Return what a request has for its explanations."""
+        return Budget(self.settings.explain_milliseconds)
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
         request_log.current().row_count += len(predictions)

@@ -81,7 +81,7 @@ class ReasonColumns:
             detail = "A CSV has room for reasons only: ask with ?reasons=4, without explain."
             raise RequestProblem(400, "A CSV is not explained in full", detail)
         self._service, self._wanted = service, replace(wanted, explanation=False)
-        self._milliseconds = float(service.settings.explain_milliseconds)
+        self._budget = service.explain_budget()
         self._row_count = 0
         self.names = [f"reason_{number}" for number in range(1, wanted.reasons + 1)]
 
@@ -90,13 +90,9 @@ class ReasonColumns:
         if not len(batch):
             return []
         try:
-            found, seconds = self._service.explain_for(
-                batch, predictions, self._wanted, max(int(self._milliseconds), 1)
-            )
+            found = self._service.explain(batch, predictions, self._wanted, self._budget)
         except DoesNotFit as error:
-            whole = self._service.settings.explain_milliseconds
-            raise DoesNotFit(self._row_count + error.row_count, whole) from None
-        self._milliseconds -= 1000 * seconds
+            raise self._budget.exceeded(self._row_count + error.row_count) from None
         self._row_count += len(batch)
         return [
             {**prediction, **self._cells(members)}

@@ -104,7 +104,8 @@ def solve(seconds_per_row: float, row_count: int, milliseconds: int) -> Any:
     clock = Clock(seconds_per_row)
     box = Box(Rows(), clock.respond, batch(BACKGROUND))  # type: ignore[arg-type]
     rows = batch(np.repeat(ROW[np.newaxis], row_count, axis=0))
-    return box.solve(rows, Budget(milliseconds, clock)), clock.now
+    with Budget(milliseconds, clock) as budget:
+        return box.solve(rows, budget), clock.now
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_more_rows_than_fit_the_time_are_refused_with_the_number_that_does(
 ) -> None:
     now = iter(range(1_000_000))
     monkeypatch.setattr(
-        "model_service.model.model.Budget",
+        "model_service.web.current.Budget",
         lambda milliseconds: Budget(milliseconds, lambda: next(now) / 100),
     )
     asked = client(explain_milliseconds=50)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from model_service.contract.contract import Batch
 from model_service.explain.answer import ExplainRequest
+from model_service.explain.blackbox import Budget
 from model_service.explain.parts import LinearPart, Terms
 from model_service.model.loading import load_model
 from model_service.model.model import Model
@@ -57,7 +58,7 @@ def logistic() -> Any:
 
 def explanation(model: Model, row: dict[str, Any]) -> dict[str, Any]:
     batch = Batch.of_rows([row])
-    (found,) = model.explain(batch, model.predict(batch), ExplainRequest(), None)
+    (found,) = model.explain(batch, model.predict(batch), ExplainRequest(), Budget(None))
     content: dict[str, Any] = found["explanation"]
     return content
 
@@ -78,7 +79,7 @@ def recorded(project: Path) -> dict[str, Any]:
             "trees",
             80,
         ),
-        (KMeans(3, n_init=1, random_state=0).fit(FRAME), FRAME, "vote", "mixed rows", 27),
+        (KMeans(3, n_init=1, random_state=0).fit(FRAME), FRAME, "vote", "mixed rows", 24),
         (
             IsolationForest(n_estimators=5, random_state=0).fit(FRAME),
             FRAME,
@@ -128,13 +129,13 @@ def test_the_same_model_and_sample_give_the_same_file(proven_project: Make) -> N
 def test_wrong_explanations_are_not_served(
     proven_project: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = LinearPart.solve
+    solve = LinearPart.solve_values
 
-    def solve_wrongly(self: LinearPart, row: Any, output: int) -> Terms:
-        terms = solve(self, row, output)
+    def solve_wrongly(self: LinearPart, values: Sequence[float], output: int) -> Terms:
+        terms = solve(self, values, output)
         return dataclasses.replace(terms, contributions=terms.contributions[::-1])
 
-    monkeypatch.setattr(LinearPart, "solve", solve_wrongly)
+    monkeypatch.setattr(LinearPart, "solve_values", solve_wrongly)
     project = proven_project(logistic(), FRAME)
     found = recorded(project)
     assert not found["proven"]
