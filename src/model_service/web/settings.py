@@ -155,8 +155,8 @@ class Settings:
         "EXPLAIN_MILLISECONDS",
         _positive,
         250,
-        "processor time of a request for its explanations; of more rows than fit it is refused with "
-        "422",
+        "processor time of a request for its explanations; of more rows than fit it is refused "
+        "with 422",
     )
     api_keys: tuple[bytes, ...] = config_var(
         "API_KEYS",
