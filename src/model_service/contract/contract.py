@@ -94,6 +94,8 @@ class Feature:
 
     name: str
     type: FeatureType = "number"
+    title: str = ""  # for people; pages make one from the name where there is none
+    group: str = ""  # features with the same one stand together in the form
     description: str = ""
     unit: str = ""
     minimum: float | None = None
@@ -233,6 +235,22 @@ class Output:
 
 
 @dataclass(frozen=True)
+class ServiceInfo:
+    """What the pages say about the service; the answers to the questions where it is empty."""
+
+    title: str = ""
+    description: str = ""
+    accent: str = ""  # #rrggbb
+    logo: str = ""  # a file below static/
+    contact: str = ""  # an e-mail address, a URL or a name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the member `service` of features.json."""
+        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: value for key, value in document.items() if value}
+
+
+@dataclass(frozen=True)
 class Transformer:
     """A fitted file that is applied before the model, to all columns or to the named ones."""
 
@@ -252,6 +270,7 @@ class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
+    service: ServiceInfo = ServiceInfo()
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -297,10 +316,12 @@ class Contract:
     def to_json(self) -> dict[str, Any]:
         """Return the content of features.json."""
         transformers = [transformer.to_json() for transformer in self.transformers]
+        service = self.service.to_json()
         return {
             "features": [feature.to_json() for feature in self.features],
             **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
+            **({"service": service} if service else {}),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -49,6 +50,7 @@ _WEB = resources.files("model_service.web")
 ENGINE_STATIC = str(_WEB / "static")
 ENGINE_TEMPLATES = str(_WEB / "templates")
 CUSTOM_STYLESHEET = "custom.css"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Bodies of these types can be as long as a CSV.
 FILE_TYPES = ("text/csv", "multipart/form-data")
 
@@ -64,6 +66,13 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         return SpooledFile()
+
+
+def _contact_url(contact: str) -> str | None:
+    """Return the link of a contact that is an address, else None."""
+    if contact.startswith(("https://", "http://")):
+        return contact
+    return f"mailto:{contact}" if _EMAIL.fullmatch(contact) else None
 
 
 class ModelService(Flask):
@@ -163,10 +172,15 @@ class ModelService(Flask):
         return folder
 
     def _page_context(self) -> dict[str, object]:
-        manifest = self.service.model.manifest
+        about = self.service.model.manifest.about
+        info = self.service.model.contract.service
         return {
-            "title": manifest.about.title,
-            "description": manifest.about.description,
+            "title": info.title or about.title,
+            "description": info.description or about.description,
+            "version": about.version,
+            "release_date": self.service.settings.release_date,
+            "service_info": info,
+            "contact_url": _contact_url(info.contact),
             "endpoints": self.view_functions,  # the owner can leave out pages
             "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,

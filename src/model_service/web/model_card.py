@@ -10,7 +10,7 @@ from itertools import pairwise
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
-from model_service.web.wording import Bar, format_number, format_percent
+from model_service.web.wording import Bar, format_percent, format_value
 
 TASK_TEXTS: Mapping[str, str] = {
     "classification": "Classification",
@@ -245,11 +245,6 @@ def _value_texts(profile: Profile) -> list[str]:
         format_value(value) if is_numeric and not isinstance(value, str) else json_text(value)
         for value in profile.values
     ]
-
-
-def format_value(value: float) -> str:
-    """Return a number as text, without separators up to four digits, as it can be a year."""
-    return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
 
 
 def _truncate(texts: Sequence[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows, ServiceError
+from model_service.web.accent import stylesheet as accent_stylesheet
 from model_service.web.api import csv_response, keeps_bad_rows
 from model_service.web.current import service
 from model_service.web.errors import RequestProblem, render_page
@@ -80,13 +81,15 @@ def predict_file() -> Response:
 def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the text of each field.
 
-    The last value of a name counts: a hidden field before each checkbox holds the value that is
-    sent if it is not checked.
+    The last value of a name that is not empty counts: a hidden field before each checkbox holds the
+    value that is sent if it is not checked, and a field after some choices holds another one.
     """
     # Browsers send line breaks in a field's name as CR LF, whatever they are in the page.
     names = {_with_line_feeds(f.name): f.name for f in service.model.contract.features}
     # A part of multipart/form-data can have no name.
-    submitted = ((name or "", values[-1]) for name, values in form.lists())
+    submitted = (
+        (name or "", next(filter(None, reversed(values)), "")) for name, values in form.lists()
+    )
     return {names.get(_with_line_feeds(name), name): text for name, text in submitted}
 
 
@@ -156,14 +159,16 @@ def _render_form(
     problems = problems if problems is not None else Problems()
     model = service.model
     contract, manifest = model.contract, model.manifest
-    fields = form_fields(contract, texts, problems)
+    fields = form_fields(contract, texts, problems, manifest.profiles)
     shown, _ = shown_problems(problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
     return render_page(
         template,
         fields=fields,
-        groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
+        groups=group_fields(contract, fields),
+        has_search=len(fields) > MAX_UNGROUPED_FIELDS,
+        titles={field.name: field.title for field in fields},
         problems=[(problem, ids.get(problem.feature or "")) for problem in shown],
         problem_count=problems.total,
         output=contract.output,
@@ -171,6 +176,14 @@ def _render_form(
         limits=service.settings,
         **(variables or {}),
     )
+
+
+@bp.get("/accent.css")
+@policy(needs_key=False, is_limited=False)
+def accent() -> Response:
+    """Return the owner's accent colour as a stylesheet."""
+    colour = service.model.contract.service.accent
+    return Response(accent_stylesheet(colour) if colour else "", mimetype="text/css")
 
 
 @bp.get("/example.csv")
