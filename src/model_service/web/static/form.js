@@ -138,9 +138,9 @@ const find = document.getElementById("find");
 if (find) {
   document.getElementById("search").hidden = false;
   // Not in the HTML, which is kept short for a thousand fields.
-  for (const input of form.querySelectorAll(".group > label > input")) input.inputMode = "decimal";
+  for (const input of form.querySelectorAll(".fields > label > input")) input.inputMode = "decimal";
   const hint = document.getElementById("find-hint");
-  const fields = [...form.querySelectorAll(".group > :is(label, .field)")].map((element) => ({
+  const fields = [...form.querySelectorAll(".group .fields > *")].map((element) => ({
     element,
     name: `${element.querySelector("[name]").name}\n${element.textContent}`.toLowerCase(),
   }));
@@ -151,7 +151,7 @@ if (find) {
       return !element.hidden;
     });
     for (const group of form.querySelectorAll(".group")) {
-      const hasField = group.querySelector(":scope > :is(label, .field):not([hidden])") !== null;
+      const hasField = group.querySelector(".fields > :not([hidden])") !== null;
       group.hidden = !hasField;
       if (query && hasField) group.open = true;
     }
