@@ -163,7 +163,7 @@ def test_what_if_varies_one_feature_with_one_request_at_a_time(
     slider = page.get_by_role("slider")
     slider.press("ArrowRight")
     slider.press("ArrowRight")
-    expect(page.get_by_label("Loan amount", exact=True).first).to_have_value("210000")
+    expect(page.get_by_role("spinbutton", name="Loan amount")).to_have_value("210000")
     expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^210,000 → \d+\.\d %$"))
     assert len(sweeps) == count  # only the mark on the line moves

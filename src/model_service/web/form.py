@@ -134,8 +134,7 @@ def _form_field(
         placeholder=_placeholder(feature),
         is_integer=feature.type == "integer",
         is_whole=_is_whole(feature, profile),
-        # A choice of its own says that a value is unknown.
-        is_optional=feature.nullable and control not in ("radio", "select"),
+        is_optional=feature.nullable,
         value=text,
         choices=choices,
         other=(text if is_other else "") if is_open else None,

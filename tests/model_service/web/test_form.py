@@ -95,7 +95,7 @@ def test_groups_of_the_contract_are_in_the_order_of_their_first_features() -> No
     ("members", "text", "is_optional", "other"),
     [
         ({"nullable": True}, "", True, None),
-        ({"nullable": True, "categories": ["a"]}, "", False, None),
+        ({"nullable": True, "categories": ["a"]}, "", True, None),
         ({"categories": ["a", "b"], "strict": False}, "a", False, ""),
         ({"categories": ["a", "b"], "strict": False}, "z", False, "z"),
     ],
