@@ -255,7 +255,8 @@ function updateSlider() {
   if (!isNumeric(feature)) return;
   slider.min = values[0];
   slider.max = values.at(-1);
-  slider.step = isWhole(index) ? 1 : Number(((values.at(-1) - values[0]) / 200).toPrecision(1));
+  const step = Number(((values.at(-1) - values[0]) / 200).toPrecision(1));
+  slider.step = isWhole(index) ? Math.max(1, Math.round(step)) : step;
   if (document.activeElement !== slider) slider.value = present ?? values[0];
   const { toY, isProbability } = series((contract.output.targets ?? [null])[0], sweep.first);
   const text = `${present === null ? "unknown" : formatValue(present)} → ${formatValue(toY(current), isProbability)}`;
