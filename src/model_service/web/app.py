@@ -33,6 +33,7 @@ from model_service.web import (
     rate_limit,
     request_log,
 )
+from model_service.web.card_text import read_card
 from model_service.web.current import Service
 from model_service.web.fast_lane import FastLane
 from model_service.web.policy import PUBLIC, menu_of, set_policy
@@ -107,11 +108,13 @@ class ModelService(Flask):
             "lstrip_blocks": True,
         }  # half the bytes of a page
         settings = settings or Settings.from_environment()
+        card_text = ""
         if not isinstance(model, Model):
-            model = load_model(self._model_folder(model, settings))
+            folder = self._model_folder(model, settings)
+            model, card_text = load_model(folder), read_card(folder)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
-        self.service = Service.around(model, settings, self.url_map, self._on_stuck)
+        self.service = Service.around(model, settings, self.url_map, self._on_stuck, card_text)
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)

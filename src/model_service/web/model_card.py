@@ -10,6 +10,7 @@ from itertools import pairwise
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
+from model_service.web.titles import feature_title
 from model_service.web.wording import Bar, format_percent, format_value
 
 TASK_TEXTS: Mapping[str, str] = {
@@ -62,6 +63,7 @@ class FeatureCard:
     """A feature; of the sample's values it shows bars, a histogram or neither."""
 
     name: str
+    title: str
     description: str
     lines: tuple[str, ...]
     bars: tuple[Bar, ...] = ()
@@ -184,7 +186,8 @@ def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) 
     lines.append("may be unknown" if feature.nullable else "must be given")
     if profile is not None:
         lines.append(f"{format_percent(profile.missing) if profile.missing else 'none'} missing")
-    return FeatureCard(feature.name, feature.description, tuple(lines), bars, histogram)
+    title = feature_title(feature)
+    return FeatureCard(feature.name, title, feature.description, tuple(lines), bars, histogram)
 
 
 def _shares(feature: Feature, profile: Profile | None) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows, ServiceError
 from model_service.web.accent import stylesheet as accent_stylesheet
 from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.card_text import card_markdown, parse_card
 from model_service.web.current import service
 from model_service.web.errors import RequestProblem, render_page
 from model_service.web.form import (
@@ -28,7 +29,7 @@ from model_service.web.form import (
     group_fields,
     parse_form,
 )
-from model_service.web.model_card import CHART_HEIGHT, build_model_card
+from model_service.web.model_card import CHART_HEIGHT, ModelCard, build_model_card
 from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
 from model_service.web.wording import describe_prediction
@@ -202,10 +203,30 @@ def example_csv() -> Response:
 @policy(menu="Model")
 def card() -> str:
     """Show the model card."""
+    texts = parse_card(service.card_text)
+    return render_template("model.html", card=_card(), texts=texts, chart_height=CHART_HEIGHT)
+
+
+@bp.get("/model.md")
+def card_file() -> Response:
+    """Return the model card in Markdown, with front matter as Hugging Face reads it."""
+    manifest, info = service.model.manifest, service.model.contract.service
+    text = card_markdown(
+        info.title or manifest.about.title,
+        info.description or manifest.about.description,
+        service.card_text,
+        _card(),
+        tuple(manifest.environment.libraries),
+        manifest.task.kind,
+    )
+    headers = {"Content-Disposition": f"attachment; filename={manifest.about.name}.md"}
+    return Response(text, mimetype="text/markdown", headers=headers)
+
+
+def _card() -> ModelCard:
     model, readiness = service.model, service.readiness
     reason = readiness.reason()  # first: it checks the golden predictions, if that was not done yet
     golden_count = len(model.golden.rows) if model.golden is not None else 0
-    model_card = build_model_card(
+    return build_model_card(
         model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
     )
-    return render_template("model.html", card=model_card, chart_height=CHART_HEIGHT)

@@ -21,9 +21,7 @@ PAGES = ["/", "/?example=1"]
 
 
 @pytest.mark.parametrize("route", PAGES)
-def test_each_feature_has_a_labelled_field(
-    client: FlaskClient, model: Model, route: str
-) -> None:
+def test_each_feature_has_a_labelled_field(client: FlaskClient, model: Model, route: str) -> None:
     elements = Elements(page(client.get(route)))
     controls = [
         attributes["name"]
