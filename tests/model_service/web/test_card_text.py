@@ -47,9 +47,10 @@ def test_headings_paragraphs_and_lists_are_read(text: str, sections: list[CardTe
     assert parse_card(text) == sections
 
 
-def test_the_template_of_a_project_shows_only_what_is_known() -> None:
+def test_the_template_of_a_project_shows_nothing_before_it_is_filled_in() -> None:
     text = (TEMPLATE / "model" / "card.md").read_text(encoding="utf-8")
-    assert [section.title for section in parse_card(text)] == ["Intended use"]
+    assert "## Limits" in text
+    assert parse_card(text) == []
 
 
 def test_the_page_and_the_file_hold_the_text_of_the_owner(loan_copy: Path) -> None:
