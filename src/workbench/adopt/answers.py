@@ -121,7 +121,9 @@ class Answers:
 
     @property
     def transformer_parts(self) -> tuple[Part, ...]:
-        return tuple(self.beside_model(a) for a in self.transformer_answers if not self._leaves_out(a))
+        return tuple(
+            self.beside_model(a) for a in self.transformer_answers if not self._leaves_out(a)
+        )
 
     @property
     def left_out(self) -> tuple[Part, ...]:
@@ -236,12 +238,22 @@ def missing_file(answers: Answers, question: Question, answer: str, other: str =
         return Problem(question, f"there is no file {path}.{hint}")
     typed = Path(answer.strip()).parent
     shown = [(typed / name).as_posix() for name in near]
-    items = [shown[0] if item == answer.strip() else item for item in split(whole)]
+    items = [_nearest_item(answers, question, item) for item in split(whole)]
     return Problem(
         question,
         f"there is no file {path}; did you mean {' or '.join(shown)}?{hint}",
         Repair({question: joined(items)}),
     )
+
+
+def _nearest_item(answers: Answers, question: Question, item: str) -> str:
+    """Return an item of an answer, the nearest file's name if there is no such file."""
+    dash = "-" if question == "transformers" and item.startswith("-") else ""
+    name = item.removeprefix(dash)
+    if _exists(answers.beside_model(name).path):
+        return item
+    near = _nearest_files(answers.path(name), SUFFIXES[question])
+    return f"{dash}{(Path(name).parent / near[0]).as_posix()}" if near else item
 
 
 def _nearest_files(path: Path, suffixes: Sequence[str]) -> list[str]:

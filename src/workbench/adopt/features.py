@@ -92,8 +92,10 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
 
 def _output(chain: Chain, declared: FeaturesAnswer) -> dict[str, Any]:
     output = dict(declared.output or {})
-    if chain.labels is not None:
-        output.setdefault("labels", dict(chain.labels))
+    if chain.target.labels is not None:
+        output.setdefault("labels", dict(chain.target.labels))
+    if chain.target.names is not None:
+        output.setdefault("targets", list(chain.target.names))
     if chain.facts.n_outputs > 1:
         numbers = range(1, chain.facts.n_outputs + 1)
         output.setdefault("targets", [f"target_{number}" for number in numbers])
