@@ -37,6 +37,7 @@ class Target:
 
     labels: Mapping[str, str] | None = None  # by class
     names: tuple[str, ...] | None = None  # of several targets
+    transform: Mapping[str, float] | None = None  # that undoes the scaling of a number
     note: str = ""
 
 
@@ -152,18 +153,22 @@ def _order(case: Case) -> tuple[list[Fitted], Target, Notes]:
 
 
 def _target(one: Fitted, model: ModelFacts) -> Target:
-    """Return the names that a label encoder gives what the model predicts."""
+    """Return what a label encoder or a scaler of the target says about the predictions."""
+    if one.facts.scalings:
+        (scaling,) = one.facts.scalings
+        multiply = scaling.spread / scaling.new_spread
+        transform = {"multiply": multiply, "add": scaling.centre - scaling.new_centre * multiply}
+        note = f"{one.name} scaled what the model predicts; the service scales it back."
+        return Target(transform=transform, note=note)
     labels = [json_text(label) for label in (one.facts.categories or ((),))[0]]
     if model.n_outputs > 1:
         return Target(
-            None, tuple(labels), f"{one.name} names what is predicted: {listing(labels)}."
+            names=tuple(labels), note=f"{one.name} names what is predicted: {listing(labels)}."
         )
     codes = model.classes or model.binary or ()
     by_code = {json_text(code): label for code, label in zip(codes, labels, strict=True)}
     shown = listing([f"{code} is {label}" for code, label in by_code.items()], MAX_LABELS)
-    return Target(
-        by_code, None, f"{one.name} gives the classes of the model their labels: {shown}."
-    )
+    return Target(by_code, note=f"{one.name} gives the classes of the model their labels: {shown}.")
 
 
 def _order_in_file(

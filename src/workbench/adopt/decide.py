@@ -12,7 +12,7 @@ from typing import Any
 
 from model_service.contract.contract import Contract, json_text
 from model_service.model.manifest import Manifest
-from workbench.adopt.answers import Answers
+from workbench.adopt.answers import Answers, FeaturesAnswer
 from workbench.adopt.author_code import AuthorCode
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
@@ -46,7 +46,18 @@ class Adoption:
     expected: Mapping[str, Any] | None
     proposed: Proposal | None
     former: frozenset[str]  # libraries of the model that is replaced
+    declared: FeaturesAnswer  # what the user said about the features
     notes: Notes
+
+    def declared_with(self, output: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a features file that declares the same, and other members of the output."""
+        features = self.declared.features or [{"name": f.name} for f in self.contract.features]
+        transformers = [transformer.to_json() for transformer in self.declared.transformers]
+        return {
+            "features": [dict(feature) for feature in features],
+            "output": {**(self.declared.output or {}), **output},
+            **({"transformers": transformers} if transformers else {}),
+        }
 
     def summary(self) -> str:
         """Name what was adopted, in two lines."""
@@ -145,5 +156,6 @@ def derive(case: Case, beside: Notes = ()) -> Adoption:
         expected=interface.expected,
         proposed=proposed,
         former=frozenset(case.previous.environment.libraries if case.previous else ()),
+        declared=case.declared,
         notes=(*notes, *version_notes, *proposal_notes, *interface_notes, *beside),
     )

@@ -94,6 +94,8 @@ def _output(chain: Chain, declared: FeaturesAnswer) -> dict[str, Any]:
     output = dict(declared.output or {})
     if chain.target.labels is not None:
         output.setdefault("labels", dict(chain.target.labels))
+    if chain.target.transform is not None:
+        output.setdefault("transform", dict(chain.target.transform))
     if chain.target.names is not None:
         output.setdefault("targets", list(chain.target.names))
     if chain.facts.n_outputs > 1:

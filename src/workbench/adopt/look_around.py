@@ -17,9 +17,11 @@ from workbench.adopt.arrange import is_imputer, longest_paths
 from workbench.adopt.case import Case
 from workbench.adopt.problems import Changes, Notes, Problem, Repair
 from workbench.adopt.transformer_columns import (
+    TARGET_NAME,
     encoded_columns,
     is_of_target,
     names_column,
+    scales_target,
     show_count,
     without_dummies,
 )
@@ -203,6 +205,11 @@ class _View:
             return self._encoders(neighbour)
         (one,) = neighbour.fitted
         names = one.facts.feature_names
+        if self._scales_target(one):
+            return Related(neighbour, "of one column, which seems to be what is predicted", False)
+        if one.facts.of_user and self._texts:
+            why = f"of your own, and the model takes numbers where {listing(self._texts)} are text"
+            return Related(neighbour, why, True)
         if names is None or one.facts.takes_texts or is_imputer(one) or not names:
             return None
         placed = Fitted(one.part, one.file, one.facts, names, one.answer)
@@ -220,6 +227,26 @@ class _View:
         applied = self._was_applied(one, names)
         why = f"for {listing(names)}, which the model takes too"
         return self._judged(neighbour, why, applied, first=True)
+
+    def _scales_target(self, one: Fitted) -> bool:
+        named = TARGET_NAME.search(one.author_name) is not None
+        return named and scales_target(one, self.case, sorted(self.features))
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """The features that are text in the sample, where the model takes numbers."""
+        facts = self.model
+        if self.prepares_itself or facts.categories or facts.encoded or facts.takes_texts:
+            return []
+        if "catboost" in facts.distributions or self.case.sample is None:
+            return []
+        columns = self.case.sample.columns
+        return [
+            name
+            for name in self.names or ()
+            if name in columns and columns[name].type in ("category", "text")
+            if name not in self.encoded
+        ]
 
     def _judged(
         self, neighbour: Neighbour, why: str, applied: bool | None, *, first: bool

@@ -23,11 +23,14 @@ TARGET_NAME = re.compile(
 
 
 def place_transformer(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitted | None:
-    """Return a transformer with its columns; None for what encodes the model's own classes.
+    """Return a transformer with its columns; None for what encodes or scales the target.
 
     Raises AnswerError if it is not clear which columns those are.
     """
     if is_of_target(fitted, case, known):
+        return None
+    if scales_target(fitted, case, known):
+        _check_target_scaler(fitted)
         return None
     last = (fitted.part.member or "").rpartition(".")[2]
     if fitted.columns is None and last in known:
@@ -37,7 +40,6 @@ def place_transformer(fitted: Fitted, case: Case, known: Sequence[str]) -> Fitte
         return fitted
     if fitted.facts.encodes_labels:
         return _place_label_encoder(fitted, case, known)
-    _refuse_target_scaler(fitted, known)
     names = fitted.facts.feature_names
     if names is None:
         return fitted
@@ -129,20 +131,30 @@ def columns_by_values(fitted: Fitted, case: Case, known: Sequence[str]) -> list[
     ]
 
 
-def _refuse_target_scaler(fitted: Fitted, known: Sequence[str]) -> None:
-    """Refuse a scaler of the target: it would fit before a model of one feature."""
-    if not fitted.facts.one_to_one or fitted.facts.n_features != 1:
+def scales_target(fitted: Fitted, case: Case, known: Sequence[str]) -> bool:
+    """Return whether a scaler is of what the model predicts: it was fitted on that column only."""
+    facts = fitted.facts
+    if not facts.one_to_one or facts.n_features != 1 or fitted.columns is not None:
+        return False
+    if facts.categories is not None or case.model.task not in ("regression", None):
+        return False
+    names = facts.feature_names or ()
+    return bool(TARGET_NAME.search(fitted.author_name)) or not {*names} <= {*known}
+
+
+def _check_target_scaler(fitted: Fitted) -> None:
+    """Refuse a transformer of the target that the output of the contract cannot undo."""
+    if len(fitted.facts.scalings) == 1:
         return
     names = fitted.facts.feature_names or ()
-    if TARGET_NAME.search(fitted.author_name) or not {*names} <= {*known}:
-        message = (
-            f"{fitted.name} was fitted on one column{f', {names[0]!r}' if names else ''}, which "
-            "seems to be what the model predicts. The service does not scale predictions back: "
-            "save the model as a TransformedTargetRegressor, which does, fitted on the unscaled "
-            "target. If it is for a feature, name it in a features file: "
-            f"{features_file(fitted, NAME)}"
-        )
-        raise AnswerError(Problem("transformers", message))
+    message = (
+        f"{fitted.name} was fitted on one column{f', {names[0]!r}' if names else ''}, which seems "
+        "to be what the model predicts. The service undoes a StandardScaler, MinMaxScaler, "
+        f"RobustScaler or MaxAbsScaler of the target, and no {fitted.facts.name}: save the model "
+        "as a TransformedTargetRegressor, which does, fitted on the unscaled target. If it is for "
+        f"a feature, name it in a features file: {features_file(fitted, NAME)}"
+    )
+    raise AnswerError(Problem("transformers", message))
 
 
 def features_file(fitted: Fitted, columns: str) -> str:
