@@ -195,7 +195,7 @@ def read_features(answers: Answers) -> FeaturesAnswer:
             return _from_file(path)
     looks_like_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
     if looks_like_file and "," not in answer:
-        raise AnswerError(missing_file(answers, "features", answer, "names with commas"))
+        raise AnswerError(missing_file(answers, "features", answer))
     return _from_names(split(answer), "features")
 
 
@@ -228,20 +228,27 @@ def _pickled_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def missing_file(answers: Answers, question: Question, answer: str, other: str = "") -> Problem:
+# What to give instead of a file that is not there.
+WANTED: Mapping[Question, str] = {
+    "model_path": "; give the path of the model file",
+    "features": "; give the path of a file, or names with commas",
+    "sample_data": "; give the path of a CSV file",
+}
+
+
+def missing_file(answers: Answers, question: Question, answer: str) -> Problem:
     """Return the problem that there is no such file, with the nearest one that there is."""
-    whole: str = getattr(answers, question)
     path = answers.path(answer.strip())
     near = _nearest_files(path, SUFFIXES[question])
-    hint = f" Give a file, or {other}." if other else ""
     if not near:
-        return Problem(question, f"there is no file {path}.{hint}")
+        return Problem(question, f"there is no file {path}{WANTED.get(question, '')}.")
     typed = Path(answer.strip()).parent
-    shown = [(typed / name).as_posix() for name in near]
+    shown = " or ".join((typed / name).as_posix() for name in near)
+    whole: str = getattr(answers, question)
     items = [_nearest_item(answers, question, item) for item in split(whole)]
     return Problem(
         question,
-        f"there is no file {path}; did you mean {' or '.join(shown)}?{hint}",
+        f"there is no file {path}; did you mean {shown}?",
         Repair({question: joined(items)}),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from workbench.adopt.transformer_files import Fitted
 
@@ -15,15 +16,19 @@ def longest_paths(pool: Sequence[Fitted], needed: int | None) -> list[tuple[Fitt
     """Return the longest orders of transformers of all columns that give `needed` columns.
 
     One that knows the names of its columns was fitted on a frame, so it comes first if there is
-    such an order: transformers give arrays.
+    such an order: transformers give arrays. Nobody scales twice.
     """
     if needed is None:
         return []
-    found = [path for _, path in zip(range(MAX_PATHS), _paths(tuple(pool), needed), strict=False)]
+    found = [path for path in islice(_paths(tuple(pool), needed), MAX_PATHS) if _scales(path) < 2]
     length = max(map(len, found), default=0)
     longest = [path for path in found if len(path) == length > 0]
     named_first = [path for path in longest if not any(one.facts.feature_names for one in path[1:])]
     return named_first or longest
+
+
+def _scales(path: Sequence[Fitted]) -> int:
+    return sum(bool(one.facts.scalings) for one in path)
 
 
 def _paths(pool: tuple[Fitted, ...], needed: int | None) -> Iterator[tuple[Fitted, ...]]:

@@ -86,11 +86,11 @@ def _forgotten(case: Case, related: Sequence[Related]) -> Problem:
     names = listing([case.answers.shown_path(found.neighbour.part) for found in related])
     sentences = ". ".join(found.sentence for found in related)
     answer = _answer(case, related)
-    was, them = ("Was it", "it") if len(related) == 1 else ("Were they", "them")
+    were, them = ("it was", "it") if len(related) == 1 else ("they were", "them")
     out = _left_out(case, related)
     message = (
-        f"{sentences}. {was} applied in training? Answer {name}={answer}; if not, leave {them} out "
-        f"with {name}={out}"
+        f"{sentences}. If {were} applied in training, answer {name}={answer}; if not, leave {them} "
+        f"out on purpose with {name}={out}"
     )
     otherwise: Changes = {"transformers": out}
     return Problem(
@@ -109,18 +109,22 @@ def _which_order(
     every = {found.neighbour.part: found for order in orders for found in order}
     name = case.answers.names.transformers
     sentences = ". ".join(found.sentence for found in every.values())
-    answers = [_answer(case, [*first, *order]) for order in orders[:MAX_ALTERNATIVES]]
-    out = _left_out(case, [*first, *every.values()])
+    answers = []
+    for order in orders[:MAX_ALTERNATIVES]:
+        parts = [found.neighbour.part for found in order]
+        out = [f"-{_shown(case, found)}" for part, found in every.items() if part not in parts]
+        answers.append(joined([_answer(case, [*first, *order]), *out]))
+    none = _left_out(case, [*first, *every.values()])
     more = f" ({len(orders)} orders are possible)" if len(orders) > MAX_ALTERNATIVES else ""
     message = (
         f"{sentences}. Which of them did training apply, and in which order{more}? Answer "
         f"{' or '.join(f'{name}={answer}' for answer in answers)}; leave out the others, or all of "
-        f"them, with a dash: {name}={out}"
+        f"them, with a dash: {name}={none}"
     )
     otherwise: list[tuple[str, Changes]] = [
         (f"If it was {answer}:", {"transformers": answer}) for answer in answers[1:]
     ]
-    otherwise.append(("If none of them was applied:", {"transformers": out}))
+    otherwise.append(("If none of them was applied:", {"transformers": none}))
     return Problem(None, message, Repair({"transformers": answers[0]}, otherwise=tuple(otherwise)))
 
 
