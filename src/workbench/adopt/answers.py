@@ -283,8 +283,19 @@ def _is_header(lines: list[str], is_csv: bool) -> bool:
     return not is_list or any(is_number(line) for line in lines)
 
 
+def texts_of_json(document: object) -> tuple[str, ...] | None:
+    """Return a list of texts, also the only one in an object: {"data_columns": ["area", …]}."""
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        document = lists[0] if len(lists) == 1 and "features" not in document else None
+    is_list = isinstance(document, list) and all(isinstance(item, str) for item in document)
+    return tuple(document) if is_list and document else None  # type: ignore[arg-type]
+
+
 def _from_json(document: object, path: Path) -> FeaturesAnswer:
     """Read a list of names, of features or of both, or a contract."""
+    if (names := texts_of_json(document)) is not None:
+        return _from_names(names, str(path))
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
     if isinstance(document, dict):

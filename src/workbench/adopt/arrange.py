@@ -16,19 +16,29 @@ def longest_paths(pool: Sequence[Fitted], needed: int | None) -> list[tuple[Fitt
     """Return the longest orders of transformers of all columns that give `needed` columns.
 
     One that knows the names of its columns was fitted on a frame, so it comes first if there is
-    such an order: transformers give arrays. Nobody scales twice.
+    such an order: transformers give arrays. Of two scalers only one is applied, unless the second
+    was fitted on what the first gives.
     """
     if needed is None:
         return []
-    found = [path for path in islice(_paths(tuple(pool), needed), MAX_PATHS) if _scales(path) < 2]
+    found = [
+        path
+        for path in islice(_paths(tuple(pool), needed), MAX_PATHS)
+        if all(_follows(one, later) for n, one in enumerate(path) for later in path[n + 1 :])
+    ]
     length = max(map(len, found), default=0)
     longest = [path for path in found if len(path) == length > 0]
     named_first = [path for path in longest if not any(one.facts.feature_names for one in path[1:])]
     return named_first or longest
 
 
-def _scales(path: Sequence[Fitted]) -> int:
-    return sum(bool(one.facts.scalings) for one in path)
+def _follows(one: Fitted, later: Fitted) -> bool:
+    """Return whether a scaler can come behind another: where its values usually are tells."""
+    first, second = one.facts.scalings, later.facts.scalings
+    if not first or len(first) != len(second):
+        return True
+    votes = {a.was_applied([b.centre]) for a, b in zip(first, second, strict=True)}
+    return True in votes and False not in votes
 
 
 def _paths(pool: tuple[Fitted, ...], needed: int | None) -> Iterator[tuple[Fitted, ...]]:

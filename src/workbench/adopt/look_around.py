@@ -73,6 +73,8 @@ def look_around(case: Case) -> Found:
         for found in related
         if not found.certain
     )
+    if not certain and (listed := _list_of_names(case, view.needed)) is not None:
+        return Found(listed, notes)
     if not certain:
         return Found(None, (*notes, *_notes_on_labels(case)))
     if len(orders) > 1 and any(found.certain for found in orders[0]):
@@ -100,6 +102,31 @@ def _forgotten(case: Case, related: Sequence[Related]) -> Problem:
             {"transformers": answer}, otherwise=((f"To leave {names} out on purpose:", otherwise),)
         ),
     )
+
+
+def _list_of_names(case: Case, count: int | None) -> Problem | None:
+    """Return the problem that a list beside the model has the names that nothing else has."""
+    is_named = case.declared.features or case.model.feature_names is not None
+    if is_named or count is None or case.model.takes_texts or case.transformers.in_model_file:
+        return None
+    if any(one.facts.feature_names or one.facts.takes_texts for one in case.transformers.fitted):
+        return None
+    lists = {
+        neighbour.texts: neighbour
+        for neighbour in case.neighbours
+        if neighbour.texts is not None and len(neighbour.texts) == count
+        if neighbour.part.path.suffix != ".npy" and neighbour.texts != case.sample_columns
+    }
+    if len(lists) != 1 or (case.bundle is not None and case.bundle.names(count) is not None):
+        return None
+    ((names, neighbour),) = lists.items()
+    answer = case.answers.shown_path(neighbour.part)
+    message = (
+        f"{neighbour.name} beside the model lists {len(names or ())} names, as many columns as the "
+        f"model takes ({listing(names or ())}). If they are its features in the order of training, "
+        f"answer {case.answers.names.features}={answer}"
+    )
+    return Problem(None, message, Repair({"features": answer}))
 
 
 def _which_order(

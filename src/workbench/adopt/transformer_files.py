@@ -11,7 +11,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from model_service.contract import contract
-from workbench.adopt.answers import Answers, FeaturesAnswer, Part
+from workbench.adopt.answers import Answers, FeaturesAnswer, Part, texts_of_json
 from workbench.adopt.problems import AnswerError, Problem, Question
 from workbench.errors import UserError
 from workbench.inspect import (
@@ -332,5 +332,4 @@ def read_texts(path: Path) -> tuple[str, ...] | None:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError, OSError):
         return None
-    is_list = isinstance(found, list) and all(isinstance(item, str) for item in found)
-    return tuple(found) if is_list and found else None
+    return texts_of_json(found)

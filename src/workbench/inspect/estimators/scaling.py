@@ -12,31 +12,36 @@ from workbench.inspect.pickle.arrays import values_of
 from workbench.inspect.pickle.values import Instance
 
 FEW_VALUES = 5  # of which no spread is expected
+WITHIN = 1.0 + 1e-6  # of a range that is known
 FAR, OFF_CENTRE, NARROW = 8.0, 4.0, 0.3  # in spreads
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """The usual place and spread of one column's values, before a scaler and after it."""
+    """The usual place and spread of one column's values, before a scaler and after it.
+
+    `reach` is how many spreads from the centre a value of the training can have been.
+    """
 
     centre: float
     spread: float
     new_centre: float = 0.0
     new_spread: float = 1.0
+    reach: float = FAR
 
     def was_applied(self, seen: Sequence[float]) -> bool | None:
         """Return whether a model has seen scaled values, or None if that is not clear."""
-        raw = _is_plausible(seen, self.centre, self.spread)
-        scaled = _is_plausible(seen, self.new_centre, self.new_spread)
+        raw = self._is_plausible(seen, self.centre, self.spread)
+        scaled = self._is_plausible(seen, self.new_centre, self.new_spread)
         return None if raw == scaled or not seen else scaled
 
-
-def _is_plausible(seen: Sequence[float], centre: float, spread: float) -> bool:
-    distances = [(value - centre) / spread for value in seen]
-    if not distances or max(map(abs, distances)) > FAR or abs(median(distances)) > OFF_CENTRE:
-        return False
-    few = len(set(distances)) < FEW_VALUES
-    return few or max(distances) - min(distances) >= NARROW
+    def _is_plausible(self, seen: Sequence[float], centre: float, spread: float) -> bool:
+        distances = [(value - centre) / spread for value in seen]
+        if not distances or max(map(abs, distances)) > self.reach:
+            return False
+        few = len(set(distances)) < FEW_VALUES
+        in_middle = abs(median(distances)) <= OFF_CENTRE
+        return in_middle and (few or max(distances) - min(distances) >= NARROW)
 
 
 def scalings_of(value: object) -> tuple[Scaling, ...]:
@@ -57,11 +62,14 @@ def scalings_of(value: object) -> tuple[Scaling, ...]:
         if isinstance(feature_range, tuple) and len(feature_range) == 2:
             low, high = (float(v) if isinstance(v, int | float) else 0.0 for v in feature_range)
         return tuple(
-            Scaling((a + b) / 2, (b - a) / 2 or 1.0, (low + high) / 2, (high - low) / 2 or 1.0)
+            Scaling(
+                *((a + b) / 2, (b - a) / 2 or 1.0, (low + high) / 2, (high - low) / 2 or 1.0),
+                reach=WITHIN,
+            )
             for a, b in zip(numbers["data_min_"], numbers["data_max_"], strict=False)
         )
     if name == "MaxAbsScaler":
-        return tuple(Scaling(0.0, high or 1.0) for high in numbers["max_abs_"])
+        return tuple(Scaling(0.0, high or 1.0, reach=WITHIN) for high in numbers["max_abs_"])
     return ()
 
 
