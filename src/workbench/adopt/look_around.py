@@ -107,7 +107,7 @@ def _forgotten(case: Case, related: Sequence[Related]) -> Problem:
 def _list_of_names(case: Case, count: int | None) -> Problem | None:
     """Return the problem that a list beside the model has the names that nothing else has."""
     is_named = case.declared.features or case.model.feature_names is not None
-    if is_named or count is None or case.model.takes_texts or case.transformers.in_model_file:
+    if is_named or count is None or case.model.takes_texts:
         return None
     if any(one.facts.feature_names or one.facts.takes_texts for one in case.transformers.fitted):
         return None
