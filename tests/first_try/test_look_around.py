@@ -1,4 +1,4 @@
-"""First tries with fitted files beside the model: through, or one refusal that ends in the answer."""
+"""First tries with fitted files beside the model: through, or one refusal whose last line works."""
 
 from __future__ import annotations
 

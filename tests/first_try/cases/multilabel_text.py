@@ -1,4 +1,4 @@
-"""Tags of questions: one classifier for each tag over a TfidfVectorizer, and a MultiLabelBinarizer."""
+"""Tags of questions: a classifier for each tag, a TfidfVectorizer and a MultiLabelBinarizer."""
 
 import json
 from pathlib import Path

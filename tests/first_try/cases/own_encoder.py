@@ -1,4 +1,4 @@
-"""A transformer of the user's own in a module beside the app, its attributes without underscores."""
+"""A transformer of the user's own in a module beside the app, attributes without underscores."""
 
 import json
 import pickle

@@ -14,15 +14,15 @@ frame = pd.DataFrame(
     {"level": random.randint(1, 11, 120), "years": random.uniform(0, 30, 120).round(1)}
 )
 salary = frame["level"] ** 2 * 9000 + frame["years"] * 700 + 30_000
-sc_X = StandardScaler().fit(frame.to_numpy())
-sc_y = StandardScaler().fit(salary.to_numpy().reshape(-1, 1))
-scaled = sc_y.transform(salary.to_numpy().reshape(-1, 1)).ravel()
-model = SVR(kernel="rbf").fit(sc_X.transform(frame.to_numpy()), scaled)
+features = StandardScaler().fit(frame.to_numpy())
+target = StandardScaler().fit(salary.to_numpy().reshape(-1, 1))
+scaled = target.transform(salary.to_numpy().reshape(-1, 1)).ravel()
+model = SVR(kernel="rbf").fit(features.transform(frame.to_numpy()), scaled)
 joblib.dump(model, "svr.pkl")
-joblib.dump(sc_X, "sc_X.pkl")
-joblib.dump(sc_y, "sc_y.pkl")
+joblib.dump(features, "sc_X.pkl")
+joblib.dump(target, "sc_y.pkl")
 frame.assign(Salary=salary).to_csv("Salaries.csv", index=False)
-predicted = model.predict(sc_X.transform(frame.head(24).to_numpy())).reshape(-1, 1)
-answers = sc_y.inverse_transform(predicted).ravel()
+predicted = model.predict(features.transform(frame.head(24).to_numpy())).reshape(-1, 1)
+answers = target.inverse_transform(predicted).ravel()
 native = {"rows": frame.head(24).to_dict("records"), "predictions": answers.tolist()}
 Path("native.json").write_text(json.dumps(native))
