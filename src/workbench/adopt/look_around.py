@@ -29,6 +29,7 @@ from workbench.adopt.transformer_files import Fitted, Neighbour
 from workbench.errors import listing
 from workbench.inspect import SeenValues, seen_values
 
+FEW_VALUES = 5  # say nothing about the values of a column
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself
 MAX_ALTERNATIVES = 4
 
@@ -76,7 +77,7 @@ def look_around(case: Case) -> Found:
     if not certain and (listed := _list_of_names(case, view.needed)) is not None:
         return Found(listed, notes)
     if not certain:
-        return Found(None, (*notes, *_notes_on_labels(case)))
+        return Found(None, (*notes, *_notes_on_labels(case), *view.notes_on_scaling()))
     if len(orders) > 1 and any(found.certain for found in orders[0]):
         return Found(_which_order(case, for_columns, orders), notes)
     return Found(_forgotten(case, certain), notes)
@@ -327,6 +328,30 @@ class _View:
             and set(values) <= set(one.facts.labels)
         ]
         return found if len(found) == 1 else []
+
+    def notes_on_scaling(self) -> Iterator[str]:
+        """Yield a note if the sample's values are not those that the model was trained on."""
+        sample = self.case.sample
+        if sample is None or self.names is None or self.case.transformers.fitted:
+            return
+        if self.prepares_itself or (self.case.code is not None and self.case.code.prepares):
+            return
+        outside = []
+        for number, name in enumerate(self.names):
+            column, seen = sample.columns.get(name), set(self._seen.columns.get(number, ()))
+            if column is None or not column.numeric or len(seen) < FEW_VALUES:
+                continue
+            if sum(not column.minimum <= value <= column.maximum for value in seen) * 2 > len(seen):
+                outside.append(
+                    f"{name} with {min(seen):.4g} to {max(seen):.4g}, and the sample has "
+                    f"{column.minimum:g} to {column.maximum:g}"
+                )
+        if outside:
+            yield (
+                f"The model compares {'; '.join(outside[:MAX_ALTERNATIVES])}. So it was trained on "
+                "other values, such as scaled ones, and its answers are wrong for those of the "
+                f"sample. Give the fitted scaler: {self.case.answers.names.transformers}=FILE"
+            )
 
     def orders(self, neighbours: Sequence[Neighbour]) -> list[list[Related]]:
         """Return the orders of neighbours for all of the columns that fit before the model."""

@@ -31,7 +31,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from workbench.adopt.answers import Answers, Part
+from workbench.adopt.answers import Answers, Part, check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError
 from workbench.adopt.refusal import Command, refused
@@ -337,3 +337,44 @@ def test_a_bare_name_is_looked_for_beside_the_model(tmp_path: Path) -> None:
     answers = answers_in(tmp_path, model_path="models/model.pkl", transformers="model.pkl")
     assert answers.transformer_parts == (Part(tmp_path / "models" / "model.pkl"),)
     assert replace(answers, transformers="-model.pkl").left_out == answers.transformer_parts
+
+
+def test_a_list_of_names_is_proposed(tmp_path: Path) -> None:
+    model = LogisticRegression().fit(NUMBERS.to_numpy(), CHURN)
+    save(tmp_path, {"model.pkl": model, "columns.json": {"data_columns": ["tenure", "charges"]}})
+    lines = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(lines, list)
+    assert "columns.json beside the model lists 2 names" in lines[0]
+    assert [f.name for f in pasted(tmp_path, lines).contract.features] == ["tenure", "charges"]
+
+
+def test_a_model_of_scaled_values_without_its_scaler_is_noted(tmp_path: Path) -> None:
+    _, frame = scaled()
+    model = RandomForestClassifier(10, random_state=0).fit(frame, RANDOM.randint(0, 2, ROWS))
+    save(tmp_path, {"model.pkl": model, "train.csv": FRAME})
+    found = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert isinstance(found, Adoption)
+    (note,) = found.notes
+    assert "tenure with -1" in note
+    assert "the sample has 0 to 72" in note
+
+
+def test_targets_are_called_as_the_other_columns_of_the_sample(tmp_path: Path) -> None:
+    targets = pd.DataFrame({"heat": FRAME["tenure"] * 2.0, "cold": FRAME["charges"] * 3.0})
+    model = Ridge().fit(NUMBERS, targets)
+    save(tmp_path, {"model.pkl": model, "train.csv": NUMBERS.assign(**targets)})
+    found = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert isinstance(found, Adoption)
+    assert found.contract.output.targets == ("heat", "cold")
+
+
+def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    save(tmp_path, {"penguins.joblib": LogisticRegression().fit(NUMBERS, CHURN)})
+    problems = check_answers(answers_in(tmp_path, model_path="penguins.jobib"))
+    assert "did you mean penguins.joblib?" in problems[0].message
+    command = Command(("cookiecutter", "T"), {"model_path": "penguins.jobib", "trust": "a b"})
+    lines = refused(problems, command, tmp_path).shown.splitlines()
+    assert lines[-2:] == [
+        "Run it again with model_path=penguins.joblib:",
+        "cookiecutter T model_path=penguins.joblib trust='a b'",
+    ]
