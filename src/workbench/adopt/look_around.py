@@ -59,7 +59,7 @@ class Found:
 
 def look_around(case: Case) -> Found:
     """Return the fitted files beside the model that the answers neither name nor leave out."""
-    if not case.neighbours or case.transformers.problems:
+    if case.transformers.problems:
         return Found()
     view = _View(case)
     for_columns = [found for n in case.neighbours if (found := view.for_columns(n)) is not None]
