@@ -30,6 +30,7 @@ from workbench.errors import listing
 from workbench.inspect import SeenValues, seen_values
 
 FEW_VALUES = 5  # say nothing about the values of a column
+NARROW = 0.2  # share of the sample's range
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself
 MAX_ALTERNATIVES = 4
 
@@ -341,7 +342,9 @@ class _View:
             column, seen = sample.columns.get(name), set(self._seen.columns.get(number, ()))
             if column is None or not column.numeric or len(seen) < FEW_VALUES:
                 continue
-            if sum(not column.minimum <= value <= column.maximum for value in seen) * 2 > len(seen):
+            beyond = sum(not column.minimum <= value <= column.maximum for value in seen)
+            is_narrow = max(seen) - min(seen) < NARROW * (column.maximum - column.minimum)
+            if beyond * 2 > len(seen) or (beyond and is_narrow):
                 outside.append(
                     f"{name} with {min(seen):.4g} to {max(seen):.4g}, and the sample has "
                     f"{column.minimum:g} to {column.maximum:g}"

@@ -357,6 +357,7 @@ def test_a_model_of_scaled_values_without_its_scaler_is_noted(tmp_path: Path) ->
     (note,) = found.notes
     assert "tenure with -1" in note
     assert "the sample has 0 to 72" in note
+    assert "charges with -1" in note
 
 
 def test_targets_are_called_as_the_other_columns_of_the_sample(tmp_path: Path) -> None:
