@@ -10,7 +10,7 @@ from typing import Any
 from model_service.batch.parsed import Parsed, Rejection
 from model_service.contract.contract import Contract
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS
-from model_service.csv.reader import Chunk, Layout
+from model_service.csv.reader import Chunk
 from model_service.csv.writer import (
     answer_columns,
     cells_at,
@@ -31,32 +31,37 @@ MAX_ERROR_CHARACTERS = 600
 class AnswerWriter:
     """Writes the records of a file with their predictions.
 
-    `example` is a prediction, which has the shape of all. With `keeps_bad_rows` the other rows are
-    written too, with a last column `error`; else they are left out. `columns` are the places in
-    the header of the input's columns that are written; None: all.
+    `header` has the names of the input's columns; `example` is a prediction, which has the shape
+    of all. With `keeps_bad_rows` the other rows are written too, with a last column `error`; else
+    they are left out. `columns` are the places of the input's columns that are written; None: all.
     """
 
     def __init__(
         self,
         contract: Contract,
         example: Mapping[str, Any],
-        layout: Layout,
+        header: Sequence[str],
+        delimiter: str,
+        *,
         keeps_bad_rows: bool,
         columns: Sequence[int] | None = None,
+        has_bom: bool = False,
     ) -> None:
         names = [feature.name for feature in contract.features]
-        answers = answer_columns(contract.output, example, names)
-        errors = [free_name("error", {*names, *answers})] if keeps_bad_rows else []
-        self._paths = list(answers.values())
-        self._layout, self._keeps_bad_rows, self._columns = layout, keeps_bad_rows, columns
-        self.appended = [*answers, *errors]  # the names of the columns behind the input's
+        # The names of the columns behind the input's, and their places in a prediction.
+        self.answers = answer_columns(contract.output, example, names)
+        errors = [free_name("error", {*names, *self.answers})] if keeps_bad_rows else []
+        self._paths = list(self.answers.values())
+        self._header, self._delimiter, self._has_bom = header, delimiter, has_bom
+        self._keeps_bad_rows, self._columns = keeps_bad_rows, columns
+        self.appended = [*self.answers, *errors]
 
     def header(self) -> bytes:
         """Return the line of the header."""
-        names = self._chosen(self._layout.header)
+        names = self._chosen(self._header)
         header = [[escape_formula(name)] for name in (*names, *self.appended)]
-        lines = encode_lines(csv_lines(header, self._layout.delimiter))
-        return codecs.BOM_UTF8 * self._layout.has_bom + lines
+        lines = encode_lines(csv_lines(header, self._delimiter))
+        return codecs.BOM_UTF8 * self._has_bom + lines
 
     def lines(
         self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
@@ -87,11 +92,10 @@ class AnswerWriter:
             return []
         appended = [cells_at(answers, path) for path in self._paths]
         if self._keeps_bad_rows:
-            rejections = parsed.rejections
-            appended.append([_error_cell(rejections[p]) if p in rejections else "" for p in places])
-        delimiter = self._layout.delimiter
-        texts = chunk.texts
-        if texts is not None and self._columns is None and not may_be_formulas(texts, delimiter):
+            appended.append(error_cells(parsed, places))
+        delimiter = self._delimiter
+        texts = chunk.texts if self._columns is None and chunk.delimiter == delimiter else None
+        if texts is not None and not may_be_formulas(texts, delimiter):
             texts = texts if len(places) == len(texts) else [texts[place] for place in places]
             ends = csv_lines([[""] * len(texts), *appended], delimiter)
             return list(map(operator.add, texts, ends))
@@ -104,7 +108,7 @@ class AnswerWriter:
 
     def _malformed(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
         """Return the records of too few or too many cells with as many as the header, by place."""
-        width, delimiter = chunk.width, self._layout.delimiter
+        width, delimiter = chunk.width, self._delimiter
         malformed = chunk.malformed
         records = [escape_formulas(cells[:width]) for cells in malformed.values()]
         if self._columns is not None:
@@ -118,6 +122,12 @@ class AnswerWriter:
             place: start + delimiters[len(record) - 1 :] + end
             for place, record, start, end in zip(malformed, records, starts, ends, strict=True)
         }
+
+
+def error_cells(parsed: Parsed, places: Iterable[int]) -> list[str]:
+    """Return what is wrong with the row at each place, "" if nothing is."""
+    rejections = parsed.rejections
+    return [_error_cell(rejections[place]) if place in rejections else "" for place in places]
 
 
 def _error_cell(rejections: Sequence[Rejection]) -> str:

@@ -73,8 +73,14 @@ class _Run:
         names = [feature.name for feature in job.contract.features]
         self._job, self._spool = job, spool
         self._file = CsvFile(file, names, job.max_line_characters)
-        keeps = job.keep_bad_rows
-        self._writer = AnswerWriter(job.contract, job.example, self._file.layout, keeps)
+        self._writer = AnswerWriter(
+            job.contract,
+            job.example,
+            self._file.header,
+            self._file.delimiter,
+            keeps_bad_rows=job.keep_bad_rows,
+            has_bom=self._file.has_bom,
+        )
         appended = self._writer.appended
         if problems := header_problems(self._file.header, names, appended, self._file.line):
             raise BadFile(problems)
