@@ -27,6 +27,7 @@ ENGINE = (
 TOOLS = (
     {"workbench.selftest"},
     {"workbench.__main__"},
+    {"workbench.score"},
     {  # the commands
         *("workbench.documentation", "workbench.eject", "workbench.key", "workbench.processes"),
         *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
