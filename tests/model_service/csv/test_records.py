@@ -18,7 +18,7 @@ Numbered = list[tuple[int, list[str]]]
 PIECES = ("a", "é", "1", ",", ",", '"', '""', '","', "\n", "\n", "\r\n", "\r", " ", "\0", "'", "=")
 texts = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 well_formed = st.lists(
-    st.lists(st.text("a1,\"\n\ré =", max_size=4), min_size=1, max_size=3), max_size=12
+    st.lists(st.text('a1,"\n\ré =', max_size=4), min_size=1, max_size=3), max_size=12
 )
 
 
