@@ -34,16 +34,16 @@ def score(project: Path, options: Mapping[str, str]) -> int:
     """Score the files of the options; return REJECTED if rows were. Raises UserError."""
     jobs = _jobs(options.get("JOBS"))
     started_at = time.monotonic()
-    run = Run.prepare(project, options)
-    if run.begins_anew:
-        print("The input, the model or an option has changed: the run begins anew.", flush=True)
-    progress = Progress(run.total_size)
-    try:
-        with engines.opened(project, run.job, jobs, options.get("ENGINE")) as engine:
-            results = list(_results(run, engine, progress))
-    finally:
-        progress.end()
-    summary = run.finish(results)
+    with Run.opened(project, options) as run:
+        if run.begins_anew:
+            print("The input, the model or an option has changed: the run begins anew.", flush=True)
+        progress = Progress(run.total_size)
+        try:
+            with engines.opened(project, run.job, jobs, options.get("ENGINE")) as engine:
+                results = list(_results(run, engine, progress))
+        finally:
+            progress.end()
+        summary = run.finish(results)
     spent = duration(time.monotonic() - started_at)
     print(
         f"{summary.rows:,} rows, {summary.rejected:,} rejected, in {spent}: "

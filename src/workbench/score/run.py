@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,11 +50,14 @@ class Run:
     job: Job
     writer: AnswerWriter
     begins_anew: bool  # after a run with other inputs, options or model
-    _lock: int
 
     @classmethod
-    def prepare(cls, project: Path, options: Mapping[str, str]) -> Run:
-        """Check the options, the model and the header of each file. Raises UserError."""
+    @contextmanager
+    def opened(cls, project: Path, options: Mapping[str, str]) -> Iterator[Run]:
+        """Check the options, the model and the header of each file, and lock the output.
+
+        Raises UserError.
+        """
         scorer = _scorer(project)
         job, names, line = _job(project, options, scorer)
         columns = job.columns or names
@@ -64,8 +67,8 @@ class Run:
             )
         writer = answer_writer(scorer, job, names, job.delimiter)
         check_names(names, scorer.model.contract, writer, line)
-        lock = _locked(job)
-        return cls(project, job, writer, _keep_finished(job), lock)
+        with _locked(job):
+            yield cls(project, job, writer, _keep_finished(job))
 
     @property
     def parts(self) -> Iterator[Part]:
@@ -98,7 +101,6 @@ class Run:
         rejected = sum(result.rejected for result in ordered)
         if path := self._write_rejected(ordered):
             written.append(str(path))
-        self.close()
         shutil.rmtree(self.job.folder)
         return Summary(sum(result.rows for result in ordered), rejected, tuple(written))
 
@@ -119,14 +121,9 @@ class Run:
                 row, line, feature, message = result.first
                 at = f"row {rows + row}" + (f", line {line}" if line is not None else "")
                 path = self.job.sources[source].path
-                self.close()
                 shutil.rmtree(self.job.folder)
                 raise UserError(f"{path}, {at}: {f'{feature} {message}'.strip()}")
             rows += result.rows
-
-    def close(self) -> None:
-        """Let another run write into this output."""
-        os.close(self._lock)
 
     def _write_output(self, numbers: Sequence[int]) -> list[str]:
         output = Path(self.job.output)
@@ -201,8 +198,8 @@ def _job(
     project: Path, options: Mapping[str, str], scorer: Scorer
 ) -> tuple[Job, tuple[str, ...], int]:
     """Return the job of the options, the input's columns, and the line of the header."""
-    sources = find_sources(options["INPUT"])
     output = _output(options["OUTPUT"])
+    sources = find_sources(options["INPUT"], output)
     if any(source.path == str(Path(output).resolve()) for source in sources):
         raise UserError("OUTPUT is a file of INPUT: write into another one.")
     on_error = options.get("ON_ERROR", "reject")
@@ -261,21 +258,21 @@ def _model_hash(project: Path) -> str:
     return digest.hexdigest()
 
 
-def _locked(job: Job) -> int:
+@contextmanager
+def _locked(job: Job) -> Iterator[None]:
     """Make the folder of the parts and lock it. Raises UserError if another run has it."""
     job.folder.mkdir(exist_ok=True)
-    descriptor = os.open(job.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    with contextlib.suppress(ImportError):  # Windows has another way, and nobody needs it there
-        import fcntl  # noqa: PLC0415
+    with (job.folder / LOCK_FILE).open("a") as file:
+        with contextlib.suppress(ImportError):  # Windows has no such locks
+            import fcntl  # noqa: PLC0415
 
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise UserError(
-                f"Another run writes {job.output} now; wait for it or end it."
-            ) from None
-    return descriptor
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"Another run writes {job.output} now; wait for it or end it."
+                ) from None
+        yield
 
 
 def _keep_finished(job: Job) -> bool:

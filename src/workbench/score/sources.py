@@ -28,17 +28,22 @@ PART_BYTES, PART_ROWS = 1 << 23, 1 << 17
 SUFFIXES = (*CSV_SUFFIXES, *PARQUET_SUFFIXES)
 
 
-def find_sources(pattern: str) -> tuple[Source, ...]:
-    """Return the files of a path, a folder or a glob, in order of their names. Raises UserError."""
+def find_sources(pattern: str, output: str) -> tuple[Source, ...]:
+    """Return the files of a path, a folder or a glob, in order of their names.
+
+    What a run into this output has written is not among those of a folder or a glob. Raises
+    UserError.
+    """
     path = Path(pattern)
     if path.is_dir():
-        found = [p for p in sorted(path.rglob("*")) if _is_data(p)]
+        found = [p for p in sorted(path.rglob("*")) if _is_data(p) and not _is_of(output, p)]
         if not found:
             raise UserError(f"INPUT={pattern} is a folder without files of {_endings()}.")
     elif path.is_file():
         found = [path]
     else:
-        found = [p for p in map(Path, sorted(glob.glob(pattern, recursive=True))) if p.is_file()]  # noqa: PTH207
+        matches = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
+        found = [p for p in matches if p.is_file() and not _is_of(output, p)]
         if not found:
             raise UserError(f"INPUT={pattern}: there is no such file.")
     if wrong := [str(p) for p in found if not p.name.endswith(SUFFIXES)]:
@@ -57,6 +62,15 @@ def find_sources(pattern: str) -> tuple[Source, ...]:
 def _is_data(path: Path) -> bool:
     # As other tools do: _SUCCESS, _metadata and .hidden files are no data.
     return path.is_file() and path.name.endswith(SUFFIXES) and path.name[:1] not in "._"
+
+
+def _is_of(output: str, path: Path) -> bool:
+    """Return whether a run into an output writes this file."""
+    whole = Path(output).resolve()
+    written = (whole, whole.with_name(f"{whole.name}.rejected.csv"))
+    folders = (whole, whole.with_name(f"{whole.name}.parts"))
+    path = path.resolve()
+    return path in written or any(folder in path.parents for folder in folders)
 
 
 def _endings() -> str:
@@ -94,9 +108,7 @@ def _layout(source: Source, contract: Contract) -> Layout:
         with Path(source.path).open("rb") as file:
             return read_layout(file, names, MAX_LINE_CHARACTERS)
     except BadFile as error:
-        raise UserError(
-            [f"{source.path}: {problem.message}" for problem in error.problems]
-        ) from None
+        raise _unreadable(source, error) from None
 
 
 def check_names(
@@ -136,6 +148,8 @@ def _cuts(job: Job, place: int, source: Source) -> Iterator[tuple[int, int, int,
                     yield start.offset, position.offset, start.line, size
                     start = position
     except BadFile as error:
-        raise UserError(
-            [f"{source.path}, line {problem.line}: {problem.message}" for problem in error.problems]
-        ) from None
+        raise _unreadable(source, error) from None
+
+
+def _unreadable(source: Source, error: BadFile) -> UserError:
+    return UserError([f"{source.path}, line {p.line}: {p.message}" for p in error.problems])
