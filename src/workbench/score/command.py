@@ -69,7 +69,8 @@ def _installed(project: Path, python: Path, name: str, requirements: tuple[str, 
     """
     version = files.python_version(project)
     requirements = requirements or (f"pyarrow=={PYARROW.get(version, PYARROW['newest'])}",)
-    folder = (project / TOOLS / "score" / f"{name}-{version}").absolute()
+    # By this name the guard around the model knows a folder of libraries.
+    folder = (project / TOOLS / "score" / f"{name}-{version}" / "site-packages").absolute()
     pins = "\n".join(exact_pins((project / LOCK).read_text(encoding="utf-8"), ()))
     state = "\n".join([*requirements, pins])
     complete = folder / COMPLETE

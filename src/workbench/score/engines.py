@@ -18,8 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from workbench.errors import UserError
-from workbench.score import remote
-from workbench.score.archive import Archive
+from workbench.score.archive import Archive, portable_score
 from workbench.score.job import Job, Part, Result
 from workbench.score.work import score_part
 
@@ -105,18 +104,27 @@ def _result(future: Future[Result]) -> Result:
 
 
 @contextmanager
+def _connecting(address: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"ENGINE={address}: no cluster answers there ({error}).") from None
+
+
+@contextmanager
 def _dask(address: str, archive: Archive, job: Job) -> Iterator[Engine]:
     from dask import distributed  # noqa: PLC0415  # only for this engine
 
-    client = distributed.Client(f"tcp://{address}")
-    by_value = remote.by_value("cloudpickle")
+    with _connecting(f"dask://{address}"):
+        client = distributed.Client(f"tcp://{address}")
+    score = portable_score()
     try:
         workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
         (content,) = client.scatter([archive.content], broadcast=True, hash=False)
         text = job.to_json()
         yield Engine(
             lambda part: client.submit(
-                by_value, content, archive.sha256, text, part.to_json(), pure=False, retries=1
+                score, content, archive.sha256, text, part.to_json(), pure=False, retries=1
             ),
             lambda futures: set(
                 distributed.wait(list(futures), return_when="FIRST_COMPLETED").done
@@ -132,11 +140,12 @@ def _dask(address: str, archive: Archive, job: Job) -> Iterator[Engine]:
 def _ray(address: str, archive: Archive, job: Job) -> Iterator[Engine]:
     import ray  # noqa: PLC0415  # only for this engine
 
-    ray.init(address=None if address == "local" else f"ray://{address}", logging_level="error")
+    with _connecting(f"ray://{address}"):
+        ray.init(address=f"ray://{address}", logging_level="error")
     try:
         content = ray.put(archive.content)
         text = job.to_json()
-        run = ray.remote(remote.by_value("ray.cloudpickle"))
+        run = ray.remote(portable_score())
         workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
         yield Engine(
             lambda part: run.remote(content, archive.sha256, text, part.to_json()),

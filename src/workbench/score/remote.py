@@ -1,8 +1,8 @@
 """What a worker of Dask, Ray or Spark runs: unpack the project, then score a part.
 
-It travels by value, so nothing of ours has to be installed there: this module imports the standard
-library only. The model's libraries must be there, in the manifest's versions; the engine refuses
-others.
+It travels by value (archive.portable_score), so nothing of ours has to be installed there: this
+module imports the standard library only. The model's libraries must be there, in the manifest's
+versions; the engine refuses others.
 """
 
 from __future__ import annotations
@@ -12,14 +12,9 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-
-# From an archive, its SHA-256, a job and a part to a result: all as bytes or JSON text.
-Score = Callable[[bytes, str, str, str], str]
 
 
 def score_remotely(archive: bytes, sha256: str, job: str, part: str) -> str:
@@ -55,10 +50,3 @@ def unpacked(archive: bytes, sha256: str) -> Path:
     if hasattr(os, "getuid") and folder.stat().st_uid != owner:
         raise RuntimeError(f"{folder} belongs to another user of this machine.")
     return folder
-
-
-def by_value(pickler: str) -> Score:
-    """Return `score_remotely` for workers that do not have this module."""
-    module: ModuleType = sys.modules[__name__]
-    importlib.import_module(pickler).register_pickle_by_value(module)
-    return score_remotely
