@@ -6,9 +6,10 @@ import contextlib
 import csv
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from model_service.batch.scorer import Scorer
@@ -17,7 +18,7 @@ from model_service.errors import ServiceError, StartError
 from workbench import files
 from workbench.errors import UserError, listing
 from workbench.lock.requirements import LOCK
-from workbench.score.archive import Archive
+from workbench.score.archive import Archive, portable_score
 from workbench.score.job import (
     CSV_SUFFIXES,
     MAX_LISTED_REJECTIONS,
@@ -82,10 +83,10 @@ class Run:
             return sum(part.size for part in self.parts)
         return sum(source.size for source in self.job.sources)
 
-    @property
-    def archive(self) -> Archive:
-        """The project, for workers that do not have it."""
-        return Archive.of(self.project)
+    def portable(self) -> Callable[[str], str]:
+        """Return a function from a part to its result, as JSON, for workers without the project."""
+        archive = Archive.of(self.project)
+        return partial(portable_score(), archive.content, archive.sha256, self.job.to_json())
 
     def finished(self, part: Part) -> Result | None:
         """Return the result of a part that a run before has finished."""
