@@ -117,11 +117,11 @@ def _pasted_texts(text: str) -> dict[str, str]:
             names,
             service.settings.max_csv_line_characters,
         )
-        (cells,) = next(file.chunks(ChunkSize(rows=1))).records
+        columns = next(file.chunks(ChunkSize(rows=1))).columns
         features = service.model.contract.by_name
         return {
             name: cell_of(features.get(name), cell)
-            for name, cell in zip(file.header, cells, strict=True)
+            for name, (cell,) in zip(file.header, columns, strict=True)
         }
     except (InvalidRows, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
