@@ -20,6 +20,8 @@ GOLDEN = MODEL / "golden.json"
 EXPLAIN = MODEL / "explain.npz"
 EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
+# What verify found out: members of the output with which all expected answers agree.
+BETTER_OUTPUT = MODEL / "output.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
 KEPT_SAMPLE = Path(".sample.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from model_service.contract.contract import (
     Feature,
     Output,
     Scalar,
+    ServiceInfo,
     Transformer,
     json_text,
     json_type,
@@ -42,7 +44,9 @@ def parse_contract(document: object) -> Contract:
     """Build a contract from its JSON. Raises ContractError with all problems."""
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
-    problems = list(_unknown(document, ("features", "transformers", "output", "examples")))
+    problems = list(
+        _unknown(document, ("features", "transformers", "output", "service", "examples"))
+    )
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
         try:
@@ -71,9 +75,14 @@ def parse_contract(document: object) -> Contract:
         if declared not in get_args(Examples):
             problems.append(f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}')
         examples = "whole" if declared == "whole" else "mixed"
+    service = ServiceInfo()
+    try:
+        service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
+    except ContractError as error:
+        problems += [f"service: {problem}" for problem in error.problems]
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output, transformers, examples)
+    return Contract(tuple(features), output, transformers, service, examples)
 
 
 def parse_feature(entry: object) -> Feature:
@@ -243,6 +252,14 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_colour(value: object) -> bool:
+    return isinstance(value, str) and _COLOUR.fullmatch(value) is not None
+
+
+def _is_static_file(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("static/") and ".." not in value.split("/")
+
+
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
@@ -265,10 +282,17 @@ def _is_map_to(check: Callable[[object], bool], value: object) -> bool:
     return isinstance(value, dict) and all(check(item) for item in value.values())
 
 
+def _is_linear(value: object) -> bool:
+    return _is_map_to(_is_number, value) and set(value) == {"multiply", "add"}  # type: ignore[call-overload]
+
+
 _Check = tuple[str, Callable[[object], bool]]
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "name": ("text that is not empty", _is_name),
     "type": (f"one of {', '.join(TYPES)}", lambda value: value in TYPES),
+    "title": ("text", _is_text),
+    "group": ("text", _is_text),
     "description": ("text", _is_text),
     "unit": ("text", _is_text),
     "minimum": ("a finite number", _is_number),
@@ -300,8 +324,18 @@ _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     "labels": ("an object of texts by class", lambda value: _is_map_to(_is_text, value)),
     "positive": ("a class", _is_scalar),
     "threshold": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),  # type: ignore[operator]
-    "transform": (f"one of {', '.join(TRANSFORMS)}", lambda value: value in TRANSFORMS),
+    "transform": (
+        f'one of {", ".join(TRANSFORMS)}, or {{"multiply": number, "add": number}}',
+        lambda value: value in TRANSFORMS if isinstance(value, str) else _is_linear(value),
+    ),
     "unit": ("text", _is_text),
     "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
     "background": (f"one of {', '.join(BACKGROUNDS)}", lambda value: value in BACKGROUNDS),
+}
+_SERVICE_MEMBERS: Mapping[str, _Check] = {
+    "title": ("text", _is_text),
+    "description": ("text", _is_text),
+    "accent": ('a colour such as "#1b5aa0"', _is_colour),
+    "logo": ('a file such as "static/logo.svg"', _is_static_file),
+    "contact": ("text", _is_text),
 }

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
+from model_service.contract.contract import (
+    Batch,
+    Coded,
+    Contract,
+    Feature,
+    Value,
+    Values,
+    json_text,
+    listed,
+)
 from model_service.contract.profile import Profile
 
 # A value may be beyond an end of the range by so much of its width.
@@ -49,7 +58,8 @@ class _Range:
 
     def takes(self, value: Any) -> bool:
         """Return whether a value is in the range, or missing."""
-        return value is None or self.low <= value <= self.high
+        # An array has NaN in the place of None.
+        return value is None or self.low <= value <= self.high or value != value
 
     def is_usual(self, values: Sequence[Any]) -> bool:
         """Return whether that holds for all values."""
@@ -120,9 +130,9 @@ class UnusualValues:
             found[position] = [RowWarning(None, message)]
         for check in self._checks:
             values = columns[check.name]
-            if check.is_usual(values):
+            if check.is_usual(listed(values.distinct if isinstance(values, Coded) else values)):
                 continue
-            for position, value in enumerate(values):
+            for position, value in enumerate(listed(values)):
                 if not check.takes(value):
                     warning = RowWarning(check.name, check.message(value))
                     found.setdefault(position, []).append(warning)
@@ -136,7 +146,7 @@ class UnusualValues:
             if not check.takes(row[check.name])
         ]
         if self._nullable:
-            count = [row[name] for name in self._nullable].count(None)
+            count = sum(row[n] is None or row[n] != row[n] for n in self._nullable)
             if count > self._max_missing:
                 warnings.insert(0, RowWarning(None, self._missing_message(count)))
         return {0: warnings} if warnings else {}
@@ -144,14 +154,21 @@ class UnusualValues:
     def _missing_message(self, count: int) -> str:
         return f"{count} of {self._count} features are missing"
 
-    def _mostly_missing(self, columns: Mapping[str, list[Value]]) -> Iterator[tuple[int, str]]:
-        missing = [columns[name] for name in self._nullable if None in columns[name]]
+    def _mostly_missing(self, columns: Mapping[str, Values]) -> Iterator[tuple[int, str]]:
+        nullable = {name: columns[name] for name in self._nullable}
+        plain = (_with_none(values) for values in nullable.values())
+        missing = [values for values in plain if None in values]
         if len(missing) <= self._max_missing:
             return
         for position, row in enumerate(zip(*missing, strict=True)):
             count = row.count(None)
             if count > self._max_missing:
                 yield position, self._missing_message(count)
+
+
+def _with_none(values: Values) -> list[Value]:
+    """Return the values as Python objects, with None for those that are missing."""
+    return [None if value != value else value for value in listed(values)]
 
 
 def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -10,22 +9,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any
 
+from model_service.batch.parsed import Parsed
 from model_service.contract.contract import Batch, Contract
-from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Problems
+from model_service.contract.problems import ProblemCounts, Problems
 from model_service.contract.unusual import BatchWarnings, RowWarning
-from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile, bad_file
-from model_service.csv.rows import Parsed, Rejection, RowReader, header_problems
-from model_service.csv.writer import (
-    LINE_END,
-    answer_columns,
-    cells_at,
-    csv_lines,
-    encode_lines,
-    escape_formula,
-    escape_formulas,
-    free_name,
-    quoted_lines,
-)
+from model_service.csv.answer import AnswerWriter, PlacedWarnings, error_lengths
+from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
+from model_service.csv.records import bad_file
+from model_service.csv.rows import RowReader, add_problems, header_problems
+from model_service.csv.writer import LINE_END, encode_lines
 from model_service.errors import BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
@@ -44,8 +36,6 @@ MAX_COUNTED_PROBLEMS = 100_000
 MAX_MISSING_CELLS = 10_000_000
 # The model's input for a chunk: a category can become thousands of columns.
 MAX_CHUNK_CELLS = 1 << 21
-# In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
-MAX_CELL_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -88,17 +78,19 @@ class _Run:
 
     def __init__(self, job: CsvJob, file: IO[bytes], spool: IO[bytes]) -> None:
         names = [feature.name for feature in job.contract.features]
-        appended = answer_columns(job.contract.output, job.example, names)
-        errors = [free_name("error", {*names, *appended})] if job.keep_bad_rows else []
         self._job, self._spool = job, spool
-        self._paths = list(appended.values())
-        self._appended, self._errors = [*appended], errors
         self._file = CsvFile(file, names, job.max_line_characters)
-        header, answered = self._file.header, [*appended, *errors]
-        if problems := header_problems(header, names, answered, self._file.line):
+        self._writer = AnswerWriter(
+            job.contract,
+            job.example,
+            self._file.header,
+            self._file.delimiter,
+            keeps_bad_rows=job.keep_bad_rows,
+            has_bom=self._file.has_bom,
+        )
+        appended = self._writer.appended
+        if problems := header_problems(self._file.header, names, appended, self._file.line):
             raise BadFile(problems)
-        self._warnings_column = free_name("warnings", {*names, *answered, *header})
-        self._has_warnings = False
         # Of each line in the spool: its characters before the place of a warning, and after it.
         self._spooled_lengths = (array("I"), array("I"))
         self._reader = RowReader(job.contract, self._file.header)
@@ -113,7 +105,7 @@ class _Run:
         is not waited for: the platform wants a first byte in time.
         """
         problems = Problems()
-        self._write_header()
+        self._spool.write(self._writer.header())
         started_at = time.monotonic()
         size = ChunkSize(self._chunk_size.rows)
         for chunk in self._file.chunks(size):
@@ -153,31 +145,23 @@ class _Run:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
                 yield encode_lines(self._predict(chunk, self._reader.parse(chunk))[0])
 
-    def _write_header(self) -> None:
-        warnings = [self._warnings_column] if self._has_warnings else []
-        names = (*self._file.header, *self._appended, *warnings, *self._errors)
-        (line,) = csv_lines([[escape_formula(name)] for name in names], self._file.delimiter)
-        self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
-        self._spool.write(encode_lines([line]))
-        self._header_length = self._file.has_bom + len(line) + len(LINE_END)
-
     def _check_late(self, chunk: Chunk, problems: Problems) -> None:
         """Add what is wrong with the rows of a chunk that is predicted later."""
-        finds_warnings = self._job.find_warnings is not None and not self._has_warnings
+        finds_warnings = self._job.find_warnings is not None and not self._writer.has_warnings
         if self._job.keep_bad_rows and not finds_warnings:
             return
         parsed = self._reader.parse(chunk)
         if not self._job.keep_bad_rows:
-            parsed.add_to(problems, chunk)
-        self._find_warnings(parsed)
+            add_problems(problems, parsed, chunk)
+        if finds_warnings:
+            self._find_warnings(parsed)
 
-    def _find_warnings(self, parsed: Parsed) -> dict[int, Sequence[RowWarning]]:
+    def _find_warnings(self, parsed: Parsed) -> PlacedWarnings:
         """Return the warnings of a chunk by place; the first ones bring a column for them."""
         if self._job.find_warnings is None:
             return {}
         found = self._job.find_warnings(parsed.batch)
-        if found and not self._has_warnings:
-            self._has_warnings = True
+        if found and not self._writer.has_warnings:
             self._add_column_to_spool()
         return {parsed.places[position]: warnings for position, warnings in found.items()}
 
@@ -186,20 +170,18 @@ class _Run:
         before, after = self._spooled_lengths
         ends = [0] * len(lines)
         if self._job.keep_bad_rows:
-            ends = [len(self._file.delimiter)] * len(lines)
-            for place, rejections in parsed.rejections.items():
-                (cell,) = quoted_lines([[_error_cell(rejections)]], self._file.delimiter)
-                ends[place] += len(cell)
+            ends = error_lengths(parsed, len(lines), self._file.delimiter)
         after.extend(ends)
         before.extend(len(line) - end for line, end in zip(lines, ends, strict=True))
 
     def _add_column_to_spool(self) -> None:
         """Put an empty cell for warnings into each line of the spool: none of them has any."""
         self._spool.seek(0)
-        text, place = self._spool.read().decode(), self._header_length
+        text, place = self._spool.read().decode(), len(self._writer.header().decode())
+        self._writer.has_warnings = True
         self._spool.seek(0)
         self._spool.truncate()
-        self._write_header()
+        self._spool.write(self._writer.header())
         lines = []
         for before, after in zip(*self._spooled_lengths, strict=True):
             middle, end = place + before, place + before + after
@@ -210,7 +192,8 @@ class _Run:
     def _require_few_missing_cells(self, chunk: Chunk) -> None:
         """Raise BadFile if short rows lack more cells than an answer can make up for."""
         width = len(self._file.header)
-        self._missing_cell_count += sum(max(width - len(cells), 0) for cells in chunk.records)
+        malformed = chunk.malformed.values()
+        self._missing_cell_count += sum(max(width - len(cells), 0) for cells in malformed)
         if self._missing_cell_count > MAX_MISSING_CELLS:
             message = f"rows up to here have {MAX_MISSING_CELLS} cells less than the header"
             raise bad_file(message, chunk.lines[-1])
@@ -219,7 +202,7 @@ class _Run:
         """Write the answer to a chunk into the spool, or add what is wrong with its rows."""
         parsed = self._reader.parse(chunk)
         if parsed.rejections and not self._job.keep_bad_rows:
-            parsed.add_to(problems, chunk)
+            add_problems(problems, parsed, chunk)
             return
         try:
             lines, parsed = self._predict(chunk, parsed)
@@ -228,7 +211,7 @@ class _Run:
             return
         self._spool.write(encode_lines(lines))
         self._spooled_count = chunk.last
-        if self._job.find_warnings is not None and not self._has_warnings:
+        if self._job.find_warnings is not None and not self._writer.has_warnings:
             self._note_lengths(lines, parsed)
 
     def _predict(self, chunk: Chunk, parsed: Parsed) -> tuple[list[str], Parsed]:
@@ -248,71 +231,8 @@ class _Run:
             parsed = parsed.without(failing, MODEL_FAILS)
             warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}
         self._job.on_warnings(chain.from_iterable(warnings.values()))
-        lines = self._lines(chunk, parsed, predictions, warnings)
+        lines = list(self._writer.lines(chunk, parsed, predictions, warnings))
         if self._job.keep_bad_rows:
             self._job.on_rejected(parsed.counts())
-        self._chunk_size.adapt(len(chunk.records), time.monotonic() - started_at)
+        self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
         return lines, parsed
-
-    def _lines(
-        self,
-        chunk: Chunk,
-        parsed: Parsed,
-        predictions: Sequence[Prediction],
-        warnings: Mapping[int, Sequence[RowWarning]],
-    ) -> list[str]:
-        """Return the records of a chunk with their predictions, or with what is wrong."""
-        places: Sequence[int] = range(len(chunk.records))
-        answers: Sequence[Prediction | None] = predictions
-        lines: dict[int, str] = {}
-        if parsed.rejections:
-            lines = self._malformed_lines(chunk, parsed)
-            places = [place for place in places if place not in lines]
-            by_place = dict(zip(parsed.places, predictions, strict=True))
-            answers = [by_place.get(place) for place in places]
-        if places:
-            records = (chunk.records[place] for place in places)
-            columns = [
-                *map(escape_formulas, zip(*records, strict=True)),
-                *(cells_at(answers, path) for path in self._paths),
-            ]
-            if self._has_warnings:
-                columns.append([_warnings_cell(warnings.get(place, ())) for place in places])
-            if self._job.keep_bad_rows:
-                columns.append([_error_cell(parsed.rejections.get(place, ())) for place in places])
-            lines |= zip(places, csv_lines(columns, self._file.delimiter), strict=True)
-        return [lines[place] for place in range(len(chunk.records))]
-
-    def _malformed_lines(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
-        """Return the records of too few or too many cells with as many as the header, by place."""
-        width, delimiter = len(self._file.header), self._file.delimiter
-        places = [place for place in parsed.rejections if len(chunk.records[place]) != width]
-        records = [escape_formulas(chunk.records[place][:width]) for place in places]
-        errors = [[_error_cell(parsed.rejections[place])] for place in places]
-        starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
-        # As text: a header can have a hundred thousand columns, and each row a single cell.
-        delimiters = delimiter * (width + len(self._paths) + self._has_warnings)
-        return {
-            place: start + delimiters[len(record) - 1 :] + end
-            for place, record, start, end in zip(places, records, starts, ends, strict=True)
-        }
-
-
-def _error_cell(rejections: Sequence[Rejection]) -> str:
-    """Return what is wrong with a row."""
-    return _listing_cell([rejection.text for rejection in rejections])
-
-
-def _warnings_cell(warnings: Sequence[RowWarning]) -> str:
-    """Return what is unusual in a row."""
-    return _listing_cell([warning.text for warning in warnings]) if warnings else ""
-
-
-def _listing_cell(texts: Sequence[str]) -> str:
-    """Return the first texts, and how many there are besides."""
-    shown = [*texts[:MAX_SHOWN_PROBLEMS]]
-    while len(shown) > 1 and sum(map(len, shown)) > MAX_CELL_CHARACTERS:
-        shown.pop()
-    if len(texts) > len(shown):
-        shown.append(f"and {len(texts) - len(shown)} more")
-    return escape_formula("; ".join(shown))

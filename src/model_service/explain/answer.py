@@ -210,7 +210,8 @@ def subject_text(kind: Kind, class_text: str | None, output: Output) -> str:
     if kind == "log":
         return "logarithm of the value"
     if kind == "value" and output.transform is not None:
-        return f"value before {output.transform}"
+        name = output.transform if isinstance(output.transform, str) else "scaling"
+        return f"value before {name}"
     return kind
 
 
@@ -322,16 +323,14 @@ def _reason(feature: Feature, value: Value, median: float | None) -> dict[str, s
 
 
 def _default_reason(feature: Feature, value: Value, side: str | None) -> str:
+    title = feature.title or feature.name
     if value is None:
-        return f"{feature.name} is missing"
+        return f"{title} is missing"
     if feature.type == "text":
-        return feature.name
-    is_number = feature.type in ("number", "integer")
-    return (
-        f"{feature.name} is {side}"
-        if side and is_number
-        else f"{feature.name} is {json_text(value)}"
-    )
+        return title
+    if side and feature.type in ("number", "integer"):
+        return f"{title} is {side}"
+    return f"{title} is {json_text(_as_typed(value))}"
 
 
 def number_of(feature: Feature, value: Value) -> float | None:

@@ -38,10 +38,16 @@ class Service:
     predictor: Predictor
     unusual: UnusualValues
     metrics: Metrics
+    card_text: str  # the owner's part of the model card
 
     @classmethod
     def around(
-        cls, model: Model, settings: Settings, url_map: Map, on_stuck: Callable[[], None]
+        cls,
+        model: Model,
+        settings: Settings,
+        url_map: Map,
+        on_stuck: Callable[[], None],
+        card_text: str = "",
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
         contract = model.contract.with_max_characters(settings.max_text_characters)
@@ -59,7 +65,7 @@ class Service:
         model = model.with_contract(contract)
         predictor = Predictor(model, queue, readiness)
         unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
-        return cls(settings, model, queue, readiness, predictor, unusual, metrics)
+        return cls(settings, model, queue, readiness, predictor, unusual, metrics, card_text)
 
     @property
     def can_predict_inline(self) -> bool:

@@ -15,6 +15,7 @@ from model_service.explain.explainer import Explainer, Importance
 from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
+from model_service.web.titles import feature_titles
 from model_service.web.wording import format_number
 
 logger = logging.getLogger(__name__)
@@ -73,14 +74,15 @@ def explain_answer(service: Service, batch: Batch, prediction: Prediction) -> li
         # The prediction is shown without it.
         logger.warning("no explanation: %s", type(error).__name__)
         return []
-    output, explanation = service.model.contract.output, members["explanation"]
+    contract, explanation = service.model.contract, members["explanation"]
+    output, titles = contract.output, feature_titles(contract)
     about = service.model.explainer.about if service.model.explainer is not None else None
     rows = "rows of the sample"
     if about is not None and about.background == "positive":
         rows = f"rows of the sample that get {_label(output, json_text(output.positive))}"
     if output.targets is None:
-        return [_why(output.name, explanation, output, rows)]
-    return [_why(name, explanation[name], output, rows) for name in output.targets]
+        return [_why(output.name, explanation, output, rows, titles)]
+    return [_why(name, explanation[name], output, rows, titles) for name in output.targets]
 
 
 def _label(output: Output, class_text: str) -> str:
@@ -92,8 +94,14 @@ def _of(text: str, output: Output) -> str:
     return f"{kind} of {_label(output, class_text)}" if of and output.labels else text
 
 
-def _why(name: str, explanation: Mapping[str, Any], output: Output, rows: str) -> Why:
-    entries = explanation["features"]
+def _why(
+    name: str,
+    explanation: Mapping[str, Any],
+    output: Output,
+    rows: str,
+    titles: Mapping[str, str],
+) -> Why:
+    entries = [{**e, "feature": titles[e["feature"]]} for e in explanation["features"]]
     largest = max((abs(entry["contribution"]) for entry in entries), default=0.0) or 1.0
     shown = entries[:MAX_WHY_BARS]
     hidden = entries[MAX_WHY_BARS:]
@@ -196,7 +204,7 @@ def importance_cards(explainer: Explainer | None, contract: Contract) -> list[Im
     """Return the importance for each target, or for each of several classes."""
     if explainer is None:
         return []
-    cards, output = [], contract.output
+    cards, output, titles = [], contract.output, feature_titles(contract)
     for target in explainer.targets:
         for place in range(target.width):
             entries = explainer.about.importance.get(str(target.first + place))
@@ -207,17 +215,18 @@ def importance_cards(explainer: Explainer | None, contract: Contract) -> list[Im
             if classes is not None:
                 text = _label(output, json_text(classes[place if target.width > 1 else 1]))
             of = subject_text(explainer.about.kind, text, output)
-            cards.append(_card(of if target.name is None else f"{target.name}: {of}", entries))
+            heading = of if target.name is None else f"{target.name}: {of}"
+            cards.append(_card(heading, entries, titles))
     return cards
 
 
-def _card(of: str, entries: Sequence[Importance]) -> ImportanceCard:
+def _card(of: str, entries: Sequence[Importance], titles: Mapping[str, str]) -> ImportanceCard:
     largest = max(entry.mean_absolute for entry in entries) or 1.0
     return ImportanceCard(
         of,
         tuple(
             ImportanceBar(
-                entry.feature,
+                titles[entry.feature],
                 _number(entry.mean_absolute),
                 round(100 * entry.mean_absolute / largest, 1),
                 _direction(entry),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text
+from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text, listed
 from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from workbench import files
@@ -22,7 +23,14 @@ NO_SAMPLE = (
 
 
 class ProofFailed(Exception):
-    """The model does not do what its contract or its golden predictions say."""
+    """The model does not do what its contract or its golden predictions say.
+
+    `output` are members of the contract's output with which it would.
+    """
+
+    def __init__(self, message: str, output: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.output = output or {}
 
 
 def failure(model: Model, batch: Batch) -> str | None:
@@ -73,7 +81,7 @@ def failure_with_nulls(
     nullable = {f.name: dataclasses.replace(f, nullable=True) for f in features}
     changed = model.with_contract(with_features(model.contract, nullable))
     some = Batch.of_rows(rows[:TRIAL_ROWS])
-    columns = {name: values * len(features) for name, values in some.columns.items()}
+    columns = {name: listed(values) * len(features) for name, values in some.columns.items()}
     for number, feature in enumerate(features):
         place = slice(number * len(some), (number + 1) * len(some))
         columns[feature.name][place] = [None] * len(some)
