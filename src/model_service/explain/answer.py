@@ -93,8 +93,7 @@ def explain_rows(
         columns.append([*needed])
     found = _explain_some(explainer, batch, columns, budget)
     answers = []
-    for number, explained in enumerate(found):
-        row = {name: values[number] for name, values in batch.columns.items()}
+    for number, (explained, row) in enumerate(zip(found, batch.rows(), strict=True)):
         members: dict[str, Any] = {}
         if wanted.explanation:
             members["explanation"] = _explanation(
@@ -308,6 +307,8 @@ def reasons_of(
 def _reason(feature: Feature, value: Value, median: float | None) -> dict[str, str]:
     """Return the text of a reason, and its code if the contract has one."""
     declared = feature.reason
+    if value != value:  # NaN, as a CSV's missing numbers are
+        value = None
     if isinstance(declared, str):
         return {"reason": declared}
     declared = declared or {}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Batch
+from model_service.contract.contract import Batch, listed
 from model_service.errors import ServiceError
 from model_service.explain.game import Evaluate, Permutations, Solution, enumerate_coalitions
 from model_service.explain.numbers import ModelInput, Steps
@@ -232,8 +232,8 @@ class Box:
     def _mix_values(self, batch: Batch) -> Mixer:
         """Mix the values of features, and evaluate the whole model."""
         names = self._names
-        background = [_objects(self._background.columns[name]) for name in names]
-        explained = [batch.columns[name] for name in names]
+        background = [_objects(listed(self._background.columns[name])) for name in names]
+        explained = [listed(batch.columns[name]) for name in names]
 
         def differs(row: int) -> Any:
             columns = [
