@@ -87,7 +87,8 @@ class _Categories:
     def message(self, value: Any) -> str:
         text = json_text(value)
         shown = text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
-        return f'"{shown}" is not one of {self.usual}'
+        quoted = f'"{shown}"' if isinstance(value, str) else shown
+        return f"{quoted} is not one of {self.usual}"
 
 
 class UnusualValues:

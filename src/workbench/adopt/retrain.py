@@ -115,7 +115,7 @@ def _with_known_nulls(before: Contract, adoption: Adoption) -> Adoption:
 
 _MEANING = {
     "breaking": "These changes break callers.",
-    "answers": "These changes make the same model answer something else.",
+    "answers": "With these changes the same model answers something else.",
 }
 
 

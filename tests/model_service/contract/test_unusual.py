@@ -51,7 +51,7 @@ def warnings(feature: dict[str, Any], value: Any, derived: Any = SAMPLE) -> list
         (
             {"name": "n", "categories": list(range(12)), "strict": False},
             12,
-            '"12" is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, the known',
+            "12 is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, the known",
         ),
     ],
 )

@@ -108,7 +108,7 @@ def prices(tmp_path: Path) -> Path:
 def test_numbers_change_by_so_much(prices: Path) -> None:
     edit(prices, lambda document: document["output"].update(transform="expm1"))
     message = (
-        r"^The model does not .* now, 24 of 24 recorded answers change, by 62,330.9 on average and"
+        r"^The model does not .* now, 24 of 24 recorded answers change, by [0-9,.]+ on average and"
     )
     with pytest.raises(ProofFailed, match=message):
         prove(prices)
