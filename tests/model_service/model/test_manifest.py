@@ -53,6 +53,7 @@ FULL: dict[str, Any] = {
         {"file": "scaler.skops", "member": None, **FITTED, "loader": "skops"}
         | {"trusted": ["notebook.Ratio"], "estimator": "StandardScaler"}
     ],
+    "left_out": ["other.pkl"],
     "sample": "sample.csv",
     "derived": {"Income": {"nullable": False}},
     "examples": [{"Income": 1, "Area": "Rural"}, {"Income": 2, "Area": 1}],
