@@ -43,7 +43,7 @@ FOLDERS = (
     *("preprocessor", "preprocessors", "saved_models", "scalers", "transformers", "vectorizers"),
 )
 MAX_ENTRIES, MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 1000, 50, 200 << 20
-MAX_LIST_BYTES = 8 << 20
+MAX_LIST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
