@@ -15,6 +15,7 @@ from model_service.contract.contract import ContractError, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
+from workbench.adopt.csv_table import read_header, read_text
 from workbench.adopt.problems import (
     COOKIECUTTER,
     AnswerError,
@@ -23,7 +24,7 @@ from workbench.adopt.problems import (
     QuestionNames,
     concerning,
 )
-from workbench.adopt.sample import read_columns, read_header, read_text
+from workbench.adopt.sample import read_columns
 from workbench.errors import listing
 from workbench.inspect import RefusedFile, read_document, texts_in
 from workbench.lock.table import HEROKU_PYTHONS

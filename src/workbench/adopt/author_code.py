@@ -10,8 +10,8 @@ from pathlib import Path
 
 from model_service.model.manifest import CustomCode
 from workbench import files
+from workbench.adopt.csv_table import read_text
 from workbench.adopt.problems import AnswerError, Problem, concerning
-from workbench.adopt.sample import read_text
 from workbench.inspect import ClassDefinition, FileFacts, UserClasses
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 from workbench.inspect.pickle.values import Global

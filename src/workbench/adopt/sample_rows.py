@@ -15,6 +15,8 @@ from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, sam
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.sample import MAX_EXAMPLES, ColumnFacts, Sample
 
+_NUMBERS = ("number", "integer")
+
 
 def examples(
     contract: Contract, sample: Sample | None, previous: Sequence[Mapping[str, Any]]
@@ -45,16 +47,28 @@ def examples(
 
 def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return rows of a sample as a request has them."""
+    if sample.typed:
+        values = [{f.name: row.get(f.name) for f in contract.features} for row in rows]
+    else:
+        cells = [_plain_cells(contract, sample, row) for row in rows]
+        values = [
+            {f.name: sample_value(f, row[f.name]) for f in contract.features} for row in cells
+        ]
+    encoded = any(feature.encoded for feature in contract.features)
     return [
-        {
-            **{
-                f.name: row.get(f.name) if sample.typed else sample_value(f, row.get(f.name, ""))
-                for f in contract.features
-            },
-            **decoded_values(row, contract),
-        }
-        for row in rows
+        {**found, **decoded_values(row, contract)} if encoded else found
+        for found, row in zip(values, rows, strict=True)
     ]
+
+
+def _plain_cells(contract: Contract, sample: Sample, row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of the features; numbers as pandas reads them."""
+    found = {feature.name: row.get(feature.name, "") for feature in contract.features}
+    for feature in contract.features:
+        column = sample.columns.get(feature.name)
+        if column is not None and feature.type in _NUMBERS and not column.is_plain:
+            found[feature.name] = column.plain(found[feature.name])
+    return found
 
 
 def column_of(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
