@@ -29,6 +29,7 @@ class AuthorCode:
     names: frozenset[str]
     imports: frozenset[str]
     classes: UserClasses
+    texts: frozenset[str] = frozenset()  # its string constants and attributes: names of columns
 
     @property
     def prepares(self) -> bool:
@@ -98,6 +99,7 @@ def read_code(path: Path) -> AuthorCode:
         names=frozenset((*_names(tree.body), *classes)),
         imports=frozenset(_modules(imports)),
         classes=_definitions(tree.body, classes),
+        texts=frozenset(_texts(tree)),
     )
 
 
@@ -109,6 +111,15 @@ def _first_action(body: Sequence[ast.stmt]) -> ast.stmt | None:
         if isinstance(node, actions) and not docstring:
             return node
     return None
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    """Yield every text by which the code can refer to a column: frame["age"], frame.age."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
 
 
 def _modules(nodes: Iterable[ast.Import | ast.ImportFrom]) -> Iterator[str]:

@@ -26,7 +26,7 @@ MAX_CATEGORIES = 100
 # Cells that stand for a missing number. White space around them is ignored, and so is their case.
 MARKS = frozenset(
     (
-        *("", "?", "-", "--", "---", "–", "—", ".", "..", "...", "*", "#"),
+        *("", "?", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "#"),
         *("na", "n.a.", "n.a", "n/a", "nan", "nil", "none", "null", "missing", "unknown"),
         *("not available", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"),
     )
@@ -35,7 +35,7 @@ POINT, COMMA = ".", ","  # the two signs between a number's whole and its fracti
 MAX_DECORATED = 40  # characters of a number with separators and signs
 _PLAIN = frozenset("0123456789.+-eE \t")
 _CURRENCY = r"[$€£¥₹₽₩₺₴₫₱฿]|R\$|[A-Z]{2,3}\$|EUR|USD|GBP|CHF|INR|JPY|Rs\.?|kr\.?|zł"
-_SPACE = "[ '’\u00a0\u2009\u202f]"
+_SPACE = "[ '\u2019\u00a0\u2009\u202f]"
 _DECORATED = re.compile(
     rf"(?P<sign>[+-]?)(?P<before>{_CURRENCY})?\s?(?P<sign_after>[+-]?)"
     rf"(?P<digits>[.,]?\d(?:[\d.,]|{_SPACE}(?=\d))*)\s?(?P<after>{_CURRENCY}|%)?",
@@ -116,7 +116,8 @@ class Cells:
     # The decimal signs with which every number can be read, and the range by decimal sign.
     decimals: frozenset[str] = frozenset((POINT, COMMA))
     differs: bool = False  # whether a number is another one with the other decimal sign
-    shown: str = ""  # the first decorated number
+    groups_by_point: bool = False  # 1.234,5: a point separates thousands for certain
+    shown: str = ""  # the first decorated number, or the first that can be read in two ways
     ranges: dict[str, _Range] = field(default_factory=lambda: {POINT: _Range(), COMMA: _Range()})
 
     def add(self, cells: Sequence[str]) -> None:
@@ -156,7 +157,8 @@ class Cells:
             if found is None or COMMA not in found.values:
                 self.decimals -= {COMMA}
                 return
-            self.differs = self.differs or found.values[COMMA] != float(cell)
+            if found.values[COMMA] != float(cell):
+                self.differs, self.shown = True, self.shown or cell
             self.ranges[COMMA].add((found.values[COMMA],))
 
     def _add(self, cell: str, count: int) -> None:
@@ -194,6 +196,7 @@ class Cells:
         self.percents += count * found.percent
         self.currencies |= {found.currency} - {""}
         self.shown = self.shown or cell
+        self.groups_by_point = self.groups_by_point or ("." in cell and POINT not in found.values)
         self.decimals &= set(found.values)
         self.differs = self.differs or len(set(found.values.values())) > 1
         for decimal, value in found.values.items():

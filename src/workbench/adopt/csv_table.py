@@ -1,4 +1,4 @@
-"""Find the table in a CSV as spreadsheets, R and pandas write it: delimiter, title lines, header."""
+"""Find the table in a CSV of a spreadsheet, R or pandas: delimiter, title lines, header."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -58,11 +58,9 @@ class Table:
     def records(self) -> Iterator[Record]:
         """Yield the cells of each record after the header. Raises UserError."""
         width = len(self.header)
-        reader = _reader(self.text, self.delimiter)
+        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
         try:
-            for number, cells in enumerate(_filled(reader)):
-                if number <= self.skipped:
-                    continue
+            for cells in islice(_filled(reader), self.skipped + 1, None):
                 if len(cells) != width:
                     self._fit(cells, width, reader.line_num)
                 if width == 1 or any(cells):
@@ -133,11 +131,7 @@ def read_header(path: Path) -> list[str]:
     return [name for number, (name, written) in enumerate(names) if written or number == 0]
 
 
-def _reader(text: str, delimiter: str) -> Iterator[Record]:
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-
-
-def _filled(records: Iterator[Record]) -> Iterator[Record]:
+def _filled(records: Iterable[Record]) -> Iterator[Record]:
     """Yield the records that are no empty lines."""
     return (cells for cells in records if cells)
 
@@ -145,8 +139,9 @@ def _filled(records: Iterator[Record]) -> Iterator[Record]:
 def _head(text: str, delimiter: str, *, is_whole: bool) -> list[Record]:
     """Return the first records; the last one of a text that goes on can be a part of a record."""
     records: list[Record] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        for cells in islice(_filled(_reader(text, delimiter)), HEAD_RECORDS + 1):
+        for cells in islice(_filled(reader), HEAD_RECORDS + 1):
             records.append(cells)
     except csv.Error:  # `Table.records` names the line
         return records

@@ -1,14 +1,14 @@
-"""Relate the sample's columns, as people fill them in, to the columns that the model was trained on.
+"""Relate the sample's columns, as people fill them in, to the columns of the training.
 
-`pandas.get_dummies` makes `country_DE` and `country_FR` of a column country; yes and no become 1 and
-0. What is certain becomes `one_hot` and `encode` of the contract; what is not is proposed.
+`pandas.get_dummies` makes `country_DE` and `country_FR` of a column country; yes and no become 1
+and 0. What is certain becomes `one_hot` and `encode` of the contract; what is not is proposed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model_service.contract.contract import Scalar, json_text
@@ -47,6 +47,11 @@ class Dummies:
             return True  # the training did not have the others
         return self.without in ((), self.categories[:1])
 
+    def in_order(self, position: Mapping[str, int]) -> Dummies:
+        """Return the same with the columns in the order of the model's."""
+        ordered = sorted(self.columns.items(), key=lambda pair: position[pair[1]])
+        return replace(self, columns=dict(ordered))
+
     @property
     def feature(self) -> dict[str, Any]:
         base = [c for c in self.without if c == self.categories[0]]
@@ -59,16 +64,21 @@ class Dummies:
         }
 
 
-def with_dummies(entries: Sequence[Entry], sample: Sample) -> tuple[list[Entry], Notes]:
+def with_dummies(
+    entries: Sequence[Entry], sample: Sample, *, by_name: bool
+) -> tuple[list[Entry], Notes]:
     """Return the entries with the sample's columns in place of the dummy columns made of them.
 
-    Nothing changes where it is not certain which column they are made of.
+    Nothing changes where it is not certain which column they are made of. A model that does not
+    know its columns `by_name` needs them side by side.
     """
+    position = {entry["name"]: number for number, entry in enumerate(entries)}
     absent = [e["name"] for e in entries if e["name"] not in sample.columns and _is_open(e)]
     present = {column for entry in entries for column in _columns_of(entry)}
     unused = [column for name, column in sample.columns.items() if name not in present]
     found = find_dummies(absent, unused, sample) if absent else []
-    certain = [dummies for dummies in found if dummies.is_certain]
+    found = [dummies.in_order(position) for dummies in found if dummies.is_certain]
+    certain = [d for d in found if by_name or _are_adjacent(d, position)]
     by_column = {name: dummies for dummies in certain for name in dummies.columns.values()}
     made: dict[str, Entry] = {}
     for entry in entries:
@@ -103,6 +113,11 @@ def find_dummies(
     return [o for o in chosen if all(len(claims[name]) == 1 for name in o.columns.values())]
 
 
+def _are_adjacent(dummies: Dummies, position: Mapping[str, int]) -> bool:
+    places = [position[column] for column in dummies.columns.values()]
+    return places == list(range(places[0], places[0] + len(places)))
+
+
 @dataclass(frozen=True)
 class _Values:
     name: str
@@ -110,7 +125,7 @@ class _Values:
 
 
 def _with_values(columns: Iterable[ColumnFacts], sample: Sample) -> Iterator[_Values]:
-    """Yield the columns with all of their values; those with too many to be listed are read again."""
+    """Yield the columns with all of their values; for more than can be listed, read them again."""
     wide: dict[str, set[str]] = {}
     for column in columns:
         if column.categories is not None:

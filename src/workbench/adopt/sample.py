@@ -89,7 +89,8 @@ class ColumnFacts:
     @property
     def is_plain(self) -> bool:
         """Whether each cell is what pandas takes it for."""
-        return not self.numeric or not (self.cells.marks or self.cells.decorated)
+        cells = self.cells
+        return not self.numeric or not (cells.marks or cells.decorated or self.decimal == COMMA)
 
     def plain(self, cell: str) -> str:
         """Return a cell of numbers as pandas reads it; an empty text for a missing one."""
@@ -266,6 +267,7 @@ def _find_decimals(columns: Sequence[ColumnFacts], table: Table) -> None:
     shown = {column.cells.decimal for column in columns if column.cells.decorated} - {None}
     if not shown and table.delimiter == ",":
         shown = {POINT}
+    groups_by_point = any(column.cells.groups_by_point for column in columns)
     for column in columns:
         cells = column.cells
         if not cells.numeric or not cells.numbers:
@@ -275,9 +277,10 @@ def _find_decimals(columns: Sequence[ColumnFacts], table: Table) -> None:
         elif cells.decorated and cells.differs:
             column.is_unclear = len(shown) != 1
             column.decimal = POINT if column.is_unclear or POINT in shown else COMMA
-        else:
+        elif cells.differs and shown == {COMMA}:
             # 1.234 beside columns that are written as 1,5 can be a thousand.
-            column.is_unclear = cells.differs and shown == {COMMA}
+            column.decimal = COMMA if groups_by_point else POINT
+            column.is_unclear = not groups_by_point
 
 
 def _from_json(path: Path, text: str) -> Sample:

@@ -82,6 +82,12 @@ def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str 
     return known[0] if len(known) == 1 and not called else None
 
 
+def called_target(names: Sequence[str]) -> str | None:
+    """Return the only name that hardly any feature has, or that pandas gives to an index."""
+    found = [name for name in names if _is_called_target(name) or name == "Unnamed: 0"]
+    return found[0] if len(found) == 1 else None
+
+
 def is_target(facts: ModelFacts, column: ColumnFacts) -> bool:
     """Return whether a column holds the classes of the model, or their labels."""
     return facts.task == "classification" and _is_possible(column, facts)
