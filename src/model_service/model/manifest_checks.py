@@ -125,6 +125,7 @@ _OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
 _OPTIONAL = frozenset(("fast_path", "profile", "member", "trusted", "constant", "reason")) | {
     "binary",
     "serves",
+    "defined_in",
 }
 _MEMBERS: Mapping[str, Check] = {
     "name": _NAME,
@@ -176,5 +177,6 @@ _CODE: Mapping[str, Check] = {
     "sha256": _SHA256,
     "modules": ("an object of lists of names", lambda v: _map_of(lambda n: isinstance(n, list), v)),
     "prepare": _BOOLEAN,
+    "defined_in": _or_null(("an object of names", lambda value: _map_of(_is_name, value))),
 }
 _FAST_PATH: Mapping[str, Check] = {"serves": _one_of(PATHS), "reason": _or_null(_TEXT)}

@@ -156,8 +156,8 @@ class Answers:
         return str(Part(Path(path), part.member))
 
     @property
-    def code(self) -> Path | None:
-        return self.path(self.model_code) if self.model_code.strip() else None
+    def code(self) -> tuple[Path, ...]:
+        return tuple(self.path(answer) for answer in split(self.model_code))
 
     @property
     def sample(self) -> Path | None:
@@ -413,7 +413,7 @@ def _check_paths(answers: Answers) -> Iterator[Problem]:
         if not _is_file(answers.beside_model(answer.removeprefix("-")).path):
             yield missing_file(answers, "transformers", answer)
     for answer in split(answers.model_code):
-        if not _is_file(answers.path(answer)):
+        if not _exists(answers.path(answer)):
             yield missing_file(answers, "model_code", answer)
 
 

@@ -56,7 +56,7 @@ def read_case(
 ) -> Case:
     """Read every file that the answers name. Raises AnswerError."""
     reader = FileReader()
-    code = read_code(answers.code) if answers.code is not None else None
+    code = read_code(answers.code, answers.folder) if answers.code else None
     model, bundle = _read_model(answers, reader, code.classes if code is not None else {})
     sample = _read_sample(answers.sample) if answers.sample is not None else None
     declared = read_features(answers)

@@ -13,7 +13,7 @@ from typing import Any
 from model_service.contract.contract import Contract, json_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers
-from workbench.adopt.author_code import AuthorCode
+from workbench.adopt.author_code import AuthorCode, check_code
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
 from workbench.adopt.category_lists import check_category_lists
@@ -78,6 +78,11 @@ def derive(case: Case) -> Adoption:
     chain, notes = build_chain(case)
     answers = case.answers
     problems = list(check_names(chain.facts, chain.code, answers.trusted, answers.names))
+    if chain.code is not None:
+        needed = chain.code.needed_names(chain.facts)
+        problems += check_code(
+            chain.code, needed, answers.model_code, answers.trusted, answers.names
+        )
     try:
         pinned, version_notes = choose_versions(case, chain)
     except AnswerError as error:

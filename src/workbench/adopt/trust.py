@@ -36,7 +36,7 @@ def _check_code(
         if undefined:
             yield Problem(
                 "model_code",
-                f"{code.path.name} does not define {listing(undefined)}, which the model file "
+                f"{code.name} does not define {listing(undefined)}, which the model file "
                 "refers to; add it there.",
             )
 
