@@ -142,7 +142,7 @@ class AuthorCode:
         if parts[0] in CUSTOM_MODULES:
             return parts[0], ".".join(parts[1:])
         positions = range(1, len(parts))
-        of_modules = (n for n in positions if ".".join(parts[:n]) in self._by_module)
+        of_modules = (n for n in reversed(positions) if ".".join(parts[:n]) in self._by_module)
         defined = (n for n in positions if ".".join(parts[n:]) in self.names)
         position = next(of_modules, next(defined, len(parts) - 1))
         return ".".join(parts[:position]), ".".join(parts[position:])

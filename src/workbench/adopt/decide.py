@@ -77,7 +77,7 @@ def derive(case: Case) -> Adoption:
     """Derive an adoption from a case. Raises AnswerError with all problems."""
     chain, notes = build_chain(case)
     answers = case.answers
-    problems = list(check_names(chain.facts, chain.code, answers.trusted, answers.names))
+    problems = list(check_names(chain.facts, chain.code, answers))
     if chain.code is not None:
         needed = chain.code.needed_names(chain.facts)
         problems += check_code(
