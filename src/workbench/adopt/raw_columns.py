@@ -41,11 +41,16 @@ class Dummies:
         return tuple(c for c in self.categories if json_text(c) not in self.columns)
 
     @property
+    def base(self) -> tuple[Scalar, ...]:
+        """The category for which all columns are 0, if there is one: drop_first leaves one out."""
+        return self.without if len(self.without) == 1 else ()
+
+    @property
     def is_certain(self) -> bool:
-        """Whether at most the first category is missing, which drop_first leaves out."""
-        if self.is_named and self.categories[0] not in self.without:
-            return True  # the training did not have the others
-        return self.without in ((), self.categories[:1])
+        """Whether it is known what all zeros mean, and that the columns are made of this one."""
+        # More categories than the training had are no reason for doubt, unless one of them can be
+        # the one that drop_first has left out.
+        return len(self.without) < 2 or (self.is_named and self.categories[0] not in self.without)
 
     def in_order(self, position: Mapping[str, int]) -> Dummies:
         """Return the same with the columns in the order of the model's."""
@@ -54,8 +59,7 @@ class Dummies:
 
     @property
     def feature(self) -> dict[str, Any]:
-        base = [c for c in self.without if c == self.categories[0]]
-        kept = [c for c in self.categories if json_text(c) in self.columns or c in base]
+        kept = [c for c in self.categories if json_text(c) in self.columns or c in self.base]
         return {
             "name": self.column,
             "type": "category",
@@ -178,8 +182,8 @@ def _texts(value: Scalar) -> tuple[str, ...]:
 def _notes(found: Sequence[Dummies]) -> Iterator[str]:
     for dummies in found:
         columns = list(dummies.columns.values())
-        base = [json_text(c) for c in dummies.without if c == dummies.categories[0]]
-        others = [json_text(c) for c in dummies.without if c != dummies.categories[0]]
+        base = [json_text(c) for c in dummies.base]
+        others = [json_text(c) for c in dummies.without if c not in dummies.base]
         note = f"{listing(columns, 3)} are made of {dummies.column}"
         if len(columns) == 1:
             note = note.replace(" are made", " is made")
