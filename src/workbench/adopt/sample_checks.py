@@ -12,6 +12,7 @@ from model_service.contract.typed_text import whole
 from workbench.adopt import proposals
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
+from workbench.adopt.find_code import repair_with_code
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.raw_columns import yes_or_no
 from workbench.adopt.sample import ColumnFacts, Sample
@@ -66,7 +67,8 @@ def absent_columns(
             f"function prepare(frame) that returns the model's columns, and {names.features}= with "
             "what callers know."
         )
-        problems.append(Problem(None, message))
+        repair = repair_with_code(["__main__.prepare"], case.answers)
+        problems.append(Problem(None, message, repair))
     return problems
 
 
