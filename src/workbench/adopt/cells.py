@@ -139,9 +139,9 @@ class Cells:
         except ValueError:
             return False
         self.plain += len(values)
-        self.boolean = False
         if not values:
             return True
+        self.boolean = False
         self.ranges[POINT].add(values)
         if COMMA in self.decimals:
             self._read_with_comma(cells)

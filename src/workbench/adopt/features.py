@@ -198,10 +198,10 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
     if absent:
         raise AnswerError(absent_columns(entries, absent, case, chain))
     known = [(entry, column) for entry, column in pairs if column is not None]
-    known, notes = encoded_texts(known, case, chain)
     problems = list(unclear_cells(known, sample))
     if problems:
         raise AnswerError(problems)
+    known, notes = encoded_texts(known, case, chain)
     completed: list[Entry] = [
         {**_fields_of_sample(column, entry), **entry} for entry, column in known
     ]

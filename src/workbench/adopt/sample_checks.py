@@ -122,24 +122,26 @@ def _unknown_codes(pairs: Sequence[Pair], unknown: Sequence[Pair], case: Case) -
         for entry, column in unknown
         if column.categories is not None
     }
-    shown = "; ".join(
-        f"{entry['name']} has {listing(_texts(column), MAX_SHOWN)}"
-        for entry, column in unknown[:MAX_SHOWN]
-        if column.categories is not None
-    )
     assert case.sample is not None
     message = (
         f"The model takes numbers, and {listing(columns)} of {case.sample.path.name} "
-        f"{'is' if len(columns) == 1 else 'are'} text ({shown}). If fitted encoders make numbers "
-        f"of them, answer {names.transformers}= with their files. If your code does, the numbers "
-        "have to be known: a LabelEncoder counts from 0 in alphabetical order."
+        f"{'is' if len(columns) == 1 else 'are'} text. If fitted encoders made numbers of them, "
+        f"answer {names.transformers}= with their files."
     )
-    document = [dict(proposed.get(entry["name"], entry)) for entry, _ in pairs]
     if len(proposed) < len(unknown):
         return Problem("sample_data", message)
-    first = json.dumps(proposed[columns[0]], ensure_ascii=False)
-    message += f" In a features file: {first}"
+    codes = "; ".join(f"{name}: {_codes(proposed[name])}" for name in columns[:MAX_SHOWN])
+    message += (
+        " If your code did, compare the proposal with it, which counts in alphabetical order as a "
+        f"LabelEncoder does ({codes})."
+    )
+    document = [dict(proposed.get(entry["name"], entry)) for entry, _ in pairs]
     return Problem("sample_data", message, Repair(features={"features": document}))
+
+
+def _codes(entry: Entry) -> str:
+    pairs = [f"{category} is {code}" for category, code in entry["encode"].items()]
+    return listing(pairs, MAX_SHOWN)
 
 
 def _texts(column: ColumnFacts) -> list[str]:
