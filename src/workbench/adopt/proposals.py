@@ -91,14 +91,17 @@ class ColumnValues:
         facts = self.columns.get(column)
         if facts is None:
             return {"unknown"}
+        if facts.numeric and not (facts.minimum >= 0 and facts.maximum <= 1) and facts.distinct:
+            return {"anything else"}
         codes: set[object] = {_code(cell) for cell in facts.distinct}
         return codes | {None} if facts.missing else codes
 
     def ones(self, groups: Mapping[str, Mapping[str, str]]) -> dict[str, set[int]]:
         """Return how many ones a row can have in each group of columns."""
+        grouped = {column for columns in groups.values() for column in columns.values()}
         one_cells = {
-            name: {cell for cell in column.distinct if _code(cell) == 1}
-            for name, column in self.columns.items()
+            name: {cell for cell in self.columns[name].distinct if _code(cell) == 1}
+            for name in grouped
         }
         found: dict[str, set[int]] = {name: set() for name in groups}
         for row in self.rows() if groups else ():

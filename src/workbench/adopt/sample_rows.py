@@ -50,9 +50,11 @@ def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]
     if sample.typed:
         values = [{f.name: row.get(f.name) for f in contract.features} for row in rows]
     else:
-        cells = [_plain_cells(contract, sample, row) for row in rows]
+        odd = _odd_columns(contract, sample)
+        cells = [{**row, **{n: c.plain(row[n]) for n, c in odd.items()}} for row in rows]
         values = [
-            {f.name: sample_value(f, row[f.name]) for f in contract.features} for row in cells
+            {f.name: sample_value(f, row.get(f.name, "")) for f in contract.features}
+            for row in cells
         ]
     encoded = any(feature.encoded for feature in contract.features)
     return [
@@ -61,14 +63,11 @@ def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]
     ]
 
 
-def _plain_cells(contract: Contract, sample: Sample, row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cells of the features; numbers as pandas reads them."""
-    found = {feature.name: row.get(feature.name, "") for feature in contract.features}
-    for feature in contract.features:
-        column = sample.columns.get(feature.name)
-        if column is not None and feature.type in _NUMBERS and not column.is_plain:
-            found[feature.name] = column.plain(found[feature.name])
-    return found
+def _odd_columns(contract: Contract, sample: Sample) -> dict[str, ColumnFacts]:
+    """Return the columns of numbers whose cells pandas does not read as such."""
+    numbers = (feature.name for feature in contract.features if feature.type in _NUMBERS)
+    columns = {name: sample.columns[name] for name in numbers if name in sample.columns}
+    return {name: column for name, column in columns.items() if not column.is_plain}
 
 
 def column_of(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:
