@@ -8,17 +8,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, Scalar
+from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar
 from model_service.model.model import Model
 from workbench import files
 from workbench.verify.trial import (
     ProofFailed,
+    failure,
     failure_with_value,
     predictable_rows,
     with_features,
 )
 
 MAX_SHOWN_CATEGORIES = 10
+MAX_TRIED = 64  # categories in one batch
 
 
 def complete_contract(model: Model, derived: Mapping[str, Mapping[str, Any]]) -> Contract:
@@ -48,7 +50,7 @@ def _complete_feature(
             f"{files.FEATURES} says that {feature.name} may be null, but the model fails "
             f'on it ({on_null}). Set "nullable" to false.'
         )
-    for category in feature.categories or ():
+    for category in _doubtful_categories(model, rows[0], feature):
         on_category = failure_with_value(model, rows[:1], feature, category)
         if on_category is not None:
             raise ProofFailed(
@@ -66,6 +68,16 @@ def _complete_feature(
                 f'model fails on them ({on_unknown}). Set "strict" to true.'
             )
     return dataclasses.replace(feature, **changes)
+
+
+def _doubtful_categories(model: Model, row: Row, feature: Feature) -> Iterator[Scalar]:
+    """Yield the categories of those batches on which the model fails: there can be hundreds."""
+    changed = model.with_contract(with_features(model.contract, {feature.name: feature}))
+    categories = feature.categories or ()
+    for start in range(0, len(categories), MAX_TRIED):
+        tried = categories[start : start + MAX_TRIED]
+        if failure(changed, Batch.of_rows([{**row, feature.name: c} for c in tried])) is not None:
+            yield from tried
 
 
 def _unknown_category(feature: Feature) -> Scalar:
