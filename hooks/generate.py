@@ -9,12 +9,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import wheels
 from slugify import slugify
+
+import wheels
 from workbench import files, vendor
 from workbench.adopt.answers import Answers, check_answers, with_example
-from workbench.adopt.decide import decide
-from workbench.adopt.problems import AnswerError, Problem
+from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.problems import AnswerError, Problem, Repair
 from workbench.adopt.refusal import AGAIN, Command, refused
 from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
@@ -32,9 +33,7 @@ def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = Non
     )
 
 
-def read_command(
-    context: Mapping[str, Any], raw: Mapping[str, Any], template: Path
-) -> Command:
+def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: Path) -> Command:
     """Return the command that gives these answers; defaults are left out."""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     given = {}
@@ -108,7 +107,7 @@ def _generate(context: Mapping[str, Any], project: Path) -> str:
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:
-        lines += _verified(project) if answers.verify else ["Not verified, as asked."]
+        lines += _verified(project, decided) if answers.verify else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
@@ -131,10 +130,13 @@ def _is_cruft(context: Mapping[str, Any]) -> bool:
     return "_repo_dir" not in context
 
 
-def _verified(project: Path) -> list[str]:
+def _verified(project: Path, decided: Adoption) -> list[str]:
     print("Installing the pinned libraries and verifying the model …", flush=True)
     try:
         return [verify.verify(project)]
+    except verify.AnswersDiffer as error:
+        repair = Repair(features=decided.declared_with(error.output))
+        raise AnswerError([Problem(None, message, repair) for message in error.problems]) from None
     except CannotVerify as error:
         return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
 

@@ -25,7 +25,7 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 InputKind = Literal["frame", "array", "texts"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
-TRANSFORMS = ("exp", "expm1")
+TRANSFORMS = ("exp", "expm1", "pow10", "square")
 MAX_LISTED_CATEGORIES = 20  # in one message
 
 
@@ -216,7 +216,8 @@ class Output:
     labels: Mapping[str, str] = field(default_factory=dict)
     positive: Scalar | None = None
     threshold: float | None = None
-    transform: str | None = None
+    # One of TRANSFORMS, or {"multiply": a, "add": b}.
+    transform: str | Mapping[str, float] | None = None
     unit: str | None = None
     targets: tuple[str, ...] | None = None
 

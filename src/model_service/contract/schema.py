@@ -255,6 +255,10 @@ def _is_map_to(check: Callable[[object], bool], value: object) -> bool:
     return isinstance(value, dict) and all(check(item) for item in value.values())
 
 
+def _is_linear(value: object) -> bool:
+    return _is_map_to(_is_number, value) and set(value) == {"multiply", "add"}  # type: ignore[call-overload]
+
+
 _Check = tuple[str, Callable[[object], bool]]
 _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "name": ("text that is not empty", _is_name),
@@ -282,7 +286,10 @@ _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     "labels": ("an object of texts by class", lambda value: _is_map_to(_is_text, value)),
     "positive": ("a class", _is_scalar),
     "threshold": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),  # type: ignore[operator]
-    "transform": (f"one of {', '.join(TRANSFORMS)}", lambda value: value in TRANSFORMS),
+    "transform": (
+        f'one of {", ".join(TRANSFORMS)}, or {{"multiply": number, "add": number}}',
+        lambda value: value in TRANSFORMS if isinstance(value, str) else _is_linear(value),
+    ),
     "unit": ("text", _is_text),
     "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
 }

@@ -22,6 +22,8 @@ TYPE_TEXTS: Mapping[str, str] = {"boolean": "true or false", "text": "free text"
 TRANSFORM_TEXTS: Mapping[str, str] = {
     "exp": "e to the power of the model's own number, which is a logarithm",
     "expm1": "e to the power of the model's own number, which is a logarithm, less 1",
+    "pow10": "10 to the power of the model's own number, which is a logarithm",
+    "square": "the square of the model's own number, which is a root",
 }
 MAX_LISTED = 20  # classes or categories in one line
 MAX_BARS = 8  # a feature with more values has a list of them or a histogram
@@ -126,7 +128,14 @@ def _output_entries(output: Output, manifest: Manifest) -> Iterator[CardEntry]:
     if output.unit:
         yield CardEntry("Unit", (output.unit,))
     if output.transform is not None:
-        yield CardEntry("Transform", (TRANSFORM_TEXTS[output.transform],))
+        yield CardEntry("Transform", (_transform_text(output.transform),))
+
+
+def _transform_text(transform: str | Mapping[str, float]) -> str:
+    if isinstance(transform, str):
+        return TRANSFORM_TEXTS[transform]
+    multiply, add = (format_value(transform[name]) for name in ("multiply", "add"))
+    return f"the model's own number, times {multiply}, plus {add}"
 
 
 def _model_entries(manifest: Manifest) -> Iterator[CardEntry]:

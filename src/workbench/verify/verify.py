@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
@@ -82,7 +83,13 @@ def prove(project: Path, python: Path, limits: Limits) -> str:
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
-        report = _prove(copy, python, limits)
+        try:
+            report = _prove(copy, python, limits)
+        except UserError as error:
+            if (copy / files.BETTER_OUTPUT).exists():
+                better = files.read_json(copy / files.BETTER_OUTPUT)
+                raise AnswersDiffer(error.problems, better) from None
+            raise
         for path in PROVEN:
             shutil.copyfile(copy / path, project / path)
     return report
@@ -118,6 +125,14 @@ def _write_locked_versions(project: Path) -> None:
     environment = Environment(python=files.python_version(project), libraries=libraries)
     manifest = dataclasses.replace(manifest, environment=environment)
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
+
+
+class AnswersDiffer(UserError):
+    """The model's answers are not the expected ones; with other members of `output` they are."""
+
+    def __init__(self, problems: Sequence[str], output: Mapping[str, Any]) -> None:
+        super().__init__(problems)
+        self.output = output
 
 
 @contextmanager
