@@ -48,26 +48,28 @@ def absent_columns(
     problem = proposals.suggest_features_file(entries, absent, sample, names)
     if problem is not None:
         return [problem]
+    makes_columns = not chain.prepares and chain.code is None
+    repair = repair_with_code(["__main__.prepare"], case.answers) if makes_columns else None
     shown = list(absent[:MAX_ABSENT])
     problems = [
         Problem(
             "sample_data",
             f"{sample.path.name} has no column {name!r}{did_you_mean(name, sample.columns)}",
+            repair,
         )
         for name in shown
     ]
     more = absent[MAX_ABSENT:]
     if more:
         message = f"and {len(more):,} more of the same kind: {listing(more, 3)}"
-        problems.append(Problem("sample_data", message))
-    if not chain.prepares and chain.code is None:
+        problems.append(Problem("sample_data", message, repair))
+    if makes_columns:
         made = listing(shown, 3)
         message = (
             f"If your code makes {made} of other columns: answer {names.model_code}=FILE with a "
             f"function prepare(frame) that returns the model's columns, and {names.features}= with "
             "what callers know."
         )
-        repair = repair_with_code(["__main__.prepare"], case.answers)
         problems.append(Problem(None, message, repair))
     return problems
 
