@@ -44,14 +44,13 @@ PACKAGES: Mapping[str, str] = {
 }
 # What nltk reads of its data, by the name in the code.
 NLTK_DATA: Mapping[str, tuple[str, ...]] = {
-    **{name: (name,) for name in ("stopwords", "words", "names", "brown", "sentiwordnet")},
-    "wordnet": ("wordnet", "omw-1.4"),
     "WordNetLemmatizer": ("wordnet", "omw-1.4"),
     "word_tokenize": ("punkt", "punkt_tab"),
     "sent_tokenize": ("punkt", "punkt_tab"),
     "pos_tag": ("averaged_perceptron_tagger", "averaged_perceptron_tagger_eng"),
     "SentimentIntensityAnalyzer": ("vader_lexicon",),
 }
+NLTK_CORPORA: Mapping[str, tuple[str, ...]] = {"wordnet": ("wordnet", "omw-1.4")}
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,17 @@ def nltk_data(sources: Sequence[SourceFile]) -> tuple[str, ...]:
         if any(one.module.split(".")[0] == "nltk" for one in source.imports):
             for name in _used_names(source.tree):
                 found.update(dict.fromkeys(NLTK_DATA.get(name, ())))
+            for name in _corpora(source):
+                found.update(dict.fromkeys(NLTK_CORPORA.get(name, (name,))))
     return tuple(found)
+
+
+def _corpora(source: SourceFile) -> Iterator[str]:
+    """Yield the names in `from nltk.corpus import stopwords` and `nltk.corpus.stopwords`."""
+    yield from (one.name for one in source.imports if one.module == "nltk.corpus" and one.name)
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "nltk.corpus":
+            yield node.attr
 
 
 def spacy_models(sources: Sequence[SourceFile]) -> Iterator[str]:
