@@ -71,6 +71,7 @@ class FeaturesAnswer:
     features: tuple[Mapping[str, Any], ...] = ()
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    service: Mapping[str, Any] | None = None
     folder: Path = Path()  # paths of the transformers are relative to it
 
     @property
@@ -299,6 +300,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
         return _from_names(names, str(path))
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    service: Mapping[str, Any] | None = None
     if isinstance(document, dict):
         if isinstance(document.get("features"), list):
             features = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
@@ -310,6 +312,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
                 [Problem("features", f"{path}: {problem}.") for problem in error.problems]
             ) from None
         output, transformers = contract.output.to_json(), contract.transformers
+        service = contract.service.to_json()
         document = document["features"]
     entries: list[Mapping[str, Any]] = []
     problems: list[Problem] = []
@@ -327,7 +330,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     if problems:
         raise AnswerError(problems)
     _check_names([entry["name"] for entry in entries], str(path))
-    return FeaturesAnswer(tuple(entries), output, transformers, path.parent)
+    return FeaturesAnswer(tuple(entries), output, transformers, service, path.parent)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:

@@ -88,6 +88,7 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         "features": entries,
         "output": _output(case, chain, declared, entries),
         "transformers": chain.contract_transformers(case.answers.model.path),
+        "service": dict(declared.service or {}),
     }
     try:
         contract = parse_contract(document)

@@ -22,6 +22,7 @@ from workbench.lock.environment import (
     make_environment,
     run,
 )
+from workbench.progress import step
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
@@ -56,14 +57,17 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     limits = limits or Limits.from_environment()
     if not lock.is_current(project):
         try:
-            lock.lock(project)
+            with step("Locking the libraries"):
+                lock.lock(project)
         except UserError as error:
             raise CannotVerify(error.problems) from None
-    python = setup(project)
+    with step("Installing them"):
+        python = setup(project)
     with _restored_on_failure(project):
         _write_locked_versions(project)
-        proof = prove(project, python, limits)
-        with tempfile.TemporaryDirectory(prefix="tests-") as home:
+        with step("Predicting in a sandbox"):
+            proof = prove(project, python, limits)
+        with step("Testing"), tempfile.TemporaryDirectory(prefix="tests-") as home:
             tests = run(
                 [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
                 what="make test",
