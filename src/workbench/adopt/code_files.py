@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from workbench import files
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.source_files import NOTEBOOK, SourceFile, read_source
 from workbench.errors import listing
@@ -39,6 +40,10 @@ def read_code_files(paths: Sequence[Path], folder: Path) -> CodeFiles:
     paths, folder = [path.resolve() for path in paths], folder.resolve()
     code = [path for path in paths if path.suffix in SOURCES or _has_modules(path)]
     data = dict(_data([path for path in paths if path not in code]))
+    kept = [path for path in code if path.name == files.CODE_FOLDER.name and path.is_dir()]
+    for path in kept:  # of the model before: what is beside its modules stays
+        contents = files.read_folder(path).items()
+        data.update({name: content for name, content in contents if not name.endswith(".py")})
     found: dict[Path, SourceFile] = {}
     for path in code:
         named = sorted(path.rglob("*.py")) if path.is_dir() else [path]

@@ -85,6 +85,13 @@ def test_local_modules_are_kept_under_their_names(
     assert code.custom_code(()).defined_in == {"prepare": module}
 
 
+def test_the_folder_of_the_model_before_is_taken_whole(tmp_path: Path) -> None:
+    written(tmp_path, {f"custom_code/{name}": text for name, text in PACKAGE.items()})
+    written(tmp_path, {"custom_code/words.txt": "a"})
+    names = [path.as_posix() for path in code_of(tmp_path, "custom_code").files]
+    assert sorted(names) == sorted(f"model/custom_code/{name}" for name in [*PACKAGE, "words.txt"])
+
+
 def test_one_file_is_kept_as_one_file(tmp_path: Path) -> None:
     written(tmp_path, {"only.py": PREPARE})
     code = code_of(tmp_path, "only.py")
