@@ -69,7 +69,10 @@ def test_prepare_that_imports_a_module_of_the_authors(tmp_path: Path) -> None:
 
 def test_a_lambda_that_was_pickled(tmp_path: Path) -> None:
     folder = trained(tmp_path, "lambdas.py", ("scikit-learn==1.6.1", "pandas==2.2.3", "dill"))
-    assert "named function" in first_try(folder, model_path="dill.pkl").message
+    assert (
+        "Put its functions and classes into a .py file"
+        in first_try(folder, model_path="dill.pkl").message
+    )
     tried = first_try(folder, model_path="cloud.pkl", features="length,width")
     assert "trust=" in tried.last_line
     assert_native(again(tried).project, folder)
