@@ -103,7 +103,7 @@ lock: $(DEV)
 
 # make clean    remove what the other targets made
 clean: stop
-	rm -rf .venv .bench .fuzz $(DEMO) .screenshots .mypy_cache
+	rm -rf .venv .bench .first_try .fuzz $(DEMO) .screenshots .mypy_cache
 
 # The interpreter behind $(PYTHON): that may be the very .venv which is made anew.
 $(DEV): requirements-dev.txt examples/loan_model/requirements.txt

@@ -38,7 +38,7 @@ TOOLS = (
     {"workbench.adopt"},
     {"workbench.lock"},
     {"workbench.inspect"},
-    {"workbench.files", "workbench.heroku", "workbench.vendor"},
+    {"workbench.files", "workbench.heroku", "workbench.progress", "workbench.vendor"},
     {"workbench.errors"},
     {"workbench"},
 )

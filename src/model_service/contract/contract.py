@@ -25,7 +25,7 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 InputKind = Literal["frame", "array", "texts"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
-TRANSFORMS = ("exp", "expm1")
+TRANSFORMS = ("exp", "expm1", "pow10", "square")
 MAX_LISTED_CATEGORIES = 20  # in one message
 
 
@@ -146,6 +146,8 @@ class Feature:
 
     name: str
     type: FeatureType = "number"
+    title: str = ""  # for people; pages make one from the name where there is none
+    group: str = ""  # features with the same one stand together in the form
     description: str = ""
     unit: str = ""
     minimum: float | None = None
@@ -271,7 +273,8 @@ class Output:
     labels: Mapping[str, str] = field(default_factory=dict)
     positive: Scalar | None = None
     threshold: float | None = None
-    transform: str | None = None
+    # One of TRANSFORMS, or {"multiply": a, "add": b}.
+    transform: str | Mapping[str, float] | None = None
     unit: str | None = None
     targets: tuple[str, ...] | None = None
 
@@ -285,6 +288,22 @@ class Output:
         document = {f.name: getattr(self, f.name) for f in fields(self)}
         document["targets"] = list(self.targets) if self.targets is not None else None
         return {k: v for k, v in document.items() if v is not None and v != {}}
+
+
+@dataclass(frozen=True)
+class ServiceInfo:
+    """What the pages say about the service; the answers to the questions where it is empty."""
+
+    title: str = ""
+    description: str = ""
+    accent: str = ""  # #rrggbb
+    logo: str = ""  # a file below static/
+    contact: str = ""  # an e-mail address, a URL or a name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the member `service` of features.json."""
+        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: value for key, value in document.items() if value}
 
 
 @dataclass(frozen=True)
@@ -307,6 +326,7 @@ class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
+    service: ServiceInfo = ServiceInfo()
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -352,10 +372,12 @@ class Contract:
     def to_json(self) -> dict[str, Any]:
         """Return the content of features.json."""
         transformers = [transformer.to_json() for transformer in self.transformers]
+        service = self.service.to_json()
         return {
             "features": [feature.to_json() for feature in self.features],
             **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
+            **({"service": service} if service else {}),
         }
 
 

@@ -6,10 +6,10 @@ data, and `QuestionNames` holds what the user types for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from workbench.errors import UserError
 
@@ -25,6 +25,7 @@ Question = Literal[
     "trust",
     "python_version",
 ]
+Changes = Mapping[str, str]  # answers by question
 Notes = tuple[str, ...]  # sentences to show after a successful adoption
 
 
@@ -39,7 +40,7 @@ class QuestionNames:
     model_code: str = "model_code"
     trust: str = "trust"
 
-    def of(self, question: Question) -> str:
+    def of(self, question: str) -> str:
         """Return the name of a question, its own if no field renames it."""
         name: str = getattr(self, question, question)
         return name
@@ -50,11 +51,23 @@ MAKE_ADOPT = QuestionNames("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE"
 
 
 @dataclass(frozen=True)
+class Repair:
+    """Answers to give instead, by question."""
+
+    answers: Changes = field(default_factory=dict)
+    # The content of a features file to write; its path is the answer to `features`.
+    features: Any = None
+    # Other answers that are as good, each with the sentence that says when.
+    otherwise: tuple[tuple[str, Changes], ...] = ()
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something that the user has to change; `question` is None if no single answer is wrong."""
 
     question: Question | None
     message: str
+    repair: Repair | None = None
 
     def shown(self, names: QuestionNames) -> str:
         """Return the message for the terminal, after the name of the question."""

@@ -63,6 +63,26 @@ class FileFacts:
     code_pythons: tuple[str, ...] | None  # Pythons that can run that code; None without code
 
 
+# The facts of a list of texts, which needs no library.
+NO_FILE = FileFacts(
+    container="pickle",
+    suffix=".json",
+    compression=None,
+    protocol=0,
+    size=0,
+    sha256="",
+    libraries={},
+    formats={},
+    distributions=(),
+    numpy_major=None,
+    unknown_names=(),
+    custom_names=(),
+    trusted=(),
+    pickled_names=(),
+    code_pythons=None,
+)
+
+
 @dataclass(frozen=True)
 class ModelFacts(FileFacts):
     """The facts of a file and of the model in it."""
