@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date as Date
 from importlib import resources
+from typing import Any
 
 # An older price is probably wrong.
 MAX_AGE_MONTHS = 18
@@ -27,12 +28,12 @@ class Plan:
     scales: bool
     sleeps: int | None
     source: str
-    date: date
+    date: Date
     rates: Mapping[str, float] = field(default_factory=dict)
     free: Mapping[str, float] = field(default_factory=dict)
     included_dollars: float = 0
 
-    def is_outdated(self, today: date) -> bool:
+    def is_outdated(self, today: Date) -> bool:
         """Return whether the entry is older than MAX_AGE_MONTHS."""
         months = 12 * (today.year - self.date.year) + today.month - self.date.month
         return (months, today.day) > (MAX_AGE_MONTHS, self.date.day)
@@ -49,7 +50,6 @@ def plans_of(platform: str) -> tuple[Plan, ...]:
     return tuple(plan for plan in read_plans() if plan.platform == platform)
 
 
-def _plan(entry: dict[str, object]) -> Plan:
-    low, high = entry["cpu"]  # type: ignore[misc]
-    known = {**entry, "cpu": (low, high), "date": date.fromisoformat(str(entry["date"]))}
-    return Plan(**known)  # type: ignore[arg-type]
+def _plan(entry: dict[str, Any]) -> Plan:
+    low, high = entry["cpu"]
+    return Plan(**{**entry, "cpu": (low, high), "date": Date.fromisoformat(entry["date"])})
