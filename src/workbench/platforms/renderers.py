@@ -160,7 +160,9 @@ spec:
 
 def spaces(facts: Facts) -> dict[str, str]:
     """https://huggingface.co/docs/hub/spaces-config-reference"""
-    wanted = {"title": json.dumps(facts.title, ensure_ascii=False), "sdk": "docker"}
+    printable = "".join(c if c.isprintable() else " " for c in facts.title)
+    title = json.dumps(" ".join(printable.split()), ensure_ascii=False)
+    wanted = {"title": title, "sdk": "docker"}
     wanted["app_port"] = str(PORT)
     readme = facts.texts.get("README.md", "")
     block = re.match(r"---\n(.*?)---\n", readme, re.S)
