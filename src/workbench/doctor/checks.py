@@ -46,8 +46,9 @@ def _checks(elsewhere: Elsewhere | None) -> Mapping[str, Check]:
 
 def _platform_file(elsewhere: Elsewhere) -> Result:
     command = f"make platform NAME={elsewhere.platform.name}"
-    if elsewhere.missing:
-        return error(f"{listing(elsewhere.missing)} is missing", command)
+    if elsewhere.lacking:
+        title = elsewhere.platform.title
+        return error(f"{listing(elsewhere.lacking)}: without what {title} needs", command)
     if elsewhere.edited:
         return warning(
             f"{listing(elsewhere.edited)} is not as {command} writes it",

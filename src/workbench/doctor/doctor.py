@@ -92,11 +92,11 @@ def _elsewhere(project: Path, name: str) -> Elsewhere:
     platform = command.find(name)
     wanted = command.render_files(project, platform)
     present = {path: _read(project / path) for path in wanted}
-    return Elsewhere(
-        platform,
-        tuple(path for path, text in present.items() if text is None),
-        tuple(path for path, text in present.items() if text not in (None, wanted[path])),
-    )
+    different = [path for path, text in present.items() if text != wanted[path]]
+    # A file that has another purpose too keeps its owner's lines, so it lacks the platform's.
+    lacking = [path for path in different if present[path] is None or path in command.SHARED]
+    edited = [path for path in different if path not in lacking]
+    return Elsewhere(platform, tuple(lacking), tuple(edited))
 
 
 def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot:

@@ -76,7 +76,7 @@ class Elsewhere:
     """Another platform than Heroku, and which of its files are not as make platform writes them."""
 
     platform: Platform
-    missing: tuple[str, ...]
+    lacking: tuple[str, ...]  # not there, or without the platform's lines
     edited: tuple[str, ...]
 
 

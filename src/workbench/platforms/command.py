@@ -83,11 +83,12 @@ def _report(
             lines += [f"{path} is changed:", _diff(path, present[path], changed[path])]
         else:
             lines.append(f"{path} is written.")
+    addresses = "address" if chosen.proxies == 1 else "addresses"
     by_hand = [f"Not in the file: {chosen.by_hand}"] if chosen.by_hand else []
     return [
         *lines,
-        f"{chosen.title} adds {chosen.proxies} to X-Forwarded-For (TRUSTED_PROXIES); this was not "
-        "tried on the platform itself.",
+        f"{chosen.title} adds {chosen.proxies} {addresses} to X-Forwarded-For (TRUSTED_PROXIES); "
+        "this was not tried on the platform itself.",
         *by_hand,
         "",
         "Next:",

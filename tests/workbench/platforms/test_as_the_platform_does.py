@@ -6,6 +6,7 @@ gives one), PORT, the variables of the file, and X-Forwarded-For as the platform
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -29,9 +30,6 @@ from workbench.platforms.registry import PLATFORMS
 
 NOBODY = 65534
 DISK = ("/", "/tmp", "/var/tmp", str(TEMPLATE))
-CALLER, OTHER = "203.0.113.9", "203.0.113.10"
-# The last two forge an address in front of their own.
-CALLERS = (CALLER, CALLER, CALLER, OTHER, f"192.0.2.1, {CALLER}", f"{OTHER}, {CALLER}")
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,6 @@ class Place:
 
     uid: int
     forwarded: str
-
-    def header(self, caller: str) -> str:
-        return self.forwarded.format(caller)
 
 
 PLACES = {
@@ -173,13 +168,17 @@ def ask(port: int, path: str, forwarded: str = "") -> tuple[int, bytes]:
         connection.close()
 
 
-def in_one_minute(request: Callable[[], list[int]]) -> list[int]:
-    """Return the statuses of requests that one minute of the rate limit has all counted."""
-    while True:
+def statuses_of(port: int, place: Place) -> list[int]:
+    """Return the answers to requests that one minute of the rate limit has all counted."""
+    for attempt in itertools.count():
+        caller, other = f"203.0.113.{2 * attempt}", f"203.0.113.{2 * attempt + 1}"
+        # The last two forge an address in front of their own.
+        callers = (caller, caller, caller, other, f"192.0.2.1, {caller}", f"{other}, {caller}")
         minute = time.time() // 60
-        statuses = request()
+        statuses = [ask(port, "/predict", place.forwarded.format(c))[0] for c in callers]
         if time.time() // 60 == minute:
             return statuses
+    raise AssertionError
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -188,9 +187,7 @@ def test_it_serves_and_tells_callers_apart(loan_copy: Path, tmp_path: Path, name
     texts = {p: (loan_copy / p).read_text() for p in PATHS if (loan_copy / p).exists()}
     wanted, place = read(name, texts), PLACES[name]
     with started(name, wanted, loan_copy / "model", tmp_path / "log") as port:
-        statuses = in_one_minute(
-            lambda: [ask(port, "/predict", place.header(c))[0] for c in CALLERS]
-        )
+        statuses = statuses_of(port, place)
     # Two a minute for each caller; what a caller forges in front changes nothing.
     assert statuses == [200, 200, 429, 200, 429, 429]
     if wanted.release:
