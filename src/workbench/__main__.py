@@ -93,9 +93,15 @@ def _check(project: Path, _: Options) -> int:
 def _doctor(project: Path, options: Options) -> int:
     from workbench.doctor import doctor
 
-    report = doctor.examine(project)
+    report = doctor.examine(project, options.get("PLATFORM"))
     print(report.to_json() if options.get("JSON") else doctor.show(report))
     return int(report.failed)
+
+
+def _platform(project: Path, options: Options) -> None:
+    from workbench.platforms import command
+
+    print(command.platform(project, options["NAME"], overwrite="OVERWRITE" in options))
 
 
 def _score(project: Path, options: Options) -> int:
@@ -171,7 +177,15 @@ COMMANDS: dict[str, Command] = {
         "lock if needed, install, load, predict, compare, test", _verify, VERIFY_OPTIONS
     ),
     "check": Command("what the service checks when it starts", _check),
-    "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),
+    "doctor": Command(
+        "what the platform would report after the push", _doctor, ("JSON", "PLATFORM")
+    ),
+    "platform": Command(
+        "write the file that another platform than Heroku wants",
+        _platform,
+        ("NAME", "OVERWRITE"),
+        ("NAME",),
+    ),
     "score": Command(
         "predict files of any size: CSV, TSV, Parquet, folders and globs",
         _score,
