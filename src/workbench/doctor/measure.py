@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import math
+import os
 import re
 import shlex
 import socket
@@ -63,10 +64,8 @@ def measure(
     web = re.search(r"^web:\s*(.+)$", procfile, re.M)
     if web is None:
         return _not_started(error("Procfile has no web process", "Restore it from git."))
-    command = shlex.split(web.group(1))
     try:
-        _compile(project, command)
-        with tempfile.TemporaryFile() as log, _started(project, command, workers, log) as server:
+        with serving(project, shlex.split(web.group(1)), workers) as server:
             boot_seconds = server.wait_until_ready()
             if isinstance(boot_seconds, Result):
                 return _not_started(boot_seconds)
@@ -102,34 +101,37 @@ def _environment(project: Path, port: int, workers: int) -> dict[str, str]:
 
 
 @contextmanager
-def _started(
-    project: Path, command: Sequence[str], workers: int, log: IO[bytes]
-) -> Iterator[_Server]:
+def serving(project: Path, command: Sequence[str], workers: int) -> Iterator[Server]:
+    """Start a web process in the environment of a dyno, and end it. Raises OSError."""
+    _compile(project, command)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=project,
-        env=_environment(project, port, workers),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield _Server(process, port, start, log)
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as log:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            cwd=project,
+            env=_environment(project, port, workers),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield Server(process, port, start, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @dataclass(frozen=True)
-class _Server:
+class Server:
+    """The running web process of a project, at a port of this machine."""
+
     process: subprocess.Popen[bytes]
     port: int
     start: float
@@ -178,6 +180,13 @@ class _Server:
         shares, own = zip(*sizes.values(), strict=True)
         present = len(sizes) - 1
         return Memory(sum(shares), max(own[1:], default=own[0]), present, sys.platform == "linux")
+
+    def cpu_seconds(self) -> float | None:
+        """Return the seconds of CPU that all processes have had, None where that is not known."""
+        if sys.platform != "linux":
+            return None
+        ticks = sum(map(_linux_ticks, (self.process.pid, *_linux_children(self.process.pid))))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float
@@ -235,6 +244,15 @@ def _linux_memory(pid: int) -> tuple[int, int]:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     sizes = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.M)}
     return 1024 * sizes["Pss"], 1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"])
+
+
+def _linux_ticks(pid: int) -> int:
+    """Return the clock ticks of a process in user mode and in the kernel."""
+    try:
+        fields = (Path("/proc") / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0  # it has ended
+    return int(fields[11]) + int(fields[12])
 
 
 def _linux_children(parent: int) -> list[int]:

@@ -1,0 +1,151 @@
+"""Measure this model here: memory, boot, requests alone, and requests of 32 callers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from workbench import files
+from workbench.doctor.findings import Result
+from workbench.doctor.measure import Server, serving
+from workbench.doctor.snapshot import Memory
+from workbench.errors import UserError
+from workbench.plan.load import (
+    LoadError,
+    Throughput,
+    closed_loop,
+    http_request,
+    moments,
+    open_loop,
+)
+from workbench.plan.simulate import Service, percentile
+
+CALLERS = 32
+BUSY_SECONDS = 4
+MAX_ALONE = 400
+ALONE_SECONDS = 15
+MIN_RATE = 4.0
+# The share of the capacity up to which hardly a request waits for another one.
+ALONE_LOAD = 0.1
+# A model with less CPU than this share of its time waits for something else.
+CPU_SHARE = 0.25
+OK = 200
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What one worker needs on this machine, for requests with `rows` rows."""
+
+    rows: int
+    boot_seconds: float
+    memory: Memory
+    alone: tuple[float, ...]  # seconds of single requests, sorted
+    busy_seconds: float  # a request among 32 callers, on a whole core
+    is_cpu: bool  # busy_seconds is CPU time, which other processes here do not lengthen
+    rate: float  # at which the single requests came
+    machine_load: float | None  # runnable processes a core, before the measurement
+
+    @property
+    def capacity(self) -> float:
+        """Return the requests a second that one worker answers with a core of its own."""
+        return 1 / self.busy_seconds
+
+    def service(self) -> Service:
+        """Return the worker for a simulation."""
+        return Service(self.alone, self.busy_seconds)
+
+    def alone_percentile(self, share: float) -> float:
+        """Return the seconds within which this share of single requests was answered."""
+        return percentile(self.alone, share)
+
+
+def calibrate(
+    project: Path, rows: Sequence[Mapping[str, Any]], row_count: int, rate: float
+) -> Calibration:
+    """Serve with one worker, as a dyno does, and measure. Raises UserError."""
+    machine_load = _machine_load()
+    try:
+        with serving(project, _command(project), 1) as server:
+            boot_seconds = server.wait_until_ready()
+            if isinstance(boot_seconds, Result):
+                raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
+            requests = request_bodies(rows, row_count)
+            _require_answers(server, requests)
+            busy, cpu = _busy(server, requests)
+            lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / busy, MIN_RATE))
+            return Calibration(
+                rows=row_count,
+                boot_seconds=boot_seconds,
+                memory=server.measure_memory(1),
+                alone=_alone(server, requests, lone_rate),
+                busy_seconds=busy,
+                is_cpu=cpu,
+                rate=lone_rate,
+                machine_load=machine_load,
+            )
+    except (OSError, LoadError) as problem:
+        raise UserError(f"the service cannot be measured: {problem}; make doctor") from None
+
+
+def request_bodies(rows: Sequence[Mapping[str, Any]], row_count: int) -> list[bytes]:
+    """Return the bytes of requests that send all rows, `row_count` in each."""
+    source = cycle(rows)
+    bodies = [list(islice(source, row_count)) for _ in rows]
+    return [
+        http_request(
+            "/predict", json.dumps(body[0] if row_count == 1 else {"rows": body}).encode()
+        )
+        for body in bodies
+    ]
+
+
+def _command(project: Path) -> list[str]:
+    if sys.platform == "win32":
+        raise UserError("gunicorn does not run on Windows; run make plan on Linux or in WSL.")
+    procfile = project / "Procfile"
+    text = files.read(procfile) if procfile.exists() else ""
+    web = re.search(r"^web:\s*(.+)$", text, re.M)
+    if web is None:
+        raise UserError("Procfile has no web process; restore it from git.")
+    return shlex.split(web[1])
+
+
+def _machine_load() -> float | None:
+    try:
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+    except OSError:
+        return None
+
+
+def _require_answers(server: Server, requests: Sequence[bytes]) -> None:
+    """Send one request of each kind, so that all code is warm. Raises UserError."""
+    planned = [0.0] * min(len(requests), CALLERS)
+    bad = [r.status for r in open_loop(server.port, requests, planned) if r.status != OK]
+    if bad:
+        raise UserError(f"/predict answers {bad[0]}; make doctor says why.")
+
+
+def _busy(server: Server, requests: Sequence[bytes]) -> tuple[float, bool]:
+    """Return the seconds of a request among 32 callers, and whether they are CPU time."""
+    before = server.cpu_seconds()
+    found: Throughput = closed_loop(server.port, requests, CALLERS, BUSY_SECONDS)
+    after = server.cpu_seconds()
+    if found.problem is not None:
+        raise UserError(f"/predict answers {found.problem} to {CALLERS} callers; make doctor")
+    wall = found.seconds / found.responses
+    cpu = (after - before) / found.responses if before is not None and after is not None else 0.0
+    return (cpu, True) if cpu >= CPU_SHARE * wall else (wall, False)
+
+
+def _alone(server: Server, requests: Sequence[bytes], rate: float) -> tuple[float, ...]:
+    count = min(MAX_ALONE, int(rate * ALONE_SECONDS))
+    responses = open_loop(server.port, requests, moments(rate, count))
+    return tuple(sorted(response.seconds for response in responses))
