@@ -38,7 +38,9 @@ TOOLS = (
     {"workbench.adopt"},
     {"workbench.lock"},
     {"workbench.inspect"},
-    {"workbench.files", "workbench.heroku", "workbench.progress", "workbench.vendor"},
+    {"workbench.heroku"},
+    {"workbench.platforms"},
+    {"workbench.files", "workbench.progress", "workbench.vendor"},
     {"workbench.errors"},
     {"workbench"},
 )

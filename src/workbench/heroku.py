@@ -1,6 +1,4 @@
-"""Limits and prices of Heroku, from its documentation, its Python buildpack and its command line.
-
-Of August 2026: buildpack v351, command line 11.10.0.
+"""Limits of Heroku, from its documentation and its Python buildpack (v351, August 2026).
 
 https://devcenter.heroku.com/articles/limits, …/articles/dyno-sizes, …/articles/slug-compiler
 """
@@ -11,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 from model_service.web.settings import Settings
+from workbench.platforms.plans import plans_of
 
 # Heroku counts 2**20 bytes as one MB.
 MEGABYTE = 1 << 20
@@ -39,19 +38,11 @@ class Dyno:
     workers: int
 
 
-BASIC = Dyno("basic", 512, 7, 2)
 # Cheapest first.
-DYNOS = (
-    Dyno("eco", 512, 5, 2),
-    BASIC,
-    Dyno("standard-1x", 512, 25, 2),
-    Dyno("standard-2x", 1024, 50, 4),
-    Dyno("performance-m", 2560, 250, 5),
-    Dyno("performance-l", 14336, 500, 17),
-    Dyno("performance-l-ram", 30720, 500, 9),
-    Dyno("performance-xl", 63488, 750, 17),
-    Dyno("performance-2xl", 129024, 1500, 33),
+DYNOS = tuple(
+    Dyno(plan.name, plan.megabytes, int(plan.dollars), plan.workers) for plan in plans_of("heroku")
 )
+BASIC = next(dyno for dyno in DYNOS if dyno.name == "basic")
 
 
 @dataclass(frozen=True)
