@@ -77,7 +77,7 @@ def calibrate(
             boot_seconds = server.wait_until_ready()
             if isinstance(boot_seconds, Result):
                 raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
-            requests = request_bodies(rows, row_count)
+            requests = [http_request("/predict", body) for body in bodies(rows, row_count)]
             _require_answers(server, requests)
             busy, cpu = _busy(server, requests)
             lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / busy, MIN_RATE))
@@ -95,15 +95,14 @@ def calibrate(
         raise UserError(f"the service cannot be measured: {problem}; make doctor") from None
 
 
-def request_bodies(rows: Sequence[Mapping[str, Any]], row_count: int) -> list[bytes]:
-    """Return the bytes of requests that send all rows, `row_count` in each."""
+def bodies(rows: Sequence[Mapping[str, Any]], row_count: int) -> list[bytes]:
+    """Return JSON bodies that send all rows, `row_count` in each."""
     source = cycle(rows)
-    bodies = [list(islice(source, row_count)) for _ in rows]
     return [
-        http_request(
-            "/predict", json.dumps(body[0] if row_count == 1 else {"rows": body}).encode()
-        )
-        for body in bodies
+        json.dumps(
+            next(source) if row_count == 1 else {"rows": list(islice(source, row_count))}
+        ).encode()
+        for _ in rows
     ]
 
 
