@@ -17,6 +17,8 @@ from workbench.platforms.plans import MAX_AGE_MONTHS, Plan
 
 WIDTH = 100
 BUSY_MACHINE = 1.0
+# Options that cost more than so many times the cheapest are left out of the text.
+MAX_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,9 @@ class Report:
 
     def _sizes(self) -> Iterator[tuple[str, ...]]:
         yield ("size", "workers", "load", "p50 ms", "p95 ms", "p99 ms", "a month", "")
-        for option in self.options:
+        for option in self._affordable():
             fast, slow = option.fast, option.slow
-            mark = "  <- cheapest that is sure" if option is self.best else ""
+            mark = "  <- cheapest" if option is self.best else ""
             figures = (
                 ("", "", "", "")
                 if not option.workers
@@ -106,6 +108,13 @@ class Report:
             workers = str(option.workers or "")
             price = _dollars(option.dollars)
             yield (name, workers, *figures, price, option.verdict + mark)
+
+    def _affordable(self) -> list[Option]:
+        """Return the options without those that cost a multiple of the cheapest; JSON has all."""
+        if self.best is None:
+            return list(self.options)
+        limit = MAX_MULTIPLE * (self.best.dollars or 0)
+        return [option for option in self.options if (option.dollars or 0) <= limit]
 
     def _result(self) -> Iterator[str]:
         if self.best is not None:

@@ -22,7 +22,6 @@ MAX_LOAD = 0.7
 MAX_QUICK_LOAD = 0.5
 QUICK_SECONDS = 0.001
 MAX_REJECTED = 0.001
-REQUESTS = 5_000  # in each phase of a simulation
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ class Sizing:
 
     need: Need
     calibration: Calibration
+    requests: int = 4_000  # simulated at the mean rate, and at the peak
 
     @cached_property
     def max_load(self) -> float:
@@ -119,11 +119,21 @@ class Sizing:
 
     def figures(self, workers: int, cores: float, count: int) -> Figures:
         """Simulate one of `count` instances; above its capacity there is nothing to simulate."""
+        key = workers, cores, count
+        if key not in self._simulated:
+            self._simulated[key] = self._simulate(*key)
+        return self._simulated[key]
+
+    @cached_property
+    def _simulated(self) -> dict[tuple[int, float, int], Figures]:
+        return {}
+
+    def _simulate(self, workers: int, cores: float, count: int) -> Figures:
         load = self.need.peak_rps / count / (min(cores, workers) * self.calibration.capacity)
         if load >= 1:
             return Figures(load, *OVERLOADED)
         phases = [
-            Phase(rate / count, REQUESTS * count / rate)
+            Phase(rate / count, self.requests * count / rate)
             for rate in (self.need.rps, self.need.peak_rps)
         ]
         mean, peak = simulate(self.calibration.service(), Instance(workers, cores), phases)
