@@ -15,7 +15,7 @@ HOUR = 3600
 MEBIBYTES = 1024
 # Platforms that bill by request round its time up to this.
 BILLED_SECONDS = 0.1
-_VERDICTS: tuple[Verdict, ...] = ("enough", "may not do", "too slow", "too little memory")
+_VERDICTS: tuple[Verdict, ...] = ("enough", "may not do", "too slow", "memory too small")
 
 
 @dataclass(frozen=True)

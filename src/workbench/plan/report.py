@@ -95,13 +95,13 @@ class Report:
         yield ("size", "workers", "load", "p50 ms", "p95 ms", "p99 ms", "a month", "")
         for option in self._affordable():
             fast, slow = option.fast, option.slow
-            mark = "  <- cheapest" if option is self.best else ""
+            mark = ", cheapest" if option is self.best else ""
             figures = (
                 ("", "", "", "")
                 if not option.workers
                 else (
-                    _range(100 * fast.load, 100 * slow.load, "%"),
-                    *(_range(1000 * a, 1000 * b) for a, b in _latencies(fast, slow)),
+                    _range(_percent(fast.load), _percent(slow.load)),
+                    *(_range(*map(_milliseconds, pair)) for pair in _latencies(fast, slow)),
                 )
             )
             name = f"{option.plan.name} x {option.count}"
@@ -207,13 +207,20 @@ def _latencies(fast: Figures, slow: Figures) -> Iterator[tuple[float, float]]:
     yield fast.p99, slow.p99
 
 
-def _range(low: float, high: float, unit: str = "") -> str:
-    texts = [
-        f"{value:,.{0 if value >= 10 else 1}f}" if math.isfinite(value) else "over"
-        for value in (low, high)
-    ]
-    shown = texts[0] if texts[0] == texts[1] else "…".join(texts)
-    return shown + unit
+def _percent(load: float) -> str:
+    return f"{100 * load:.{0 if load >= 0.1 else 1}f}%" if load < 1 else "over"
+
+
+def _milliseconds(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "over"
+    if seconds >= 1:
+        return f"{seconds:.{0 if seconds >= 10 else 1}f}s"
+    return f"{1000 * seconds:.{0 if seconds >= 0.01 else 1}f}"
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low}…{high}"
 
 
 def _ms(seconds: float) -> str:

@@ -13,7 +13,7 @@ from workbench.plan.calibrate import Calibration
 from workbench.plan.simulate import Instance, Phase, simulate
 from workbench.platforms.plans import Plan
 
-Verdict = Literal["enough", "may not do", "too slow", "too little memory"]
+Verdict = Literal["enough", "may not do", "too slow", "memory too small"]
 
 MAX_INSTANCES = 100
 # A load near the capacity is never sure: what the CPU really is, is not known so well. Requests of
@@ -91,7 +91,7 @@ class Sizing:
         workers = self.workers(plan, wanted)
         if not workers:
             nothing = Figures(0, *OVERLOADED)
-            yield Option(plan, 1, 0, nothing, nothing, "too little memory")
+            yield Option(plan, 1, 0, nothing, nothing, "memory too small")
             return
         slow, fast = plan.cpu
         counts = {self._smallest(plan, workers, fast), self._smallest(plan, workers, slow)}

@@ -31,6 +31,9 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, *_: object) -> None:
+        """Print nothing about a caller that has closed its connection."""
+
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:

@@ -101,7 +101,7 @@ def test_workers_fit_in_the_memory_with_room(megabytes: int, size: str, workers:
     sizing = sizing_of(Need(1, 0.2), measured(megabytes=megabytes))
     assert sizing.workers(dyno(size)) == workers
     options = list(sizing.options(dyno(size)))
-    assert (options[0].verdict == "too little memory") == (workers == 0)
+    assert (options[0].verdict == "memory too small") == (workers == 0)
 
 
 def test_the_number_set_in_app_json_is_the_number_planned() -> None:
