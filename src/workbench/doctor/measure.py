@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import math
-import os
 import re
 import shlex
 import socket
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -129,6 +128,18 @@ def serving(project: Path, command: Sequence[str], workers: int) -> Iterator[Ser
 
 
 @dataclass(frozen=True)
+class CpuTime:
+    """Seconds on a processor, and seconds of waiting for one that others had."""
+
+    used: float = 0.0
+    waited: float = 0.0
+
+    def since(self, before: CpuTime) -> CpuTime:
+        """Return the difference to an earlier time."""
+        return CpuTime(self.used - before.used, self.waited - before.waited)
+
+
+@dataclass(frozen=True)
 class Server:
     """The running web process of a project, at a port of this machine."""
 
@@ -181,12 +192,11 @@ class Server:
         present = len(sizes) - 1
         return Memory(sum(shares), max(own[1:], default=own[0]), present, sys.platform == "linux")
 
-    def cpu_seconds(self) -> float | None:
-        """Return the seconds of CPU that all processes have had, None where that is not known."""
+    def cpu_time(self) -> CpuTime:
+        """Return the CPU time of all processes."""
         if sys.platform != "linux":
-            return None
-        ticks = sum(map(_linux_ticks, (self.process.pid, *_linux_children(self.process.pid))))
-        return ticks / os.sysconf("SC_CLK_TCK")
+            return CpuTime()
+        return cpu_time((self.process.pid, *_linux_children(self.process.pid)))
 
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float
@@ -246,13 +256,15 @@ def _linux_memory(pid: int) -> tuple[int, int]:
     return 1024 * sizes["Pss"], 1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"])
 
 
-def _linux_ticks(pid: int) -> int:
-    """Return the clock ticks of a process in user mode and in the kernel."""
-    try:
-        fields = (Path("/proc") / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return 0  # it has ended
-    return int(fields[11]) + int(fields[12])
+def cpu_time(pids: Iterable[int]) -> CpuTime:
+    """Return the CPU time of processes with all of their threads; 0 where it is not known."""
+    used = waited = 0
+    for pid in pids:
+        for path in Path("/proc").glob(f"{pid}/task/*/schedstat"):
+            with contextlib.suppress(OSError):  # it has ended
+                nanoseconds = path.read_text(encoding="ascii").split()
+                used, waited = used + int(nanoseconds[0]), waited + int(nanoseconds[1])
+    return CpuTime(used / 1e9, waited / 1e9)
 
 
 def _linux_children(parent: int) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench import files
 from workbench.doctor.findings import Result
-from workbench.doctor.measure import Server, serving
+from workbench.doctor.measure import CpuTime, Server, cpu_time, serving
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
 from workbench.plan.load import (
@@ -35,8 +35,8 @@ ALONE_SECONDS = 15
 MIN_RATE = 4.0
 # The share of the capacity up to which hardly a request waits for another one.
 ALONE_LOAD = 0.1
-# A model with less CPU than this share of its time waits for something else.
-CPU_SHARE = 0.25
+# A model that waits for something else than the CPU, for more than this share of its time.
+WAITING_SHARE = 0.5
 OK = 200
 
 
@@ -134,17 +134,62 @@ def _require_answers(server: Server, requests: Sequence[bytes]) -> None:
 
 def _busy(server: Server, requests: Sequence[bytes]) -> tuple[float, bool]:
     """Return the seconds of a request among 32 callers, and whether they are CPU time."""
-    before = server.cpu_seconds()
+    watch = _Watch(server)
     found: Throughput = closed_loop(server.port, requests, CALLERS, BUSY_SECONDS)
-    after = server.cpu_seconds()
+    spent = watch.spent()
     if found.problem is not None:
         raise UserError(f"/predict answers {found.problem} to {CALLERS} callers; make doctor")
-    wall = found.seconds / found.responses
-    cpu = (after - before) / found.responses if before is not None and after is not None else 0.0
-    return (cpu, True) if cpu >= CPU_SHARE * wall else (wall, False)
+    is_cpu = spent.server.used > 0 and spent.elsewhere(found.seconds) < WAITING_SHARE
+    return (spent.server.used if is_cpu else found.seconds) / found.responses, is_cpu
 
 
 def _alone(server: Server, requests: Sequence[bytes], rate: float) -> tuple[float, ...]:
+    """Return sorted seconds of single requests, without waiting for other programs' CPU."""
     count = min(MAX_ALONE, int(rate * ALONE_SECONDS))
+    watch = _Watch(server)
     responses = open_loop(server.port, requests, moments(rate, count))
-    return tuple(sorted(response.seconds for response in responses))
+    spent = watch.spent()
+    times = sorted(response.seconds for response in responses)
+    delays = spent.server.waited + spent.client.waited
+    return capped(times, max(sum(times) - delays, spent.server.used))
+
+
+def capped(ordered: Sequence[float], total: float) -> tuple[float, ...]:
+    """Limit the largest of sorted times so that all of them have at most this total.
+
+    Waiting for the CPU of other programs makes a few requests long, not all of them.
+    """
+    below = 0.0
+    for number, seconds in enumerate(ordered):
+        limit = (total - below) / (len(ordered) - number)
+        if seconds >= limit:
+            return (*ordered[:number], *[limit] * (len(ordered) - number))
+        below += seconds
+    return tuple(ordered)
+
+
+@dataclass(frozen=True)
+class _Spent:
+    server: CpuTime
+    client: CpuTime
+
+    def elsewhere(self, seconds: float) -> float:
+        """Return the share of the time in which neither side had the CPU or wanted it."""
+        busy = (self.server.used, self.server.waited, self.client.used, self.client.waited)
+        return 1 - sum(busy) / seconds
+
+
+class _Watch:
+    """The CPU time of the server and of this process from now on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._before = self._now()
+
+    def _now(self) -> _Spent:
+        return _Spent(self._server.cpu_time(), cpu_time([os.getpid()]))
+
+    def spent(self) -> _Spent:
+        """Return the CPU time since the start of the watch."""
+        now, before = self._now(), self._before
+        return _Spent(now.server.since(before.server), now.client.since(before.client))

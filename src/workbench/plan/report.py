@@ -167,7 +167,7 @@ class Report:
         if load is not None and load > BUSY_MACHINE:
             found.append(
                 f"this machine had {load:.1f} busy processes a core before the measurement; "
-                "the times alone are too long then. Measure on a quiet machine."
+                "times without them are estimated then. Measure on a quiet machine."
             )
         return found
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workbench import heroku
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
-from workbench.plan.calibrate import Calibration
+from workbench.plan.calibrate import Calibration, capped
 from workbench.plan.command import read_need
 from workbench.plan.costs import DAYS, HOUR, cost, costs, month, usage
 from workbench.plan.deployed import Deployed, narrowed
@@ -107,6 +107,23 @@ def test_workers_fit_in_the_memory_with_room(megabytes: int, size: str, workers:
 def test_the_number_set_in_app_json_is_the_number_planned() -> None:
     sizing = sizing_of(Need(1, 0.2), measured())
     assert {option.workers for option in sizing.options(dyno("standard-2x"), 3)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("times", "total", "limited"),
+    [
+        ([1, 2, 3], 6, (1, 2, 3)),
+        ([1, 2, 3], 9, (1, 2, 3)),
+        ([1, 2, 9], 6, (1, 2, 3)),
+        ([1, 8, 9], 6, (1, 2.5, 2.5)),
+        ([4, 8, 9], 6, (2, 2, 2)),
+        ([], 0, ()),
+    ],
+)
+def test_delays_are_taken_off_the_longest_times(
+    times: list[float], total: float, limited: tuple[float, ...]
+) -> None:
+    assert capped(times, total) == limited
 
 
 # Costs on platforms
