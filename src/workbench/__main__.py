@@ -79,7 +79,9 @@ def _verify(project: Path, options: Options) -> None:
     from workbench.verify import verify
     from workbench.verify.resource_limits import Limits
 
-    print(verify.verify(project, Limits.from_environment({**os.environ, **options})))
+    limits = Limits.from_environment({**os.environ, **options})
+    chosen = verify.VerifyOptions(options.get("SAMPLE", ""), options.get("ACCEPT", ""))
+    print(verify.verify(project, limits, chosen))
 
 
 def _check(project: Path, _: Options) -> int:
@@ -91,9 +93,15 @@ def _check(project: Path, _: Options) -> int:
 def _doctor(project: Path, options: Options) -> int:
     from workbench.doctor import doctor
 
-    report = doctor.examine(project)
+    report = doctor.examine(project, options.get("PLATFORM"))
     print(report.to_json() if options.get("JSON") else doctor.show(report))
     return int(report.failed)
+
+
+def _platform(project: Path, options: Options) -> None:
+    from workbench.platforms import command
+
+    print(command.platform(project, options["NAME"], overwrite="OVERWRITE" in options))
 
 
 def _score(project: Path, options: Options) -> int:
@@ -165,8 +173,8 @@ def _port(options: Options) -> str:
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
 PLAN_OPTIONS = ("RPS", "P95", "PEAK", "HOURS", "ROWS", "URL", "API_KEY", "JSON")
+VERIFY_OPTIONS = ("ACCEPT", "SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
 SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE")
-PROOF_OPTIONS = ("PROOF_SECONDS", "PROOF_MEGABYTES")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
     "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),
@@ -175,15 +183,23 @@ COMMANDS: dict[str, Command] = {
     "rollback": Command("back to the model before", _rollback),
     "lock": Command("lock both requirements files with hashes", _lock),
     "verify": Command(
-        "lock if needed, install, load, predict, compare, test", _verify, PROOF_OPTIONS
+        "lock if needed, install, load, predict, compare, test", _verify, VERIFY_OPTIONS
     ),
     "check": Command("what the service checks when it starts", _check),
-    "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),
+    "doctor": Command(
+        "what the platform would report after the push", _doctor, ("JSON", "PLATFORM")
+    ),
     "plan": Command(
         "dynos and dollars a month for a load, measured with your model",
         _plan,
         PLAN_OPTIONS,
         ("RPS", "P95"),
+    ),
+    "platform": Command(
+        "write the file that another platform than Heroku wants",
+        _platform,
+        ("NAME", "OVERWRITE"),
+        ("NAME",),
     ),
     "score": Command(
         "predict files of any size: CSV, TSV, Parquet, folders and globs",

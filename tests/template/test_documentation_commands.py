@@ -29,6 +29,7 @@ IN_A_PROJECT = (
     "docs/reference/commands.md",
     "docs/how-to/make-it-yours.md",
     "docs/how-to/deploy-to-heroku.md",
+    "docs/how-to/other-platforms.md",
     "docs/how-to/operate.md",
     "docs/how-to/score-files.md",
     "docs/how-to/upgrade-and-eject.md",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from workbench import files, heroku, vendor
 from workbench.doctor.findings import Finding, Result, error, ok, warning
-from workbench.doctor.snapshot import Memory, Snapshot
+from workbench.doctor.snapshot import Elsewhere, Memory, Snapshot
 from workbench.errors import listing
 from workbench.lock.pins import NOT_CPU_ONLY
 from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
 from workbench.lock.table import HEROKU_PYTHONS
+from workbench.platforms.plans import plans_of
+from workbench.platforms.registry import Platform
 from workbench.vendor import Wheel
 
 # GitHub refuses larger files: https://docs.github.com/repositories/working-with-files
@@ -22,11 +24,37 @@ MEMORY_SHARE = 0.8
 TIME_SHARE = 0.5
 COMMIT = "git add --all && git commit"
 
+Check = Callable[[Snapshot], Result]
+
 
 def run_checks(snapshot: Snapshot) -> tuple[Finding, ...]:
     """Return a finding for each check, in the order of CHECKS."""
-    results = ((name, check(snapshot)) for name, check in CHECKS.items())
+    results = ((name, check(snapshot)) for name, check in _checks(snapshot.elsewhere).items())
     return tuple(Finding(name, r.verdict, r.found, r.advice) for name, r in results)
+
+
+def _checks(elsewhere: Elsewhere | None) -> Mapping[str, Check]:
+    """Return the checks for a platform: without those of Heroku's build, with its own file."""
+    if elsewhere is None:
+        return CHECKS
+    left_out = {"app.json", "slug"}
+    if elsewhere.platform.builds_image:
+        left_out.add("package manager")
+    kept = {name: check for name, check in CHECKS.items() if name not in left_out}
+    return {"platform file": lambda _: _platform_file(elsewhere), **kept}
+
+
+def _platform_file(elsewhere: Elsewhere) -> Result:
+    command = f"make platform NAME={elsewhere.platform.name}"
+    if elsewhere.lacking:
+        title = elsewhere.platform.title
+        return error(f"{listing(elsewhere.lacking)}: without what {title} needs", command)
+    if elsewhere.edited:
+        return warning(
+            f"{listing(elsewhere.edited)} is not as {command} writes it",
+            f"If you edited it: ok. {command} shows the difference.",
+        )
+    return ok(f"as {command} writes it")
 
 
 def check_package_manager(snapshot: Snapshot) -> Result:
@@ -163,6 +191,8 @@ def check_python(snapshot: Snapshot) -> Result:
             f"{python}, and the model is for {expected}",
             f"Write {expected} into {files.PYTHON_VERSION}, or verify it with yours: make verify.",
         )
+    if snapshot.elsewhere is not None:
+        return _python_elsewhere(python, snapshot.elsewhere.platform)
     if python not in HEROKU_PYTHONS:
         return error(
             f"{python}, which Heroku does not build",
@@ -171,6 +201,16 @@ def check_python(snapshot: Snapshot) -> Result:
     if last_day := heroku.LEAVING_PYTHONS.get(python):
         found = f"{python}, which Heroku builds until {last_day}"
         return warning(found, "Retrain with a newer Python before that.")
+    return ok(python)
+
+
+def _python_elsewhere(python: str, platform: Platform) -> Result:
+    oldest = platform.oldest_python
+    if _numbers(python) < _numbers(oldest):
+        return error(
+            f"{python}; {platform.title} builds {oldest} and later",
+            f"Retrain the model with Python {oldest} or later.",
+        )
     return ok(python)
 
 
@@ -296,7 +336,8 @@ def check_boot(snapshot: Snapshot) -> Result:
     seconds = snapshot.boot_seconds
     if isinstance(seconds, Result):
         return seconds
-    limit = heroku.BOOT_SECONDS
+    other = snapshot.elsewhere
+    limit = other.platform.boot_seconds if other else heroku.BOOT_SECONDS
     advice = "A smaller model, or one saved without compression, loads faster."
     return _within(limit, seconds, f"ready after {seconds:.1f} of {limit} s", advice)
 
@@ -306,13 +347,15 @@ def check_prediction(snapshot: Snapshot) -> Result:
     if isinstance(latency, Result):
         return latency
     timeout = (snapshot.app or heroku.App()).predict_seconds
-    limit = min(timeout, heroku.REQUEST_SECONDS)
+    other = snapshot.elsewhere
+    allowed = other.platform.request_seconds if other else heroku.REQUEST_SECONDS
+    limit = min(timeout, allowed)
     found = f"p95 {_duration(latency.seconds)} of {limit} s ({latency.requests} requests)"
     advice = f"The router gives up after {limit} s: make the model smaller."
     if timeout == limit:  # the service gives up before the router
         advice = (
             f"With PREDICT_SECONDS={limit} callers get 503 after {limit} s: make the model smaller "
-            f"or raise it, to {heroku.REQUEST_SECONDS - 1} at most, before the router gives up."
+            f"or raise it, to {allowed - 1} at most, before the router gives up."
         )
     return _within(limit, latency.seconds, found, advice)
 
@@ -334,6 +377,8 @@ def check_memory(snapshot: Snapshot) -> Result:
     memory = snapshot.memory
     if isinstance(memory, Result):
         return memory
+    if snapshot.elsewhere is not None:
+        return _memory_elsewhere(memory, snapshot.elsewhere.platform)
     dyno = (snapshot.app or heroku.App()).dyno or heroku.BASIC
     megabytes = memory.megabytes(memory.workers)
     noun = "worker" if memory.workers == 1 else "workers"
@@ -350,6 +395,24 @@ def check_memory(snapshot: Snapshot) -> Result:
         found,
         f"{advice}." if advice else "No dyno is large enough: make the model smaller.",
     )
+
+
+def _memory_elsewhere(memory: Memory, platform: Platform) -> Result:
+    megabytes = memory.megabytes(1)
+    if platform.megabytes is None:
+        return ok(f"{megabytes:.0f} MB with one worker, on a server of your own")
+    found = f"{megabytes:.0f} of {platform.megabytes} MB (one worker)"
+    if megabytes <= MEMORY_SHARE * platform.megabytes:
+        return ok(found)
+    larger = next(
+        (p for p in plans_of(platform.name) if MEMORY_SHARE * p.megabytes >= megabytes), None
+    )
+    advice = "Take a larger size in the platform's file, or make the model smaller."
+    if larger is not None:
+        price = f"{larger.megabytes} MB, ${larger.dollars:g} a {larger.unit}"
+        advice = f"Take {larger.name} ({price})."
+    too_much = megabytes > platform.megabytes and memory.exact
+    return Result("error" if too_much else "warning", found, advice)
 
 
 def _ways_to_fit(memory: Memory, dyno: heroku.Dyno) -> Iterator[str]:
@@ -374,7 +437,7 @@ def _fitting_workers(memory: Memory, dyno: heroku.Dyno, counts: Iterable[int]) -
     return max((count for count in counts if memory.megabytes(count) <= room), default=0)
 
 
-CHECKS: dict[str, Callable[[Snapshot], Result]] = {
+CHECKS: dict[str, Check] = {
     "package manager": check_package_manager,
     "lock": check_lock,
     "wheels": check_wheels,

@@ -19,11 +19,19 @@ from workbench.doctor import slug
 from workbench.doctor.checks import run_checks
 from workbench.doctor.findings import Finding, Result, warning
 from workbench.doctor.measure import Measurements, measure
-from workbench.doctor.snapshot import Repository, Slug, Snapshot, Templates, Vendor
+from workbench.doctor.snapshot import (
+    Elsewhere,
+    Repository,
+    Slug,
+    Snapshot,
+    Templates,
+    Vendor,
+)
 from workbench.errors import UserError
 from workbench.lock import lock
 from workbench.lock.environment import run
 from workbench.lock.requirements import FILES, LOCK, parse_requirements
+from workbench.platforms import command
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 MIN_TABLE_WIDTH = 60  # of the columns "found" and "what to do" together
@@ -65,9 +73,13 @@ def _lines(row: tuple[str, ...], widths: tuple[int, ...]) -> list[str]:
     ]
 
 
-def examine(project: Path) -> Report:
-    """Read the project, measure the running service and run all checks. Raises UserError."""
-    return Report(run_checks(take_snapshot(project)))
+def examine(project: Path, platform: str | None = None) -> Report:
+    """Read the project, measure the running service and run all checks. Raises UserError.
+
+    `platform` is the name of another platform than Heroku.
+    """
+    elsewhere = _elsewhere(project, platform) if platform else None
+    return Report(run_checks(take_snapshot(project, elsewhere)))
 
 
 def show(report: Report) -> str:
@@ -75,7 +87,19 @@ def show(report: Report) -> str:
     return report.table(shutil.get_terminal_size((100, 24)).columns)
 
 
-def take_snapshot(project: Path) -> Snapshot:
+def _elsewhere(project: Path, name: str) -> Elsewhere:
+    """Compare the platform's files with those that make platform writes. Raises UserError."""
+    platform = command.find(name)
+    wanted = command.render_files(project, platform)
+    present = {path: _read(project / path) for path in wanted}
+    different = [path for path, text in present.items() if text != wanted[path]]
+    # A file that has another purpose too keeps its owner's lines, so it lacks the platform's.
+    lacking = [path for path in different if present[path] is None or path in command.SHARED]
+    edited = [path for path in different if path not in lacking]
+    return Elsewhere(platform, tuple(lacking), tuple(edited))
+
+
+def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot:
     """Read the project and git, and measure what can be measured. Raises UserError."""
     manifest = files.read_manifest(project)
     app = heroku.parse_app(_read(project / "app.json"))
@@ -92,7 +116,8 @@ def take_snapshot(project: Path) -> Snapshot:
         measurements = Measurements.none(reason)
     else:
         size = slug.estimate(project, locked, installed, tracked)
-        workers = (app or heroku.App()).workers
+        # Only Heroku sets WEB_CONCURRENCY; gunicorn.conf.py takes one worker without it.
+        workers = 1 if elsewhere else (app or heroku.App()).workers
         procfile = _read(project / "Procfile") or ""
         measurements = measure(project, procfile, workers, _rows(project, manifest))
     return Snapshot(
@@ -111,6 +136,7 @@ def take_snapshot(project: Path) -> Snapshot:
         boot_seconds=measurements.boot_seconds,
         memory=measurements.memory,
         latency=measurements.latency,
+        elsewhere=elsewhere,
     )
 
 

@@ -9,6 +9,7 @@ from model_service.model.manifest import Manifest
 from workbench import heroku
 from workbench.doctor.findings import Result
 from workbench.lock.requirements import Requirement
+from workbench.platforms.registry import Platform
 from workbench.vendor import Wheel
 
 
@@ -71,6 +72,15 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Another platform than Heroku, and which of its files are not as make platform writes them."""
+
+    platform: Platform
+    lacking: tuple[str, ...]  # not there, or without the platform's lines
+    edited: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All that the checks look at. A Result stands where there is no measurement, and says why."""
 
@@ -89,3 +99,4 @@ class Snapshot:
     boot_seconds: float | Result
     memory: Memory | Result
     latency: Latency | Result
+    elsewhere: Elsewhere | None = None  # None: Heroku

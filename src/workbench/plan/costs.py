@@ -24,7 +24,7 @@ class Cost:
 
     option: Option
     dollars: float | None
-    million_rows: float | None
+    million_rows: float | None  # at this load; None if it does not hold the load
     first_caller_seconds: float | None  # None: the service does not sleep
 
 
@@ -46,12 +46,13 @@ def cost(sizing: Sizing, option: Option) -> Cost:
     """Return the price of one option."""
     need, calibration = sizing.need, sizing.calibration
     dollars = month(option, need, calibration)
+    holds = option.verdict in ("enough", "may not do")
     rows = requests_a_month(need) * need.rows
     sleeps = option.plan.sleeps is not None
     return Cost(
         option,
         dollars,
-        None if dollars is None else dollars / rows * 1e6,
+        dollars / rows * 1e6 if holds and dollars is not None else None,
         calibration.boot_seconds / min(option.plan.cpu[0], 1) if sleeps else None,
     )
 
@@ -79,25 +80,24 @@ def month(option: Option, need: Need, calibration: Calibration) -> float | None:
 
 
 def usage(option: Option, need: Need, calibration: Calibration) -> dict[str, float]:
-    """Return what a platform that bills by use counts in a month.
-
-    One that sleeps counts all of its CPU and memory while there is a request; another one counts
-    the CPU that is used, and the memory always.
-    """
-    plan, count = option.plan, option.count
-    requests = requests_a_month(need)
-    if plan.sleeps is None:
-        seconds = count * 24 * HOUR * DAYS
+    """Return what a platform that bills by use counts in a month."""
+    plan, requests = option.plan, requests_a_month(need)
+    seconds = option.count * _running_share(option, need, calibration) * 24 * HOUR * DAYS
+    if plan.allocated:
+        cpu, megabytes = seconds * plan.cpu[1], float(plan.megabytes)
+    else:
         cpu = requests * calibration.busy_seconds
         megabytes = calibration.memory.megabytes(max(option.workers, 1))
-    else:
-        alone = sum(calibration.alone) / len(calibration.alone)
-        billed = max(alone, BILLED_SECONDS)
-        active = 1 - math.exp(-need.rps / count * billed)  # the share of time with a request
-        seconds = count * active * need.hours * HOUR * DAYS
-        cpu, megabytes = seconds * plan.cpu[1], plan.megabytes
     return {
         "vcpu_second": cpu,
         "gib_second": seconds * megabytes / MEBIBYTES,
         "million_requests": requests / 1e6,
     }
+
+
+def _running_share(option: Option, need: Need, calibration: Calibration) -> float:
+    """Return the share of the month for which an instance is billed: with a request, or always."""
+    if option.plan.sleeps is None:
+        return 1
+    billed = max(sum(calibration.alone) / len(calibration.alone), BILLED_SECONDS)
+    return (1 - math.exp(-need.rps / option.count * billed)) * need.hours / 24

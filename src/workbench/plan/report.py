@@ -139,7 +139,7 @@ class Report:
         yield from _wrap("No size is sure to do. Raise P95, or divide the callers among apps.")
 
     def _platforms(self) -> Iterator[tuple[str, ...]]:
-        yield ("platform", "smallest that does", "a month", "1 M rows", "first caller", "")
+        yield ("platform", "best plan", "a month", "1 M rows", "first caller", "")
         for cost in self.costs:
             option = cost.option
             waits = cost.first_caller_seconds
@@ -229,7 +229,7 @@ def _ms(seconds: float) -> str:
 
 def _dollars(amount: float | None) -> str:
     if amount is None:
-        return "not known"
+        return "-"
     return f"${amount:,.0f}" if amount >= 100 or amount == int(amount) else f"${amount:,.3g}"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date as Date
 from importlib import resources
 from typing import Any
 
@@ -28,12 +28,13 @@ class Plan:
     scales: bool
     sleeps: int | None
     source: str
-    date: Date
+    date: datetime.date
     rates: Mapping[str, float] = field(default_factory=dict)
     free: Mapping[str, float] = field(default_factory=dict)
     included_dollars: float = 0
+    allocated: bool = False
 
-    def is_outdated(self, today: Date) -> bool:
+    def is_outdated(self, today: datetime.date) -> bool:
         """Return whether the entry is older than MAX_AGE_MONTHS."""
         months = 12 * (today.year - self.date.year) + today.month - self.date.month
         return (months, today.day) > (MAX_AGE_MONTHS, self.date.day)
@@ -52,4 +53,4 @@ def plans_of(platform: str) -> tuple[Plan, ...]:
 
 def _plan(entry: dict[str, Any]) -> Plan:
     low, high = entry["cpu"]
-    return Plan(**{**entry, "cpu": (low, high), "date": Date.fromisoformat(entry["date"])})
+    return Plan(**{**entry, "cpu": (low, high), "date": datetime.date.fromisoformat(entry["date"])})

@@ -139,6 +139,7 @@ BILLS = [
     ("an hour", {"unit": "hour", "dollars": 0.01}, 2 * 0.01 * 24 * DAYS),
     ("not published", {"unit": "month", "dollars": None}, None),
     ("use", {}, MONTH * (10 * 0.0005 * 1e-5 + 2 * 1e-6 * 100 / 1024 + 10 * 0.5e-6)),
+    ("whole instances", {"allocated": True}, MONTH * (2e-5 + 2e-6 + 10 * 0.5e-6)),
     ("used less than is free", {"free": dict.fromkeys(BY_USE.rates, math.inf), "dollars": 3}, 3),
     ("used less than is included", {"dollars": 20, "included_dollars": 1000}, 20),
 ]
@@ -157,7 +158,7 @@ def test_bills(members: dict[str, object], dollars: float | None) -> None:
 
 def test_a_platform_that_sleeps_bills_the_time_with_requests() -> None:
     need, calibration = Need(0.01, 0.2, hours=10), measured()
-    plan = dataclasses.replace(BY_USE, sleeps=900)
+    plan = dataclasses.replace(BY_USE, sleeps=900, allocated=True)
     option = sizing_of(need, calibration).option(plan, 1, 1)
     busy = usage(option, need, calibration)["vcpu_second"]
     assert busy == pytest.approx(0.01 * 0.1 * 10 * HOUR * DAYS, rel=0.01)  # 100 ms a request

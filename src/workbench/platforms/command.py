@@ -1,0 +1,108 @@
+"""make platform NAME=…: write the file that another platform wants, never over an edited one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench import files
+from workbench.errors import UserError
+from workbench.platforms.registry import PLATFORMS, Platform
+from workbench.platforms.renderers import Facts
+
+# Files that have another purpose too: a platform's lines are added to them.
+SHARED = ("README.md", "app.json", "Procfile", "Dockerfile")
+_READ = (*SHARED, ".slugignore")
+
+
+def platform(project: Path, name: str, *, overwrite: bool = False) -> str:
+    """Write the platform's files and return what was written and what to type next.
+
+    Raises UserError for an unknown platform and for a file that its owner has edited.
+    """
+    chosen = find(name)
+    wanted = render_files(project, chosen)
+    present = {path: text for path in wanted if (text := _text(project / path)) is not None}
+    edited = [p for p, text in present.items() if p not in SHARED and text != wanted[p]]
+    if edited and not overwrite:
+        raise UserError(
+            [
+                f"{path} exists, and differs:\n{_diff(path, present[path], wanted[path])}"
+                for path in edited
+            ],
+            [
+                "Nothing was written. Keep it as it is, or let it be replaced:",
+                f"make platform NAME={name} OVERWRITE=1",
+            ],
+        )
+    changed = {path: text for path, text in wanted.items() if present.get(path) != text}
+    for path, text in changed.items():
+        files.write(project / path, text)
+    return "\n".join(_report(project, chosen, wanted, changed, present))
+
+
+def find(name: str) -> Platform:
+    """Return a platform by its name. Raises UserError."""
+    if name in PLATFORMS:
+        return PLATFORMS[name]
+    nearest = difflib.get_close_matches(name.lower(), PLATFORMS, 1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else "."
+    raise UserError(
+        f"NAME={name!r} is no platform that is known here{hint}",
+        [f"Known are {', '.join(PLATFORMS)}.", f"make platform NAME={(nearest or ['render'])[0]}"],
+    )
+
+
+def render_files(project: Path, chosen: Platform) -> dict[str, str]:
+    """Return the platform's files as they are written into this project. Raises UserError."""
+    about = files.read_manifest(project).about
+    texts = {name: text for name in _READ if (text := _text(project / name)) is not None}
+    facts = Facts(about.name, about.title, about.description, chosen.proxies, texts)
+    try:
+        return chosen.render(facts)
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f"app.json cannot be read ({error}); correct it, or restore it from git."
+        ) from None
+
+
+def _report(
+    project: Path,
+    chosen: Platform,
+    wanted: Mapping[str, str],
+    changed: Mapping[str, str],
+    present: Mapping[str, str],
+) -> list[str]:
+    name = files.read_manifest(project).about.name
+    lines = []
+    for path in wanted:
+        if path not in changed:
+            lines.append(f"{path} is already as {chosen.title} wants it.")
+        elif path in present:
+            lines += [f"{path} is changed:", _diff(path, present[path], changed[path])]
+        else:
+            lines.append(f"{path} is written.")
+    addresses = "address" if chosen.proxies == 1 else "addresses"
+    by_hand = [f"Not in the file: {chosen.by_hand}"] if chosen.by_hand else []
+    return [
+        *lines,
+        f"{chosen.title} adds {chosen.proxies} {addresses} to X-Forwarded-For (TRUSTED_PROXIES); "
+        "this was not tried on the platform itself.",
+        *by_hand,
+        "",
+        "Next:",
+        f"  make doctor PLATFORM={chosen.name}",
+        *(f"  {line.format(name=name, title=chosen.title)}" for line in chosen.next),
+    ]
+
+
+def _diff(path: str, before: str, after: str) -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{path} (yours)", path, lineterm="", n=1
+    )
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def _text(path: Path) -> str | None:
+    return files.read(path) if path.exists() else None
