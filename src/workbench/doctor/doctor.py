@@ -119,7 +119,7 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         # Only Heroku sets WEB_CONCURRENCY; gunicorn.conf.py takes one worker without it.
         workers = 1 if elsewhere else (app or heroku.App()).workers
         procfile = _read(project / "Procfile") or ""
-        measurements = measure(project, procfile, workers, _rows(project, manifest))
+        measurements = measure(project, procfile, workers, rows_to_predict(project, manifest))
     return Snapshot(
         tracked=tracked,
         repository=repository,
@@ -162,7 +162,7 @@ def _templates(project: Path) -> Templates | Result:
         return warning(f"not compared: {problem}", "First correct the wheels.")
 
 
-def _rows(project: Path, manifest: Manifest) -> Sequence[Mapping[str, Any]]:
+def rows_to_predict(project: Path, manifest: Manifest) -> Sequence[Mapping[str, Any]]:
     """Return rows to predict: the golden rows, or the examples of a model not verified yet."""
     golden = None
     with suppress(GoldenError):  # /ready reports it

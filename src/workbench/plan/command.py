@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from model_service.contract.golden import GoldenError, read_golden
 from workbench import files, heroku
+from workbench.doctor.doctor import rows_to_predict
 from workbench.errors import UserError
 from workbench.plan.calibrate import bodies, calibrate
 from workbench.plan.costs import costs
@@ -52,7 +50,7 @@ def plan(project: Path, options: Mapping[str, str], key: str | None = None) -> R
     """Measure the model of a project and plan its capacity. Raises UserError."""
     need = read_need(options)
     app = heroku.parse_app(_read(project / "app.json")) or heroku.App()
-    rows = _rows(project)
+    rows = rows_to_predict(project, files.read_manifest(project))
     calibration = calibrate(project, rows, need.rows, need.rps)
     dynos = tuple(plan for plan in plans_of(HEROKU) if plan.sleeps is None)
     deployed = None
@@ -98,14 +96,6 @@ def _value(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def _rows(project: Path) -> Sequence[Mapping[str, Any]]:
-    """Return rows to predict: the golden rows, or the examples of a model not verified yet."""
-    with suppress(GoldenError):
-        if (golden := read_golden(project / files.GOLDEN)) is not None and golden.rows:
-            return golden.rows
-    return files.read_manifest(project).examples
 
 
 def _read(path: Path) -> str | None:
