@@ -256,7 +256,7 @@ def _linux_memory(pid: int) -> tuple[int, int]:
     return 1024 * sizes["Pss"], 1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"])
 
 
-def cpu_time(pids: Iterable[int]) -> CpuTime:
+def cpu_time(pids: Iterable[int | str]) -> CpuTime:
     """Return the CPU time of processes with all of their threads; 0 where it is not known."""
     used = waited = 0
     for pid in pids:

@@ -187,7 +187,7 @@ class _Watch:
         self._before = self._now()
 
     def _now(self) -> _Spent:
-        return _Spent(self._server.cpu_time(), cpu_time([os.getpid()]))
+        return _Spent(self._server.cpu_time(), cpu_time(["self"]))
 
     def spent(self) -> _Spent:
         """Return the CPU time since the start of the watch."""

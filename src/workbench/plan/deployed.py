@@ -50,7 +50,12 @@ class Deployed:
 
 
 def measure_deployed(
-    url: str, key: str | None, bodies: Sequence[bytes], *, pause: float = PAUSE_SECONDS
+    url: str,
+    key: str | None,
+    bodies: Sequence[bytes],
+    *,
+    pause: float = PAUSE_SECONDS,
+    seconds: float = BUSY_SECONDS,
 ) -> Deployed:
     """Ask the service at `url` at 1/s, then with 8 callers. Raises UserError."""
     caller = _Caller(url, key)
@@ -62,12 +67,13 @@ def measure_deployed(
             time.sleep(max(pause - alone[-1], 0))
         with ThreadPoolExecutor(BUSY_CALLERS) as pool:
             start = time.perf_counter()
-            runs = [pool.submit(_repeat, _Caller(url, key), bodies) for _ in range(BUSY_CALLERS)]
+            callers = [_Caller(url, key) for _ in range(BUSY_CALLERS)]
+            runs = [pool.submit(_repeat, caller, bodies, seconds) for caller in callers]
             answers = sum(run.result() for run in runs)
-            seconds = time.perf_counter() - start
+            spent = time.perf_counter() - start
     except (OSError, http.client.HTTPException) as problem:
         raise UserError(f"{url} cannot be asked: {problem}") from None
-    return Deployed(network, tuple(sorted(alone)), answers / seconds)
+    return Deployed(network, tuple(sorted(alone)), answers / spent)
 
 
 def narrowed(plans: Iterable[Plan], size: str, cores: tuple[float, float]) -> tuple[Plan, ...]:
@@ -85,8 +91,8 @@ def narrowed(plans: Iterable[Plan], size: str, cores: tuple[float, float]) -> tu
     )
 
 
-def _repeat(caller: _Caller, bodies: Sequence[bytes]) -> int:
-    count, end = 0, time.perf_counter() + BUSY_SECONDS
+def _repeat(caller: _Caller, bodies: Sequence[bytes], seconds: float) -> int:
+    count, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         caller.timed("POST", "/predict", bodies[count % len(bodies)])
         count += 1
