@@ -18,6 +18,7 @@ from workbench.doctor.findings import Result
 from workbench.doctor.measure import CpuTime, Server, cpu_time, serving
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
+from workbench.lock.environment import VENV
 from workbench.plan.load import (
     LoadError,
     Throughput,
@@ -71,9 +72,9 @@ def calibrate(
     project: Path, rows: Sequence[Mapping[str, Any]], row_count: int, rate: float
 ) -> Calibration:
     """Serve with one worker, as a dyno does, and measure. Raises UserError."""
-    machine_load = _machine_load()
+    machine_load, command = _machine_load(), _command(project)
     try:
-        with serving(project, _command(project), 1) as server:
+        with serving(project, command, 1) as server:
             boot_seconds = server.wait_until_ready()
             if isinstance(boot_seconds, Result):
                 raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
@@ -109,6 +110,8 @@ def bodies(rows: Sequence[Mapping[str, Any]], row_count: int) -> list[bytes]:
 def _command(project: Path) -> list[str]:
     if sys.platform == "win32":
         raise UserError("gunicorn does not run on Windows; run make plan on Linux or in WSL.")
+    if not (project / VENV).exists():
+        raise UserError("there is no .venv to serve with; run make setup first.")
     procfile = project / "Procfile"
     text = files.read(procfile) if procfile.exists() else ""
     web = re.search(r"^web:\s*(.+)$", text, re.M)

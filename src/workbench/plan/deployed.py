@@ -8,7 +8,9 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from urllib.parse import urlsplit
 
 from workbench.errors import UserError
@@ -58,22 +60,20 @@ def measure_deployed(
     seconds: float = BUSY_SECONDS,
 ) -> Deployed:
     """Ask the service at `url` at 1/s, then with 8 callers. Raises UserError."""
-    caller = _Caller(url, key)
     try:
-        network = statistics.median(caller.timed("GET", "/health") for _ in range(5))
-        alone = []
-        for number in range(ONE_BY_ONE):
-            alone.append(caller.timed("POST", "/predict", bodies[number % len(bodies)]))
-            time.sleep(max(pause - alone[-1], 0))
-        with ThreadPoolExecutor(BUSY_CALLERS) as pool:
-            start = time.perf_counter()
-            callers = [_Caller(url, key) for _ in range(BUSY_CALLERS)]
-            runs = [pool.submit(_repeat, caller, bodies, seconds) for caller in callers]
-            answers = sum(run.result() for run in runs)
-            spent = time.perf_counter() - start
+        with ExitStack() as stack:
+            one, *several = (
+                stack.enter_context(closing(_Caller(url, key))) for _ in range(1 + BUSY_CALLERS)
+            )
+            network = statistics.median(one.timed("GET", "/health") for _ in range(5))
+            alone = []
+            for body in islice(cycle(bodies), ONE_BY_ONE):
+                alone.append(one.timed("POST", "/predict", body))
+                time.sleep(max(pause - alone[-1], 0))
+            throughput = _throughput(several, bodies, seconds)
     except (OSError, http.client.HTTPException) as problem:
         raise UserError(f"{url} cannot be asked: {problem}") from None
-    return Deployed(network, tuple(sorted(alone)), answers / spent)
+    return Deployed(network, tuple(sorted(alone)), throughput)
 
 
 def narrowed(plans: Iterable[Plan], size: str, cores: tuple[float, float]) -> tuple[Plan, ...]:
@@ -91,8 +91,17 @@ def narrowed(plans: Iterable[Plan], size: str, cores: tuple[float, float]) -> tu
     )
 
 
-def _repeat(caller: _Caller, bodies: Sequence[bytes], seconds: float) -> int:
-    count, end = 0, time.perf_counter() + seconds
+def _throughput(callers: Sequence[_Caller], bodies: Sequence[bytes], seconds: float) -> float:
+    """Let all callers ask for some seconds; return the responses a second."""
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(callers)) as pool:
+        runs = [pool.submit(_repeat, caller, bodies, start + seconds) for caller in callers]
+        responses = sum(run.result() for run in runs)
+    return responses / (time.perf_counter() - start)
+
+
+def _repeat(caller: _Caller, bodies: Sequence[bytes], end: float) -> int:
+    count = 0
     while time.perf_counter() < end:
         caller.timed("POST", "/predict", bodies[count % len(bodies)])
         count += 1
@@ -118,6 +127,10 @@ class _Caller:
         self._headers = {"Content-Type": "application/json"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def timed(self, method: str, path: str, body: bytes | None = None) -> float:
         """Return the seconds of a request that must be answered with 200."""

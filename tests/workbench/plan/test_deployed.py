@@ -48,8 +48,8 @@ def url() -> Iterator[str]:
 def test_a_service_is_measured(url: str, path: str) -> None:
     found = measure_deployed(url + path, "good", [b"200"], pause=0, seconds=0.05)
     assert len(found.alone) == 20
-    assert 0 < found.network
-    assert 0 < found.throughput
+    assert found.network > 0
+    assert found.throughput > 0
 
 
 @pytest.mark.parametrize(
