@@ -84,7 +84,8 @@ TEMPLATE_OPTIONS = frozenset(
     re.findall(r"\$\((?:or \$\()?([A-Z]+)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
 )
 CALL = re.compile(
-    r"(?:\bmake|manage\.py) (?P<target>[a-z][a-z-]*)(?P<options>(?: [A-Z][A-Z0-9_]*=(?:\"[^\"]*\"|\S*))*)"
+    r"(?:\bmake|manage\.py) (?P<target>[a-z][a-z-]*)"
+    r"(?P<options>(?: [A-Z][A-Z0-9_]*=(?:\"[^\"]*\"|\S*))*)"
 )
 OPTION = re.compile(r" ([A-Z][A-Z0-9_]*)=")
 
