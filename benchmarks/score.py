@@ -40,6 +40,17 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "forest": lambda: RandomForestClassifier(random_state=0),
     "logistic-native": lambda: LogisticRegression(max_iter=1000),
 }
+# Runs a module or a script, then prints its peak of memory: that of wait4 has the parent's in it.
+PEAK = """
+import re, runpy, sys
+from pathlib import Path
+name, sys.argv = sys.argv[1], sys.argv[1:]
+try:
+    (runpy.run_path if name.endswith(".py") else runpy.run_module)(name, run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+print(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
 SEED, GROUP_ROWS = 7, 1 << 17
 # CPU time of all of a run, as a multiple of bare predict_proba(frame) and of pandas' way.
 GOALS = {"logistic": 1.0, "hist": 1.0, "forest": 1.15, "logistic-native": 1.6}
@@ -131,8 +142,8 @@ def make_project(folder: Path, name: str) -> Path:
     return project
 
 
-def run(command: Sequence[object], folder: Path, libraries: Path) -> tuple[Cost, str]:
-    """Run a command in one thread; return what it cost, and what it printed."""
+def run(command: Sequence[object], folder: Path, libraries: Path) -> tuple[Cost, list[str]]:
+    """Run a command in one thread; return what it cost, and the lines that it printed."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     path = os.pathsep.join(map(str, (ROOT / "src", libraries)))
     process = subprocess.Popen(
@@ -143,24 +154,25 @@ def run(command: Sequence[object], folder: Path, libraries: Path) -> tuple[Cost,
         text=True,
     )
     assert process.stdout is not None
-    output = process.stdout.read()
+    lines = process.stdout.read().split("\n")[:-1]
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command}: exit status {process.returncode}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), output
+    megabytes = int(lines[-1]) / 1024 if PEAK in command else 0.0
+    return Cost(usage.ru_utime + usage.ru_stime, megabytes), lines
 
 
 def compare(project: Path, source: Path, libraries: Path) -> tuple[Cost, Cost]:
     """Score a file with make score and with pandas; return the cost of each."""
     output = project / f"scored{source.suffix}"
     options = (f"INPUT={source}", f"OUTPUT={output}", "JOBS=1")
-    ours, _ = run([sys.executable, "-m", "workbench.score", *options], project, libraries)
+    ours, _ = run([sys.executable, "-c", PEAK, "workbench.score", *options], project, libraries)
     script = ROOT / "benchmarks" / "peers" / "score_pandas.py"
     peer = project / f"pandas{source.suffix}"
-    command = [sys.executable, script, project / "model.joblib", source, peer]
+    command = [sys.executable, "-c", PEAK, script, project / "model.joblib", source, peer]
     pandas, printed = run(command, project, libraries)
-    return ours, Cost(pandas.cpu, pandas.megabytes, float(printed))
+    return ours, Cost(pandas.cpu, pandas.megabytes, float(printed[-2]))
 
 
 def report(name: str, kind: str, rounds: Sequence[tuple[Cost, Cost]], rows: int) -> str:

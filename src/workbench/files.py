@@ -23,6 +23,7 @@ PROPOSED = MODEL / "features.proposed.json"
 # What verify found out: members of the output with which all expected answers agree.
 BETTER_OUTPUT = MODEL / "output.proposed.json"
 CODE = MODEL / "custom_code.py"
+CODE_FOLDER = MODEL / "custom_code"  # of several modules, instead of the one file
 PYTHON_VERSION = Path(".python-version")
 KEPT_SAMPLE = Path(".sample.csv")
 
@@ -86,6 +87,25 @@ def read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); restore it from git.") from None
+
+
+def code_files(project: Path, manifest: Manifest) -> list[Path]:
+    """Return the files of the author's code: one, or those of a folder."""
+    if manifest.code is None:
+        return []
+    path = MODEL / manifest.code.file
+    if not manifest.code.is_folder:
+        return [path]
+    return [path / name for name in sorted(read_folder(project / path))]
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files of a folder by relative path, without Python's caches."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def python_version(project: Path) -> str:

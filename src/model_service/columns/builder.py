@@ -8,11 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from model_service.columns.categories import ColumnCategories, listed_categories
-from model_service.columns.frames import model_input, unlisted_values, with_categories
+from model_service.columns.frames import (
+    model_input,
+    prepared_input,
+    unlisted_values,
+    with_categories,
+)
 from model_service.columns.transformers import Stage, final_input
 from model_service.contract.contract import Column, InputKind
 
-# The author's function, from a frame of features to the frame that the model was trained on.
+# The author's function, from a frame of features to what the model was trained on: a frame, a
+# series, an array, or a list.
 Prepare = Callable[[Any], Any]
 
 
@@ -47,8 +53,8 @@ class InputBuilder:
         if self.prepare is None:
             data = model_input(columns, self.kind, self.names, self._unlisted)
         else:
-            data = self.prepare(model_input(columns, "frame", None))
-            data = data[list(self.names)] if self.names is not None else data.to_numpy()
+            prepared = self.prepare(model_input(columns, "frame", None))
+            data = prepared_input(prepared, self.kind, self.names)
         for stage in self.stages:
             data = stage.apply(data)
         if self.stages:

@@ -50,6 +50,44 @@ def model_input(
     return pd.DataFrame(frame)
 
 
+def prepared_input(prepared: Any, kind: InputKind, names: tuple[str, ...] | None) -> Any:
+    """Return what the author's prepare() made as the model takes it.
+
+    prepare() can return a frame, a series, an array or a list. Raises ValueError for texts in
+    several columns, or for another number of columns than the model's.
+    """
+    if kind == "texts":
+        return _texts(prepared)
+    is_frame = hasattr(prepared, "columns")
+    if is_frame and names is not None:
+        return prepared[list(names)]
+    if hasattr(prepared, "to_numpy"):
+        data = prepared.to_numpy()
+    else:
+        data = prepared if hasattr(prepared, "shape") else np.asarray(prepared)
+    if data.ndim == 1:
+        data = data.reshape(-1, 1)
+    if names is None or kind == "array":
+        return data
+    import pandas as pd  # noqa: PLC0415  # as below
+
+    if data.shape[1] != len(names):
+        raise ValueError(f"prepare() returns {data.shape[1]} columns, the model takes {len(names)}")
+    return pd.DataFrame(data.toarray() if hasattr(data, "toarray") else data, columns=list(names))
+
+
+def _texts(prepared: Any) -> list[Any]:
+    """Return the texts of a series, of a list, or of the only column of a frame or an array."""
+    values = prepared.to_numpy() if hasattr(prepared, "to_numpy") else np.asarray(prepared, object)
+    if values.ndim == 2 and values.shape[1] != 1:
+        raise ValueError(
+            f"prepare() returns {values.shape[1]} columns, and the model takes one text; return "
+            "the column of texts"
+        )
+    texts: list[Any] = values.ravel().tolist()
+    return texts
+
+
 def with_categories(frame: Any, categories: Mapping[str, ColumnCategories]) -> Any:
     """Return a frame that prepare() or a transformer made, with its pandas categories."""
     names = [name for name in listed_categories(categories) if name in frame]

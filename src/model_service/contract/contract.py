@@ -85,12 +85,11 @@ def map_values(function: Callable[[Any], Any], values: Values) -> Values:
 
 
 def listed(values: Values) -> list[Any]:
-    """Return the values of a column as Python objects."""
-    return list(values) if isinstance(values, Coded) else _to_list(values)
-
-
-def _to_list(values: Any) -> list[Any]:
-    return values if isinstance(values, list) else list(getattr(values, "tolist", lambda: values)())
+    """Return the values of a column as Python objects; None is missing."""
+    if isinstance(values, (list, Coded)):
+        return list(values)
+    objects: list[Any] = getattr(values, "tolist", lambda: list(values))()
+    return [None if value != value else value for value in objects]
 
 
 @dataclass(slots=True)  # a frozen one takes three times as long to create

@@ -24,6 +24,8 @@ MAX_ENUMERATED_FEATURES = 10
 MAX_PAIRS = 64
 MIN_PAIRS = 2
 SMALL_ERROR = 0.005
+# One pair of orders of thousands of features would take gigabytes.
+MAX_PAIR_CELLS = 1 << 25
 # An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
 MAX_FITTING = 1 << 20
@@ -187,6 +189,8 @@ class Box:
         for number, (function, of_row) in enumerate(zip(evaluate, differs, strict=True)):
             estimate = Permutations(function, of_row)
             left = len(differs) - number
+            if estimate.rows_of_a_pair * len(self._names) > MAX_PAIR_CELLS:
+                raise budget.exceeded(number)
             needed = estimate.rows_of_a_pair * MIN_PAIRS
             if budget.is_limited:
                 self._measure(function, needed * left, budget)

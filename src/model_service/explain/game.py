@@ -19,8 +19,8 @@ import numpy as np
 Evaluate = Callable[[Any, Any], Any]
 
 MAX_ENUMERATED_PLAYERS = 20
-# Rows of a mixture that are evaluated at a time.
-CHUNK_ROWS = 20_000
+# Rows of a mixture that are evaluated at a time, and values of all their features.
+CHUNK_ROWS, CHUNK_CELLS = 20_000, 1 << 21
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ def _widened(mixed: Any, players: Any, player_count: int) -> Any:
 
 
 def _evaluate_in_chunks(evaluate: Evaluate, numbers: Any, mixed: Any) -> Any:
+    size = max(1, min(CHUNK_ROWS, CHUNK_CELLS // max(mixed.shape[1], 1)))
     parts = [
-        evaluate(numbers[start : start + CHUNK_ROWS], mixed[start : start + CHUNK_ROWS])
-        for start in range(0, len(mixed), CHUNK_ROWS)
+        evaluate(numbers[start : start + size], mixed[start : start + size])
+        for start in range(0, len(mixed), size)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

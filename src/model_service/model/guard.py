@@ -37,6 +37,7 @@ _SYSTEM_FILES = (
 )
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/System/Library")
 _CODE = tuple(all_suffixes())
+_CODE_FOLDER = f"{os.sep}model{os.sep}custom_code"
 _IMPORTS = "<frozen importlib._bootstrap_external>"
 _FINDS_LIBRARIES = f"{os.sep}ctypes{os.sep}util.py"
 # Audit events by what a person calls them; https://docs.python.org/3/library/audit_events.html
@@ -244,6 +245,8 @@ def _may_read(path: str) -> bool:
         # Modules of the author's and of an ejected engine, and wheels on the path.
         or (path.endswith(_CODE) and _is_in(path, _import_path()))
         or path in _import_path()
+        # Data beside the author's modules, such as lists of words.
+        or _is_in(path, tuple(p for p in _import_path() if p.endswith(_CODE_FOLDER)))
         or _is_in(path, _this_thread.folder)
     )
 

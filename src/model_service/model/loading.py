@@ -24,7 +24,7 @@ from model_service.errors import ModelError
 from model_service.fast_path import NotCompiled
 from model_service.model.adapters import adapted
 from model_service.model.checks import check_contract, check_environment, check_estimator, reference
-from model_service.model.custom_code import load_custom_code
+from model_service.model.custom_code import load_custom_code, load_custom_modules, read_files
 from model_service.model.explanations import with_explanations
 from model_service.model.guard import MUST_ONLY_COMPUTE, Guard, ModelActed
 from model_service.model.manifest import CustomCode, FittedFile, Manifest
@@ -97,12 +97,26 @@ def member_of(value: Any, member: str | None) -> Any:
 
 def _load_code(directory: Path, code: CustomCode) -> Prepare | None:
     path = directory / code.file
+    if code.is_folder:
+        if code.digest(read_files(path)) != code.sha256:
+            raise ModelError(
+                f"{path} does not hold the files that were adopted (their SHA-256 differs); "
+                "restore it from git, or run make adopt with the new files."
+            )
+        return _prepare_of(path, code)
     with _opened(path, code.sha256):
-        try:
-            module = load_custom_code(path, code.modules)
-        except Exception as error:  # the author's code can raise anything
-            raise ModelError(f"{path} fails: {type(error).__name__}: {error}.") from error
-    prepare: Prepare | None = module.prepare if code.prepare else None
+        return _prepare_of(path, code)
+
+
+def _prepare_of(path: Path, code: CustomCode) -> Prepare | None:
+    try:
+        if code.defined_in is not None:
+            names = load_custom_modules(path, code.modules, code.defined_in)
+        else:
+            names = load_custom_code(path, code.modules)
+        prepare: Prepare | None = names["prepare"] if code.prepare else None
+    except Exception as error:  # the author's code can raise anything
+        raise ModelError(f"{path} fails: {type(error).__name__}: {error}.") from error
     return prepare
 
 

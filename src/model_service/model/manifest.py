@@ -6,6 +6,7 @@ Standard library only, because the tools read and write it too.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,12 +102,27 @@ class TransformerFile(FittedFile):
 
 @dataclass(frozen=True, kw_only=True)
 class CustomCode:
-    """The author's own classes and functions."""
+    """The author's own classes and functions: a file, or a folder of modules."""
 
     file: str
-    sha256: str
+    sha256: str  # of the file, or the `digest` of the folder
     modules: Mapping[str, tuple[str, ...]]  # the names that the model file looks for, by module
     prepare: bool  # whether its prepare() makes the model's frame
+    # In a folder: which module defines each of these names, and prepare.
+    defined_in: Mapping[str, str] | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of modules."""
+        return self.defined_in is not None
+
+    @staticmethod
+    def digest(files: Mapping[str, bytes]) -> str:
+        """Return one SHA-256 for the files of a folder, by path below it."""
+        whole = hashlib.sha256()
+        for path, content in sorted(files.items()):
+            whole.update(f"{path}\n{hashlib.sha256(content).hexdigest()}\n".encode())
+        return whole.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +223,9 @@ class Manifest:
             **_written(self.environment),
             "model": _written(self.model, optional=("trusted", "columns")),
             "transformers": [_written(entry, optional=("trusted",)) for entry in self.transformers],
-            "code": _written(self.code) if self.code is not None else None,
+            "code": (
+                _written(self.code, optional=("defined_in",)) if self.code is not None else None
+            ),
             "estimator": self.estimator,
             "input": self.input,
             "columns": _lists(self.columns),

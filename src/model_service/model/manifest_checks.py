@@ -132,6 +132,7 @@ _OPTIONAL = frozenset(("fast_path", "profile", "member", "trusted", "constant", 
     "binary",
     "left_out",
     "serves",
+    "defined_in",
     *("explanations", "proven", "file_sha256", "of", "by", "background"),
 }
 _MEMBERS: Mapping[str, Check] = {
@@ -186,6 +187,7 @@ _CODE: Mapping[str, Check] = {
     "sha256": _SHA256,
     "modules": ("an object of lists of names", lambda v: _map_of(lambda n: isinstance(n, list), v)),
     "prepare": _BOOLEAN,
+    "defined_in": _or_null(("an object of names", lambda value: _map_of(_is_name, value))),
 }
 _FAST_PATH: Mapping[str, Check] = {"serves": _one_of(PATHS), "reason": _or_null(_TEXT)}
 _EXPLANATIONS: Mapping[str, Check] = {

@@ -178,6 +178,9 @@ def _columns(
 
 
 def _labels(labels: Mapping[str, str], predictions: Sequence[Any]) -> list[str | None]:
+    if set(map(type, predictions)) == {str}:  # as nearly always, and faster
+        by_text = {text: labels.get(text) for text in set(predictions)}
+        return list(map(by_text.__getitem__, predictions))
     # By type and value: 1, 1.0 and True are equal and have different labels.
     keys = list(zip(map(type, predictions), predictions, strict=True))
     by_key = {key: labels.get(json_text(key[1])) for key in set(keys) if key[1] is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from flask import Blueprint, Response, render_template, send_from_directory, url
 from model_service.contract import snippets
 from model_service.contract.contract import Batch, Contract, Feature, Row
 from model_service.contract.parsing import parse_rows
-from model_service.csv.writer import answer_columns, cells_at, csv_lines
+from model_service.csv.writer import answer_columns, cells_at, csv_lines, quoted_lines
 from model_service.errors import InvalidRows, ServiceError
 from model_service.model.predictions import Prediction
 from model_service.web.current import service
@@ -106,7 +108,8 @@ def _csv_answer(rows: Sequence[Row], predictions: Sequence[Prediction]) -> str:
     output = service.model.contract.output
     columns = answer_columns(output, predictions[0], rows[0])
     cells = [[name, *cells_at(predictions, path)] for name, path in columns.items()]
-    inputs = snippets.csv_text(rows).splitlines()
+    records = csv.reader(io.StringIO(snippets.csv_text(rows), newline=""))
+    inputs = quoted_lines(records, ",")  # a record can have several lines
     answers = csv_lines(cells, ",") if len(cells) > 1 else cells[0]
     return "\n".join(f"{line},{answer}" for line, answer in zip(inputs, answers, strict=True))
 

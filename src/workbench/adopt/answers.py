@@ -17,6 +17,7 @@ from model_service.contract.contract import ContractError, Examples, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
+from workbench.adopt.csv_table import read_header, read_text
 from workbench.adopt.problems import (
     COOKIECUTTER,
     AnswerError,
@@ -26,7 +27,7 @@ from workbench.adopt.problems import (
     Repair,
     concerning,
 )
-from workbench.adopt.sample import read_columns, read_header, read_text
+from workbench.adopt.sample import read_columns
 from workbench.errors import listing
 from workbench.inspect import RefusedFile, read_document, texts_in
 from workbench.lock.table import HEROKU_PYTHONS
@@ -157,8 +158,8 @@ class Answers:
         return str(Part(Path(path), part.member))
 
     @property
-    def code(self) -> Path | None:
-        return self.path(self.model_code) if self.model_code.strip() else None
+    def code(self) -> tuple[Path, ...]:
+        return tuple(self.path(answer) for answer in split(self.model_code))
 
     @property
     def sample(self) -> Path | None:
@@ -446,7 +447,7 @@ def _check_paths(answers: Answers) -> Iterator[Problem]:
         if not _is_file(answers.beside_model(answer.removeprefix("-")).path):
             yield missing_file(answers, "transformers", answer)
     for answer in split(answers.model_code):
-        if not _is_file(answers.path(answer)):
+        if not _exists(answers.path(answer)):
             yield missing_file(answers, "model_code", answer)
 
 

@@ -75,7 +75,7 @@ def read_case(
 ) -> Case:
     """Read every file that the answers name, and those beside the model. Raises AnswerError."""
     reader = reader or FileReader()
-    code = read_code(answers.code) if answers.code is not None else None
+    code = read_code(answers.code, answers.folder) if answers.code else None
     user_classes = code.classes if code is not None else {}
     model, root, bundle = _read_model(answers, reader, user_classes)
     sample = _read_sample(answers.sample) if answers.sample is not None else None

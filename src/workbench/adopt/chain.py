@@ -353,4 +353,4 @@ def _needed_code(facts: ModelFacts, code: AuthorCode | None) -> tuple[AuthorCode
     """Return the author's code if the model file refers to it or it prepares the columns."""
     if code is None or code.prepares or code.needed_names(facts):
         return code, ()
-    return None, (f"The model does not need {code.path.name}, so it was left out.",)
+    return None, (f"The model does not need {code.name}, so it was left out.",)

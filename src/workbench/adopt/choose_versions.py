@@ -9,8 +9,8 @@ from pathlib import Path
 
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
+from workbench.adopt.csv_table import read_text
 from workbench.adopt.problems import AnswerError, Notes, Problem
-from workbench.adopt.sample import read_text
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts
 from workbench.lock.choose import pins, pythons
@@ -48,9 +48,41 @@ def choose_versions(case: Case, chain: Chain) -> tuple[Pins, Notes]:
         )
     except NoPins as error:
         raise AnswerError(Problem(None, str(error))) from None
-    unpinned = tuple(name for name in others if name not in pinned.model)
-    notes = (*_compare_requirements(model, facts, pinned), *_note_on_code(facts, python))
-    return replace(pinned, unpinned=unpinned), notes
+    of_code = chain.code.distributions if chain.code is not None else ()
+    installed = {*map(imported_as, pinned.model), *pinned.service}
+    unpinned = tuple(name for name in sorted({*others, *of_code}) if name not in installed)
+    notes = (
+        *_compare_requirements(model, facts, pinned),
+        *_note_on_code(facts, python),
+        *_notes_on_imports(chain, unpinned),
+    )
+    pinned = replace(pinned, unpinned=unpinned)
+    return _with_pins_of_code(pinned, model, of_code), notes
+
+
+def _notes_on_imports(chain: Chain, unpinned: Sequence[str]) -> Iterator[str]:
+    """Yield which packages are installed for the author's code."""
+    for package in chain.code.packages if chain.code is not None else ():
+        distribution = package.distribution or package.root
+        if distribution in unpinned:
+            yield (
+                f"{package.source.target} imports {package.root} (line {package.line}): "
+                f"{distribution} is added to requirements.in."
+            )
+
+
+def _with_pins_of_code(pinned: Pins, model: Path, of_code: Sequence[str]) -> Pins:
+    """Return the pins with the versions that a requirements.txt near the model has for the code."""
+    versions = _requirements_near(model) if of_code else {}
+    found = {
+        name: versions[name] for name in pinned.unpinned if name in of_code and name in versions
+    }
+    return replace(
+        pinned,
+        model=dict(sorted({**pinned.model, **found}.items())),
+        bounds=dict(sorted({**pinned.bounds, **{n: f"=={v}" for n, v in found.items()}}.items())),
+        unpinned=tuple(name for name in pinned.unpinned if name not in found),
+    )
 
 
 def written_by(facts: ModelFacts) -> list[str]:
@@ -123,7 +155,11 @@ def _compare_requirements(model: Path, facts: ModelFacts, pinned: Pins) -> Itera
     """
     installed = {imported_as(name): version for name, version in pinned.model.items()}
     for name, version in _requirements_near(model).items():
-        if name not in facts.distributions or _same(version, installed.get(name, version)):
+        if (
+            name not in COMPARED
+            or name not in facts.distributions
+            or _same(version, installed.get(name, version))
+        ):
             continue
         saved_with = facts.libraries.get(name)
         truth = (
@@ -150,8 +186,7 @@ def _requirements_near(model: Path) -> Mapping[str, str]:
         # The lock of a project holds the libraries of the model that is replaced.
         if "`make lock`" in text.split("\n", 1)[0]:
             return {}
-        versions = {_normalized(name): version for name, version in _PIN.findall(text)}
-        return {name: versions[name] for name in COMPARED if name in versions}
+        return {_normalized(name): version for name, version in _PIN.findall(text)}
     return {}
 
 

@@ -14,7 +14,7 @@ from model_service.contract.contract import Contract, json_text
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, FeaturesAnswer
-from workbench.adopt.author_code import AuthorCode
+from workbench.adopt.author_code import AuthorCode, check_code
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
 from workbench.adopt.category_lists import check_category_lists
@@ -117,11 +117,13 @@ def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
     """
     changes: dict[str, str] = {}
     for problem in problems:
-        if problem.repair is None or problem.repair.features is not None:
+        repair = problem.repair
+        if repair is None or repair.features is not None or repair.code is not None:
             return None
-        changes.update(problem.repair.answers)
+        changes.update(repair.answers)
     repaired = replace(answers, **changes)  # type: ignore[arg-type]
-    return repaired if repaired != answers else None
+    there = all(path.exists() for path in repaired.code)  # a download is not there yet
+    return repaired if repaired != answers and there else None
 
 
 def derive(case: Case, beside: Notes = ()) -> Adoption:
@@ -131,7 +133,12 @@ def derive(case: Case, beside: Notes = ()) -> Adoption:
     """
     chain, notes = build_chain(case)
     answers = case.answers
-    problems = list(check_names(chain.facts, chain.code, answers.trusted, answers.names))
+    problems = list(check_names(chain.facts, chain.code, answers))
+    if chain.code is not None:
+        needed = chain.code.needed_names(chain.facts)
+        problems += check_code(
+            chain.code, needed, answers.model_code, answers.trusted, answers.names
+        )
     try:
         pinned, version_notes = choose_versions(case, chain)
     except AnswerError as error:

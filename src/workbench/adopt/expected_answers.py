@@ -40,6 +40,8 @@ def expected_in_sample(contract: Contract, sample: Sample) -> dict[str, Any] | N
     if answers is None:
         if any(feature.name == EXPECTED_COLUMN for feature in contract.features):
             return None
+        if EXPECTED_COLUMN not in sample.columns:
+            return None
         answers = [row.get(EXPECTED_COLUMN) for row in sample.examples]
     pairs = [
         (row, answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,8 +15,7 @@ from model_service.contract.schema import (
     parse_output,
 )
 from model_service.contract.typed_text import whole
-from workbench.adopt import proposals
-from workbench.adopt.answers import FeaturesAnswer
+from workbench.adopt.answers import FeaturesAnswer, joined
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import (
     Known,
@@ -26,9 +24,18 @@ from workbench.adopt.category_lists import (
     known_categories,
 )
 from workbench.adopt.chain import Chain
-from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames
+from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames, Repair
+from workbench.adopt.raw_columns import with_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
+from workbench.adopt.sample_checks import (
+    absent_columns,
+    encoded_texts,
+    mark_notes,
+    unclear_cells,
+)
 from workbench.adopt.sample_rows import column_of
+from workbench.adopt.target_column import Columns, called_target, feature_columns
+from workbench.adopt.text_column import text_feature
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
 
@@ -36,7 +43,6 @@ Entry = Mapping[str, Any]  # a feature as features.json has it
 _ABSENT = object()
 # The fields that the sample and the model provide; `strict` of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
-MAX_MISSING_COLUMNS = 20  # of a sample, each with a message of its own
 
 
 def declared_features(case: Case, chain: Chain) -> FeaturesAnswer:
@@ -64,8 +70,9 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
     known: Known = {}
     entries: list[Entry]
     notes: Notes
-    if chain.facts.takes_texts:
-        entries, notes = [_text_feature(declared)], ()
+    if chain.facts.takes_texts and not (chain.prepares and len(declared.features) > 1):
+        entry, notes = text_feature(declared, case, chain.facts)
+        entries = [entry]
     else:
         entries, notes = _entries(case, chain, declared)
         if not chain.prepares:
@@ -73,7 +80,8 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         entries = [{**category_fields(known, entry, case.sample), **entry} for entry in entries]
         entries = _with_categories(entries, chain.encoded_categories)
         if case.sample is not None:
-            entries = _with_sample(entries, case.sample, case.answers.names)
+            entries, sample_notes = _with_sample(entries, case, chain)
+            notes += sample_notes
         else:
             entries = [_without_sample(entry) for entry in entries]
     document = {
@@ -117,43 +125,59 @@ def _check_output(output: Output, facts: ModelFacts) -> None:
 
 def _entries(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple[list[Entry], Notes]:
     """Return an entry for each feature, in the model's order."""
-    names = case.answers.names
+    names, sample, facts = case.answers.names, case.sample, chain.facts
+    notes: Notes = ()
+    entries = list(declared.features)
+    if not entries:
+        columns = _columns_to_prepare(case, chain) if chain.prepares else _columns(case, facts)
+        entries = [{"name": name} for name in columns.features]
+        notes = tuple(columns.notes(sample)) if sample is not None else ()
     if chain.prepares:
-        if not declared.features:
-            message = (
-                f"{names.model_code} has a function prepare, which makes the model's columns; "
-                f"answer {names.features}= with what it takes."
-            )
-            raise AnswerError(Problem(None, message))
-        return list(declared.features), ()
-    entries = list(declared.features) or _entries_of_names(chain.facts, case.sample, names)
-    return _in_model_order(entries, chain.facts, case.sample, names)
+        return entries, notes
+    if sample is not None:
+        by_name = facts.feature_names is not None
+        entries, dummy_notes = with_dummies(entries, sample, by_name=by_name)
+        notes += dummy_notes
+    entries, order_notes = _in_model_order(entries, facts, sample, names)
+    return entries, (*notes, *order_notes)
 
 
-def _entries_of_names(
-    facts: ModelFacts, sample: Sample | None, questions: QuestionNames
-) -> list[Entry]:
-    """Return entries with the names in the model, else with those of the sample's columns."""
-    names = facts.feature_names
-    if names is None and sample is not None:
-        names = tuple(sample.columns)
-        if len(names) != facts.n_features:
-            names = tuple(name for name in names if name != EXPECTED_COLUMN)
-        if facts.n_features is None:
-            message = (
-                "The model file does not say how many features there are; answer "
-                f"{questions.features}= with those of the sample's columns that are features: "
-                f"{_as_answer(names)}"
-            )
-            raise AnswerError(Problem(None, message))
-    if names is None:
+def _columns_to_prepare(case: Case, chain: Chain) -> Columns:
+    """Return the columns of the sample of which `prepare` makes the model's columns."""
+    code, sample, names = chain.code, case.sample, case.answers.names
+    if sample is None or code is None:
+        message = (
+            f"{names.model_code} has a function prepare, which makes the model's columns; "
+            f"answer {names.features}= with what it takes, or give {names.sample_data}."
+        )
+        raise AnswerError(Problem(None, message))
+    known = {*(chain.facts.feature_names or ()), *code.texts}
+    columns = feature_columns(replace(chain.facts, n_features=None), sample)
+    used = tuple(name for name in columns.features if name in known)
+    return replace(columns, features=used or columns.features)
+
+
+def _columns(case: Case, facts: ModelFacts) -> Columns:
+    """Return the names in the model, else those of the sample's columns that are features."""
+    sample, questions = case.sample, case.answers.names
+    if facts.feature_names is not None:
+        return Columns(facts.feature_names)
+    if sample is None:
         message = (
             f"The model takes {_count(facts)} and their names are not in the file; answer "
             f"{questions.features}= with the names in the order of training, or give "
             f"{questions.sample_data}."
         )
         raise AnswerError(Problem(None, message))
-    return [{"name": name} for name in names]
+    columns = feature_columns(facts, sample)
+    if facts.n_features is None and columns.target is None:
+        answer = joined(columns.features)
+        message = (
+            "The model file does not say how many features there are; answer "
+            f"{questions.features}= with those of the sample's columns that are features: {answer}"
+        )
+        raise AnswerError(Problem(None, message, Repair({"features": answer})))
+    return columns
 
 
 def _with_categories(
@@ -173,30 +197,26 @@ def _without_sample(entry: Entry) -> Entry:
     return {"type": default_type, "nullable": False, **entry}
 
 
-def _with_sample(entries: Sequence[Entry], sample: Sample, questions: QuestionNames) -> list[Entry]:
-    """Add the sample's facts to the features. Raises AnswerError for columns that it lacks."""
-    columns = [column_of(entry, sample) for entry in entries]
-    pairs = list(zip(entries, columns, strict=True))
+def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[list[Entry], Notes]:
+    """Add the sample's facts to the features.
+
+    Raises AnswerError for columns that it lacks, and for cells that can mean several things.
+    """
+    sample = case.sample
+    assert sample is not None
+    pairs = [(entry, column_of(entry, sample)) for entry in entries]
     absent = [entry["name"] for entry, column in pairs if column is None]
     if absent:
-        problem = proposals.suggest_features_file(entries, absent, sample, questions)
-        if problem is not None:
-            raise AnswerError(problem)
-        raise AnswerError(
-            [
-                Problem(
-                    "sample_data",
-                    f"{sample.path.name} has no column {name!r}"
-                    f"{did_you_mean(name, sample.columns)}",
-                )
-                for name in absent[:MAX_MISSING_COLUMNS]
-            ]
-        )
-    return [
-        {**_fields_of_sample(column, entry), **entry}
-        for entry, column in pairs
-        if column is not None
+        raise AnswerError(absent_columns(entries, absent, case, chain))
+    known = [(entry, column) for entry, column in pairs if column is not None]
+    problems = list(unclear_cells(known, sample))
+    if problems:
+        raise AnswerError(problems)
+    known, notes = encoded_texts(known, case, chain)
+    completed: list[Entry] = [
+        {**_fields_of_sample(column, entry), **entry} for entry, column in known
     ]
+    return completed, (*sample.notes, *notes, *mark_notes(completed, sample))
 
 
 def _count(facts: ModelFacts) -> str:
@@ -204,18 +224,6 @@ def _count(facts: ModelFacts) -> str:
     if number is None:
         return "an unknown number of features"
     return "1 feature" if number == 1 else f"{number} features"
-
-
-def _text_feature(declared: FeaturesAnswer) -> Entry:
-    """Return the only feature of a model that takes texts."""
-    if len(declared.features) > 1:
-        message = (
-            f"the model takes one text, and {len(declared.features)} features are named "
-            f"({listing(declared.names)}); name one."
-        )
-        raise AnswerError(Problem("features", message))
-    entry = declared.features[0] if declared.features else {"name": "text"}
-    return {**entry, "type": "text", "nullable": False}
 
 
 def _model_columns(entries: Sequence[Entry]) -> list[str]:
@@ -234,7 +242,7 @@ def _in_model_order(
     expected = facts.feature_names
     if expected is None:
         if facts.n_features is not None and len(columns) != facts.n_features:
-            raise AnswerError(Problem(None, _wrong_count(columns, facts, sample, questions)))
+            raise AnswerError(_wrong_count(columns, facts, sample, questions))
         return entries, ()
     missing = [name for name in expected if name not in columns]
     problems = [
@@ -248,8 +256,7 @@ def _in_model_order(
     ]
     if problems:
         if len(columns) > len(expected):
-            message = _wrong_count(columns, facts, sample, questions)
-            problems.append(Problem("features", message))
+            problems.append(_wrong_count(columns, facts, sample, questions))
         raise AnswerError(problems)
     if columns == list(expected):
         return entries, ()
@@ -262,39 +269,32 @@ def _in_model_order(
 
 def _wrong_count(
     columns: Sequence[str], facts: ModelFacts, sample: Sample | None, questions: QuestionNames
-) -> str:
+) -> Problem:
     message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
     target = _likely_target(columns, facts, sample)
     if target is not None:
-        features = _as_answer([name for name in columns if name != target])
-        return f"{message} {target!r} looks like the target: answer {questions.features}={features}"
+        features = joined(name for name in columns if name != target)
+        message += f" {target!r} looks like the target: answer {questions.features}={features}"
+        return Problem(None, message, Repair({"features": features}))
     if facts.n_features is not None and len(columns) == facts.n_features + 1:
-        return f"{message} If the last one, {columns[-1]!r}, is the target, leave it out."
-    return f"{message} Answer {questions.features}= with the names in the order of training."
-
-
-def _as_answer(names: Sequence[str]) -> str:
-    return ",".join(f'"{name}"' if "," in name else name for name in names)
+        features = joined(columns[:-1])
+        message += f" If the last one, {columns[-1]!r}, is the target, leave it out."
+        return Problem(None, message, Repair({"features": features}))
+    message += f" Answer {questions.features}= with the names in the order of training."
+    return Problem(None, message)
 
 
 def _likely_target(columns: Sequence[str], facts: ModelFacts, sample: Sample | None) -> str | None:
-    """Return the only column that is no feature, such as an index or the target, if it is clear."""
+    """Return the column that seems to be no feature: an index or the target."""
     if facts.n_features is None or len(columns) != facts.n_features + 1:
         return None
     if facts.feature_names is not None:
         return next((name for name in columns if name not in facts.feature_names), None)
-    classes = set(facts.classes or ())
-    found = [
-        name
-        for name in columns
-        if re.fullmatch(r"Unnamed: \d+|(?i:y|target|label|class|outcome|.*_target)", name)
-        or (sample is not None and name in sample.columns and _values(sample, name) == classes)
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _values(sample: Sample, name: str) -> set[Any]:
-    return set(sample.columns[name].categories or ())
+    if sample is not None:
+        found = feature_columns(facts, sample)
+        likely = found.target or found.likely
+        return likely if likely in columns else None
+    return called_target(columns)
 
 
 def _fields_of_sample(column: ColumnFacts, entry: Entry) -> dict[str, Any]:

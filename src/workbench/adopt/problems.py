@@ -57,6 +57,8 @@ class Repair:
     answers: Changes = field(default_factory=dict)
     # The content of a features file to write; its path is the answer to `features`.
     features: Any = None
+    # The text of a .py file to write; its path is the answer to `model_code`.
+    code: str | None = None
     # Other answers that are as good, each with the sentence that says when.
     otherwise: tuple[tuple[str, Changes], ...] = ()
 

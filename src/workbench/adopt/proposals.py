@@ -6,7 +6,6 @@ guess, so the contract stays as it is, and the proposal is a features file to be
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from workbench import files
 from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
-from workbench.adopt.problems import Problem, QuestionNames
+from workbench.adopt.problems import Problem, QuestionNames, Repair
 from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing
 
@@ -92,14 +91,17 @@ class ColumnValues:
         facts = self.columns.get(column)
         if facts is None:
             return {"unknown"}
+        if facts.numeric and not (facts.minimum >= 0 and facts.maximum <= 1) and facts.distinct:
+            return {"anything else"}
         codes: set[object] = {_code(cell) for cell in facts.distinct}
         return codes | {None} if facts.missing else codes
 
     def ones(self, groups: Mapping[str, Mapping[str, str]]) -> dict[str, set[int]]:
         """Return how many ones a row can have in each group of columns."""
+        grouped = {column for columns in groups.values() for column in columns.values()}
         one_cells = {
-            name: {cell for cell in column.distinct if _code(cell) == 1}
-            for name, column in self.columns.items()
+            name: {cell for cell in self.columns[name].distinct if _code(cell) == 1}
+            for name in grouped
         }
         found: dict[str, set[int]] = {name: set() for name in groups}
         for row in self.rows() if groups else ():
@@ -197,12 +199,12 @@ def suggest_features_file(
         return None
     by_name = {e["name"]: e for e in (groups.get(entry["name"], entry) for entry in entries)}
     names = list(dict.fromkeys(entry["name"] for entry in groups.values()))
-    document = json.dumps(list(by_name.values()), ensure_ascii=False)
     return Problem(
         "sample_data",
         f"{sample.path.name} has no column {listing(list(absent))}, but {listing(names)}, of which "
-        f"the model's columns are made. Answer {questions.features}= with this in a file: "
-        f"{document}",
+        f"the model's columns are made. Answer {questions.features}= with a file that says so, and "
+        "in which all columns are 0 for the categories without one.",
+        Repair(features={"features": list(by_name.values())}),
     )
 
 

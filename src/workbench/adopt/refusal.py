@@ -18,6 +18,7 @@ from workbench.adopt.problems import (
 )
 from workbench.errors import UserError, listing
 
+CODE_STEM = "model_code"
 AGAIN = "Then run it again:"
 
 
@@ -51,6 +52,11 @@ def refused(problems: Sequence[Problem], command: Command, folder: Path) -> User
         path = write_beside(folder, document)
         answers = {**answers, "features": path}
         messages.append(f"The features are proposed in {path}: check it, and edit it if need be.")
+    codes = [p.repair.code for p in problems if p.repair and p.repair.code is not None]
+    if codes:
+        path = _write_new(folder, CODE_STEM, ".py", codes[0])
+        answers = {**answers, "model_code": path}
+        messages.append(f"They are in {path}: check it.")
     return UserError(messages, list(_ending(problems, command, answers)))
 
 
@@ -87,10 +93,14 @@ def _features_of(problems: Sequence[Problem]) -> Any:
 
 def write_beside(folder: Path, document: Any) -> str:
     """Write a features file into a folder and return its name; no file is overwritten."""
-    text = files.dumps(document)
+    return _write_new(folder, files.PROPOSED.stem, ".json", files.dumps(document))
+
+
+def _write_new(folder: Path, stem: str, suffix: str, text: str) -> str:
+    """Write a file into a folder and return its name; no file is overwritten."""
     for number in count(1):
-        suffix = "" if number == 1 else f"-{number}"
-        path = folder / f"{files.PROPOSED.stem}{suffix}.json"
+        mark = "" if number == 1 else f"-{number}"
+        path = folder / f"{stem}{mark}{suffix}"
         if not path.exists():
             files.write(path, text)
         elif path.read_text(encoding="utf-8", errors="replace") != text:

@@ -173,7 +173,8 @@ def _decide(
         features=options.features or str(project / files.FEATURES),
         sample_data=options.sample,
         transformers=options.transformers,
-        model_code=options.code or (str(project / files.CODE) if previous.code else ""),
+        model_code=options.code
+        or (str(project / files.MODEL / previous.code.file) if previous.code else ""),
         trust=options.trust,
         names=MAKE_ADOPT,
     )

@@ -1,108 +1,136 @@
 """Read a sample: a CSV or JSON file with typical rows, and the facts about its columns.
 
-CSV cells are read as pandas.read_csv reads them, because that is how the training data was read.
-JSON values have the same meaning as in a request.
+CSV cells are read as pandas.read_csv reads them, because that is how the training data was read,
+and numbers as authors repair them in their notebooks. JSON values have the same meaning as in a
+request.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
-import os
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from model_service.contract.typed_text import (
-    SAMPLE_BOOLEANS,
-    SAMPLE_MISSING,
-    is_number,
-    whole,
+from model_service.contract.typed_text import SAMPLE_BOOLEANS, whole
+from workbench.adopt.cells import (
+    COMMA,
+    MAX_CATEGORIES,
+    POINT,
+    Cells,
+    is_mark,
+    plain_number,
 )
+from workbench.adopt.csv_table import Table, read_table, read_text
 from workbench.errors import UserError
 
 # A text column with at most 20 distinct values is a category; with at most 100 if each value occurs
 # in 10 rows on average.
-FEW_CATEGORIES, MAX_CATEGORIES, ROWS_PER_CATEGORY = 20, 100, 10
+FEW_CATEGORIES, ROWS_PER_CATEGORY = 20, 10
 MAX_EXAMPLES = 32
-# Reading takes three times as much memory.
-MAX_TEXT_BYTES = 256 << 20
 # The column with the predictions that the user expects; more rows are kept if there is one.
 EXPECTED_COLUMN, MAX_EXPECTED = "expected", 1000
 # Rows kept for the distribution of the values; 200,000 cells of a CSV take 20 MB.
 MAX_ROWS, MAX_CELLS = 4096, 200_000
+CHUNK_CELLS = 1 << 17  # read at a time: by column they are read ten times as fast as one by one
 GOLDEN_RATIO = 2654435769  # 2**32 divided by the golden ratio, rounded to an odd number
 # The beginning of a list of rows, or of {"rows": …}; a CSV can begin with a bracket too.
 _JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
+# What pandas calls an index that was saved without a name.
+_INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
 
 T = TypeVar("T")
 
 
 @dataclass
 class ColumnFacts:
-    """Facts about one column, updated cell by cell."""
+    """Facts about one column."""
 
     name: str
-    rows: int = 0
-    missing: int = 0
-    numeric: bool = True
-    boolean: bool = True
-    minimum: float = float("inf")
-    maximum: float = float("-inf")
-    distinct: set[str] = field(default_factory=set)
+    cells: Cells = field(default_factory=Cells)
+    decimal: str = POINT  # the decimal sign of its numbers
+    is_unclear: bool = False  # its numbers are others with another decimal sign
+    named: bool = True  # its header has a name
 
     def add(self, cell: str) -> None:
-        if cell in SAMPLE_MISSING:
-            self.rows += 1
-            self.missing += 1
-            return
-        self._count(cell)
-        self.boolean = self.boolean and cell in SAMPLE_BOOLEANS
-        # As in pandas, one cell that is not a number makes the column text.
-        self.numeric = self.numeric and is_number(cell)
-        if self.numeric and math.isfinite(number := float(cell)):
-            self.minimum, self.maximum = min(self.minimum, number), max(self.maximum, number)
+        """Add a cell of a CSV."""
+        self.cells.add((cell,))
 
     def add_value(self, value: object) -> None:
         """Add a JSON value: a string is text even if it holds a number."""
         if isinstance(value, str):
-            self._count(value)
-            self.boolean = self.numeric = False
+            self.cells.add_text(value)
         else:
             self.add(json.dumps(value))
 
-    def _count(self, cell: str) -> None:
-        self.rows += 1
-        if len(self.distinct) <= MAX_CATEGORIES:
-            self.distinct.add(cell)
+    @property
+    def rows(self) -> int:
+        return self.cells.rows
+
+    @property
+    def missing(self) -> int:
+        """The number of missing values."""
+        return self.cells.missing + (self.cells.marks.total() if self.numeric else 0)
+
+    @property
+    def numeric(self) -> bool:
+        return self.cells.numeric
+
+    @property
+    def minimum(self) -> float:
+        return self.cells.ranges[self.decimal].low
+
+    @property
+    def maximum(self) -> float:
+        return self.cells.ranges[self.decimal].high
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each cell is what pandas takes it for."""
+        cells = self.cells
+        return not self.numeric or not (cells.marks or cells.decorated or self.decimal == COMMA)
+
+    def plain(self, cell: str) -> str:
+        """Return a cell of numbers as pandas reads it; an empty text for a missing one."""
+        return plain_number(cell, self.decimal)
+
+    @property
+    def distinct(self) -> set[str]:
+        """The distinct cells as pandas reads them; incomplete if there are too many to list."""
+        if self.is_plain:
+            return set(self.cells.distinct)
+        return {self.plain(cell) for cell in self.cells.distinct if not is_mark(cell)}
 
     @property
     def type(self) -> str:
         present = self.rows - self.missing
         if present == 0 or self.numeric:
             return "number"
-        if self.boolean:
+        if self.cells.boolean:
             return "boolean"
-        few = len(self.distinct) <= FEW_CATEGORIES
-        frequent = len(self.distinct) * ROWS_PER_CATEGORY <= present
-        often = len(self.distinct) <= MAX_CATEGORIES and frequent
+        distinct = len(self.cells.distinct)
+        few = distinct <= FEW_CATEGORIES
+        often = distinct <= MAX_CATEGORIES and distinct * ROWS_PER_CATEGORY <= present
         return "category" if few or often else "text"
 
     @property
     def categories(self) -> list[str] | list[float] | list[bool] | None:
         """The distinct values with their JSON types, or None if there are too many to list."""
-        if not 0 < len(self.distinct) <= MAX_CATEGORIES:
+        if not 0 < len(self.cells.distinct) <= MAX_CATEGORIES:
             return None
         if self.numeric:
             return sorted({whole(float(cell)) for cell in self.distinct})
-        if self.boolean:
+        if self.cells.boolean:
             return sorted({SAMPLE_BOOLEANS[cell] for cell in self.distinct})
         return sorted(self.distinct)
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it is an index that was saved with the rows."""
+        unnamed = not self.named or _INDEX.fullmatch(self.name) is not None
+        return unnamed and self.numeric and self.missing == 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +146,7 @@ class Sample:
     rows: list[dict[str, Any]]  # more rows, for the distribution of the values
     typed: bool = False
     predictions: list[Any] | None = None  # of a JSON file, one for each example
+    notes: tuple[str, ...] = ()  # about what was left out of the file
 
     def all_rows(self) -> Iterator[dict[str, Any]]:
         """Yield every row of the file, which is read again: it can be too large to keep."""
@@ -126,10 +155,10 @@ class Sample:
             document = json.loads(text, parse_constant=lambda _: None)
             yield from document["rows"] if isinstance(document, dict) else document
             return
-        records = _records(self.path, text)
-        _, header = next(records)
-        for _, cells in records:
-            yield dict(zip(header, cells, strict=True))
+        table = read_table(self.path, text)
+        names = table.names
+        for cells in table.records():
+            yield dict(zip(names, cells, strict=True))
 
 
 class RowSelection(Generic[T]):
@@ -158,15 +187,12 @@ class RowSelection(Generic[T]):
         return [row for _, row in self._kept]
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the names in the first line of a CSV. Raises UserError."""
-    return next(_records(path, read_text(path)))[1]
-
-
 def read_columns(path: Path) -> list[str]:
     """Return the column names of a sample. Raises UserError."""
     text = read_text(path)
-    return list(_from_json(path, text).columns) if _JSON.match(text) else read_header(path)
+    return (
+        list(_from_json(path, text).columns) if _JSON.match(text) else read_table(path, text).names
+    )
 
 
 def read_sample(path: Path) -> Sample:
@@ -181,29 +207,80 @@ def _max_examples(names: Sequence[str], predictions: object = None) -> int:
 
 
 def _from_csv(path: Path, text: str) -> Sample:
-    records = _records(path, text)
-    _, header = next(records)
-    columns = {name: ColumnFacts(name) for name in header}
-    examples: list[dict[str, Any]] = []
-    selection = RowSelection[list[str]](len(header))
-    stride, max_examples = 1, _max_examples(header)
-    for number, (line, cells) in enumerate(records):
-        if len(cells) != len(header):
-            raise UserError(
-                f"{path}: line {line} has {len(cells)} cells and the header has {len(header)}; "
-                "correct that line, or quote the cells that hold a comma."
-            )
-        for name, cell in zip(header, cells, strict=True):
-            columns[name].add(cell)
+    table = read_table(path, text)
+    names = table.names
+    columns = [
+        ColumnFacts(name, named=bool(written))
+        for name, written in zip(names, table.header, strict=True)
+    ]
+    examples: list[list[str]] = []
+    selection = RowSelection[list[str]](len(names))
+    stride, max_examples = 1, _max_examples(names)
+    chunk: list[list[str]] = []
+    for number, cells in enumerate(table.records()):
+        chunk.append(cells)
+        if len(chunk) * len(names) >= CHUNK_CELLS:
+            _add_rows(columns, chunk)
         selection.add(number, cells)
         if number % stride == 0:
-            examples.append(dict(zip(header, cells, strict=True)))
+            examples.append(cells)
             if len(examples) > max_examples:
                 examples, stride = examples[::2], 2 * stride
+    _add_rows(columns, chunk)
     if not examples:
         raise UserError(f"{path} has a header and no rows; give a CSV with typical rows.")
-    rows = [dict(zip(header, cells, strict=True)) for cells in selection.rows]
-    return Sample(path, columns, examples, rows)
+    blank = [c for c in columns if not c.named and c.rows == c.missing + c.cells.marks.total()]
+    _find_decimals([column for column in columns if column not in blank], table)
+    kept = {column.name: column for column in columns if column not in blank}
+
+    def rows_of(rows: Sequence[list[str]]) -> list[dict[str, Any]]:
+        if not blank:
+            return [dict(zip(names, cells, strict=True)) for cells in rows]
+        return [
+            {name: cell for name, cell in zip(names, cells, strict=True) if name in kept}
+            for cells in rows
+        ]
+
+    notes = (*table.notes, *_note_on_blank(path, len(blank)))
+    return Sample(path, kept, rows_of(examples), rows_of(selection.rows), notes=notes)
+
+
+def _add_rows(columns: Sequence[ColumnFacts], rows: list[list[str]]) -> None:
+    """Add rows to the facts of their columns, and empty the list."""
+    for column, cells in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
+        column.cells.add(cells)
+    rows.clear()
+
+
+def _note_on_blank(path: Path, count: int) -> Iterator[str]:
+    if count:
+        columns = "1 column" if count == 1 else f"{count} columns"
+        yield f"{columns} of {path.name} without a name and without content: left out."
+
+
+def _find_decimals(columns: Sequence[ColumnFacts], table: Table) -> None:
+    """Settle for each column what the decimal sign of its numbers is: 1,234 can be two numbers.
+
+    A column can show it, and so can others of the same file. A comma that separates cells is
+    hardly the decimal sign, too.
+    """
+    shown = {column.cells.decimal for column in columns if column.cells.decorated} - {None}
+    if not shown and table.delimiter == ",":
+        shown = {POINT}
+    groups_by_point = any(column.cells.groups_by_point for column in columns)
+    for column in columns:
+        cells = column.cells
+        if not cells.numeric or not cells.numbers:
+            continue
+        if len(cells.decimals) == 1:
+            (column.decimal,) = cells.decimals
+        elif cells.decorated and cells.differs:
+            column.is_unclear = len(shown) != 1
+            column.decimal = POINT if column.is_unclear or POINT in shown else COMMA
+        elif cells.differs and shown == {COMMA}:
+            # 1.234 beside columns that are written as 1,5 can be a thousand.
+            column.decimal = COMMA if groups_by_point else POINT
+            column.is_unclear = not groups_by_point
 
 
 def _from_json(path: Path, text: str) -> Sample:
@@ -237,56 +314,3 @@ def _from_json(path: Path, text: str) -> Sample:
     examples = [{name: row.get(name) for name in columns} for row in rows[::stride]]
     kept = predictions[::stride] if predictions else None
     return Sample(path, columns, examples, selection.rows, typed=True, predictions=kept)
-
-
-def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of each record, the header first."""
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = next(reader, [])
-        _check_header(path, header)
-        # The column of a saved index has no name; pandas gives it this one.
-        header = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
-        yield 1, header
-        for cells in reader:
-            if cells:
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num} is not CSV ({error}).") from None
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    if not any(name.strip() for name in header):
-        raise UserError(f"{path} is empty; its first line must name the columns.")
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise UserError(
-            f"{path} has several columns called {', '.join(map(repr, repeated))}; rename them."
-        )
-
-
-def read_text(path: Path) -> str:
-    """Read a text file in an encoding that spreadsheets write. Raises UserError."""
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            # One byte more than the limit, if the file grows or its size is not known.
-            data = file.read(MAX_TEXT_BYTES + 1) if size <= MAX_TEXT_BYTES else b""
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    if size > MAX_TEXT_BYTES or len(data) > MAX_TEXT_BYTES:
-        raise UserError(
-            f"{path} has more than {MAX_TEXT_BYTES >> 20} MB, which are not read. Give its first "
-            f"rows: head -n 10000 {shlex.quote(str(path))} > sample.csv"
-        )
-    has_bom = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ["utf-16"] if has_bom else ["utf-8-sig", "cp1252"]:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise UserError(f"{path} is not a text file; give a CSV, JSON or text file.")

@@ -16,6 +16,8 @@ from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, sam
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.sample import MAX_EXAMPLES, ColumnFacts, Sample
 
+_NUMBERS = ("number", "integer")
+
 
 def examples(
     contract: Contract, sample: Sample | None, previous: Sequence[Mapping[str, Any]]
@@ -66,16 +68,27 @@ def _sorting_key(value: Value) -> tuple[str, Any]:
 
 def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return rows of a sample as a request has them."""
+    if sample.typed:
+        values = [{f.name: row.get(f.name) for f in contract.features} for row in rows]
+    else:
+        odd = _odd_columns(contract, sample)
+        cells = [{**row, **{n: c.plain(row[n]) for n, c in odd.items()}} for row in rows]
+        values = [
+            {f.name: sample_value(f, row.get(f.name, "")) for f in contract.features}
+            for row in cells
+        ]
+    encoded = any(feature.encoded for feature in contract.features)
     return [
-        {
-            **{
-                f.name: row.get(f.name) if sample.typed else sample_value(f, row.get(f.name, ""))
-                for f in contract.features
-            },
-            **decoded_values(row, contract),
-        }
-        for row in rows
+        {**found, **decoded_values(row, contract)} if encoded else found
+        for found, row in zip(values, rows, strict=True)
     ]
+
+
+def _odd_columns(contract: Contract, sample: Sample) -> dict[str, ColumnFacts]:
+    """Return the columns of numbers whose cells pandas does not read as such."""
+    numbers = (feature.name for feature in contract.features if feature.type in _NUMBERS)
+    columns = {name: sample.columns[name] for name in numbers if name in sample.columns}
+    return {name: column for name, column in columns.items() if not column.is_plain}
 
 
 def column_of(entry: Mapping[str, Any], sample: Sample) -> ColumnFacts | None:

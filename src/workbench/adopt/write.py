@@ -23,6 +23,10 @@ def write(adoption: Adoption, project: Path, golden: Mapping[str, Any] | None = 
     _write_transformers(adoption, project)
     for stale in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
         (project / stale).unlink(missing_ok=True)
+    if (folder := project / files.CODE_FOLDER).exists():
+        shutil.rmtree(folder)
+    for path, content in (adoption.code.files if adoption.code is not None else {}).items():
+        files.write(project / path, content)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
     if golden is not None:
@@ -57,7 +61,7 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     pinned = adoption.pins
     requirements, engine = project / SOURCE, vendor.lines(project, vendor.ENGINE)
     kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
-    texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
+    texts: dict[Path, str] = {}
     if adoption.expected is not None:
         texts[files.EXPECTED] = files.dumps(adoption.expected)
     if adoption.kept_sample is not None:

@@ -177,7 +177,7 @@ def _read(path: Path) -> str | None:
 def _served(project: Path, manifest: Manifest) -> tuple[str, ...]:
     entries = [manifest.model, *manifest.transformers]
     names = [files.MANIFEST, files.FEATURES, *(files.MODEL / entry.file for entry in entries)]
-    names += [files.CODE] if manifest.code is not None else []
+    names += files.code_files(project, manifest)
     names += [files.GOLDEN] if (project / files.GOLDEN).exists() else []
     return tuple(name.as_posix() for name in names)
 

@@ -264,7 +264,7 @@ def _arrow_writer(columns: _Columns, file: Any) -> _Writer:
 
 
 def _array(values: list[Any], kind: Any) -> Any:
-    if kind == pa.string():
+    if kind == pa.string() and not set(map(type, values)) <= {str, type(None)}:
         values = [v if v is None or isinstance(v, str) else json_text(v) for v in values]
     return pa.array(values, kind)
 

@@ -7,6 +7,8 @@ them must see the same folders. Each engine gives the same files, byte for byte.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -80,13 +82,25 @@ def _local(project: Path, job: Job, jobs: int) -> Iterator[Engine]:
         return
     # Not fork: Arrow and OpenBLAS can have threads, which do not survive it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, context, _end_with_parent) as pool:
         yield Engine(
             lambda part: pool.submit(score_part, str(project), text, part),
             _completed,
             _result,
             WAITING_PARTS * jobs,
         )
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that has started it is killed: it would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _completed(futures: set[Any]) -> set[Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from model_service.csv.records import Position
 ON_ERROR = ("reject", "keep", "stop")
 # The others are only counted.
 MAX_LISTED_REJECTIONS = 1_000_000
+FINGERPRINT_DIGITS = 32
 # A line of a file: as long as the model's texts can be.
 MAX_LINE_CHARACTERS = 1 << 24
 
@@ -92,12 +94,17 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Where the parts are until the run is complete."""
+        """The folder beside the output that is there until a run is complete."""
         return Path(f"{self.output.rstrip('/')}.parts")
+
+    @cached_property
+    def parts_folder(self) -> Path:
+        """Where the parts are: a worker of an earlier run can still write into another folder."""
+        return self.folder / self.fingerprint
 
     def part_path(self, number: int, suffix: str) -> Path:
         """Return a file of a part."""
-        return self.folder / f"{number:06}.{suffix}"
+        return self.parts_folder / f"{number:06}.{suffix}"
 
     @property
     def data_suffix(self) -> str:
@@ -124,7 +131,7 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """A hash of everything that the output depends on."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from workbench.lock.requirements import LOCK
 from workbench.score.archive import Archive, portable_score
 from workbench.score.job import (
     CSV_SUFFIXES,
+    FINGERPRINT_DIGITS,
     MAX_LISTED_REJECTIONS,
     ON_ERROR,
     PARQUET_SUFFIXES,
@@ -31,7 +33,7 @@ from workbench.score.job import (
 from workbench.score.sources import check_names, find_sources, parts_of, read_headers
 from workbench.score.work import answer_writer, load_scorer
 
-FINGERPRINT, LOCK_FILE = "run.json", "lock"
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True)
@@ -277,16 +279,16 @@ def _locked(job: Job) -> Iterator[None]:
 
 
 def _keep_finished(job: Job) -> bool:
-    """Remove the parts of another job; return whether there were any."""
-    mark = job.folder / FINGERPRINT
-    others = [path for path in job.folder.iterdir() if path.name != LOCK_FILE]
-    if others and not mark.exists():
+    """Remove the parts of other jobs; return whether there were any. Raises UserError."""
+    found = [path for path in job.folder.iterdir() if path.name != LOCK_FILE]
+    if not all(re.fullmatch(f"[0-9a-f]{{{FINGERPRINT_DIGITS}}}", path.name) for path in found):
         raise UserError(
             f"{job.folder} is in the way: it is no folder of an earlier run. Move it away."
         )
-    is_other = mark.exists() and mark.read_text(encoding="utf-8") != job.fingerprint
+    others = [path for path in found if path != job.parts_folder]
     for path in others:
-        if is_other or path.name.endswith(".new"):
-            path.unlink()
-    mark.write_text(job.fingerprint, encoding="utf-8")
-    return is_other
+        shutil.rmtree(path)
+    job.parts_folder.mkdir(exist_ok=True)
+    for staged in job.parts_folder.glob("*.new"):
+        staged.unlink()
+    return bool(others)

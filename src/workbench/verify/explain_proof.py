@@ -19,7 +19,7 @@ import numpy as np
 
 from model_service.contract.contract import Batch, Row, json_text, same_json
 from model_service.explain.answer import number_of
-from model_service.explain.blackbox import Box, Budget
+from model_service.explain.blackbox import Box, Budget, DoesNotFit
 from model_service.explain.build import build_explainer
 from model_service.explain.explainer import (
     Explained,
@@ -44,6 +44,8 @@ from workbench.verify.fast_path_proof import drawn_rows, predict_in_batches
 
 MAX_ENUMERATED_FEATURES = 12
 ENUMERATED_ROWS, PERMUTED_ROWS, PERMUTATIONS = 50, 20, 2000
+# Permutations of so many features take too long: rows that differ in few of them are enumerated.
+WIDE_FEATURES, WIDE_ROWS, MIXED_FEATURES = 60, 3, 8
 # A model that is evaluated as a whole is its own definition: a few rows show that columns mix.
 MIXED_ROWS = 5
 ADDED_ROWS, BATCH_ROWS = 2000, 250
@@ -52,6 +54,8 @@ SMALL_BACKGROUND = 4
 # Of CPU, for the parts of the proof. A slow model is tried on fewer rows.
 DEFINITION_SECONDS, ADDED_SECONDS, IMPORTANCE_SECONDS = 8.0, 5.0, 2.0
 MIXED_SECONDS = 1.0
+# For one row of a model that is evaluated as a whole.
+MAX_ROW_MILLISECONDS = 5000
 MIN_ROWS = 3
 IMPORTANCE_ROWS = 300
 # An estimate may be off by so many standard errors.
@@ -81,6 +85,8 @@ def prove_explanations(model: Model, project: Path) -> Proof:
         explainer = _proven(model, rows)
     except (Unexplained, Disproved, NotAdditive) as error:
         return _none(str(error))
+    except DoesNotFit:
+        return _none("The model takes too long for mixtures of a row with others.")
     except MemoryError:
         raise
     except Exception as error:  # whatever a model raises on mixed rows
@@ -157,6 +163,9 @@ def _check_definition(
 ) -> None:
     """Compare explanations of sample rows with the definition. Raises Disproved."""
     count = len(subject.contract.features)
+    if explainer.parts and count > WIDE_FEATURES:
+        _check_wide(subject, explainer, sample)
+        return
     small = _some(sample, SMALL_BACKGROUND)
     if explainer.parts:
         tried = build_explainer(subject, "", small, small)
@@ -177,12 +186,30 @@ def _check_definition(
             break
         row = chosen[number : number + 1]
         columns = [list(range(len(scale)))]
-        found = tried.explain(row, columns, Budget(None))[0]
+        found = tried.explain(row, columns, _budget(tried, 1))[0]
         if explainer.parts and count > MAX_ENUMERATED_FEATURES:
             left = max(DEFINITION_SECONDS - seconds, 1.0) / (len(chosen) - number)
             _compare_estimate(box, row, found, scale, explainer.tolerance, left)
         elif explainer.parts or count <= MAX_ENUMERATED_FEATURES:
             _compare_exact(box, row, found, scale, explainer.tolerance)
+
+
+def _check_wide(subject: Subject, explainer: Explainer, sample: Batch) -> None:
+    """Compare rows that differ from one background row in few features. Raises Disproved."""
+    random = np.random.Generator(np.random.PCG64(0))
+    native = ModelInput(subject.contract, subject.builder, compiled=False)
+    rows = sample.rows()
+    for number in range(WIDE_ROWS):
+        background = rows[number % len(rows)]
+        other = rows[int(random.integers(len(rows)))]
+        names = [list(background)[i] for i in random.permutation(len(background))[:MIXED_FEATURES]]
+        one, row = Batch.of_rows([background]), {**background, **{n: other[n] for n in names}}
+        tried = build_explainer(subject, "", one, one)
+        box = Box(native, subject.response()[0], one)
+        scale = _scale(box, one)
+        batch = Batch.of_rows([row])
+        found = tried.explain(batch, [list(range(len(scale)))], Budget(None))[0]
+        _compare_exact(box, batch, found, scale, explainer.tolerance)
 
 
 def _some(batch: Batch, count: int) -> Batch:
@@ -256,10 +283,14 @@ def _check_sums(subject: Subject, model: Model, explainer: Explainer) -> None:
             _compare_values(explainer, kept, expected[finite])
 
 
+def _budget(explainer: Explainer, row_count: int) -> Budget:
+    return Budget(None if explainer.parts else MAX_ROW_MILLISECONDS * row_count)
+
+
 def _compare_values(explainer: Explainer, batch: Batch, expected: Any) -> None:
     columns = [list(range(expected.shape[1]))] * len(batch)
     try:
-        found = explainer.explain(batch, columns, Budget(None))
+        found = explainer.explain(batch, columns, _budget(explainer, len(batch)))
     except NotFinite:  # of a mixture with the background: such a row is refused when it is asked
         return
     for of_row, numbers in zip(found, expected, strict=True):
@@ -292,7 +323,7 @@ def _described(
         if len(used) >= MIN_ROWS and time.process_time() - started_at > limit:
             break
         row = chosen[number : number + 1]
-        found += explainer.explain(row, [list(columns)], Budget(None))
+        found += explainer.explain(row, [list(columns)], _budget(explainer, 1))
         used.append(number)
     importance = {
         str(column): _importance(subject, chosen, used, [row[column] for row in found])

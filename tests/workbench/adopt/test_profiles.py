@@ -142,7 +142,7 @@ def test_a_column(
 
 def test_dummy_columns_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
-    path.write_text("\n".join(["u,v", *["1,0"] * 4, *["0,1"] * 6, *["0,0"] * 9, ","]))
+    path.write_text("\n".join(["n,u,v", *["1,1,0"] * 4, *["1,0,1"] * 6, *["1,0,0"] * 9, "1,,"]))
     one_hot = {"urban": "u", "village": "v"}
     entry = {"name": "Area", "categories": ["farm", *one_hot], "one_hot": one_hot}
     found = entries(profiles(parse_contract({"features": [entry]}), read_sample(path), {}))

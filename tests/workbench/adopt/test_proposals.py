@@ -21,6 +21,7 @@ from model_service.model.manifest import Manifest
 from model_service.web.app import create_app
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.problems import AnswerError
 from workbench.adopt.sample_rows import decoded_values
 from workbench.adopt.write import write
 from workbench.errors import UserError
@@ -233,37 +234,42 @@ def test_the_command_repeats_the_trusted_names(tmp_path: Path) -> None:
     assert note.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
 
 
-def test_a_sample_with_unencoded_columns_is_refused_with_a_features_file(tmp_path: Path) -> None:
+def test_a_sample_of_peoples_values_makes_the_features(tmp_path: Path) -> None:
     """The author's data has Area, and the author's app makes Area_Semiurban of it."""
     native = fitted()
-    with pytest.raises(UserError) as caught:
-        decided(native, tmp_path, HUMAN)
-    (message,) = caught.value.problems
-    assert (
-        "no column Area_Semiurban, Area_Urban, Gender_Male, but Area, Gender, of which" in message
+    adoption = decided(native, tmp_path, HUMAN)
+    features = {feature.name: feature for feature in adoption.contract.features}
+    assert list(features) == ["Income", "Married", "Area", "Gender"]
+    assert features["Area"].categories == ("Rural", "Semiurban", "Urban")
+    assert features["Area"].one_hot == AREA["one_hot"]
+    assert features["Gender"].categories == ("Male", "other")
+    assert features["Married"].encode == MARRIED["encode"]
+    assert "Area_Semiurban, Area_Urban are made of Area; all of them are 0 for Rural." in (
+        adoption.notes
     )
-    document = json.loads(message[message.index("[{") :])
-    assert document[2] == {
-        "name": "Area",
-        "categories": ["Rural", "Semiurban", "Urban"],
-        "one_hot": AREA["one_hot"],
-    }
-    (tmp_path / "features.json").write_text(json.dumps(document))
     project = tmp_path / "project"
-    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
-    with pytest.raises(prove.ProofFailed, match="takes numbers, and Married are text") as disproved:
-        prove.prove(project)
-    married = str(disproved.value)
-    document[1] = json.loads(married[married.index('{"name"') :])
-    (tmp_path / "features.json").write_text(json.dumps(document))
-    write(decided(native, tmp_path, HUMAN, features="features.json"), project)
+    write(adoption, project)
     prove.prove(project)
     model = load_model(project / "model")
     batch = parse_rows(model.contract, HUMAN.to_dict("records"))
     assert not batch.problems
-    assert "answer transformers with all fitted files" in str(disproved.value)
     served = [list(answer["probabilities"].values()) for answer in model.predict(batch)]
     assert served == native.predict_proba(RAW / 1).tolist()
+
+
+def test_the_base_of_dummy_columns_is_asked_for_if_the_sample_has_more_categories(
+    tmp_path: Path,
+) -> None:
+    sample = HUMAN.assign(Area=HUMAN["Area"].where(HUMAN.index > 9, "Coast"))
+    with pytest.raises(AnswerError) as caught:
+        decided(fitted(), tmp_path, sample)
+    (problem,) = caught.value.found
+    assert "no column Area_Semiurban, Area_Urban, but Area, of which" in problem.message
+    assert problem.repair is not None
+    document = problem.repair.features["features"]
+    assert document[2]["categories"] == ["Coast", "Rural", "Semiurban", "Urban"]
+    (tmp_path / "features.json").write_text(json.dumps(document))
+    decided(fitted(), tmp_path, sample, features="features.json")
 
 
 def test_a_model_with_other_columns_keeps_the_accepted_features(tmp_path: Path) -> None:

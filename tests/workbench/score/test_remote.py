@@ -72,7 +72,7 @@ def test_the_project_travels(proven: Path, tmp_path: Path, temporary: Path) -> N
     result = work(tmp_path, temporary, Archive.of(proven))
     found: dict[str, Any] = json.loads(result.stdout)
     assert (found["rows"], found["rejected"], found["error"]) == (500, 0, None), result.stderr
-    assert (tmp_path / "scored.csv.parts" / "000000.csv").exists()
+    assert list((tmp_path / "scored.csv.parts").glob("*/000000.csv"))
 
 
 def test_other_versions_are_refused(proven: Path, tmp_path: Path, temporary: Path) -> None:

@@ -32,9 +32,9 @@ class Budget:
         if self._bytes < 0:
             raise too_big("it describes too many objects")
 
-    def can_keep(self, size: int) -> bool:
+    def can_keep(self, size: int, *, can_be_a_fact: bool = True) -> bool:
         """Return whether data of `size` bytes fits the budget, and charge it if so."""
-        if size > SMALL_BYTES:
+        if size > SMALL_BYTES or not can_be_a_fact:
             if size > self._large_bytes:
                 return False
             self._large_bytes -= size

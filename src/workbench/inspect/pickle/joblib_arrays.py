@@ -53,9 +53,10 @@ def read_joblib_array(
     if state.get(ALIGNMENT) is not None:
         stream.skip(stream.take(1)[0])
     size = math.prod(array.shape) * dtype.itemsize
-    # Feature names, classes and the nodes of a tree are flat arrays, training rows have two
-    # dimensions; no fact is in an array with more.
-    if len(array.shape) <= 2 and budget.can_keep(size):
+    # Feature names and classes are flat arrays. The nodes of a tree and rows of the training, with
+    # two dimensions, are only hints at the values that the model has seen.
+    is_flat = len(array.shape) <= 1 and dtype.kind != "V"
+    if len(array.shape) <= 2 and budget.can_keep(size, can_be_a_fact=is_flat):
         array.data = stream.take(size)
     else:
         stream.skip(size)

@@ -1,0 +1,66 @@
+"""Find the files near the model that define the names of the author's that it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from workbench.adopt.answers import Answers, joined
+from workbench.adopt.definitions import definitions_only
+from workbench.adopt.problems import AnswerError, Repair
+from workbench.adopt.source_files import NOTEBOOK, read_source
+from workbench.inspect.pickle.names import CUSTOM_MODULES
+
+MAX_FILES, MAX_BYTES = 200, 1 << 20
+
+
+def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
+    """Return the answer to model_code that defines all of these names, or None."""
+    found: dict[Path, None] = {}
+    for name in names:
+        path = next(_defining(name, answers), None)
+        if path is None:
+            return None
+        found[path] = None
+    shown = [_shown(path, answers.folder) for path in found]
+    if len(found) == 1:
+        source = read_source(path := next(iter(found)), PurePosixPath(path.name))
+        if source.first_action is not None or path.suffix == NOTEBOOK:
+            wanted = {name.rpartition(".")[2] for name in names}
+            return Repair(code=definitions_only(source, wanted))
+    return Repair({"model_code": joined(shown)}) if shown else None
+
+
+def _defining(qualified: str, answers: Answers) -> Iterator[Path]:
+    """Yield the files that define a name, the module that it names first."""
+    module, _, name = qualified.rpartition(".")
+    folders = list(dict.fromkeys([answers.folder, answers.model.path.parent]))
+    parts = module.split(".")
+    for folder in folders if parts[0] not in CUSTOM_MODULES else ():
+        path = folder.joinpath(*parts)
+        for candidate in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+            if candidate.is_file() and _defines(candidate, name):
+                yield candidate
+    for suffix in (".py", NOTEBOOK):
+        for folder in folders if parts[0] in CUSTOM_MODULES else ():
+            for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
+                if path.is_file() and path.stat().st_size <= MAX_BYTES and _defines(path, name):
+                    yield path
+
+
+def _defines(path: Path, name: str) -> bool:
+    try:
+        return name.split(".", maxsplit=1)[0] in _own_names(path)
+    except AnswerError:  # it is not Python
+        return False
+
+
+def _own_names(path: Path) -> set[str]:
+    """Return the names that a file defines and does not only import."""
+    source = read_source(path, PurePosixPath(path.name))
+    return set(source.names) - {one.name for one in source.imports}
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """Return a path as the user types it where they stand."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

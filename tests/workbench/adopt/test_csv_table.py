@@ -1,0 +1,80 @@
+"""The table in a CSV: delimiter, title lines, header, rows of another length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.adopt.csv_table import read_header, read_table, read_text
+from workbench.adopt.sample import read_sample
+from workbench.errors import UserError
+
+# (text, names, first record, a word of the notes)
+TABLES: list[tuple[str, list[str], list[str], str]] = [
+    ("a,b\n1,2\n", ["a", "b"], ["1", "2"], ""),
+    ("a;b\n1,5;2,5\n1,5;2,5\n", ["a", "b"], ["1,5", "2,5"], ""),
+    ("a\tb\n1, 2\t3\n", ["a", "b"], ["1, 2", "3"], ""),
+    ("text\nhello; you\n", ["text"], ["hello; you"], ""),
+    ('text,label\n"a; b; c",x\n"d",y\n', ["text", "label"], ["a; b; c", "x"], ""),
+    ("sep=;\na;b\n1;2\n", ["a", "b"], ["1", "2"], "The first line"),
+    ("Report of May\n\na,b,c\n1,2,3\n4,5,6\n", ["a", "b", "c"], ["1", "2", "3"], "first line"),
+    ("Report,,\n,,\na,b,c\n1,2,3\n", ["a", "b", "c"], ["1", "2", "3"], "The first 2 lines"),
+    ("a,,\n1,2,3\n4,5,6\n", ["a", "Unnamed: 1", "Unnamed: 2"], ["1", "2", "3"], ""),
+    (",a\n0,1\n", ["Unnamed: 0", "a"], ["0", "1"], ""),
+    ('"a","b"\n"1",5,6\n"2",7,8\n', ["Unnamed: 0", "a", "b"], ["1", "5", "6"], ""),
+    ("a,b\n1,2,\n3,4,\n", ["a", "b"], ["1", "2"], ""),
+    ("a,b,a\n1,2,3\n", ["a", "b", "a.1"], ["1", "2", "3"], ""),
+    ("a,b,c\n1,2\n3,4,5\n", ["a", "b", "c"], ["1", "2", ""], "1 line has fewer cells"),
+    ("a,b\n1,2\n,\n", ["a", "b"], ["1", "2"], "1 row of x.csv without content"),
+]
+
+
+@pytest.mark.parametrize(("text", "names", "first", "note"), TABLES)
+def test_the_table_in_a_csv(text: str, names: list[str], first: list[str], note: str) -> None:
+    table = read_table(Path("x.csv"), text)
+    assert table.names == names
+    assert [*table.records()][:1] == [first]
+    assert note in " ".join(table.notes)
+    assert bool(note) is bool(list(table.notes))
+
+
+def test_a_row_with_too_many_cells_is_refused() -> None:
+    table = read_table(Path("x.csv"), "a,b\n1,2\n1,2,3\n")
+    with pytest.raises(UserError, match="line 3 has 3 cells and the header has 2"):
+        list(table.records())
+
+
+def test_blank_columns_and_the_index_are_no_features(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(",v1,v2,,\n0,ham,hello,,\n1,spam,win,, \n")
+    sample = read_sample(path)
+    assert list(sample.columns) == ["Unnamed: 0", "v1", "v2"]
+    assert sample.columns["Unnamed: 0"].counts_rows
+    assert sample.examples[0] == {"Unnamed: 0": "0", "v1": "ham", "v2": "hello"}
+    assert sample.notes == ("2 columns of x.csv without a name and without content: left out.",)
+    assert read_header(path) == ["Unnamed: 0", "v1", "v2"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8-sig", "größe,x\n1,2\n"),
+        ("utf-16", "größe\tx\n1\t2\n"),
+        ("utf-16-le", "größe\tx\n1\t2\n"),
+        ("utf-16-be", "größe\tx\n1\t2\n"),
+        ("cp1252", "größe,x\n1,2\n"),
+        ("latin-1", "gr\u0081\u00f6\u00dfe,x\n1,2\n"),
+    ],
+)
+def test_encodings_of_spreadsheets(encoding: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(text.encode(encoding))
+    assert read_text(path) == text
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(UserError, match="is not a text file"):
+        read_text(path)

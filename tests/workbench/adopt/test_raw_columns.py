@@ -1,0 +1,206 @@
+"""The columns of a sample and those of the model: targets, indexes, texts, dummies, codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PYTHON
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from workbench.adopt.answers import Answers
+from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.problems import AnswerError, Problem
+
+RANDOM = np.random.RandomState(0)
+N = 120
+X = pd.DataFrame({"a": RANDOM.randint(0, 9, N), "b": RANDOM.uniform(0, 9, N)})
+FLAG = np.arange(N) % 2
+WORDS = np.where(FLAG, "yes", "no")
+
+
+def decided(model: Any, sample: pd.DataFrame, folder: Path, **answers: str) -> Adoption:
+    joblib.dump(model, folder / "model.joblib")
+    sample.to_csv(folder / "sample.csv", index=False)
+    options = {"sample_data": "sample.csv", "python_version": PYTHON, **answers}
+    return decide(Answers("Name", "name", "About.", "model.joblib", folder, **options))
+
+
+def refused(model: Any, sample: pd.DataFrame, folder: Path, **answers: str) -> list[Problem]:
+    with pytest.raises(AnswerError) as caught:
+        decided(model, sample, folder, **answers)
+    return list(caught.value.found)
+
+
+def classifier(target: Any) -> Any:
+    return LogisticRegression(max_iter=500).fit(X.to_numpy(), target)
+
+
+REGRESSION = LinearRegression().fit(X.to_numpy(), X.b)
+# (the model, more columns of the sample, the features, or None if it is refused)
+TARGETS: dict[str, tuple[Any, dict[str, Any], list[str] | None]] = {
+    "its values are the classes": (classifier(WORDS), {"left": WORDS}, ["a", "b"]),
+    "labels of codes": (classifier(FLAG), {"Churn": WORDS}, ["a", "b"]),
+    "a usual name": (REGRESSION, {"price": X.b}, ["a", "b"]),
+    "a name of a target": (REGRESSION, {"target": X.b}, ["a", "b"]),
+    "an index and a target": (
+        classifier(FLAG),
+        {"Unnamed: 0": range(N), "y": FLAG},
+        ["a", "b"],
+    ),
+    "one of two, by its name": (classifier(FLAG), {"flag": FLAG, "target": FLAG}, None),
+    "two of the same values": (classifier(FLAG), {"p": FLAG, "q": FLAG}, None),
+    "a number that can be anything": (REGRESSION, {"weight": X.b}, None),
+    "a class with other values": (classifier(FLAG), {"class": ["x", "y", "z"] * 40}, None),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_the_target_of_a_model_without_names(case: str, tmp_path: Path) -> None:
+    model, more, features = TARGETS[case]
+    sample = X.assign(**more)
+    if features is None:
+        refused(model, sample, tmp_path)
+    else:
+        contract = decided(model, sample, tmp_path).contract
+        assert [feature.name for feature in contract.features] == features
+
+
+def test_a_target_in_the_place_of_a_feature_is_refused(tmp_path: Path) -> None:
+    """The sample has as many columns as the model takes, but one of them is the target."""
+    (problem,) = refused(classifier(FLAG), X[["a"]].assign(target=FLAG), tmp_path)
+    assert "takes 2 features, and 1 are named" in problem.message
+
+
+def test_a_likely_target_is_proposed(tmp_path: Path) -> None:
+    (problem,) = refused(REGRESSION, X.assign(weight=X.b), tmp_path)
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "a,b"}
+
+
+RAW = pd.DataFrame(
+    {
+        "size": RANDOM.randint(1, 9, N),
+        "town": RANDOM.choice(["Bonn", "Köln", "Ulm"], N),
+        "floor": RANDOM.choice([1, 2], N),
+        "lift": RANDOM.choice([True, False], N),
+    }
+)
+MADE = {
+    "all": pd.get_dummies(RAW, columns=["town"]),
+    "drop_first": pd.get_dummies(RAW, columns=["town"], drop_first=True),
+    "no prefix": RAW[["size"]].join(pd.get_dummies(RAW.town, drop_first=True)),
+    "another prefix": RAW[["size"]].join(pd.get_dummies(RAW.town, prefix="is")),
+    "another separator": pd.get_dummies(RAW, columns=["town"], prefix_sep="="),
+    "a number": pd.get_dummies(RAW, columns=["town", "floor"], drop_first=True),
+    "a boolean": pd.get_dummies(RAW, columns=["town", "lift"]),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_dummy_columns_are_made_of_the_samples_columns(case: str, tmp_path: Path) -> None:
+    frame = MADE[case]
+    model = RandomForestClassifier(2, random_state=0).fit(frame, FLAG)
+    contract = decided(model, RAW.assign(target=FLAG), tmp_path).contract
+    assert {feature.name for feature in contract.features} <= set(RAW)
+    columns = [column for feature in contract.features for column in feature_columns(feature)]
+    assert sorted(columns) == sorted(frame.columns)
+    (town,) = (feature for feature in contract.features if feature.name == "town")
+    assert town.categories == ("Bonn", "Köln", "Ulm")
+
+
+def feature_columns(feature: Any) -> list[str]:
+    return list(feature.one_hot.values()) if feature.one_hot else [feature.name]
+
+
+def test_dummies_of_a_wide_column(tmp_path: Path) -> None:
+    names = [f"name {number}" for number in range(N)]
+    raw = RAW[["size"]].assign(name=names)
+    frame = pd.get_dummies(raw, drop_first=True)
+    adoption = decided(RandomForestClassifier(2).fit(frame, FLAG), raw, tmp_path)
+    feature = adoption.contract.by_name["name"]
+    assert len(feature.one_hot or ()) == N - 1
+    assert feature.categories == tuple(sorted(names))
+    (note,) = (note for note in adoption.notes if "are made of name" in note)
+    assert note.endswith("… (119 in all) are made of name; all of them are 0 for name 0.")
+
+
+def test_categories_that_the_training_did_not_have_are_refused(tmp_path: Path) -> None:
+    frame = pd.get_dummies(RAW, columns=["town"])
+    sample = RAW.assign(town=["Aachen", "Trier", *RAW.town[2:]])
+    model = RandomForestClassifier(2).fit(frame, FLAG)
+    problems = refused(model, sample, tmp_path)
+    assert "of which the model's columns are made" in problems[0].message
+
+
+def test_two_columns_of_the_same_values_are_not_certain(tmp_path: Path) -> None:
+    frame = RAW[["size"]].join(pd.get_dummies(RAW.town))
+    model = RandomForestClassifier(2).fit(frame, FLAG)
+    problems = refused(model, RAW.assign(other=RAW.town[::-1].to_numpy()), tmp_path)
+    assert "no column 'Bonn'" in problems[0].message
+
+
+def test_yes_and_no_are_codes_and_other_texts_are_asked_for(tmp_path: Path) -> None:
+    raw = RAW[["size", "town"]].assign(garden=np.where(FLAG, "Yes", "No"))
+    frame = raw.assign(town=raw.town.astype("category").cat.codes, garden=FLAG)
+    model = RandomForestClassifier(2).fit(frame, FLAG)
+    (problem,) = refused(model, raw, tmp_path)
+    assert "town of sample.csv is text" in problem.message
+    assert "town: Bonn is 0, Köln is 1, Ulm is 2" in problem.message
+    assert problem.repair is not None
+    _, town, garden = problem.repair.features["features"]
+    assert town["encode"] == {"Bonn": 0, "Köln": 1, "Ulm": 2}
+    assert garden["encode"] == {"No": 0, "Yes": 1}
+    adoption = decided(model, raw.assign(town=frame.town), tmp_path)
+    assert adoption.contract.by_name["garden"].encode == {"No": 0, "Yes": 1}
+    assert "garden is a number to the model: No is 0 and Yes is 1." in adoption.notes
+
+
+TEXTS = ["good food here", "bad food there"] * 60
+# (columns of the sample, the feature, or None if it is refused)
+TEXT_COLUMNS: list[tuple[dict[str, Any], str | None]] = [
+    ({"message": TEXTS}, "message"),
+    ({"v1": WORDS, "v2": TEXTS}, "v2"),
+    ({"text": TEXTS, "title": TEXTS}, "text"),
+    ({"review": TEXTS, "user": [f"u{n}" for n in range(N)]}, "review"),
+    ({"title": TEXTS, "body": TEXTS}, None),
+]
+
+
+@pytest.mark.parametrize(("columns", "feature"), TEXT_COLUMNS)
+def test_the_column_of_a_text_model(
+    columns: dict[str, Any], feature: str | None, tmp_path: Path
+) -> None:
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, WORDS)
+    if feature is None:
+        (problem,) = refused(model, pd.DataFrame(columns), tmp_path)
+        assert problem.repair is not None
+        assert problem.repair.answers == {"features": "title"}
+    else:
+        contract = decided(model, pd.DataFrame(columns), tmp_path).contract
+        assert [one.name for one in contract.features] == [feature]
+    (wrong,) = refused(model, pd.DataFrame({"message": TEXTS}), tmp_path, features="mesage")
+    assert "has no column 'mesage'; its columns of text are message" in wrong.message
+
+
+def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path: Path) -> None:
+    model = LinearRegression().fit(X, X.b)
+    sample = X.assign(b=["twelve", *map(str, X.b[1:])])
+    (problem,) = refused(model, sample, tmp_path)
+    assert "has 119 numbers and 1 other cells, the first of them 'twelve'" in problem.message
+
+
+def test_percentages_are_asked_for(tmp_path: Path) -> None:
+    model = LinearRegression().fit(X, X.b)
+    sample = X.assign(b=[f"{value:.2f}%" for value in X.b])
+    (problem,) = refused(model, sample, tmp_path)
+    assert "percentages" in problem.message
+    assert problem.repair is not None
+    assert problem.repair.features["features"][1] == {"name": "b", "unit": "%"}
