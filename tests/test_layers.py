@@ -33,6 +33,7 @@ TOOLS = (
         *("workbench.documentation", "workbench.eject", "workbench.key", "workbench.processes"),
         *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
     },
+    {"workbench.plan"},
     {"workbench.doctor"},
     {"workbench.override"},
     {"workbench.verify"},

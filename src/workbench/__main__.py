@@ -110,6 +110,14 @@ def _score(project: Path, options: Options) -> int:
     return command.score(project, options)
 
 
+def _plan(project: Path, options: Options) -> None:
+    from workbench.plan import command
+
+    key = options.get("API_KEY") or os.environ.get("API_KEY")
+    report = command.plan(project, options, key)
+    print(report.to_json() if options.get("JSON") else report.text())
+
+
 def _smoke(project: Path, options: Options) -> None:
     from workbench import smoke
 
@@ -164,6 +172,7 @@ def _port(options: Options) -> str:
 
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
+PLAN_OPTIONS = ("RPS", "P95", "PEAK", "HOURS", "ROWS", "URL", "API_KEY", "JSON")
 VERIFY_OPTIONS = ("ACCEPT", "SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
 SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE")
 COMMANDS: dict[str, Command] = {
@@ -179,6 +188,12 @@ COMMANDS: dict[str, Command] = {
     "check": Command("what the service checks when it starts", _check),
     "doctor": Command(
         "what the platform would report after the push", _doctor, ("JSON", "PLATFORM")
+    ),
+    "plan": Command(
+        "dynos and dollars a month for a load, measured with your model",
+        _plan,
+        PLAN_OPTIONS,
+        ("RPS", "P95"),
     ),
     "platform": Command(
         "write the file that another platform than Heroku wants",

@@ -32,6 +32,7 @@ IN_A_PROJECT = (
     "docs/how-to/other-platforms.md",
     "docs/how-to/operate.md",
     "docs/how-to/score-files.md",
+    "docs/how-to/plan-capacity.md",
     "docs/how-to/upgrade-and-eject.md",
     "docs/how-to/retrain.md",
 )

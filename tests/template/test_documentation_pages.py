@@ -84,9 +84,10 @@ TEMPLATE_OPTIONS = frozenset(
     re.findall(r"\$\((?:or \$\()?([A-Z]+)\)", (ROOT / "Makefile").read_text(encoding="utf-8"))
 )
 CALL = re.compile(
-    r"(?:\bmake|manage\.py) (?P<target>[a-z][a-z-]*)(?P<options>(?: [A-Z_]+=(?:\"[^\"]*\"|\S*))*)"
+    r"(?:\bmake|manage\.py) (?P<target>[a-z][a-z-]*)"
+    r"(?P<options>(?: [A-Z][A-Z0-9_]*=(?:\"[^\"]*\"|\S*))*)"
 )
-OPTION = re.compile(r" ([A-Z_]+)=")
+OPTION = re.compile(r" ([A-Z][A-Z0-9_]*)=")
 
 
 def test_manage_py_has_the_commands_that_make_has() -> None:
@@ -109,7 +110,7 @@ def test_commands_and_their_options_exist(name: str) -> None:
 def test_each_command_is_described_with_all_of_its_options(command: str) -> None:
     section = PAGES[COMMANDS_PAGE].section(f"make {command}")
     code = " ".join([*section.spans, *(block.text for block in section.blocks)])
-    assert set(COMMANDS[command].options) <= {*re.findall(r"\b([A-Z_]+)=?", code)}
+    assert set(COMMANDS[command].options) <= {*re.findall(r"\b([A-Z][A-Z0-9_]*)=?", code)}
 
 
 def test_no_command_is_described_that_there_is_not() -> None:

@@ -120,7 +120,9 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         workers = 1 if elsewhere else (app or heroku.App()).workers
         procfile = _read(project / "Procfile") or ""
         boot_limit = elsewhere.platform.boot_seconds if elsewhere else heroku.BOOT_SECONDS
-        measurements = measure(project, procfile, workers, _rows(project, manifest), boot_limit)
+        measurements = measure(
+            project, procfile, workers, rows_to_predict(project, manifest), boot_limit
+        )
     return Snapshot(
         tracked=tracked,
         repository=repository,
@@ -163,7 +165,7 @@ def _templates(project: Path) -> Templates | Result:
         return warning(f"not compared: {problem}", "First correct the wheels.")
 
 
-def _rows(project: Path, manifest: Manifest) -> Sequence[Mapping[str, Any]]:
+def rows_to_predict(project: Path, manifest: Manifest) -> Sequence[Mapping[str, Any]]:
     """Return rows to predict: the golden rows, or the examples of a model not verified yet."""
     golden = None
     with suppress(GoldenError):  # /ready reports it

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -67,10 +67,8 @@ def measure(
     web = re.search(r"^web:\s*(.+)$", procfile, re.M)
     if web is None:
         return _not_started(error("Procfile has no web process", "Restore it from git."))
-    command = shlex.split(web.group(1))
     try:
-        _compile(project, command)
-        with tempfile.TemporaryFile() as log, _started(project, command, workers, log) as server:
+        with serving(project, shlex.split(web.group(1)), workers) as server:
             boot_seconds = server.wait_until_ready(boot_limit)
             if isinstance(boot_seconds, Result):
                 return _not_started(boot_seconds)
@@ -106,34 +104,49 @@ def _environment(project: Path, port: int, workers: int) -> dict[str, str]:
 
 
 @contextmanager
-def _started(
-    project: Path, command: Sequence[str], workers: int, log: IO[bytes]
-) -> Iterator[_Server]:
+def serving(project: Path, command: Sequence[str], workers: int) -> Iterator[Server]:
+    """Start a web process in the environment of a dyno, and end it. Raises OSError."""
+    _compile(project, command)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    start = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        cwd=project,
-        env=_environment(project, port, workers),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield _Server(process, port, start, log)
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as log:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            cwd=project,
+            env=_environment(project, port, workers),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield Server(process, port, start, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @dataclass(frozen=True)
-class _Server:
+class CpuTime:
+    """Seconds on a processor, and seconds of waiting for one that others had."""
+
+    used: float = 0.0
+    waited: float = 0.0
+
+    def since(self, before: CpuTime) -> CpuTime:
+        """Return the difference to an earlier time."""
+        return CpuTime(self.used - before.used, self.waited - before.waited)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The running web process of a project, at a port of this machine."""
+
     process: subprocess.Popen[bytes]
     port: int
     start: float
@@ -182,6 +195,12 @@ class _Server:
         shares, own = zip(*sizes.values(), strict=True)
         present = len(sizes) - 1
         return Memory(sum(shares), max(own[1:], default=own[0]), present, sys.platform == "linux")
+
+    def cpu_time(self) -> CpuTime:
+        """Return the CPU time of all processes."""
+        if sys.platform != "linux":
+            return CpuTime()
+        return cpu_time((self.process.pid, *_linux_children(self.process.pid)))
 
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float
@@ -239,6 +258,17 @@ def _linux_memory(pid: int) -> tuple[int, int]:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     sizes = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.M)}
     return 1024 * sizes["Pss"], 1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"])
+
+
+def cpu_time(pids: Iterable[int | str]) -> CpuTime:
+    """Return the CPU time of processes with all of their threads; 0 where it is not known."""
+    used = waited = 0
+    for pid in pids:
+        for path in Path("/proc").glob(f"{pid}/task/*/schedstat"):
+            with contextlib.suppress(OSError):  # it has ended
+                nanoseconds = path.read_text(encoding="ascii").split()
+                used, waited = used + int(nanoseconds[0]), waited + int(nanoseconds[1])
+    return CpuTime(used / 1e9, waited / 1e9)
 
 
 def _linux_children(parent: int) -> list[int]:

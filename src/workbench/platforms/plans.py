@@ -32,6 +32,7 @@ class Plan:
     rates: Mapping[str, float] = field(default_factory=dict)
     free: Mapping[str, float] = field(default_factory=dict)
     included_dollars: float = 0
+    allocated: bool = False
 
     def is_outdated(self, today: datetime.date) -> bool:
         """Return whether the entry is older than MAX_AGE_MONTHS."""

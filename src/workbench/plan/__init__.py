@@ -1,0 +1,1 @@
+"""Capacity plan: which sizes and how many instances hold a load, how quickly, for how much."""

@@ -1,0 +1,259 @@
+"""Sizes, numbers of instances, verdicts and prices, for measurements made up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench import heroku
+from workbench.doctor.snapshot import Memory
+from workbench.errors import UserError
+from workbench.plan.calibrate import Calibration, capped
+from workbench.plan.command import read_need
+from workbench.plan.costs import DAYS, HOUR, cost, costs, month, usage
+from workbench.plan.deployed import Deployed, narrowed
+from workbench.plan.report import Report
+from workbench.plan.sizes import MAX_LOAD, MAX_QUICK_LOAD, Need, Option, Sizing, cheapest
+from workbench.platforms.plans import Plan, plans_of, read_plans
+
+MB = heroku.MEGABYTE
+
+
+def measured(busy: float = 0.0005, alone: float = 0.001, megabytes: float = 100) -> Calibration:
+    """Return a calibration; each further worker takes 40 MB."""
+    memory = Memory(int(megabytes * MB), 40 * MB, 1, exact=True)
+    return Calibration(1, 1.0, memory, (alone,) * 10, busy, True, 20, 0.1)
+
+
+def sizing_of(need: Need, calibration: Calibration) -> Sizing:
+    return Sizing(need, calibration, requests=500)
+
+
+def dyno(name: str) -> Plan:
+    return next(plan for plan in plans_of("heroku") if plan.name == name)
+
+
+DYNOS = [plan for plan in plans_of("heroku") if plan.sleeps is None]
+
+
+def options_for(need: Need, calibration: Calibration) -> list[Option]:
+    sizing = sizing_of(need, calibration)
+    return [option for plan in DYNOS for option in sizing.options(plan)]
+
+
+# (requests/s, p95 ms, busy ms, MB of one worker, cheapest that is sure)
+CHOICES = [
+    (1, 200, 0.5, 100, ("basic", 1)),
+    (50, 200, 0.5, 100, ("basic", 1)),
+    (150, 200, 0.5, 100, ("standard-1x", 2)),  # as dear as standard-2x, and one can fail
+    (50, 200, 0.5, 600, ("standard-2x", 1)),
+    (50, 200, 10, 100, ("performance-m", 1)),
+    (10_000, 200, 0.5, 100, ("performance-l", 3)),
+    (50, 5, 10, 100, None),  # a core of its own takes longer
+    (1_000_000, 200, 10, 100, None),
+]
+
+
+@pytest.mark.parametrize(("rps", "p95", "busy", "megabytes", "expected"), CHOICES)
+def test_the_cheapest_that_is_sure(
+    rps: float, p95: float, busy: float, megabytes: float, expected: tuple[str, int] | None
+) -> None:
+    calibration = measured(busy / 1000, busy / 1000, megabytes)
+    found = cheapest(options_for(Need(rps, p95 / 1000), calibration))
+    assert (found and (found.plan.name, found.count)) == expected
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    rps=st.floats(0.1, 5_000),
+    peak=st.floats(1, 10),
+    busy=st.floats(0.0002, 0.2),
+    p95=st.floats(0.005, 5),
+    plan=st.sampled_from(DYNOS),
+)
+def test_enough_is_never_said_above_the_capacity(
+    rps: float, peak: float, busy: float, p95: float, plan: Plan
+) -> None:
+    calibration, need = measured(busy, busy), Need(rps, p95, peak)
+    sizing = sizing_of(need, calibration)
+    for option in sizing.options(plan):
+        assert option.fast.load <= option.slow.load
+        cores = min(plan.cpu[0], option.workers) * option.count
+        if option.verdict == "enough":
+            limit = MAX_QUICK_LOAD if busy < 0.001 else MAX_LOAD
+            assert rps * peak * busy <= limit * cores * 1.0001
+            assert option.slow.p95 <= p95
+        if rps * peak * busy >= cores:
+            assert option.slow.p95 == math.inf
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "size", "workers"),
+    [(100, "basic", 2), (380, "basic", 1), (420, "basic", 0), (420, "standard-2x", 4)],
+)
+def test_workers_fit_in_the_memory_with_room(megabytes: int, size: str, workers: int) -> None:
+    sizing = sizing_of(Need(1, 0.2), measured(megabytes=megabytes))
+    assert sizing.workers(dyno(size)) == workers
+    options = list(sizing.options(dyno(size)))
+    assert (options[0].verdict == "memory too small") == (workers == 0)
+
+
+def test_the_number_set_in_app_json_is_the_number_planned() -> None:
+    sizing = sizing_of(Need(1, 0.2), measured())
+    assert {option.workers for option in sizing.options(dyno("standard-2x"), 3)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("times", "total", "limited"),
+    [
+        ([1, 2, 3], 6, (1, 2, 3)),
+        ([1, 2, 3], 9, (1, 2, 3)),
+        ([1, 2, 9], 6, (1, 2, 3)),
+        ([1, 8, 9], 6, (1, 2.5, 2.5)),
+        ([4, 8, 9], 6, (2, 2, 2)),
+        ([], 0, ()),
+    ],
+)
+def test_delays_are_taken_off_the_longest_times(
+    times: list[float], total: float, limited: tuple[float, ...]
+) -> None:
+    assert capped(times, total) == limited
+
+
+# Costs on platforms
+
+BY_USE = Plan(
+    platform="p", name="n", megabytes=1024, cpu=(1, 1), workers=1, dollars=0, unit="use",
+    dedicated=False, scales=True, sleeps=None, source="https://example.org", date=date(2026, 1, 1),
+    rates={"vcpu_second": 1e-5, "gib_second": 1e-6, "million_requests": 0.5},
+)  # fmt: skip
+MONTH = HOUR * DAYS * 24
+BILLS = [
+    ("a month", {"unit": "month", "dollars": 7}, 14),
+    ("an hour", {"unit": "hour", "dollars": 0.01}, 2 * 0.01 * 24 * DAYS),
+    ("not published", {"unit": "month", "dollars": None}, None),
+    ("use", {}, MONTH * (10 * 0.0005 * 1e-5 + 2 * 1e-6 * 100 / 1024 + 10 * 0.5e-6)),
+    ("whole instances", {"allocated": True}, MONTH * (2e-5 + 2e-6 + 10 * 0.5e-6)),
+    ("used less than is free", {"free": dict.fromkeys(BY_USE.rates, math.inf), "dollars": 3}, 3),
+    ("used less than is included", {"dollars": 20, "included_dollars": 1000}, 20),
+]
+
+
+@pytest.mark.parametrize(("members", "dollars"), [b[1:] for b in BILLS], ids=[b[0] for b in BILLS])
+def test_bills(members: dict[str, object], dollars: float | None) -> None:
+    need, calibration = Need(10, 0.2), measured()
+    option = sizing_of(need, calibration).option(dataclasses.replace(BY_USE, **members), 2, 1)
+    bill = month(option, need, calibration)
+    assert bill == (None if dollars is None else pytest.approx(dollars))
+    rows = sizing_of(need, calibration)
+    million = cost(rows, option).million_rows
+    assert million == (None if dollars is None else pytest.approx(dollars / (10 * MONTH) * 1e6))
+
+
+def test_a_platform_that_sleeps_bills_the_time_with_requests() -> None:
+    need, calibration = Need(0.01, 0.2, hours=10), measured()
+    plan = dataclasses.replace(BY_USE, sleeps=900, allocated=True)
+    option = sizing_of(need, calibration).option(plan, 1, 1)
+    busy = usage(option, need, calibration)["vcpu_second"]
+    assert busy == pytest.approx(0.01 * 0.1 * 10 * HOUR * DAYS, rel=0.01)  # 100 ms a request
+    assert cost(sizing_of(need, calibration), option).first_caller_seconds == 1.0
+
+
+def test_each_platform_has_its_best_plan() -> None:
+    found = costs(sizing_of(Need(20, 0.2), measured()), read_plans())
+    assert [c.option.plan.platform for c in found] == [
+        *dict.fromkeys(plan.platform for plan in read_plans())
+    ]
+    assert {c.option.verdict for c in found if c.option.plan.platform == "heroku"} == {"enough"}
+
+
+# The deployed service
+
+DEPLOYED = [
+    # (network ms, alone ms, requests/s, cores): a quick model says by its throughput what it has
+    (30, 31, 400, 0.2),
+    (30, 34, 1600, 0.8),
+    # a slow one by its time alone, too
+    (30, 40, 10, 0.1),
+]
+
+
+@pytest.mark.parametrize(("network", "alone", "throughput", "cores"), DEPLOYED)
+def test_the_cpu_of_a_deployed_service(
+    network: float, alone: float, throughput: float, cores: float
+) -> None:
+    found = Deployed(network / 1000, (alone / 1000,), throughput).cores(measured())
+    assert found == pytest.approx((0.7 * cores, 1.3 * cores))
+
+
+def test_the_measured_cpu_narrows_the_shared_sizes_only() -> None:
+    plans = {plan.name: plan for plan in narrowed(DYNOS, "basic", (0.1, 0.2))}
+    assert plans["basic"].cpu == pytest.approx((0.1, 0.2))
+    assert plans["standard-2x"].cpu == pytest.approx((0.2, 0.4), rel=0.02)
+    assert plans["performance-m"].cpu == dyno("performance-m").cpu
+    with pytest.raises(UserError, match="has the size 'huge'"):
+        narrowed(DYNOS, "huge", (0.1, 0.2))
+
+
+# The command
+
+PROBLEMS = [
+    ({"RPS": "x", "P95": "200"}, "RPS='x' is no number from 0.001 to 1e+06; requests a second"),
+    ({"RPS": "5", "P95": "0"}, "P95='0' is no number from 0.1 to 100000; milliseconds"),
+    ({"RPS": "5", "P95": "9", "HOURS": "25"}, "HOURS='25' is no number from 0.1 to 24"),
+    ({"RPS": "5", "P95": "9", "PEAK": "nan"}, "PEAK='nan' is no number"),
+    ({"RPS": "5", "P95": "9", "ROWS": "1.5"}, "ROWS='1.5' is no whole number from 1 to 1000"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), PROBLEMS)
+def test_a_wrong_option_is_refused(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_need(options)
+    assert message in caught.value.problems[0]
+
+
+def test_options_are_read() -> None:
+    options = {"RPS": "50", "P95": "200", "PEAK": "3", "HOURS": "8", "ROWS": "16"}
+    assert read_need(options) == Need(50, 0.2, 3, 8, 16)
+    assert read_need({"RPS": "50", "P95": "200"}) == Need(50, 0.2)
+
+
+def report(need: Need, calibration: Calibration, today: date = date(2026, 11, 30)) -> Report:
+    sizing, options = sizing_of(need, calibration), options_for(need, calibration)
+    bills = costs(sizing, (plan for plan in read_plans() if plan.platform != "heroku"))
+    best = cheapest(options)
+    return Report(need, calibration, options, best, bills, sizing.max_load, None, today)
+
+
+@pytest.mark.parametrize(
+    ("need", "calibration"),
+    [
+        (Need(50, 0.2), measured()),
+        (Need(50, 0.2, 3, 8, 16), measured(0.02, 0.03)),
+        (Need(100_000, 0.01, 10), measured()),
+        (Need(0.01, 60), measured(30, 40, 50_000)),
+    ],
+)
+def test_the_report_fits_in_100_columns_and_is_json_too(
+    need: Need, calibration: Calibration
+) -> None:
+    found = report(need, calibration)
+    assert [line for line in found.text().splitlines() if len(line) > 100] == []
+    document = json.loads(found.to_json(), parse_constant=pytest.fail)
+    assert (document["cheapest"] is None) == (found.best is None)
+    assert len(document["options"]) == len(found.options)
+
+
+def test_old_prices_and_a_busy_machine_are_said() -> None:
+    calibration = dataclasses.replace(measured(), machine_load=6.0)
+    text = report(Need(50, 0.2), calibration, date(2036, 1, 1)).text()
+    assert "Warning: the price of heroku basic is of 2026-09-06, over 18" in text
+    assert "Warning: this machine had 6.0 busy processes a core" in text
+    assert "Warning" not in report(Need(50, 0.2), measured()).text()
