@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import wheels
+from slugify import slugify
 from workbench import files, vendor
 from workbench.adopt.answers import Answers, check_answers, with_example
 from workbench.adopt.decide import decide
+from workbench.adopt.problems import AnswerError, Problem
+from workbench.adopt.refusal import AGAIN, Command, refused
 from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
 from workbench.lock.environment import run
@@ -29,28 +32,71 @@ def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = Non
     )
 
 
+def read_command(
+    context: Mapping[str, Any], raw: Mapping[str, Any], template: Path
+) -> Command:
+    """Return the command that gives these answers; defaults are left out."""
+    document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    given = {}
+    for name, default in document.items():
+        if name.startswith("_"):
+            continue
+        value = context.get(name, default)
+        derived = isinstance(default, str) and "{{" in default
+        typed = raw.get(name, default) != default
+        if typed or (value != default and not (derived and value == _derived(name, context))):
+            given[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    words = ["cookiecutter", str(context.get("_template", template)), "--no-input"]
+    if checkout := context.get("_checkout"):
+        words += ["--checkout", str(checkout)]
+    output = context.get("_output_dir", context["__folder"])
+    if Path(output) != Path(context["__folder"]):
+        words += ["--output-dir", str(output)]
+    return Command(tuple(words), given)
+
+
+def _derived(name: str, context: Mapping[str, Any]) -> str:
+    """Return the answer that cookiecutter.json derives from the name of the project."""
+    title = context["project_name"]
+    if name == "project_slug":
+        return str(slugify(title, max_length=30))
+    return f"Predictions of the {title} model over HTTP."
+
+
 def refusals(
     context: Mapping[str, Any], raw: Mapping[str, Any], template: Path, project: Path
-) -> str:
-    """Return the problems of the answers and of the target folder, as a list for the terminal."""
+) -> UserError | None:
+    """Return the refusal of the answers and of the target folder, or None if they are fine."""
     answers = read_answers(context, raw)
     if _is_cruft(context) and not answers.model.path.exists():
-        return ""
+        return None
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     typed = {name: value for name, value in raw.items() if value != document.get(name)}
-    messages = [str(problem) for problem in check_answers(replace(answers, raw=typed))]
+    problems = check_answers(replace(answers, raw=typed))
     if any(project.iterdir()):
-        messages.append(
-            f"The folder {project} is not empty; it is left as it is. Choose another name."
-        )
-    return bullets(messages)
+        message = f"The folder {project} is not empty; it is left as it is. Choose another name."
+        problems.append(Problem(None, message))
+    if not problems:
+        return None
+    return refused(problems, read_command(context, raw, template), answers.folder)
 
 
-def generate(context: Mapping[str, Any], project: Path) -> str:
+def generate(context: Mapping[str, Any], raw: Mapping[str, Any], project: Path) -> str:
     """Build the wheels, adopt, verify and commit in a new project; return the last lines.
 
     Raises UserError; cookiecutter then removes the project.
     """
+    command = read_command(context, raw, wheels.TEMPLATE)
+    try:
+        return _generate(context, project)
+    except AnswerError as error:
+        raise refused(error.found, command, Path(context["__folder"])) from None
+    except UserError as error:
+        ending = error.ending or (AGAIN, command.line())
+        raise UserError(error.problems, ending) from None
+
+
+def _generate(context: Mapping[str, Any], project: Path) -> str:
     wheels.build(wheels.TEMPLATE, project / vendor.FOLDER)
     answers = read_answers(context)
     cruft = _is_cruft(context)

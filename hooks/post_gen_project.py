@@ -5,17 +5,16 @@ import sys
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+RAW = json.loads(r"""{{ _cookiecutter | default({}) | tojson }}""")
 
 TEMPLATE = Path(ANSWERS["__example"]).parent.parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TEMPLATE / "hooks"), str(TEMPLATE / "src")]
 
 from generate import generate  # noqa: E402
-from workbench.errors import UserError, bullets  # noqa: E402
+from workbench.errors import UserError  # noqa: E402
 
 try:
-    print(generate(ANSWERS, Path.cwd()))
+    print(generate(ANSWERS, RAW, Path.cwd()))
 except UserError as error:
-    sys.exit(
-        "\nThe model was not adopted, and nothing was left behind:\n" + bullets(error.problems)
-    )
+    sys.exit(f"\nThe model was not adopted, and nothing was left behind:\n{error.shown}")

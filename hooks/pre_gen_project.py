@@ -16,6 +16,6 @@ sys.path[:0] = [str(TEMPLATE / "hooks"), str(TEMPLATE / "src")]
 
 from generate import refusals  # noqa: E402
 
-problems = refusals(ANSWERS, RAW, TEMPLATE, Path.cwd())
-if problems:
-    sys.exit(f"\nNothing was made, because of these answers:\n{problems}\n")
+refusal = refusals(ANSWERS, RAW, TEMPLATE, Path.cwd())
+if refusal is not None:
+    sys.exit(f"\nNothing was made, because of these answers:\n{refusal.shown}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import CannotVerify, UserError, bullets
+from workbench.errors import CannotVerify, UserError
 
 USAGE_ERROR = 2
 CANNOT_VERIFY = 3
@@ -194,10 +194,10 @@ def main(arguments: Sequence[str], project: Path) -> int:
     try:
         return COMMANDS[name].run(project, options) or 0
     except CannotVerify as error:
-        print(f"Not verified:\n{bullets(error.problems)}", file=sys.stderr)
+        print(f"Not verified:\n{error.shown}", file=sys.stderr)
         return CANNOT_VERIFY
     except UserError as error:
-        print(f"make {name}:\n{bullets(error.problems)}", file=sys.stderr)
+        print(f"make {name}:\n{error.shown}", file=sys.stderr)
         return 1
 
 

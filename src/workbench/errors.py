@@ -6,11 +6,20 @@ from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
-    """Something that the user has to change; `problems` has one message each."""
+    """Something that the user has to change; `problems` has one message each.
 
-    def __init__(self, problems: str | Sequence[str]) -> None:
+    `ending` are the lines to print after them; the last one is the command to type next.
+    """
+
+    def __init__(self, problems: str | Sequence[str], ending: Sequence[str] = ()) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.ending = tuple(ending)
         super().__init__("\n".join(self.problems))
+
+    @property
+    def shown(self) -> str:
+        """The problems as a list, and the command to type next."""
+        return "\n".join([bullets(self.problems), *(["", *self.ending] if self.ending else [])])
 
 
 class CannotVerify(UserError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import difflib
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from workbench.adopt.problems import (
     Problem,
     Question,
     QuestionNames,
+    Repair,
     concerning,
 )
 from workbench.adopt.sample import read_columns, read_header, read_text
@@ -37,7 +40,16 @@ PYTHON_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\.(?:{_PART}|\*)")
 # Suffixes of files that list features; any other answer without a comma is one name.
 FEATURE_FILES = (".json", ".txt", ".csv")
 PICKLES = (".joblib", ".pickle", ".pkl")
-MAX_TEXT = 300
+# Usual suffixes of the files that answer a question.
+MODEL_FILES = (*PICKLES, ".sav", ".skops", ".json", ".ubj", ".txt", ".cbm", ".model", ".dat", "")
+SUFFIXES: Mapping[Question, Sequence[str]] = {
+    "model_path": MODEL_FILES,
+    "features": (*FEATURE_FILES, *PICKLES),
+    "sample_data": (".csv", ".tsv", ".json", ".txt"),
+    "transformers": (*PICKLES, ".sav", ".skops", ".json", ".npy"),
+    "model_code": (".py",),
+}
+MAX_TEXT, MAX_NEAREST = 300, 3
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,36 @@ class Answers:
 
     @property
     def transformer_parts(self) -> tuple[Part, ...]:
-        return tuple(self.part(answer) for answer in _split(self.transformers))
+        return tuple(self.beside_model(a) for a in self.transformer_answers if not self._leaves_out(a))
+
+    @property
+    def left_out(self) -> tuple[Part, ...]:
+        """The fitted files that are left out on purpose: -scaler.pkl."""
+        named = (answer[1:] for answer in self.transformer_answers if self._leaves_out(answer))
+        return tuple(self.beside_model(answer) for answer in named)
+
+    @property
+    def transformer_answers(self) -> tuple[str, ...]:
+        """The items of the answer, as the user typed them."""
+        return split(self.transformers)
+
+    def _leaves_out(self, answer: str) -> bool:
+        return answer.startswith("-") and not _exists(self.part(answer).path)
+
+    def beside_model(self, answer: str) -> Part:
+        """Return the file for an answer; a name that is not here is looked for beside the model."""
+        part = self.part(answer)
+        beside = replace(self, folder=self.model.path.parent).part(answer)
+        return beside if not _exists(part.path) and _exists(beside.path) else part
+
+    def shown_path(self, part: Part) -> str:
+        """Return a file as the user would type it where they stand, after the model's own path."""
+        typed = self.model_path.strip()
+        if self.model.member is not None:
+            typed = typed.rpartition("#")[0]
+        relative = os.path.relpath(part.path, self.model.path.parent)
+        path = Path(os.path.normpath(Path(typed).parent / relative)).as_posix()
+        return str(Part(Path(path), part.member))
 
     @property
     def code(self) -> Path | None:
@@ -121,7 +162,7 @@ class Answers:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        return _split(self.trust)
+        return split(self.trust)
 
 
 def with_example(answers: Mapping[str, Any], example: Path) -> dict[str, Any]:
@@ -152,9 +193,8 @@ def read_features(answers: Answers) -> FeaturesAnswer:
             return _from_file(path)
     looks_like_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
     if looks_like_file and "," not in answer:
-        message = f"there is no file {path}; give the path of a file, or names with commas."
-        raise AnswerError(Problem("features", message))
-    return _from_names(_split(answer), "features")
+        raise AnswerError(missing_file(answers, "features", answer, "names with commas"))
+    return _from_names(split(answer), "features")
 
 
 def _from_file(path: Path) -> FeaturesAnswer:
@@ -184,6 +224,36 @@ def _pickled_names(path: Path) -> tuple[str, ...]:
         message = f"{path} holds no list of names; give names, or a text file."
         raise AnswerError(Problem("features", message))
     return names
+
+
+def missing_file(answers: Answers, question: Question, answer: str, other: str = "") -> Problem:
+    """Return the problem that there is no such file, with the nearest one that there is."""
+    whole: str = getattr(answers, question)
+    path = answers.path(answer.strip())
+    near = _nearest_files(path, SUFFIXES[question])
+    hint = f" Give a file, or {other}." if other else ""
+    if not near:
+        return Problem(question, f"there is no file {path}.{hint}")
+    typed = Path(answer.strip()).parent
+    shown = [(typed / name).as_posix() for name in near]
+    items = [shown[0] if item == answer.strip() else item for item in split(whole)]
+    return Problem(
+        question,
+        f"there is no file {path}; did you mean {' or '.join(shown)}?{hint}",
+        Repair({question: joined(items)}),
+    )
+
+
+def _nearest_files(path: Path, suffixes: Sequence[str]) -> list[str]:
+    """Return files in a missing file's folder with a similar name, else the only usual one."""
+    try:
+        files = sorted(entry for entry in path.parent.iterdir() if entry.is_file())
+    except (OSError, ValueError):
+        return []
+    names = [entry.name for entry in files if entry.suffix.lower() in suffixes]
+    near = difflib.get_close_matches(path.name, names, MAX_NEAREST)
+    stems = [name for name in names if Path(name).stem == path.stem]
+    return near or stems or (names if len(names) == 1 else [])
 
 
 def _is_header(lines: list[str], is_csv: bool) -> bool:
@@ -244,7 +314,12 @@ def _check_names(names: Sequence[str], source: str) -> None:
         raise AnswerError(Problem("features", message))
 
 
-def _split(answer: str) -> tuple[str, ...]:
+def joined(items: Iterable[str]) -> str:
+    """Return an answer with several items; one with a comma is written in double quotes."""
+    return ",".join(f'"{item}"' if "," in item else item for item in items)
+
+
+def split(answer: str) -> tuple[str, ...]:
     """Split at commas and line breaks; a name with a comma is written in double quotes."""
     rows = csv.reader(answer.strip().splitlines(), skipinitialspace=True)
     return tuple(item.strip() for row in rows for item in row)
@@ -291,10 +366,13 @@ def _check_texts(answers: Answers) -> Iterator[Problem]:
 
 def _check_slug(answers: Answers) -> Iterator[Problem]:
     if not SLUG.fullmatch(answers.project_slug):
+        words = re.sub(r"[^a-z0-9]+", "-", answers.project_slug.lower())
+        slug = words.lstrip("-0123456789")[:30].rstrip("-")
         yield Problem(
             "project_slug",
             f"{answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 small letters, "
             "digits and dashes, a letter first and no dash last.",
+            Repair({"project_slug": slug}) if SLUG.fullmatch(slug) else None,
         )
 
 
@@ -304,8 +382,7 @@ def _check_model(answers: Answers) -> Iterator[Problem]:
         name = answers.names.model_path
         yield Problem(None, f"{name} is empty; give the path of the model file.")
     elif not _exists(path):
-        message = f"there is no file {path}; give the path of the model file."
-        yield Problem("model_path", message)
+        yield missing_file(answers, "model_path", answers.model_path)
 
 
 def _check_features(answers: Answers) -> Iterator[Problem]:
@@ -319,8 +396,7 @@ def _check_sample(answers: Answers) -> Iterator[Problem]:
     if answers.sample is None:
         return
     if not _is_file(answers.sample):
-        message = f"there is no file {answers.sample}; give the path of a CSV file."
-        yield Problem("sample_data", message)
+        yield missing_file(answers, "sample_data", answers.sample_data)
         return
     try:
         with concerning("sample_data"):
@@ -330,14 +406,12 @@ def _check_sample(answers: Answers) -> Iterator[Problem]:
 
 
 def _check_paths(answers: Answers) -> Iterator[Problem]:
-    paths: dict[Question, list[Path]] = {
-        "transformers": [part.path for part in answers.transformer_parts],
-        "model_code": [answers.path(answer) for answer in _split(answers.model_code)],
-    }
-    for question, named in paths.items():
-        for path in named:
-            if not _is_file(path):
-                yield Problem(question, f"there is no file {path}.")
+    for answer in answers.transformer_answers:
+        if not _is_file(answers.beside_model(answer.removeprefix("-")).path):
+            yield missing_file(answers, "transformers", answer)
+    for answer in split(answers.model_code):
+        if not _is_file(answers.path(answer)):
+            yield missing_file(answers, "model_code", answer)
 
 
 def _check_trust(answers: Answers) -> Iterator[Problem]:
@@ -354,6 +428,7 @@ def _check_python(answers: Answers) -> Iterator[Problem]:
             "python_version",
             f"Heroku does not run {version!r}; give one of {', '.join(known)}"
             f"{did_you_mean(version, known)}.",
+            Repair({"python_version": "auto"}),
         )
 
 

@@ -6,10 +6,10 @@ data, and `QuestionNames` holds what the user types for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from workbench.errors import UserError
 
@@ -50,11 +50,23 @@ MAKE_ADOPT = QuestionNames("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE"
 
 
 @dataclass(frozen=True)
+class Repair:
+    """Answers to give instead, by question."""
+
+    answers: Mapping[Question, str] = field(default_factory=dict)
+    # The content of a features file to write; its path is the answer to `features`.
+    features: Any = None
+    # Other answers that are as good, each with the sentence that says when.
+    otherwise: tuple[tuple[str, Mapping[Question, str]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something that the user has to change; `question` is None if no single answer is wrong."""
 
     question: Question | None
     message: str
+    repair: Repair | None = None
 
     def shown(self, names: QuestionNames) -> str:
         """Return the message for the terminal, after the name of the question."""

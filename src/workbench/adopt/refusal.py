@@ -1,0 +1,102 @@
+"""The last lines of a refusal: the complete command to paste, with the answers that it changes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from workbench import files
+from workbench.adopt.problems import (
+    COOKIECUTTER,
+    Problem,
+    Question,
+    QuestionNames,
+)
+from workbench.errors import UserError, listing
+
+AGAIN = "Then run it again:"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line: its first words, and the answers that the user gave, by what they typed."""
+
+    words: tuple[str, ...]
+    given: Mapping[str, str] = field(default_factory=dict)
+    names: QuestionNames = COOKIECUTTER
+    under_make: bool = False
+
+    def line(self, changed: Mapping[Question, str] | None = None) -> str:
+        """Return the line to paste, with changed answers in their places."""
+        new = {self.names.of(question): value for question, value in (changed or {}).items()}
+        answers = {**self.given, **new}
+        pairs = (f"{name}={self._quoted(value)}" for name, value in answers.items() if value)
+        return " ".join([*map(shlex.quote, self.words), *pairs])
+
+    def _quoted(self, value: str) -> str:
+        # make expands a $ in what it is given on its command line.
+        return shlex.quote(value.replace("$", "$$") if self.under_make else value)
+
+
+def refused(problems: Sequence[Problem], command: Command, folder: Path) -> UserError:
+    """Return the refusal of answers; a features file that is proposed is written to `folder`."""
+    messages = [problem.shown(command.names) for problem in problems]
+    document = _features_of(problems)
+    answers = _repairs(problems)
+    if document is not None:
+        path = write_beside(folder, document)
+        answers = {**answers, "features": path}
+        messages.append(f"The features are proposed in {path}: check it, and edit it if need be.")
+    return UserError(messages, list(_ending(problems, command, answers)))
+
+
+def _ending(
+    problems: Sequence[Problem], command: Command, answers: Mapping[Question, str]
+) -> Iterator[str]:
+    names = command.names
+    for when, other in (pair for p in problems if p.repair for pair in p.repair.otherwise):
+        yield when
+        yield command.line({**answers, **other})
+        yield ""
+    questions = [p.question for p in problems if p.question is not None and p.repair is None]
+    wrong = [names.of(q) for q in dict.fromkeys(questions) if q not in answers]
+    changed = [f"{names.of(question)}={value}" for question, value in answers.items()]
+    if wrong:
+        yield f"Correct {listing(wrong)} as said above, and run it again:"
+    elif changed:
+        yield f"Run it again with {listing(changed)}:"
+    else:
+        yield AGAIN
+    yield command.line(answers)
+
+
+def _repairs(problems: Sequence[Problem]) -> dict[Question, str]:
+    """Return the answers to change; of several for one question the first counts."""
+    found: dict[Question, str] = {}
+    for problem in problems:
+        for question, value in (problem.repair.answers if problem.repair else {}).items():
+            found.setdefault(question, value)
+    return found
+
+
+def _features_of(problems: Sequence[Problem]) -> Any:
+    documents = (problem.repair.features for problem in problems if problem.repair)
+    return next((document for document in documents if document is not None), None)
+
+
+def write_beside(folder: Path, document: Any) -> str:
+    """Write a features file into a folder and return its name; no file is overwritten."""
+    text = files.dumps(document)
+    for number in count(1):
+        suffix = "" if number == 1 else f"-{number}"
+        path = folder / f"{files.PROPOSED.stem}{suffix}.json"
+        if not path.exists():
+            files.write(path, text)
+        elif path.read_text(encoding="utf-8", errors="replace") != text:
+            continue
+        return path.name
+    raise AssertionError("count() has no end")
