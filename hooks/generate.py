@@ -32,9 +32,7 @@ def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = Non
     )
 
 
-def read_command(
-    context: Mapping[str, Any], raw: Mapping[str, Any], template: Path
-) -> Command:
+def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: Path) -> Command:
     """Return the command that gives these answers; defaults are left out."""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
     given = {}

@@ -30,6 +30,8 @@ TOOLS = (
         *("workbench.documentation", "workbench.eject", "workbench.key", "workbench.processes"),
         *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
     },
+    {"workbench.convert"},
+    {"workbench.resave"},  # which convert starts in the sandbox
     {"workbench.doctor"},
     {"workbench.override"},
     {"workbench.verify"},

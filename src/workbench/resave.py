@@ -28,7 +28,6 @@ from workbench.inspect.pickle.old_names import current_name
 from workbench.inspect.pickle.values import Global
 
 OLD, NEW, NAMES = "old", "new.joblib", "names.json"
-CONTAINERS = (dict, list, tuple)
 
 
 class _Wrapper(NumpyArrayWrapper):  # type: ignore[misc]  # joblib has no types
@@ -42,6 +41,8 @@ class _Wrapper(NumpyArrayWrapper):  # type: ignore[misc]  # joblib has no types
 
 class OldUnpickler(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
     """Read a pickle of an old scikit-learn, importing only the names that are `allowed`."""
+
+    proto: int  # set by the pickle's first opcode
 
     def __init__(self, file: BinaryIO, allowed: Collection[Global]) -> None:
         super().__init__("", file, mmap_mode=None)

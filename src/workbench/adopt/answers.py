@@ -121,7 +121,9 @@ class Answers:
 
     @property
     def transformer_parts(self) -> tuple[Part, ...]:
-        return tuple(self.beside_model(a) for a in self.transformer_answers if not self._leaves_out(a))
+        return tuple(
+            self.beside_model(a) for a in self.transformer_answers if not self._leaves_out(a)
+        )
 
     @property
     def left_out(self) -> tuple[Part, ...]:

@@ -55,7 +55,7 @@ def read_case(
     answers: Answers, previous: Manifest | None, previous_expected: Mapping[str, Any] | None
 ) -> Case:
     """Read every file that the answers name. Raises AnswerError."""
-    reader = FileReader()
+    reader = FileReader(answers)
     code = read_code(answers.code) if answers.code is not None else None
     model, bundle = _read_model(answers, reader, code.classes if code is not None else {})
     sample = _read_sample(answers.sample) if answers.sample is not None else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model_service.contract import contract
 from workbench.adopt.answers import Answers, FeaturesAnswer, Part
+from workbench.adopt.old_files import old_file_problem
 from workbench.adopt.problems import AnswerError, Problem, Question
 from workbench.errors import UserError
 from workbench.inspect import (
@@ -72,11 +73,19 @@ class Neighbour:
 class FileReader:
     """Inspect each file once, however many answers name it."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
         self._inspected: dict[Path, tuple[Document, FileFacts]] = {}
 
     def inspect(self, path: Path, question: Question) -> tuple[Document, FileFacts]:
-        """Return the content of a file and its facts. Raises AnswerError."""
+        """Return the content of a file to serve, and its facts. Raises AnswerError."""
+        document, file = self.look_at(path, question)
+        if file.too_old is not None:
+            raise AnswerError(old_file_problem(self._answers, question, path, file.too_old))
+        return document, file
+
+    def look_at(self, path: Path, question: Question) -> tuple[Document, FileFacts]:
+        """Return the content of a file, which can be too old to be served. Raises AnswerError."""
         key = path.resolve()
         if key not in self._inspected:
             try:
@@ -180,7 +189,7 @@ def read_neighbours(model: Path, reader: FileReader) -> Iterator[Neighbour]:
         if path.stat().st_size > MAX_NEIGHBOUR_BYTES:
             continue
         try:
-            document, _ = reader.inspect(path, "transformers")
+            document, _ = reader.look_at(path, "transformers")
             yield Neighbour(path.name, describe_transformer(document.root))
         except (UserError, RefusedFile):
             continue

@@ -10,7 +10,6 @@ from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.values import Global, Instance, walk
 from workbench.inspect.refused_file import RefusedFile
 
-OLDEST_SKLEARN = (1, 0)
 PROPER_NAMES: Mapping[str, str] = {
     "catboost": "CatBoost",
     "scikit-learn": "scikit-learn",
@@ -37,24 +36,16 @@ def library_versions(root: object) -> dict[str, str]:
                 f"The file holds parts fitted with {name} {' and '.join(sorted(versions))}.",
                 "Fit all parts again with one version.",
             )
-        _check_release(library, name, *versions)
+        _check_release(name, *versions)
     return {library: version for library, (version,) in sorted(found.items())}
 
 
-def _check_release(library: str, name: str, version: str) -> None:
-    match = RELEASE.fullmatch(version)
-    if match is None:
+def _check_release(name: str, version: str) -> None:
+    if RELEASE.fullmatch(version) is None:
         raise RefusedFile(
             "unreleased_version",
             f"The model was fitted with {name} {version}, which was never released.",
             "Fit it again with a released version.",
-        )
-    if library == "scikit-learn" and (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
-        raise RefusedFile(
-            "old_version",
-            f"The model was fitted with scikit-learn {version}, "
-            "which cannot be installed on any Python that Heroku runs.",
-            "Fit it again, or load it once and save it again, with scikit-learn 1.1 or later.",
         )
 
 

@@ -200,7 +200,7 @@ class PickleInterpreter(PickleStack):
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
         found = current_name(module, name)
-        if found.module != module:
+        if found != Global(module, name):
             self.effects.old_names[Global(module, name)] = found
         self.effects.names.add(found)
         self.push_new(found)

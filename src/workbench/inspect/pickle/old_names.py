@@ -1,7 +1,7 @@
-"""The names that scikit-learn's classes had before 0.24, and those that they have had since.
+"""The names of classes in old releases of scikit-learn, SciPy and NumPy, and their names today.
 
 scikit-learn 0.22 put an underscore before the names of most of its modules; 0.24 removed the old
-ones. No release that has a new name imports the old one, so a file cannot be read by both.
+ones.
 """
 
 from __future__ import annotations
@@ -67,11 +67,22 @@ _WHOLE: Mapping[str, str] = {
     "sklearn.externals.joblib.numpy_pickle": "joblib.numpy_pickle",
     "sklearn.neighbors.dist_metrics": _DISTANCES,
     "sklearn.neighbors._dist_metrics": _DISTANCES,
+    # Until SciPy 1.7.
+    **{
+        f"scipy.sparse.{layout}": f"scipy.sparse._{layout}"
+        for layout in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
+    },
 }
 
 
-# A dict with notes about its own keys, of search results until 0.20.
-_NOTED_DICT = Global("sklearn.utils.deprecation", "DeprecationDict")
+# Functions and classes with another name than before.
+_RENAMED: Mapping[Global, Global] = {
+    Global("numpy.random", "__RandomState_ctor"): Global(  # until NumPy 1.16
+        "numpy.random._pickle", "__randomstate_ctor"
+    ),
+    # A dict with notes about its own keys, of search results until 0.20.
+    Global("sklearn.utils.deprecation", "DeprecationDict"): Global("collections", "OrderedDict"),
+}
 
 
 def _modules() -> dict[str, str]:
@@ -91,7 +102,6 @@ def current_name(module: str, name: str) -> Global:
     """Return the name that a class has in scikit-learn 1.1, by the name that a file has for it."""
     if module in ("sklearn.ensemble.gradient_boosting", "sklearn.ensemble._gb") and name in _LOSSES:
         return Global(_LOSSES_MODULE, name)
-    if (module, name) == (_NOTED_DICT.module, _NOTED_DICT.name):
-        return Global("collections", "OrderedDict")
     moved = _OTHERS.get(module, {}).get(name)
-    return Global(moved or MODULES.get(module, module), name)
+    found = Global(moved or MODULES.get(module, module), name)
+    return _RENAMED.get(found, found)
