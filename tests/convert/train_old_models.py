@@ -4,7 +4,6 @@ python train_old_models.py FOLDER
 """
 
 # ruff: noqa
-import io
 import json
 import os
 import pickle
@@ -206,7 +205,6 @@ for name, model, x, y, kind in models():
     for path in saved:
         native[path] = answers
 content = {"rows": ROWS.tolist(), "texts": TEXTS, "models": native}
-with io.open(os.path.join(FOLDER, "native.json"), "w", encoding="utf-8") as file:
-    text = json.dumps(content)
-    file.write(text if isinstance(text, type("")) else text.decode("utf-8"))
+with open(os.path.join(FOLDER, "native.json"), "wb") as file:
+    file.write(json.dumps(content).encode("utf-8"))
 print(sklearn.__version__)

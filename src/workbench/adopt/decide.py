@@ -20,6 +20,7 @@ from workbench.adopt.category_lists import check_category_lists
 from workbench.adopt.chain import Chain, build_chain, neighbour_hints
 from workbench.adopt.choose_versions import choose_versions, written_by
 from workbench.adopt.interface import derive_interface
+from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.proposals import Proposal, propose
 from workbench.adopt.trust import check_names
@@ -70,7 +71,7 @@ def decide(
     `previous` is the manifest of the model that is replaced, if there is one, and
     `previous_expected` the content of its expected.json.
     """
-    return derive(read_case(answers, previous, previous_expected))
+    return derive(read_case(with_mlflow_folder(answers), previous, previous_expected))
 
 
 def derive(case: Case) -> Adoption:
