@@ -30,8 +30,8 @@ from workbench.lock.environment import find_python
 HERE = Path(__file__).resolve().parent
 PYENV = Path.home() / ".pyenv" / "versions"
 # scikit-learn, Python, its companions, and the models of train_old_models.py that are refused.
-NOT_YET = "svr isolation calibrated calibrated_words".split()
-BEFORE_21 = [*NOT_YET, *"boosting boosting_words boosting_regressor lda lda_words".split()]
+NOT_YET = "svr isolation calibrated".split()
+BEFORE_21 = [*NOT_YET, *"boosting boosting_words boosting_regressor lda".split()]
 BEFORE_20 = [
     *BEFORE_21,
     *(f"neighbors_{kind}" for kind in ("auto", "kd_tree", "ball_tree", "brute", "regressor")),
@@ -50,13 +50,13 @@ RELEASES = [
         "0.22.2.post1",
         "3.8",
         ["numpy==1.18.5", "scipy==1.4.1", "pandas==1.0.5"],
-        ["calibrated", "calibrated_words"],
+        ["calibrated"],
     ),
     (
         "0.23.2",
         "3.8",
         ["numpy==1.19.5", "scipy==1.5.4", "pandas==1.1.5"],
-        ["calibrated", "calibrated_words"],
+        ["calibrated"],
     ),
     ("0.24.2", "3.8", ["numpy==1.19.5", "scipy==1.5.4", "pandas==1.1.5"], []),
     ("1.0", "3.9", ["numpy==1.21.6", "scipy==1.7.3", "pandas==1.3.5"], []),
