@@ -69,7 +69,9 @@ def _with_recorded(case: Case, facts: ModelFacts) -> ModelFacts:
 
 def written_by(facts: ModelFacts) -> list[str]:
     """Name the libraries that wrote the file: scikit-learn 1.6.1, lightgbm (format v4)."""
-    formats = [f"{name} (format {version})" for name, version in facts.formats.items()]
+    formats = [
+        f"{name} (format {version})" for name, version in facts.formats.items() if name != "pandas"
+    ]
     return [f"{name} {version}" for name, version in facts.libraries.items()] + formats
 
 

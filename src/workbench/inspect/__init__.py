@@ -13,7 +13,11 @@ from workbench.inspect.estimators.bundles import Bundle, bundle_of, find_member,
 from workbench.inspect.estimators.encoders import encoded_texts
 from workbench.inspect.estimators.fitted_model import describe_model
 from workbench.inspect.estimators.fitted_transformer import Transformer, describe_transformer
-from workbench.inspect.estimators.library_versions import library_versions, numpy_major
+from workbench.inspect.estimators.library_versions import (
+    library_versions,
+    numpy_major,
+    pandas_format,
+)
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
 from workbench.inspect.facts import Categories, FileFacts, ModelFacts, Step
 from workbench.inspect.formats.pickled_boosters import formats_of
@@ -79,6 +83,7 @@ def file_facts(document: Document) -> FileFacts:
         libraries=libraries,
         formats={
             **formats_of(walk(document.root)),
+            **pandas_format(effects.names),
             **statsmodels_results.formats_of(effects.names),
         },
         distributions=tuple(sorted(distributions)),

@@ -15,6 +15,8 @@ PROPER_NAMES: Mapping[str, str] = {
     "scikit-learn": "scikit-learn",
     "xgboost": "XGBoost",
 }
+# Modules that only pickles of pandas 1 or 3 refer to.
+ONLY_PANDAS_1, ONLY_PANDAS_3 = "pandas.core.indexes.numeric", "pandas"
 RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 
@@ -47,6 +49,14 @@ def _check_release(name: str, version: str) -> None:
             f"The model was fitted with {name} {version}, which was never released.",
             "Fit it again with a released version.",
         )
+
+
+def pandas_format(names: Iterable[Global]) -> dict[str, str]:
+    """Return the pandas that wrote objects in the file, if no other one reads them."""
+    modules = {name.module for name in names}
+    if ONLY_PANDAS_3 in modules:
+        return {"pandas": "3"}
+    return {"pandas": "1"} if ONLY_PANDAS_1 in modules else {}
 
 
 def numpy_major(names: Iterable[Global]) -> int | None:
