@@ -14,6 +14,7 @@ from workbench.inspect.formats.skops_file import read_skops
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.interpreter import PickleInterpreter
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.other_libraries import other_library
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.values import Several, is_torch
 from workbench.inspect.refused_file import RefusedFile, malformed
@@ -107,6 +108,8 @@ def _read_pickle(stream: BinaryIO, head: bytes, effects: LoadEffects, budget: Bu
     except RefusedFile as refusal:
         if refusal.code in ("malformed", "truncated") and is_text(head):
             raise text_file() from refusal
+        if (other := other_library(effects.names)) is not None:
+            raise other from refusal
         raise
 
 

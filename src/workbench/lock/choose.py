@@ -237,7 +237,7 @@ def _check_pythons(libraries: Mapping[str, str], choice: _Choice) -> None:
         named = _listed(libraries) or f"scikit-learn {choice.scikit_learn}"
         raise NoPins(
             f"The file holds objects of pandas {choice.pandas}, such as a frame or the columns of "
-            f"one, and {named} cannot be installed beside that pandas. Save the model without them: "
+            f"one, and {named} cannot be installed beside it. Save the model without them: "
             "joblib.dump(model, 'model.joblib'), and names as list(frame.columns)."
         )
     raise NoPins(_no_common_python(libraries, choice))
