@@ -8,8 +8,8 @@ from workbench.inspect.pickle import cloudpickle_reducers, pickled_code
 from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.model_values import check_values
 from workbench.inspect.pickle.names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
-from workbench.inspect.pickle.values import PickledClass
 from workbench.inspect.pickle.other_libraries import other_library
+from workbench.inspect.pickle.values import PickledClass
 from workbench.inspect.refused_file import code_pickled_by_dill, dangerous
 
 
