@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all fast bench bench-bulk bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all fast bench bench-bulk bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -50,6 +50,11 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+
+# make bench-score  make score beside pandas and the model itself; ROWS=1000000 MODELS=logistic,hist,…
+bench-score: $(DEV)
+	PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" .venv/bin/python -m benchmarks.score \
+		--folder .bench $(if $(ROWS),--rows '$(ROWS)') $(if $(MODELS),--models '$(MODELS)')
 
 # make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
 bench-guard: $(DEV)

@@ -9,16 +9,24 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import wheels
 from slugify import slugify
+
+import wheels
 from workbench import files, vendor
-from workbench.adopt.answers import Answers, check_answers, with_example
-from workbench.adopt.decide import decide
-from workbench.adopt.problems import AnswerError, Problem
+from workbench.adopt.answers import (
+    BUNDLED_EXAMPLE,
+    PICKLES,
+    Answers,
+    check_answers,
+    with_example,
+)
+from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.problems import AnswerError, Problem, Repair
 from workbench.adopt.refusal import AGAIN, Command, refused
 from workbench.adopt.write import write
 from workbench.errors import CannotVerify, UserError, bullets
 from workbench.lock.environment import run
+from workbench.progress import step
 from workbench.smoke import curl
 from workbench.verify import verify
 
@@ -86,12 +94,24 @@ def generate(context: Mapping[str, Any], raw: Mapping[str, Any], project: Path) 
     """
     command = read_command(context, raw, wheels.TEMPLATE)
     try:
-        return _generate(context, project)
+        return _generate(context, project) + _instead_of_the_example(context, command)
     except AnswerError as error:
         raise refused(error.found, command, Path(context["__folder"])) from None
     except UserError as error:
         ending = error.ending or (AGAIN, command.line())
         raise UserError(error.problems, ending) from None
+
+
+def _instead_of_the_example(context: Mapping[str, Any], command: Command) -> str:
+    """Return the command for the model file beside which the bundled example was rendered."""
+    if context["model_path"] != BUNDLED_EXAMPLE or _is_cruft(context):
+        return ""
+    folder = Path(context["__folder"])
+    beside = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+    if not beside:
+        return ""
+    line = command.line({"model_path": beside[0]})
+    return f"\n\nThat is the bundled example; to serve {beside[0]}, which lies here:\n{line}"
 
 
 def _generate(context: Mapping[str, Any], project: Path) -> str:
@@ -100,13 +120,14 @@ def _generate(context: Mapping[str, Any], project: Path) -> str:
     cruft = _is_cruft(context)
     if cruft and not answers.model.path.exists():
         return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
-    decided = decide(answers)
-    write(decided, project)
+    with step("Inspecting the model file"):
+        decided = decide(answers)
+        write(decided, project)
     lines = [f"Note: {note}" for note in decided.notes]
     if cruft:
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:
-        lines += _verified(project) if answers.verify else ["Not verified, as asked."]
+        lines += _verified(project, decided) if answers.verify else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     steps = [
@@ -129,10 +150,12 @@ def _is_cruft(context: Mapping[str, Any]) -> bool:
     return "_repo_dir" not in context
 
 
-def _verified(project: Path) -> list[str]:
-    print("Installing the pinned libraries and verifying the model …", flush=True)
+def _verified(project: Path, decided: Adoption) -> list[str]:
     try:
         return [verify.verify(project)]
+    except verify.AnswersDiffer as error:
+        repair = Repair(features=decided.declared_with(error.output))
+        raise AnswerError([Problem(None, message, repair) for message in error.problems]) from None
     except CannotVerify as error:
         return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
 

@@ -1,6 +1,7 @@
 """Adopt the model, verify it if the answer says so, commit, and print what is next."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,3 +19,7 @@ try:
     print(generate(ANSWERS, RAW, Path.cwd()))
 except UserError as error:
     sys.exit(f"\nThe model was not adopted, and nothing was left behind:\n{error.shown}")
+except KeyboardInterrupt:
+    # cookiecutter removes a project whose hook fails, but not when it is itself interrupted.
+    shutil.rmtree(Path.cwd(), ignore_errors=True)
+    sys.exit("\nStopped; nothing was left behind.")

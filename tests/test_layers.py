@@ -15,6 +15,7 @@ ENGINE = (
     {"model_service.__main__"},
     {"model_service.server", "model_service.web"},
     {"model_service.csv"},
+    {"model_service.batch"},
     {"model_service.serving"},
     {"model_service.model"},
     {"model_service.fast_path"},
@@ -26,6 +27,7 @@ ENGINE = (
 TOOLS = (
     {"workbench.selftest"},
     {"workbench.__main__"},
+    {"workbench.score"},
     {  # the commands
         *("workbench.documentation", "workbench.eject", "workbench.key", "workbench.processes"),
         *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
@@ -38,7 +40,7 @@ TOOLS = (
     {"workbench.adopt"},
     {"workbench.lock"},
     {"workbench.inspect"},
-    {"workbench.files", "workbench.heroku", "workbench.vendor"},
+    {"workbench.files", "workbench.heroku", "workbench.progress", "workbench.vendor"},
     {"workbench.errors"},
     {"workbench"},
 )

@@ -46,6 +46,8 @@ OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
 # They read the files of their older releases, so one version serves all.
 READERS = {"cloudpickle": "3.1.2", "dill": "0.4.0"}
+# What make score reads Parquet with: the last release for a Python, and the newest one.
+PYARROW = {"3.10": "25.0.1", "newest": "26.0.1"}
 
 TODAY = "2026-11-22"
 # httptools is llhttp, the parser of Node.js: gunicorn's own, in Python, took a fifth of the time of
@@ -226,6 +228,7 @@ def table() -> dict[str, Any]:
         "heroku": {"pythons": list(HEROKU_PYTHONS), "default": HEROKU_DEFAULT},
         "uv": UV_VERSION,
         "readers": READERS,
+        "pyarrow": PYARROW,
         "service": {"bounds": SERVICE_BOUNDS, "pins": service},
         "tests": {"pins": tests, "extra": extra},
         "releases": {release: list(pythons) for release, pythons in releases.items()},

@@ -1,7 +1,8 @@
 """The project's commands, which manage.py starts: python manage.py COMMAND NAME=value …
 
 Exit status: 0 done; 1 refused or failed, as the message says; 2 no such command or option; 3 a
-verification that could not be tried here, as opposed to one that failed.
+verification that could not be tried here, as opposed to one that failed, or files that are scored
+but for some rejected rows.
 """
 
 from __future__ import annotations
@@ -95,6 +96,12 @@ def _doctor(project: Path, options: Options) -> int:
     return int(report.failed)
 
 
+def _score(project: Path, options: Options) -> int:
+    from workbench.score import command
+
+    return command.score(project, options)
+
+
 def _smoke(project: Path, options: Options) -> None:
     from workbench import smoke
 
@@ -155,6 +162,7 @@ def _port(options: Options) -> str:
 
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
+SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE")
 PROOF_OPTIONS = ("PROOF_SECONDS", "PROOF_MEGABYTES")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
@@ -168,6 +176,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "check": Command("what the service checks when it starts", _check),
     "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),
+    "score": Command(
+        "predict files of any size: CSV, TSV, Parquet, folders and globs",
+        _score,
+        SCORE_OPTIONS,
+        ("INPUT", "OUTPUT"),
+    ),
     "smoke": Command(
         "compare a deployed service with the golden predictions",
         _smoke,

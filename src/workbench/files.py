@@ -17,6 +17,8 @@ MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
 EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
+# What verify found out: members of the output with which all expected answers agree.
+BETTER_OUTPUT = MODEL / "output.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
 

@@ -1,4 +1,6 @@
-"""Heroku's limits and prices, from its documentation and its Python buildpack (v351, August 2026).
+"""Limits and prices of Heroku, from its documentation, its Python buildpack and its command line.
+
+Of August 2026: buildpack v351, command line 11.10.0.
 
 https://devcenter.heroku.com/articles/limits, …/articles/dyno-sizes, …/articles/slug-compiler
 """
@@ -18,7 +20,9 @@ SLOW_SLUG_MEGABYTES = 300
 # Until the port is bound (error R10), and until the first byte of a response (error H12).
 BOOT_SECONDS = 60
 REQUEST_SECONDS = 30
-STACKS = ("heroku-22", "heroku-24", "heroku-26")
+# The recommended one first.
+STACKS = ("heroku-26", "heroku-24", "heroku-22")
+DEPRECATED_STACKS = ("heroku-22",)
 # The last day on which Heroku builds a Python that it will drop.
 LEAVING_PYTHONS = {"3.10": "2027-01-06"}
 # A build accepts exactly one of these, and a Pipfile only with its lock.
@@ -44,6 +48,9 @@ DYNOS = (
     Dyno("standard-2x", 1024, 50, 4),
     Dyno("performance-m", 2560, 250, 5),
     Dyno("performance-l", 14336, 500, 17),
+    Dyno("performance-l-ram", 30720, 500, 9),
+    Dyno("performance-xl", 63488, 750, 17),
+    Dyno("performance-2xl", 129024, 1500, 33),
 )
 
 

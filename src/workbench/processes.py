@@ -25,8 +25,8 @@ def serve(project: Path, port: str) -> NoReturn:
         )
     python = environment(project)
     address = f"http://localhost:{port}"
-    print(f"The service will be at {address}. Send it a request from another terminal:\n")
-    print(smoke.curl(project, address, key=bool(os.environ.get("API_KEYS"))), flush=True)
+    print(f"Open {address} in a browser (Ctrl-C stops the service), or send it a request:\n")
+    print(smoke.curl(project, address, key=bool(os.environ.get("API_KEYS"))), "\n", flush=True)
     command = [str(python), "-m", "gunicorn", "--config", "gunicorn.conf.py"]
     os.chdir(project)
     os.execve(python, command, {**environ(), "PORT": port})

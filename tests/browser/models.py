@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from conftest import EXAMPLE, adopted, rows_of
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -45,7 +46,8 @@ class Adopted:
     @property
     def title(self) -> str:
         manifest = json.loads((self.project / "model" / "manifest.json").read_text("utf-8"))
-        return str(manifest["title"])
+        contract = json.loads((self.project / "model" / "features.json").read_text("utf-8"))
+        return str(contract.get("service", {}).get("title") or manifest["title"])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -61,6 +63,7 @@ def adopt(
     *,
     features: Features | None = None,
     output: Mapping[str, Any] | None = None,
+    service: Mapping[str, Any] | None = None,
     native: Any = None,
     proven: bool = True,
     **answers: str,
@@ -70,7 +73,7 @@ def adopt(
     joblib.dump(estimator, model)
     sample.to_csv(csv, index=False)
     features = features or [{"name": column} for column in sample.columns]
-    document = {"features": features, "output": output or {}}
+    document = {"features": features, "output": output or {}, "service": service or {}}
     contract.write_text(json.dumps(document), encoding="utf-8")
     answers = {"sample_data": str(csv), "features": str(contract), **answers}
     project = adopted(folder, model, project_slug=name, **answers)
@@ -295,6 +298,50 @@ def hostile(folder: Path) -> Adopted:
     )
 
 
+def penguins(folder: Path) -> Adopted:
+    """Categories that the model tolerates unseen, names with units, groups."""
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(
+        {
+            "island": rng.choice(["Biscoe", "Dream", "Torgersen"], 300),
+            "bill_length_mm": rng.normal(44, 5, 300).round(1),
+            "flipper_length_mm": rng.normal(200, 14, 300).round(),
+            "body_mass_g": rng.normal(4200, 800, 300).round(),
+        }
+    )
+    species = np.select(
+        [sample["flipper_length_mm"] > 206, sample["bill_length_mm"] > 45],
+        ["Gentoo", "Chinstrap"],
+        "Adelie",
+    )
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["island"]), remainder="passthrough"
+    )
+    return adopt(
+        folder,
+        "penguins",
+        make_pipeline(encode, DecisionTreeClassifier(max_depth=4)).fit(sample, species),
+        sample,
+        features=[
+            {"name": "island", "group": "Where"},
+            *({"name": name, "group": "Body"} for name in sample.columns[1:]),
+        ],
+        service={"accent": "#c2185b", "contact": "ada@example.org", "title": "Penguins"},
+        project_name="Penguin species",
+        description="Tells three species of penguins apart.",
+    )
+
+
+def clusters(folder: Path) -> Adopted:
+    """Clusters, whose numbers are no quantity."""
+    rng = np.random.default_rng(0)
+    sample = pd.DataFrame(
+        {"income": rng.uniform(15, 140, 300).round(1), "score": rng.integers(1, 100, 300)}
+    )
+    model = KMeans(5, n_init=3, random_state=0).fit(sample)
+    return adopt(folder, "clusters", model, sample, project_name="Customer segments")
+
+
 MODELS: Mapping[str, Callable[[Path], Adopted]] = {
     "loan": loan,
     "unverified": unverified,
@@ -307,4 +354,6 @@ MODELS: Mapping[str, Callable[[Path], Adopted]] = {
     "targets": targets,
     "class-targets": class_targets,
     "hostile": hostile,
+    "penguins": penguins,
+    "clusters": clusters,
 }

@@ -92,6 +92,30 @@ def test_invalid_rows_are_listed_by_line_or_kept_with_their_errors(
     assert (found["prediction"] == "").tolist() == (found["error"] != "").tolist()
 
 
+DROP = """([name, text]) => {
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([text], name, { type: "text/csv" }));
+  const event = { bubbles: true, cancelable: true, dataTransfer: dropped };
+  document.querySelector("#batch h2").dispatchEvent(new DragEvent("drop", event));
+}"""
+
+
+@pytest.mark.parametrize("served", ["loan"], indirect=True)
+def test_a_dropped_file_is_predicted_and_its_problems_are_brought_into_view(
+    served: Served, visit: Visit, watch: Watch
+) -> None:
+    page = visit(served)
+    page.evaluate(DROP, ["good.csv", served.model.frame.head(3).to_csv(index=False)])
+    expect(page.get_by_role("heading", name="3 rows")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="probability of approved")).to_be_visible()
+    watch.expect("status of 422")
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(DROP, ["bad.csv", "a\n1\n"])
+    heading = page.get_by_role("heading", name="bad.csv: ")
+    expect(heading).to_be_in_viewport()
+    assert axe(page) == []
+
+
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
 def test_the_example_csv_can_be_uploaded(served: Served, tmp_path: Path, visit: Visit) -> None:
     page = visit(served)

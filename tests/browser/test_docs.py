@@ -62,6 +62,6 @@ def test_the_copy_button_copies_a_request(served: Served, visit: Visit) -> None:
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
 def test_without_javascript_the_requests_are_shown(served: Served, visit: Visit) -> None:
     page = visit(served, "/docs", javascript=False)
-    assert page.locator(".request").count() == 7
+    assert page.locator(".request").count() == 9
     page.get_by_text("JavaScript", exact=True).first.click()
     assert page.get_by_text("await fetch").first.is_visible()

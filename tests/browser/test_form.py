@@ -18,7 +18,7 @@ from model_service.contract.golden import differences
 
 def fill(page: Page, row: dict[str, Any]) -> None:
     """Fill in a row with Playwright's actions, which also work without JavaScript in the page."""
-    for number, (name, value) in enumerate(row.items(), start=1):
+    for number, value in enumerate(row.values(), start=1):
         field = page.locator(f"#f{number}")
         text = "" if value is None else json_text(value)
         if field.locator("legend").count():
@@ -28,7 +28,7 @@ def fill(page: Page, row: dict[str, Any]) -> None:
         elif field.locator("option").count():
             field.select_option(text)
         else:
-            expect(page.get_by_label(name, exact=True).first).to_be_visible()
+            expect(field).to_be_visible()
             field.fill(text)
 
 
@@ -83,16 +83,16 @@ def test_without_javascript_errors_link_to_fields_that_keep_their_text(
 ) -> None:
     watch.expect("status of 422")
     page = visit(served, javascript=False)
-    page.get_by_label("applicant_income", exact=True).fill("")
-    page.get_by_label("loan_term").fill("5.5")
+    page.get_by_label("Applicant income", exact=True).fill("")
+    page.get_by_label("Loan term").fill("5.5")
     predict(page)
     assert page.title().startswith("Error: ")
     summary = page.get_by_role("alert")
     expect(summary).to_contain_text("There are 2 problems")
-    assert page.get_by_label("loan_term").input_value() == "5.5"
-    summary.get_by_role("link", name="loan_term must be a whole number").click()
-    expect(page.get_by_label("loan_term")).to_be_in_viewport()
-    expect(page.get_by_label("loan_term")).to_have_accessible_description(
+    assert page.get_by_label("Loan term").input_value() == "5.5"
+    summary.get_by_role("link", name="Loan term must be a whole number").click()
+    expect(page.get_by_label("Loan term")).to_be_in_viewport()
+    expect(page.get_by_label("Loan term")).to_have_accessible_description(
         re.compile("must be a whole number")
     )
 
@@ -102,8 +102,10 @@ def test_a_changed_field_updates_the_prediction_or_shows_its_error(
     served: Served, visit: Visit
 ) -> None:
     page = visit(served)
+    expect(page.locator("#verdict")).to_be_empty()  # nobody has entered anything yet
+    predict(page)
     before = answer(page)
-    income = page.get_by_label("applicant_income", exact=True)
+    income = page.get_by_label("Applicant income", exact=True)
     income.fill("1500")
     expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
     assert answer(page) != before
@@ -126,7 +128,6 @@ def test_what_if_varies_one_feature_with_one_request_at_a_time(
     served: Served, visit: Visit
 ) -> None:
     page = visit(served)
-    expect(page.get_by_role("heading", name="What if")).to_be_visible()
     in_flight, max_in_flight, sweeps = 0, 0, []
 
     def started(request: Request) -> None:
@@ -143,31 +144,74 @@ def test_what_if_varies_one_feature_with_one_request_at_a_time(
 
     page.on("request", started)
     page.on("requestfinished", ended)
-    page.get_by_label("How the answer changes along").select_option("loan_amount")
-    expect(page.get_by_role("img", name=re.compile("along loan_amount"))).to_be_visible()
-    (rows,) = sweeps
+    predict(page)
+    before = answer(page)
+    movers = page.locator(".mover")
+    expect(movers).to_have_count(5)
+    # It starts at the feature that moves this answer most.
+    most = movers.first.locator("span").first.inner_text()
+    expect(page.get_by_role("img", name=re.compile(f"along {most}"))).to_be_visible()
+    change = page.get_by_label("Change", exact=True)
+    change.select_option("Loan amount")
+    expect(page.get_by_role("img", name=re.compile("along Loan amount"))).to_be_visible()
+    rows = sweeps[-1]
     amounts = [row.pop("loan_amount") for row in rows]
     assert amounts == sorted(set(amounts))
     assert (amounts[0], amounts[-1]) == (20000, 1000000)
     assert all(row == rows[0] for row in rows)
-    slider = page.get_by_label("Move it")
-    before = answer(page)
+    count = len(sweeps)
+    slider = page.get_by_role("slider")
     slider.press("ArrowRight")
     slider.press("ArrowRight")
-    expect(page.get_by_label("loan_amount", exact=True)).to_have_value("210000")
+    expect(page.get_by_role("spinbutton", name="Loan amount")).to_have_value("210000")
     expect(page.locator("#detail")).not_to_have_attribute("data-answer", json.dumps(before))
-    assert len(sweeps) == 1  # only the mark on the line moves
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^210,000 → \d+\.\d %$"))
+    assert len(sweeps) == count  # only the mark on the line moves
     # A category has bars instead of a line.
-    page.get_by_label("How the answer changes along").select_option("property_area")
+    change.select_option("Property area")
     expect(page.locator("#plot dt")).to_have_text(["Rural", "Semiurban", "Urban"])
     assert max_in_flight == 1
     assert axe(page) == []
 
 
+@pytest.mark.parametrize("served", ["clusters"], indirect=True)
+def test_clusters_are_bands_and_not_a_line(served: Served, visit: Visit) -> None:
+    page = visit(served, "/?example=1")
+    expect(page.locator("#plot .band").first).to_be_visible()
+    expect(page.locator("#plot .line")).to_have_count(0)
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("served", ["penguins"], indirect=True)
+def test_open_categories_are_choices_with_another_one(
+    served: Served, javascript: bool, visit: Visit
+) -> None:
+    page = visit(served, "/?example=1", javascript=javascript)
+    island = page.get_by_role("group", name="Island")
+    for name in ("Biscoe", "Dream", "Torgersen"):
+        expect(island.get_by_label(name)).to_be_visible()
+    typed = island.get_by_role("textbox")
+    if javascript:
+        expect(typed).to_be_hidden()
+        island.get_by_label("other …").check()
+        expect(typed).to_be_focused()
+    typed.fill("Atlantis")
+    predict(page)
+    assert json.loads(page.locator("#detail").get_attribute("data-row") or "")["island"] == (
+        "Atlantis"
+    )
+    if javascript:
+        island.get_by_label("Dream").check()
+        expect(typed).to_be_hidden()
+        expect(page.locator("#detail")).to_have_attribute("data-row", re.compile("Dream"))
+        assert axe(page) == []
+
+
 @pytest.mark.parametrize("served", ["wide-200", "wide-1000"], indirect=True)
 def test_a_feature_among_hundreds_is_found_by_name(served: Served, visit: Visit) -> None:
     page = visit(served, "/?example=1")
-    names = list(served.model.frame.columns)
+    names = [name.capitalize() for name in served.model.frame.columns]
     page.get_by_label("Find a feature").fill(names[-1].upper())
     expect(page.get_by_label(names[-1], exact=True)).to_be_visible()
     expect(page.get_by_label(names[0], exact=True)).to_be_hidden()
@@ -196,7 +240,7 @@ def test_the_form_works_with_the_keyboard(served: Served, visit: Visit) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("applicant_income", exact=True)).to_be_focused()
+    expect(page.get_by_label("Applicant income", exact=True)).to_be_focused()
     page.keyboard.type("7")
     page.keyboard.press("Enter")
     expect(page.locator(".waiting")).to_have_count(0)
@@ -215,11 +259,11 @@ def test_a_failed_request_removes_the_prediction(
     served: Served, content_type: str, body: str, message: str, visit: Visit, watch: Any
 ) -> None:
     watch.expect("status of 503")
-    page = visit(served)
+    page = visit(served, "/?example=1")
     expect(page.get_by_role("heading", name="What if")).to_be_visible()
     failure = {"status": 503, "content_type": content_type, "body": body}
     page.route("**/?part=answer", lambda route: route.fulfill(**failure))
-    income = page.get_by_label("applicant_income", exact=True)
+    income = page.get_by_label("Applicant income", exact=True)
     income.fill("1500")
     expect(page.get_by_role("alert")).to_contain_text(message)
     expect(income).to_be_focused()
@@ -242,13 +286,13 @@ def test_the_problems_of_a_pasted_row_stay_on_the_page(
     with page.expect_navigation():
         page.get_by_role("button", name="Fill in and predict").click()
     page.wait_for_load_state("networkidle")
-    expect(page.get_by_role("alert")).to_contain_text("loan_term must be a whole number")
-    expect(page.get_by_label("loan_term")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_contain_text("Loan term must be a whole number")
+    expect(page.get_by_label("Loan term")).to_have_attribute("aria-invalid", "true")
 
 
 @pytest.mark.parametrize("served", ["loan"], indirect=True)
 def test_what_if_waits_for_its_last_request(served: Served, visit: Visit) -> None:
-    page = visit(served)
+    page = visit(served, "/?example=1")
     plot = page.locator("#plot")
     expect(plot.get_by_role("img")).to_be_visible()
     sweeps: list[Route] = []
@@ -259,23 +303,23 @@ def test_what_if_waits_for_its_last_request(served: Served, visit: Visit) -> Non
             route.continue_()
 
     page.route("**/predict", hold_first_request)
-    along = page.get_by_label("How the answer changes along")
+    along = page.get_by_label("Change", exact=True)
     with page.expect_request("**/predict"):
-        along.select_option("loan_amount")
-    along.select_option("coapplicant_income")
+        along.select_option("Self employed")
+    along.select_option("Coapplicant income")
     page.evaluate("new Promise(requestAnimationFrame)")
     assert len(sweeps) == 1
     sweeps[0].continue_()
-    expect(plot.get_by_role("img", name=re.compile("along coapplicant_income"))).to_be_visible()
+    expect(plot.get_by_role("img", name=re.compile("along Coapplicant income"))).to_be_visible()
 
 
 @pytest.mark.parametrize("served", ["wide-200"], indirect=True)
 def test_a_search_hides_groups_without_a_match(served: Served, visit: Visit, watch: Any) -> None:
     watch.expect("status of 422")
     page = visit(served)
-    names = list(served.model.frame.columns)
+    names = [name.capitalize() for name in served.model.frame.columns]
     page.get_by_text("Paste a row").click()
-    page.get_by_label("The row").fill(json.dumps({names[1]: 1}))
+    page.get_by_label("The row").fill(json.dumps({served.model.frame.columns[1]: 1}))
     with page.expect_navigation():
         page.get_by_role("button", name="Fill in and predict").click()
     page.get_by_label("Find a feature").fill(names[-1])

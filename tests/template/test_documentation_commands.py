@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Bake, environment, git
+from conftest import EXAMPLE, ROOT, Bake, environment, git
 from markdown_pages import PROJECT_README, Block, Page, Section, documentation
 
 PAGES = documentation()
@@ -30,6 +30,7 @@ IN_A_PROJECT = (
     "docs/how-to/make-it-yours.md",
     "docs/how-to/deploy-to-heroku.md",
     "docs/how-to/operate.md",
+    "docs/how-to/score-files.md",
     "docs/how-to/upgrade-and-eject.md",
     "docs/how-to/retrain.md",
 )
@@ -178,6 +179,8 @@ def test_commands_in_a_project(project: Path) -> None:
                 title = section.title
                 if "new.joblib" in block.text:
                     save_again(project, "new.joblib")
+                if "loans.csv" in block.text:
+                    shutil.copyfile(EXAMPLE / "sample.csv", project / "loans.csv")
             printed = ""
             for command in block.commands:
                 if command in MATCHED or (command in ONCE and command in done):

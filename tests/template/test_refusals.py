@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLE, bake
+from conftest import EXAMPLE, PYTHON, ROOT, bake, environment
 
 # (answers, words of the message)
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
@@ -127,3 +131,34 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
     result = bake(tmp_path, model_path="my model.PKL", project_slug="mine")
     assert result.status == 0, result.errors
     assert (result.project / "model" / "model.pkl").exists()
+
+
+def test_ctrl_c_leaves_one_line_and_no_half_project(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
+    rendering = subprocess.Popen(
+        [*command, f"python_version={PYTHON}"],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert rendering.stdout is not None
+    first = rendering.stdout.readline()  # the next step has begun: it locks, or installs
+    os.killpg(rendering.pid, signal.SIGINT)
+    output = first + rendering.communicate(timeout=60)[0]
+    assert "Inspecting the model file" in first
+    assert rendering.returncode != 0
+    assert "Stopped; nothing was left behind." in output
+    assert "Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_beside_a_model_file_names_the_command_for_it(tmp_path: Path) -> None:
+    (tmp_path / "churn.pkl").write_bytes(b"")
+    rendered = bake(tmp_path, python_version=PYTHON)
+    last = rendered.output.splitlines()[-1]
+    assert last.startswith("cookiecutter ")
+    assert "model_path=churn.pkl" in last

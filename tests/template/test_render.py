@@ -18,7 +18,7 @@ import yaml
 from conftest import EXAMPLE, PYTHON, SRC, TEMPLATE, bake, environment, files, git
 from sklearn.tree import DecisionTreeClassifier
 
-MODEL_FILES = {"model/features.json", "model/manifest.json", "model/model.joblib"}
+MODEL_FILES = {"model/card.md", "model/features.json", "model/manifest.json", "model/model.joblib"}
 # Everything else that a project tracks, outside model/ and vendor/.
 OWNED = {
     *("README.md", "AGENTS.md", "app.py", "manage.py", "gunicorn.conf.py"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.categories import ColumnCategories, listed_categories
-from model_service.contract.contract import Column, InputKind, Value
+from model_service.contract.contract import Coded, Column, InputKind, Value, map_values
 
 NUMERIC = frozenset(("float", "int", "bool"))
 _NONE: Mapping[str, ColumnCategories] = {}
@@ -70,7 +70,7 @@ def _for_catboost(column: Column, known: ColumnCategories | None) -> Column:
     """Return a category of CatBoost as texts and integers: it refuses 1.0 as ambiguous."""
     if known is None or known.values is not None:
         return column
-    return replace(column, kind="object", values=[_integer(value) for value in column.values])
+    return replace(column, kind="object", values=map_values(_integer, column.values))
 
 
 def _integer(value: Value) -> Value:
@@ -78,6 +78,10 @@ def _integer(value: Value) -> Value:
 
 
 def _array(column: Column) -> Any:
+    if isinstance(column.values, Coded):
+        return _array(replace(column, values=column.values.distinct))[column.values.codes]
+    if isinstance(column.values, np.ndarray):
+        return column.values
     if isinstance(column.values, array.array):
         return np.array(column.values)
     if column.kind == "float":

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import compress
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from model_service.contract.problems import Problems
 
@@ -25,7 +25,7 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 InputKind = Literal["frame", "array", "texts"]
 
 TYPES: tuple[str, ...] = get_args(FeatureType)
-TRANSFORMS = ("exp", "expm1")
+TRANSFORMS = ("exp", "expm1", "pow10", "square")
 MAX_LISTED_CATEGORIES = 20  # in one message
 
 
@@ -37,11 +37,61 @@ class ContractError(ValueError):
         super().__init__("; ".join(problems))
 
 
+class Values(Protocol):
+    """The values of a column, one a row: a list, a NumPy array of numbers, or `Coded`.
+
+    None and NaN are missing.
+    """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
+@dataclass(slots=True, eq=False)
+class Coded:
+    """A column as codes into its distinct values: what is done with a value is done once."""
+
+    codes: Any  # a NumPy array of the positions in `distinct`, one a row
+    distinct: Values
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __iter__(self) -> Iterator[Value]:
+        return map(self.distinct.__getitem__, self.codes.tolist())
+
+    def __getitem__(self, place: Any, /) -> Any:
+        if not isinstance(place, slice):
+            return self.distinct[self.codes[place]]
+        part = Coded(self.codes[place], self.distinct)
+        # Many distinct values would be gone through again for each short slice.
+        return part if len(self.distinct) <= len(part) else list(part)
+
+    def map(self, function: Callable[[Any], Any]) -> Coded:
+        """Return the column of what a function makes of each value."""
+        return Coded(self.codes, list(map(function, self.distinct)))
+
+
+def map_values(function: Callable[[Any], Any], values: Values) -> Values:
+    """Return the column of what a function makes of each value."""
+    return values.map(function) if isinstance(values, Coded) else list(map(function, values))
+
+
+def listed(values: Values) -> list[Any]:
+    """Return the values of a column as Python objects."""
+    return list(values) if isinstance(values, Coded) else _to_list(values)
+
+
+def _to_list(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else list(getattr(values, "tolist", lambda: values)())
+
+
 @dataclass(slots=True)  # a frozen one takes three times as long to create
 class Batch:
     """The validated rows of a request, kept by feature, and the problems of its other rows."""
 
-    columns: Mapping[str, list[Value]]  # of the same length, by feature
+    columns: Mapping[str, Values]  # of the same length, by feature
     row_numbers: Sequence[int]  # in the request, from 1
     problems: Problems = field(default_factory=Problems)
 
@@ -55,7 +105,7 @@ class Batch:
     def join(cls, batches: Sequence[Batch]) -> Batch:
         """Return the rows of several requests as one batch, numbered anew."""
         columns = {
-            name: [value for batch in batches for value in batch.columns[name]]
+            name: [value for batch in batches for value in listed(batch.columns[name])]
             for name in batches[0].columns
         }
         return cls(columns, range(1, sum(map(len, batches)) + 1))
@@ -70,22 +120,24 @@ class Batch:
     def without(self, positions: Collection[int]) -> Batch:
         """Return the batch without the rows at some positions, which count from 0."""
         kept = [position not in positions for position in range(len(self))]
-        columns = {name: list(compress(values, kept)) for name, values in self.columns.items()}
+        columns = {
+            name: list(compress(listed(values), kept)) for name, values in self.columns.items()
+        }
         return Batch(columns, list(compress(self.row_numbers, kept)))
 
     def rows(self) -> list[Row]:
         """Return an object for each row."""
-        values = zip(*self.columns.values(), strict=True)
+        values = zip(*map(listed, self.columns.values()), strict=True)
         return [dict(zip(self.columns, row, strict=True)) for row in values]
 
 
 @dataclass(slots=True)  # a frozen one takes three times as long to create
 class Column:
-    """One column as the model takes it; None is a missing value."""
+    """One column as the model takes it; None and NaN are missing."""
 
     name: str
     kind: ColumnKind
-    values: Sequence[Value]
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -94,6 +146,8 @@ class Feature:
 
     name: str
     type: FeatureType = "number"
+    title: str = ""  # for people; pages make one from the name where there is none
+    group: str = ""  # features with the same one stand together in the form
     description: str = ""
     unit: str = ""
     minimum: float | None = None
@@ -160,8 +214,11 @@ class Feature:
         more = ", …" if len(categories) > MAX_LISTED_CATEGORIES else ""
         return f"must be one of {shown}{more}"
 
-    def encode_values(self, values: list[Value]) -> list[Column]:
+    def encode_values(self, values: Values) -> list[Column]:
         """Return the model's columns for the values of an encoded feature, one value a row."""
+        if isinstance(values, Coded):
+            encoded_once = self.encode_values(values.distinct)
+            return [Column(c.name, c.kind, Coded(values.codes, c.values)) for c in encoded_once]
         if self.one_hot is not None:
             places: dict[str, list[int]] = {}
             for place, value in enumerate(values):
@@ -216,7 +273,8 @@ class Output:
     labels: Mapping[str, str] = field(default_factory=dict)
     positive: Scalar | None = None
     threshold: float | None = None
-    transform: str | None = None
+    # One of TRANSFORMS, or {"multiply": a, "add": b}.
+    transform: str | Mapping[str, float] | None = None
     unit: str | None = None
     targets: tuple[str, ...] | None = None
 
@@ -230,6 +288,22 @@ class Output:
         document = {f.name: getattr(self, f.name) for f in fields(self)}
         document["targets"] = list(self.targets) if self.targets is not None else None
         return {k: v for k, v in document.items() if v is not None and v != {}}
+
+
+@dataclass(frozen=True)
+class ServiceInfo:
+    """What the pages say about the service; the answers to the questions where it is empty."""
+
+    title: str = ""
+    description: str = ""
+    accent: str = ""  # #rrggbb
+    logo: str = ""  # a file below static/
+    contact: str = ""  # an e-mail address, a URL or a name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the member `service` of features.json."""
+        document = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: value for key, value in document.items() if value}
 
 
 @dataclass(frozen=True)
@@ -252,6 +326,7 @@ class Contract:
     features: tuple[Feature, ...]
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
+    service: ServiceInfo = ServiceInfo()
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -267,7 +342,7 @@ class Contract:
         """Return the model's columns in contract order."""
         return self._columns(batch.columns)
 
-    def _columns(self, by_feature: Mapping[str, list[Value]]) -> list[Column]:
+    def _columns(self, by_feature: Mapping[str, Values]) -> list[Column]:
         columns: list[Column] = []
         for feature in self.features:
             values = by_feature[feature.name]
@@ -297,10 +372,12 @@ class Contract:
     def to_json(self) -> dict[str, Any]:
         """Return the content of features.json."""
         transformers = [transformer.to_json() for transformer in self.transformers]
+        service = self.service.to_json()
         return {
             "features": [feature.to_json() for feature in self.features],
             **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
+            **({"service": service} if service else {}),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from model_service.contract.contract import (
     Feature,
     Output,
     Scalar,
+    ServiceInfo,
     Transformer,
     json_text,
     json_type,
@@ -39,7 +41,7 @@ def parse_contract(document: object) -> Contract:
     """Build a contract from its JSON. Raises ContractError with all problems."""
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
-    problems = list(_unknown(document, ("features", "transformers", "output")))
+    problems = list(_unknown(document, ("features", "transformers", "output", "service")))
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
         try:
@@ -63,9 +65,14 @@ def parse_contract(document: object) -> Contract:
         transformers = parse_transformers(document.get("transformers"))
     except ContractError as error:
         problems += error.problems
+    service = ServiceInfo()
+    try:
+        service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
+    except ContractError as error:
+        problems += [f"service: {problem}" for problem in error.problems]
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output, transformers)
+    return Contract(tuple(features), output, transformers, service)
 
 
 def parse_feature(entry: object) -> Feature:
@@ -233,6 +240,14 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_colour(value: object) -> bool:
+    return isinstance(value, str) and _COLOUR.fullmatch(value) is not None
+
+
+def _is_static_file(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("static/") and ".." not in value.split("/")
+
+
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
@@ -255,10 +270,17 @@ def _is_map_to(check: Callable[[object], bool], value: object) -> bool:
     return isinstance(value, dict) and all(check(item) for item in value.values())
 
 
+def _is_linear(value: object) -> bool:
+    return _is_map_to(_is_number, value) and set(value) == {"multiply", "add"}  # type: ignore[call-overload]
+
+
 _Check = tuple[str, Callable[[object], bool]]
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "name": ("text that is not empty", _is_name),
     "type": (f"one of {', '.join(TYPES)}", lambda value: value in TYPES),
+    "title": ("text", _is_text),
+    "group": ("text", _is_text),
     "description": ("text", _is_text),
     "unit": ("text", _is_text),
     "minimum": ("a finite number", _is_number),
@@ -282,7 +304,17 @@ _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     "labels": ("an object of texts by class", lambda value: _is_map_to(_is_text, value)),
     "positive": ("a class", _is_scalar),
     "threshold": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),  # type: ignore[operator]
-    "transform": (f"one of {', '.join(TRANSFORMS)}", lambda value: value in TRANSFORMS),
+    "transform": (
+        f'one of {", ".join(TRANSFORMS)}, or {{"multiply": number, "add": number}}',
+        lambda value: value in TRANSFORMS if isinstance(value, str) else _is_linear(value),
+    ),
     "unit": ("text", _is_text),
     "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
+}
+_SERVICE_MEMBERS: Mapping[str, _Check] = {
+    "title": ("text", _is_text),
+    "description": ("text", _is_text),
+    "accent": ('a colour such as "#1b5aa0"', _is_colour),
+    "logo": ('a file such as "static/logo.svg"', _is_static_file),
+    "contact": ("text", _is_text),
 }

@@ -55,6 +55,23 @@ with urllib.request.urlopen(request) as response:
 """
 
 
+def python_requests(url: str, body: Any, *, needs_key: bool = False) -> str:
+    """Return a Python script that uses the library requests and prints the response."""
+    imports = "import os\n\nimport requests\n" if needs_key else "import requests\n"
+    headers = '\n    headers={"Authorization": "Bearer " + os.environ["API_KEY"]},'
+    return f"""\
+{imports}
+body = {_literal(body, _json_literal, _python_literal)}
+response = requests.post(
+    {_json_literal(url)},
+    json=body,{headers if needs_key else ""}
+    timeout=30,
+)
+response.raise_for_status()
+print(response.json())
+"""
+
+
 def javascript(url: str, body: Any, *, needs_key: bool = False) -> str:
     """Return a JavaScript module for Node, or for a browser if no key is needed."""
     headers_end = ', "Authorization": "Bearer " + process.env.API_KEY}' if needs_key else "}"

@@ -3,44 +3,84 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import IO, TextIO
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import IO
 
-from model_service.contract.problems import Problem, Problems, Reason
+from model_service.contract.problems import Problem, Reason
+from model_service.csv.records import (
+    BEGINNING,
+    Position,
+    RecordReader,
+    Records,
+    bad_file,
+    split_cells,
+)
 from model_service.csv.writer import unescape_formula
 from model_service.errors import BadFile
-
-# csv's own limit is one for the whole process, and of a cell. Records are limited by CsvFile, and
-# texts by the contract.
-csv.field_size_limit((1 << 31) - 1)
 
 DELIMITERS = ",;\t|"
 # So few that the cells of a chunk and their problems fit into any memory.
 MAX_CHUNK_CHARACTERS = 1 << 18
 FIRST_CHUNK_ROWS, MAX_CHUNK_ROWS = 50, 4000
-NOT_UTF8 = "is not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again"
-
-
-def bad_file(message: str, line: int) -> BadFile:
-    """Return the error for a file that cannot be read, because of one of its lines."""
-    return BadFile(Problems([Problem(None, None, message, line)]))
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive records of a file: the cells of each, and the line on which each begins."""
+    """Consecutive records of a file under a header of `width` columns."""
 
     first: int  # the number of the first record; the header is not counted, and rows start at 1
-    lines: list[int]
-    records: list[list[str]]
+    delimiter: str
+    width: int
+    _records: Records
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     @property
     def last(self) -> int:
-        return self.first + len(self.records) - 1
+        return self.first + len(self) - 1
+
+    @property
+    def lines(self) -> Sequence[int]:
+        """The line on which each record begins."""
+        return self._records.lines
+
+    @property
+    def columns(self) -> Sequence[Sequence[str]]:
+        """The cells of the well-formed records, by column."""
+        return self._split[0]
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The places of the well-formed records in this chunk, counted from 0."""
+        return self._split[1]
+
+    @property
+    def malformed(self) -> Mapping[int, list[str]]:
+        """The records that have too few or too many cells, by place."""
+        return self._split[2]
+
+    @cached_property
+    def _split(self) -> tuple[Sequence[Sequence[str]], Sequence[int], Mapping[int, list[str]]]:
+        texts, records = self._records.texts, self._records.cells
+        if texts is not None:
+            columns = split_cells(texts, self.delimiter, self.width)
+            if columns is not None:
+                return columns, range(len(texts)), {}
+            records = [text.split(self.delimiter) for text in texts]
+        malformed = {
+            place: cells for place, cells in enumerate(records or ()) if len(cells) != self.width
+        }
+        places = [place for place in range(len(self)) if place not in malformed]
+        by_column = zip(*((records or ())[place] for place in places), strict=True)
+        return list(by_column) or [()] * self.width, places, malformed
+
+    @property
+    def texts(self) -> Sequence[str] | None:
+        """The records as they are in the file, if none is malformed or has a quoted cell."""
+        return self._records.texts if not self.malformed else None
 
     def problem(
         self, place: int, feature: str | None, message: str, reason: Reason = "form"
@@ -66,95 +106,98 @@ class ChunkSize:
         self.rows = max(1, min(a_second, 2 * self.rows, self.max_rows))
 
 
-class CsvFile:
-    """A CSV file with a header.
+@dataclass(frozen=True)
+class Layout:
+    """How the records of a file are read: what is known of it from its header."""
 
-    The delimiter is the one under which the header has most of the expected `names`. A record has
-    at most `max_line_characters`, so that a line of millions of cells is refused early. Raises
-    BadFile, when it is made and while it is read.
+    header: tuple[str, ...]
+    delimiter: str
+    max_line_characters: int
+    has_bom: bool
+    line: int  # of the header
+    begin: Position = BEGINNING  # of the first record that is read
+    header_records: int = 1  # that come first from there
+
+    def records(self, file: IO[bytes], end: int | None = None) -> RecordReader:
+        """Return a reader of the records from the beginning to a byte of the file."""
+        return RecordReader(file, self.delimiter, self.max_line_characters, self.begin, end)
+
+    def chunks(
+        self, file: IO[bytes], size: ChunkSize, skip: int = 0, end: int | None = None
+    ) -> Iterator[Chunk]:
+        """Yield the records after the first `skip`, in chunks of at most `size.rows`."""
+        first, skip = 1 + skip, skip + self.header_records
+        for records in self.records(file, end):
+            place, skip = skip, max(skip - len(records), 0)
+            while place < len(records):
+                part = _first(records[place : place + size.rows])
+                yield Chunk(first, self.delimiter, len(self.header), part)
+                first += len(part)
+                place += len(part)
+
+    def at(self, position: Position) -> Layout:
+        """Return the same for a file that is read from a position behind the header."""
+        return replace(self, begin=position, header_records=0)
+
+
+def _first(records: Records) -> Records:
+    """Return as many of the records as have about MAX_CHUNK_CHARACTERS, at least one."""
+    if len(records) == 1 or records.characters() <= MAX_CHUNK_CHARACTERS:
+        return records
+    return _first(records[: len(records) // 2])
+
+
+def read_layout(file: IO[bytes], names: Collection[str], max_line_characters: int) -> Layout:
+    """Read the header of a file. Raises BadFile.
+
+    The delimiter is the one under which the header has most of the expected `names`.
     """
+    file.seek(0)
+    has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    headers: dict[str, tuple[int, list[str]]] = {}
+    errors = []
+    for delimiter in DELIMITERS:
+        try:
+            headers[delimiter] = _first_record(file, delimiter, max_line_characters)
+        except BadFile as error:
+            errors.append(error)
+    if not headers:
+        raise errors[0]
+    # In our own answers a name can be behind an apostrophe.
+    known = {
+        delimiter: {*header, *map(unescape_formula, header)} & set(names)
+        for delimiter, (_, header) in headers.items()
+    }
+    # Of equals max takes the first, the comma.
+    delimiter = max(headers, key=lambda delimiter: len(known[delimiter]))
+    line, header = headers[delimiter]
+    others = set(names) - set(header)
+    plain = [
+        unescape_formula(name) if unescape_formula(name) in others else name for name in header
+    ]
+    return Layout(tuple(plain), delimiter, max_line_characters, has_bom, line)
+
+
+def _first_record(
+    file: IO[bytes], delimiter: str, max_line_characters: int
+) -> tuple[int, list[str]]:
+    records = next(iter(RecordReader(file, delimiter, max_line_characters)), None)
+    if records is None:
+        raise bad_file("the file is empty", 1)
+    if records.texts is not None:
+        return records.lines[0], records.texts[0].split(delimiter)
+    return records.lines[0], (records.cells or [[]])[0]
+
+
+class CsvFile:
+    """A CSV file with a header. Raises BadFile, when it is made and while it is read."""
 
     def __init__(self, file: IO[bytes], names: Collection[str], max_line_characters: int) -> None:
-        self._file, self._max_line_characters = file, max_line_characters
-        self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-        headers = {}
-        errors = []
-        for delimiter in DELIMITERS:
-            try:
-                headers[delimiter] = next(self._records(delimiter))
-            except BadFile as error:
-                errors.append(error)
-            except StopIteration:
-                raise bad_file("the file is empty", 1) from None
-        if not headers:
-            raise errors[0]
-        # In our own answers a name can be behind an apostrophe.
-        known = {
-            delimiter: {*header, *map(unescape_formula, header)} & set(names)
-            for delimiter, (_, header, _) in headers.items()
-        }
-        # Of equals max takes the first, the comma.
-        self.delimiter = max(headers, key=lambda delimiter: len(known[delimiter]))
-        self.line, header, _ = headers[self.delimiter]
-        others = set(names) - set(header)
-        self.header = [
-            unescape_formula(name) if unescape_formula(name) in others else name for name in header
-        ]
+        self._file = file
+        self.layout = read_layout(file, names, max_line_characters)
+        self.has_bom, self.delimiter = self.layout.has_bom, self.layout.delimiter
+        self.header, self.line = list(self.layout.header), self.layout.line
 
     def chunks(self, size: ChunkSize, skip: int = 0) -> Iterator[Chunk]:
         """Yield the records after the first `skip`, in chunks of at most `size.rows`."""
-        records = islice(self._records(self.delimiter), 1 + skip, None)
-        chunk, characters = Chunk(1 + skip, [], []), 0
-        for line, cells, length in records:
-            chunk.lines.append(line)
-            chunk.records.append(cells)
-            characters += length
-            if len(chunk.records) >= size.rows or characters >= MAX_CHUNK_CHARACTERS:
-                yield chunk
-                chunk, characters = Chunk(chunk.last + 1, [], []), 0
-        if chunk.records:
-            yield chunk
-
-    def _records(self, delimiter: str) -> Iterator[tuple[int, list[str], int]]:
-        """Yield line, cells and length in characters of each record that is not a blank line."""
-        self._file.seek(0)
-        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
-        lines = _LimitedLines(text, self._max_line_characters)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        line = 1
-        try:
-            for cells in reader:
-                if cells:
-                    yield line, cells, self._max_line_characters - lines.characters_left
-                line = reader.line_num + 1
-                lines.characters_left = self._max_line_characters
-        except csv.Error as error:
-            raise bad_file(f"is not CSV: {error}", line) from None
-        except UnicodeDecodeError:
-            raise bad_file(NOT_UTF8, self._first_undecodable()) from None
-        finally:
-            text.detach()  # else it would close the file with itself
-
-    def _first_undecodable(self) -> int:
-        self._file.seek(0)
-        for number, line in enumerate(self._file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-        raise AssertionError("all lines are UTF-8")
-
-
-class _LimitedLines:
-    """The lines of a text, as long as the current record has characters left."""
-
-    def __init__(self, text: TextIO, max_characters: int) -> None:
-        self._text, self._max_characters = text, max_characters
-        self.characters_left = max_characters
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(self.characters_left + 1):
-            self.characters_left -= len(line)
-            if self.characters_left < 0:
-                raise csv.Error(f"a row of more than {self._max_characters} characters")
-            yield line
+        return self.layout.chunks(self._file, size, skip)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import codecs
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from model_service.batch.parsed import Parsed
 from model_service.contract.contract import Batch, Contract
-from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Problems
-from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile, bad_file
-from model_service.csv.rows import Parsed, Rejection, RowReader, header_problems
-from model_service.csv.writer import (
-    answer_columns,
-    cells_at,
-    csv_lines,
-    encode_lines,
-    escape_formula,
-    escape_formulas,
-    free_name,
-    quoted_lines,
-)
+from model_service.contract.problems import ProblemCounts, Problems
+from model_service.csv.answer import AnswerWriter
+from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
+from model_service.csv.records import bad_file
+from model_service.csv.rows import RowReader, add_problems, header_problems
+from model_service.csv.writer import encode_lines
 from model_service.errors import BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
@@ -40,8 +33,6 @@ MAX_COUNTED_PROBLEMS = 100_000
 MAX_MISSING_CELLS = 10_000_000
 # The model's input for a chunk: a category can become thousands of columns.
 MAX_CHUNK_CELLS = 1 << 21
-# All problems in a cell `error`: a row of a few bytes must not become one of kilobytes.
-MAX_ERROR_CHARACTERS = 600
 
 
 @dataclass(frozen=True)
@@ -80,13 +71,18 @@ class _Run:
 
     def __init__(self, job: CsvJob, file: IO[bytes], spool: IO[bytes]) -> None:
         names = [feature.name for feature in job.contract.features]
-        appended = answer_columns(job.contract.output, job.example, names)
-        errors = [free_name("error", {*names, *appended})] if job.keep_bad_rows else []
         self._job, self._spool = job, spool
-        self._paths = list(appended.values())
-        self._appended = [*appended, *errors]
         self._file = CsvFile(file, names, job.max_line_characters)
-        if problems := header_problems(self._file.header, names, self._appended, self._file.line):
+        self._writer = AnswerWriter(
+            job.contract,
+            job.example,
+            self._file.header,
+            self._file.delimiter,
+            keeps_bad_rows=job.keep_bad_rows,
+            has_bom=self._file.has_bom,
+        )
+        appended = self._writer.appended
+        if problems := header_problems(self._file.header, names, appended, self._file.line):
             raise BadFile(problems)
         self._reader = RowReader(job.contract, self._file.header)
         max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
@@ -100,9 +96,7 @@ class _Run:
         is not waited for: the platform wants a first byte in time.
         """
         problems = Problems()
-        header = [[escape_formula(name)] for name in (*self._file.header, *self._appended)]
-        self._spool.write(codecs.BOM_UTF8 * self._file.has_bom)
-        self._spool.write(encode_lines(csv_lines(header, self._file.delimiter)))
+        self._spool.write(self._writer.header())
         started_at = time.monotonic()
         size = ChunkSize(self._chunk_size.rows)
         for chunk in self._file.chunks(size):
@@ -124,7 +118,7 @@ class _Run:
                 continue
             size.rows = MAX_CHUNK_ROWS
             if not self._job.keep_bad_rows:
-                self._reader.parse(chunk).add_to(problems, chunk)
+                add_problems(problems, self._reader.parse(chunk), chunk)
             if problems.total > MAX_COUNTED_PROBLEMS:
                 problems.is_complete = False
                 break
@@ -146,7 +140,8 @@ class _Run:
     def _require_few_missing_cells(self, chunk: Chunk) -> None:
         """Raise BadFile if short rows lack more cells than an answer can make up for."""
         width = len(self._file.header)
-        self._missing_cell_count += sum(max(width - len(cells), 0) for cells in chunk.records)
+        malformed = chunk.malformed.values()
+        self._missing_cell_count += sum(max(width - len(cells), 0) for cells in malformed)
         if self._missing_cell_count > MAX_MISSING_CELLS:
             message = f"rows up to here have {MAX_MISSING_CELLS} cells less than the header"
             raise bad_file(message, chunk.lines[-1])
@@ -155,7 +150,7 @@ class _Run:
         """Write the answer to a chunk into the spool, or add what is wrong with its rows."""
         parsed = self._reader.parse(chunk)
         if parsed.rejections and not self._job.keep_bad_rows:
-            parsed.add_to(problems, chunk)
+            add_problems(problems, parsed, chunk)
             return
         try:
             self._spool.write(self._predict(chunk, parsed))
@@ -178,55 +173,8 @@ class _Run:
             raise InvalidRows(problems) from error
         if failing:
             parsed = parsed.without(failing, MODEL_FAILS)
-        lines = self._lines(chunk, parsed, predictions)
+        lines = self._writer.lines(chunk, parsed, predictions)
         if self._job.keep_bad_rows:
             self._job.on_rejected(parsed.counts())
-        self._chunk_size.adapt(len(chunk.records), time.monotonic() - started_at)
+        self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
         return encode_lines(lines)
-
-    def _lines(
-        self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
-    ) -> Iterable[str]:
-        """Return the records of a chunk with their predictions, or with what is wrong."""
-        places: Sequence[int] = range(len(chunk.records))
-        answers: Sequence[Prediction | None] = predictions
-        lines: dict[int, str] = {}
-        if parsed.rejections:
-            lines = self._malformed_lines(chunk, parsed)
-            places = [place for place in places if place not in lines]
-            by_place = dict(zip(parsed.places, predictions, strict=True))
-            answers = [by_place.get(place) for place in places]
-        if places:
-            records = (chunk.records[place] for place in places)
-            columns = [
-                *map(escape_formulas, zip(*records, strict=True)),
-                *(cells_at(answers, path) for path in self._paths),
-            ]
-            if self._job.keep_bad_rows:
-                columns.append([_error_cell(parsed.rejections.get(place, ())) for place in places])
-            lines |= zip(places, csv_lines(columns, self._file.delimiter), strict=True)
-        return map(lines.__getitem__, range(len(chunk.records)))
-
-    def _malformed_lines(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
-        """Return the records of too few or too many cells with as many as the header, by place."""
-        width, delimiter = len(self._file.header), self._file.delimiter
-        places = [place for place in parsed.rejections if len(chunk.records[place]) != width]
-        records = [escape_formulas(chunk.records[place][:width]) for place in places]
-        errors = [[_error_cell(parsed.rejections[place])] for place in places]
-        starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
-        # As text: a header can have a hundred thousand columns, and each row a single cell.
-        delimiters = delimiter * (width + len(self._paths))
-        return {
-            place: start + delimiters[len(record) - 1 :] + end
-            for place, record, start, end in zip(places, records, starts, ends, strict=True)
-        }
-
-
-def _error_cell(rejections: Sequence[Rejection]) -> str:
-    """Return what is wrong with a row: the first problems, and how many there are besides."""
-    texts = [rejection.text for rejection in rejections[:MAX_SHOWN_PROBLEMS]]
-    while len(texts) > 1 and sum(map(len, texts)) > MAX_ERROR_CHARACTERS:
-        texts.pop()
-    if len(rejections) > len(texts):
-        texts.append(f"and {len(rejections) - len(texts)} more")
-    return escape_formula("; ".join(texts))

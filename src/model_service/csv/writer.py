@@ -53,8 +53,12 @@ def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
 def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
     """Return the cells of an appended column as JSON text; a missing value is an empty cell."""
     values = values_at(answers, path)
-    if set(map(type, values)) <= {float, int}:
+    types = set(map(type, values))
+    if types <= {float, int}:
         return list(map(repr, values))  # as json does, and faster
+    if types == {str}:  # of a few classes
+        cells = {text: escape_formula(text) for text in set(values)}
+        return list(map(cells.__getitem__, values))
     return ["" if value is None else escape_formula(json_text(value)) for value in values]
 
 
@@ -73,6 +77,14 @@ def escape_formulas(texts: Sequence[str]) -> Sequence[str]:
     if _FORMULA.isdisjoint({text[:1] for text in texts}):
         return texts
     return list(map(escape_formula, texts))
+
+
+def may_be_formulas(lines: Sequence[str], delimiter: str) -> bool:
+    """Return whether a cell of lines without quotes begins as a formula does, or a number."""
+    if not _FORMULA.isdisjoint({line[:1] for line in lines}):
+        return True
+    text = delimiter.join(lines)
+    return any(mark in text and f"{delimiter}{mark}" in text for mark in _FORMULA)
 
 
 def csv_lines(columns: Sequence[Sequence[str]], delimiter: str) -> list[str]:

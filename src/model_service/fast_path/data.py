@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.frames import NUMERIC, model_input
-from model_service.contract.contract import Column, ColumnKind, InputKind
+from model_service.contract.contract import (
+    Coded,
+    Column,
+    ColumnKind,
+    InputKind,
+    Values,
+    listed,
+    map_values,
+)
 
 # A ColumnTable, an array of the shape (rows, columns), a SciPy sparse matrix of that shape, or a
 # pandas frame that a user-defined transformer returned.
@@ -71,7 +79,7 @@ class ColumnTable:
         """Replace missing values by the column's fill value. Raises TypeError for dates."""
         self._refuse_dates()
         columns = [
-            Column(c.name, c.kind, [fill if v is None or v != v else v for v in c.values])
+            Column(c.name, c.kind, _filled(c.values, fill))
             for c, fill in zip(self.columns, fill_values, strict=True)
         ]
         return ColumnTable(columns, "array")
@@ -81,12 +89,19 @@ class ColumnTable:
         if all(column.kind in NUMERIC for column in self.columns):
             return to_floats(self)
         self._refuse_dates()
-        values = [[math.nan if v is None else v for v in c.values] for c in self.columns]
+        values = [[math.nan if v is None else v for v in listed(c.values)] for c in self.columns]
         return np.array(values, dtype=object).T
 
     def _refuse_dates(self) -> None:
         if any(column.kind == "date" for column in self.columns):
             raise TypeError("dates are left to the model's own methods")
+
+
+def _filled(values: Values, fill: Any) -> Values:
+    """Return a column with a value in the place of missing ones."""
+    if isinstance(values, Coded):
+        return map_values(lambda v: fill if v is None or v != v else v, values)
+    return [fill if v is None or v != v else v for v in listed(values)]
 
 
 # Nearly all data is one of these, and isinstance is faster than looking for an attribute.
@@ -148,10 +163,21 @@ def to_floats(data: Data) -> Any:
     """
     if isinstance(data, ColumnTable):
         # NumPy reads None as NaN, and text that holds a number as scikit-learn does.
-        columns = np.array([column.values for column in data.columns], dtype=np.float64)
+        if all(isinstance(column.values, list) for column in data.columns):
+            columns = np.array([column.values for column in data.columns], dtype=np.float64)
+        else:
+            columns = np.empty((len(data.columns), len(data.columns[0].values)))
+            for number, column in enumerate(data.columns):
+                columns[number] = _floats(column.values)
         return columns.T if data.kind == "frame" else np.ascontiguousarray(columns.T)
     data = data.toarray() if is_sparse(data) else to_matrix(data)
     return data if data.dtype.char in "df" else data.astype(np.float64)
+
+
+def _floats(values: Values) -> Any:
+    if isinstance(values, Coded):
+        return np.array(values.distinct, dtype=np.float64)[values.codes]
+    return np.asarray(values, dtype=np.float64)
 
 
 def has_finite_sum(matrix: Any) -> bool:

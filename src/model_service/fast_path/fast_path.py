@@ -37,6 +37,7 @@ class FastPath:
     predict: MatrixPredict
     inline: bool  # predicting one row takes less time than handing it to another thread
     predict_row: RowPredict | None = None  # faster for a single row
+    chunk_rows: int = MAX_CHUNK_ROWS
 
     def predict_columns(self, columns: Sequence[Column]) -> Outputs:
         """Return the results of predict and, else None, predict_proba for columns in any order.
@@ -47,11 +48,11 @@ class FastPath:
             by_name = {column.name: column for column in columns}
             columns = [by_name[name] for name in self.column_names]
         row_count = len(columns[0].values)
-        if row_count <= MAX_CHUNK_ROWS:
+        if row_count <= self.chunk_rows:
             return self._predict_chunk(columns)
         chunks = [
-            self._predict_chunk(_slice(columns, start))
-            for start in range(0, row_count, MAX_CHUNK_ROWS)
+            self._predict_chunk(_slice(columns, start, start + self.chunk_rows))
+            for start in range(0, row_count, self.chunk_rows)
         ]
         values, probabilities = zip(*chunks, strict=True)
         return (
@@ -63,8 +64,8 @@ class FastPath:
         return self.predict(self.transform(ColumnTable(columns, self.kind)))
 
 
-def _slice(columns: Sequence[Column], start: int) -> list[Column]:
-    return [Column(c.name, c.kind, c.values[start : start + MAX_CHUNK_ROWS]) for c in columns]
+def _slice(columns: Sequence[Column], start: int, stop: int) -> list[Column]:
+    return [Column(c.name, c.kind, c.values[start:stop]) for c in columns]
 
 
 def compile_fast_path(

@@ -21,11 +21,11 @@ from model_service.model.manifest_checks import manifest_problems
 # In the order in which they are written.
 MEMBERS = """
     name title description version verified fast_path task classes estimator binary outputs
-    probabilities input columns python libraries model categories code transformers sample derived
-    examples profile
+    probabilities input columns python libraries model categories code transformers left_out
+    sample derived examples profile
     """.split()
 # What /metadata does not show: rows and statistics of the sample, and notes of the tools.
-NOT_PUBLIC = frozenset(("binary", "examples", "derived", "profile", "sample"))
+NOT_PUBLIC = frozenset(("binary", "examples", "derived", "left_out", "profile", "sample"))
 MAX_SHOWN_PROBLEMS = 3
 
 T = TypeVar("T")
@@ -137,6 +137,7 @@ class Manifest:
     sample: str | None  # the file name of the sample
     derived: Mapping[str, Mapping[str, Any]]  # what adopt derived of each feature
     profiles: Mapping[str, Profile]
+    left_out: tuple[str, ...] = ()  # fitted files that were beside the model, left out on purpose
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -181,6 +182,7 @@ class Manifest:
             sample=document["sample"],
             derived=document["derived"],
             profiles=read_profiles(document.get("profile")),
+            left_out=tuple(document.get("left_out") or ()),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -201,6 +203,7 @@ class Manifest:
             "examples": list(self.examples),
             "sample": self.sample,
             "derived": self.derived,
+            "left_out": list(self.left_out) or None,
             "profile": [profile.to_json() for profile in self.profiles.values()] or None,
         }
         return {name: members[name] for name in MEMBERS}

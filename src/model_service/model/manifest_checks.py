@@ -124,6 +124,7 @@ _OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
 # Manifests of older versions lack these.
 _OPTIONAL = frozenset(("fast_path", "profile", "member", "trusted", "constant", "reason")) | {
     "binary",
+    "left_out",
     "serves",
 }
 _MEMBERS: Mapping[str, Check] = {
@@ -153,6 +154,7 @@ _MEMBERS: Mapping[str, Check] = {
         "a list of objects",
         lambda value: isinstance(value, list) and all(isinstance(e, dict) for e in value),
     ),
+    "left_out": _or_null(_NAMES),
     "sample": _or_null(_NAME),
     "derived": _OBJECTS,
     "examples": ("a list of rows with the same features, at least one", _are_rows),

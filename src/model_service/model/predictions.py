@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, overload
 
 import numpy as np
@@ -184,15 +184,25 @@ def _labels(labels: Mapping[str, str], predictions: Sequence[Any]) -> list[str |
     return list(map(by_key.get, keys))
 
 
-def _inverse(transform: str, value: Any) -> Any:
+# NumPy's functions, as in the author's notebook: math.exp differs in the last bit and raises
+# OverflowError.
+_TRANSFORMS: Mapping[str, Callable[[Any], Any]] = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "pow10": partial(np.power, 10.0),
+    "square": np.square,
+}
+
+
+def _inverse(transform: str | Mapping[str, float], value: Any) -> Any:
     """Return the number on the scale of the target before its transformation."""
     if not isinstance(value, (int, float)):
         return value
-    # NumPy's functions, as in the author's notebook: math.exp differs in the last bit and raises
-    # OverflowError.
-    function = np.exp if transform == "exp" else np.expm1
+    number = np.float64(value)
     with np.errstate(over="ignore"):
-        return _scalar(function(np.float64(value)))
+        if isinstance(transform, str):
+            return _scalar(_TRANSFORMS[transform](number))
+        return _scalar(number * transform["multiply"] + transform["add"])
 
 
 def _scalars(values: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +33,7 @@ from model_service.web import (
     rate_limit,
     request_log,
 )
+from model_service.web.card_text import read_card
 from model_service.web.current import Service
 from model_service.web.fast_lane import FastLane
 from model_service.web.policy import PUBLIC, menu_of, set_policy
@@ -49,6 +51,7 @@ _WEB = resources.files("model_service.web")
 ENGINE_STATIC = str(_WEB / "static")
 ENGINE_TEMPLATES = str(_WEB / "templates")
 CUSTOM_STYLESHEET = "custom.css"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Bodies of these types can be as long as a CSV.
 FILE_TYPES = ("text/csv", "multipart/form-data")
 
@@ -64,6 +67,13 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         return SpooledFile()
+
+
+def _contact_url(contact: str) -> str | None:
+    """Return the link of a contact that is an address, else None."""
+    if contact.startswith(("https://", "http://")):
+        return contact
+    return f"mailto:{contact}" if _EMAIL.fullmatch(contact) else None
 
 
 class ModelService(Flask):
@@ -98,11 +108,13 @@ class ModelService(Flask):
             "lstrip_blocks": True,
         }  # half the bytes of a page
         settings = settings or Settings.from_environment()
+        card_text = ""
         if not isinstance(model, Model):
-            model = load_model(self._model_folder(model, settings))
+            folder = self._model_folder(model, settings)
+            model, card_text = load_model(folder), read_card(folder)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
-        self.service = Service.around(model, settings, self.url_map, self._on_stuck)
+        self.service = Service.around(model, settings, self.url_map, self._on_stuck, card_text)
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
@@ -163,10 +175,15 @@ class ModelService(Flask):
         return folder
 
     def _page_context(self) -> dict[str, object]:
-        manifest = self.service.model.manifest
+        about = self.service.model.manifest.about
+        info = self.service.model.contract.service
         return {
-            "title": manifest.about.title,
-            "description": manifest.about.description,
+            "title": info.title or about.title,
+            "description": info.description or about.description,
+            "version": about.version,
+            "release_date": self.service.settings.release_date,
+            "service_info": info,
+            "contact_url": _contact_url(info.contact),
             "endpoints": self.view_functions,  # the owner can leave out pages
             "menu": menu_of(self),
             "custom_stylesheet": self._custom_stylesheet,

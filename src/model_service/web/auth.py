@@ -9,6 +9,7 @@ import logging
 from flask import Blueprint, Flask, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from model_service.contract.contract import ServiceInfo
 from model_service.web.current import Service, service
 from model_service.web.errors import RequestProblem
 from model_service.web.policy import menu_of, policy, policy_of
@@ -48,7 +49,12 @@ def init_app(app: Flask, service: Service) -> None:
     @app.context_processor
     def _of_every_page() -> dict[str, object]:
         if caller() is None:  # a page with status 404 is public
-            return {"title": "A model", "description": "It answers callers with an API key."}
+            return {
+                "title": "A model",
+                "description": "It answers callers with an API key.",
+                "version": None,
+                "service_info": ServiceInfo(),
+            }
         return {"signed_in": COOKIE in request.cookies}
 
 

@@ -34,10 +34,16 @@ class Service:
     readiness: Readiness
     predictor: Predictor
     metrics: Metrics
+    card_text: str  # the owner's part of the model card
 
     @classmethod
     def around(
-        cls, model: Model, settings: Settings, url_map: Map, on_stuck: Callable[[], None]
+        cls,
+        model: Model,
+        settings: Settings,
+        url_map: Map,
+        on_stuck: Callable[[], None],
+        card_text: str = "",
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
         contract = model.contract.with_max_characters(settings.max_text_characters)
@@ -53,7 +59,8 @@ class Service:
         )
         readiness = Readiness(model, queue)
         model = model.with_contract(contract)
-        return cls(settings, model, queue, readiness, Predictor(model, queue, readiness), metrics)
+        predictor = Predictor(model, queue, readiness)
+        return cls(settings, model, queue, readiness, predictor, metrics, card_text)
 
     @property
     def can_predict_inline(self) -> bool:

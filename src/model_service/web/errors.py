@@ -61,17 +61,22 @@ class RequestProblem(Exception):
         return cls(status, error.summary, str(error), problems, headers)
 
 
-def problem_response(
-    status: int, title: str, detail: str = "", errors: Problems | None = None
-) -> Response:
-    errors = errors if errors is not None else Problems()
-    body = {
+def problem_document(status: int, title: str, detail: str, errors: Problems) -> dict[str, Any]:
+    """Return the members of a problem."""
+    return {
         "type": "about:blank",
         "title": title,
         "status": status,
         "detail": detail,
         "errors": [error.to_json() for error in errors],
     }
+
+
+def problem_response(
+    status: int, title: str, detail: str = "", errors: Problems | None = None
+) -> Response:
+    errors = errors if errors is not None else Problems()
+    body = problem_document(status, title, detail, errors)
     # A caller without an Accept header, as programs are, gets the first type.
     if request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"]) == "text/html":
         shown, hidden_count = shown_problems(errors)

@@ -9,9 +9,12 @@ from typing import Literal
 from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Invalid, Problem
+from model_service.contract.profile import Profile
 from model_service.contract.typed_text import request_value
+from model_service.web.titles import feature_titles
+from model_service.web.wording import format_number, format_value
 
-Control = Literal["number", "radio", "select", "datalist", "text", "checkbox", "date", "textarea"]
+Control = Literal["number", "radio", "select", "text", "checkbox", "date", "textarea"]
 
 MAX_RADIO_BUTTONS = 3  # a category with more choices is a <select>
 MAX_UNGROUPED_FIELDS = 30  # a form with more fields has groups and a search field
@@ -20,7 +23,7 @@ GROUP_SIZE = 50
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of a radio group, <select> or <datalist>."""
+    """One option of a radio group or <select>."""
 
     value: str
     label: str
@@ -33,59 +36,120 @@ class FormField:
 
     id: str
     name: str
+    title: str
     control: Control
     hint: str
     placeholder: str | None  # the hint, if it is short enough to stand in the empty field
     is_integer: bool
+    is_whole: bool  # whether a slider moves in whole numbers
+    is_optional: bool
     value: str
     choices: tuple[Choice, ...]
+    other: str | None  # the text beside the choices; None if the choices are all there are
     error: str | None
 
 
 @dataclass(frozen=True)
 class FieldGroup:
-    """Neighbouring fields of a form with many fields; `first` and `last` count from 1."""
+    """Neighbouring fields of a form under one heading."""
 
+    title: str
+    hint: str
     fields: tuple[FormField, ...]
-    first: int
-    last: int
     is_open: bool
 
 
 def form_fields(
-    contract: Contract, texts: Mapping[str, str], problems: Sequence[Problem] = ()
+    contract: Contract,
+    texts: Mapping[str, str],
+    problems: Sequence[Problem] = (),
+    profiles: Mapping[str, Profile] | None = None,
 ) -> list[FormField]:
     """Return the fields in the order of the contract, with their texts and error messages."""
     errors = {problem.feature: problem.message for problem in problems}
+    titles = feature_titles(contract)
     return [
-        _form_field(number, feature, texts.get(feature.name, ""), errors.get(feature.name))
+        _form_field(
+            f"f{number}",
+            titles[feature.name],
+            feature,
+            texts.get(feature.name, ""),
+            errors.get(feature.name),
+            (profiles or {}).get(feature.name),
+        )
         for number, feature in enumerate(contract.features, start=1)
     ]
 
 
-def group_fields(fields: Sequence[FormField]) -> list[FieldGroup]:
-    """Return the fields in groups; the first group and those with an error are open."""
-    groups = []
-    for start in range(0, len(fields), GROUP_SIZE):
-        members = tuple(fields[start : start + GROUP_SIZE])
-        has_error = any(field.error for field in members)
-        groups.append(FieldGroup(members, start + 1, start + len(members), has_error or start == 0))
-    return groups
+def group_fields(contract: Contract, fields: Sequence[FormField]) -> list[FieldGroup]:
+    """Return the fields under headings, or none if the form needs none.
+
+    The headings are the contract's groups in the order of their first features. Without them a form
+    of many fields has headings that count. The first group and those with an error are open.
+    """
+    if any(feature.group for feature in contract.features):
+        named: dict[str, list[FormField]] = {}
+        for feature, field in zip(contract.features, fields, strict=True):
+            named.setdefault(feature.group or "More", []).append(field)
+        groups = [(title, "", tuple(members)) for title, members in named.items()]
+    elif len(fields) > MAX_UNGROUPED_FIELDS:
+        groups = [
+            _counted_group(start, tuple(fields[start : start + GROUP_SIZE]))
+            for start in range(0, len(fields), GROUP_SIZE)
+        ]
+    else:
+        return []
+    opens_all = len(fields) <= MAX_UNGROUPED_FIELDS
+    return [
+        FieldGroup(title, hint, members, opens_all or number == 0 or any(f.error for f in members))
+        for number, (title, hint, members) in enumerate(groups)
+    ]
 
 
-def _form_field(number: int, feature: Feature, text: str, error: str | None) -> FormField:
+def _counted_group(
+    start: int, members: tuple[FormField, ...]
+) -> tuple[str, str, tuple[FormField, ...]]:
+    title = f"Features {start + 1} to {start + len(members)}"
+    return title, f"{members[0].title} … {members[-1].title}", members
+
+
+def _form_field(
+    field_id: str,
+    title: str,
+    feature: Feature,
+    text: str,
+    error: str | None,
+    profile: Profile | None,
+) -> FormField:
     control = _control(feature)
+    choices = tuple(_choices(feature, text))
+    is_open = bool(feature.categories) and not feature.closed
+    is_other = not any(choice.is_selected for choice in choices)
     return FormField(
-        id=f"f{number}",
+        id=field_id,
         name=feature.name,
+        title=title,
         control=control,
-        hint=" ".join(_hint_sentences(feature, control)),
+        hint=" ".join(_hint_sentences(feature)),
         placeholder=_placeholder(feature),
         is_integer=feature.type == "integer",
+        is_whole=_is_whole(feature, profile),
+        is_optional=feature.nullable,
         value=text,
-        choices=tuple(_choices(feature, text)),
+        choices=choices,
+        other=(text if is_other else "") if is_open else None,
         error=error,
     )
+
+
+def _is_whole(feature: Feature, profile: Profile | None) -> bool:
+    """Return whether a number counts something, as far as the sample shows."""
+    if feature.type != "number" or profile is None:
+        return feature.type == "integer"
+    ends = (feature.minimum, feature.maximum)
+    if profile.values:
+        return all(isinstance(value, int) for value in profile.values)
+    return all(isinstance(value, int) for value in (*ends, profile.start, profile.step))
 
 
 def _control(feature: Feature) -> Control:
@@ -96,8 +160,6 @@ def _control(feature: Feature) -> Control:
     if feature.type == "category":
         if feature.categories is None:
             return "text"
-        if not feature.closed:
-            return "datalist"
         return "radio" if len(feature.categories) <= MAX_RADIO_BUTTONS else "select"
     return "date" if feature.type == "date" else "textarea"
 
@@ -114,7 +176,7 @@ def _choices(feature: Feature, text: str) -> Iterator[Choice]:
         yield Choice("", "unknown", text == "")
 
 
-def _hint_sentences(feature: Feature, control: Control) -> Iterator[str]:
+def _hint_sentences(feature: Feature) -> Iterator[str]:
     if feature.description:
         end = "" if feature.description[-1] in ".!?…" else "."
         yield f"{feature.description}{end}"
@@ -122,8 +184,6 @@ def _hint_sentences(feature: Feature, control: Control) -> Iterator[str]:
         yield f"{'From' if feature.strict else 'Usually'} {value_range}."
     elif feature.unit:
         yield f"In {feature.unit}."
-    if feature.nullable and control not in ("radio", "select"):
-        yield "Leave it empty if unknown."
 
 
 def _placeholder(feature: Feature) -> str | None:
@@ -131,7 +191,7 @@ def _placeholder(feature: Feature) -> str | None:
     value_range = range_text(feature)
     if feature.description or (feature.unit and not value_range):
         return None
-    return ", ".join(filter(None, (value_range, "empty if unknown" if feature.nullable else "")))
+    return value_range
 
 
 def range_text(feature: Feature) -> str:
@@ -140,9 +200,9 @@ def range_text(feature: Feature) -> str:
     if low is None or high is None:
         return ""
     unit = f" {feature.unit}" if feature.unit else ""
-    # No thousands separator in numbers of up to four digits, which can be years.
-    number_format = ".12g" if max(abs(low), abs(high)) < 10_000 else ",.12g"
-    return f"{low:{number_format}} to {high:{number_format}}{unit}"
+    # No separator in numbers of up to four digits, which can be years.
+    write = format_value if max(abs(low), abs(high)) < 10_000 else format_number
+    return f"{write(low)} to {write(high)}{unit}"
 
 
 def field_text(value: object) -> str:

@@ -10,7 +10,8 @@ from itertools import pairwise
 from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
-from model_service.web.wording import Bar, format_number, format_percent
+from model_service.web.titles import feature_title
+from model_service.web.wording import Bar, format_percent, format_value
 
 TASK_TEXTS: Mapping[str, str] = {
     "classification": "Classification",
@@ -22,6 +23,8 @@ TYPE_TEXTS: Mapping[str, str] = {"boolean": "true or false", "text": "free text"
 TRANSFORM_TEXTS: Mapping[str, str] = {
     "exp": "e to the power of the model's own number, which is a logarithm",
     "expm1": "e to the power of the model's own number, which is a logarithm, less 1",
+    "pow10": "10 to the power of the model's own number, which is a logarithm",
+    "square": "the square of the model's own number, which is a root",
 }
 MAX_LISTED = 20  # classes or categories in one line
 MAX_BARS = 8  # a feature with more values has a list of them or a histogram
@@ -62,6 +65,7 @@ class FeatureCard:
     """A feature; of the sample's values it shows bars, a histogram or neither."""
 
     name: str
+    title: str
     description: str
     lines: tuple[str, ...]
     bars: tuple[Bar, ...] = ()
@@ -126,7 +130,14 @@ def _output_entries(output: Output, manifest: Manifest) -> Iterator[CardEntry]:
     if output.unit:
         yield CardEntry("Unit", (output.unit,))
     if output.transform is not None:
-        yield CardEntry("Transform", (TRANSFORM_TEXTS[output.transform],))
+        yield CardEntry("Transform", (_transform_text(output.transform),))
+
+
+def _transform_text(transform: str | Mapping[str, float]) -> str:
+    if isinstance(transform, str):
+        return TRANSFORM_TEXTS[transform]
+    multiply, add = (format_value(transform[name]) for name in ("multiply", "add"))
+    return f"the model's own number, times {multiply}, plus {add}"
 
 
 def _model_entries(manifest: Manifest) -> Iterator[CardEntry]:
@@ -184,7 +195,8 @@ def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) 
     lines.append("may be unknown" if feature.nullable else "must be given")
     if profile is not None:
         lines.append(f"{format_percent(profile.missing) if profile.missing else 'none'} missing")
-    return FeatureCard(feature.name, feature.description, tuple(lines), bars, histogram)
+    title = feature_title(feature)
+    return FeatureCard(feature.name, title, feature.description, tuple(lines), bars, histogram)
 
 
 def _shares(feature: Feature, profile: Profile | None) -> dict[str, float | None]:
@@ -245,11 +257,6 @@ def _value_texts(profile: Profile) -> list[str]:
         format_value(value) if is_numeric and not isinstance(value, str) else json_text(value)
         for value in profile.values
     ]
-
-
-def format_value(value: float) -> str:
-    """Return a number as text, without separators up to four digits, as it can be a year."""
-    return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
 
 
 def _truncate(texts: Sequence[str]) -> tuple[str, ...]:

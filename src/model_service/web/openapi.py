@@ -29,8 +29,8 @@ def document(
     """
     filled: dict[str, Any] = json.loads(_openapi_json())
     filled["info"] = {
-        "title": manifest.about.title,
-        "description": manifest.about.description,
+        "title": contract.service.title or manifest.about.title,
+        "description": contract.service.description or manifest.about.description,
         "version": str(manifest.about.version),
     }
     rows = [manifest.example(), manifest.example(1)]

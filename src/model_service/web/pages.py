@@ -16,7 +16,9 @@ from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows, ServiceError
+from model_service.web.accent import stylesheet as accent_stylesheet
 from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.card_text import card_markdown, parse_card
 from model_service.web.current import service
 from model_service.web.errors import RequestProblem, render_page
 from model_service.web.form import (
@@ -27,7 +29,7 @@ from model_service.web.form import (
     group_fields,
     parse_form,
 )
-from model_service.web.model_card import CHART_HEIGHT, build_model_card
+from model_service.web.model_card import CHART_HEIGHT, ModelCard, build_model_card
 from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
 from model_service.web.wording import describe_prediction
@@ -80,13 +82,15 @@ def predict_file() -> Response:
 def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the text of each field.
 
-    The last value of a name counts: a hidden field before each checkbox holds the value that is
-    sent if it is not checked.
+    The last value of a name that is not empty counts: a hidden field before each checkbox holds the
+    value that is sent if it is not checked, and a field after some choices holds another one.
     """
     # Browsers send line breaks in a field's name as CR LF, whatever they are in the page.
     names = {_with_line_feeds(f.name): f.name for f in service.model.contract.features}
     # A part of multipart/form-data can have no name.
-    submitted = ((name or "", values[-1]) for name, values in form.lists())
+    submitted = (
+        (name or "", next(filter(None, reversed(values)), "")) for name, values in form.lists()
+    )
     return {names.get(_with_line_feeds(name), name): text for name, text in submitted}
 
 
@@ -113,11 +117,11 @@ def _pasted_texts(text: str) -> dict[str, str]:
             names,
             service.settings.max_csv_line_characters,
         )
-        (cells,) = next(file.chunks(ChunkSize(rows=1))).records
+        columns = next(file.chunks(ChunkSize(rows=1))).columns
         features = service.model.contract.by_name
         return {
             name: cell_of(features.get(name), cell)
-            for name, cell in zip(file.header, cells, strict=True)
+            for name, (cell,) in zip(file.header, columns, strict=True)
         }
     except (InvalidRows, StopIteration, ValueError):
         raise RequestProblem(422, "The row cannot be read", hint) from None
@@ -156,14 +160,16 @@ def _render_form(
     problems = problems if problems is not None else Problems()
     model = service.model
     contract, manifest = model.contract, model.manifest
-    fields = form_fields(contract, texts, problems)
+    fields = form_fields(contract, texts, problems, manifest.profiles)
     shown, _ = shown_problems(problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
     return render_page(
         template,
         fields=fields,
-        groups=group_fields(fields) if len(fields) > MAX_UNGROUPED_FIELDS else None,
+        groups=group_fields(contract, fields),
+        has_search=len(fields) > MAX_UNGROUPED_FIELDS,
+        titles={field.name: field.title for field in fields},
         problems=[(problem, ids.get(problem.feature or "")) for problem in shown],
         problem_count=problems.total,
         output=contract.output,
@@ -171,6 +177,14 @@ def _render_form(
         limits=service.settings,
         **(variables or {}),
     )
+
+
+@bp.get("/accent.css")
+@policy(needs_key=False, is_limited=False)
+def accent() -> Response:
+    """Return the owner's accent colour as a stylesheet."""
+    colour = service.model.contract.service.accent
+    return Response(accent_stylesheet(colour) if colour else "", mimetype="text/css")
 
 
 @bp.get("/example.csv")
@@ -189,10 +203,30 @@ def example_csv() -> Response:
 @policy(menu="Model")
 def card() -> str:
     """Show the model card."""
+    texts = parse_card(service.card_text)
+    return render_template("model.html", card=_card(), texts=texts, chart_height=CHART_HEIGHT)
+
+
+@bp.get("/model.md")
+def card_file() -> Response:
+    """Return the model card in Markdown, with front matter as Hugging Face reads it."""
+    manifest, info = service.model.manifest, service.model.contract.service
+    text = card_markdown(
+        info.title or manifest.about.title,
+        info.description or manifest.about.description,
+        service.card_text,
+        _card(),
+        tuple(manifest.environment.libraries),
+        manifest.task.kind,
+    )
+    headers = {"Content-Disposition": f"attachment; filename={manifest.about.name}.md"}
+    return Response(text, mimetype="text/markdown", headers=headers)
+
+
+def _card() -> ModelCard:
     model, readiness = service.model, service.readiness
     reason = readiness.reason()  # first: it checks the golden predictions, if that was not done yet
     golden_count = len(model.golden.rows) if model.golden is not None else 0
-    model_card = build_model_card(
+    return build_model_card(
         model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
     )
-    return render_template("model.html", card=model_card, chart_height=CHART_HEIGHT)

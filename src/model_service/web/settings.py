@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,6 +70,16 @@ def _path(_: str, text: str) -> Path:
 
 def _text(_: str, text: str) -> str:
     return text
+
+
+def _date(name: str, text: str) -> str:
+    try:
+        day = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise SettingsError(
+            f"{name} is {text!r}, which is no time such as 2026-11-30T12:00:00Z; unset it."
+        ) from None
+    return f"{day.day} {day:%B %Y}"
 
 
 def _parts(text: str) -> list[str]:
@@ -183,6 +194,14 @@ class Settings:
         "Redis that counts the requests of all processes, if there is a limit",
         unset="unset: each process counts its own",
         is_secret=True,
+    )
+    release_date: str | None = config_var(
+        "HEROKU_RELEASE_CREATED_AT",
+        _date,
+        None,
+        "the time of the release, whose date stands at the foot of each page; Heroku sets it after "
+        "`heroku labs:enable runtime-dyno-metadata`",
+        unset="unset: no date",
     )
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 
 from model_service.contract.contract import Output, json_text
 
-SIGNIFICANT_DIGITS = 6
+SIGNIFICANT_DIGITS = 4
 MAX_BARS = 10  # more of them would push the rest of the page out of sight
 OUTLIER_LABELS = {1: "usual", -1: "outlier"}
 
@@ -30,7 +30,6 @@ class PredictionText:
 
     name: str  # of the output or the target
     text: str
-    native_class: str | None  # the model's own class, if `text` is another name for it
     probability: str | None  # of the predicted class, in percent
     bars: tuple[Bar, ...]
     hidden_classes: int  # how many classes have no bar
@@ -69,7 +68,6 @@ def _prediction_text(
     return PredictionText(
         name=name,
         text=text,
-        native_class=predicted if text != predicted and task != "regression" else None,
         probability=next((bar.text for bar in bars if bar.is_predicted), None),
         bars=tuple(shown),
         hidden_classes=len(bars) - len(shown),
@@ -88,7 +86,7 @@ def _value_text(value: Any, output: Output, task: str) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number with thousands separators, rounded to SIGNIFICANT_DIGITS."""
+    """Return a number with thousands separators: SIGNIFICANT_DIGITS, or all before the point."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     magnitude = math.floor(math.log10(abs(value)))
@@ -97,6 +95,12 @@ def format_number(value: float) -> str:
     decimals = max(0, SIGNIFICANT_DIGITS - 1 - magnitude)
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text
+
+
+def format_value(value: float) -> str:
+    """Return a number as `format_number` does, but without separators if it can be a year."""
+    text = format_number(value)
+    return text.replace(",", "") if abs(value) < 10_000 else text
 
 
 def format_percent(share: float) -> str:

@@ -70,6 +70,7 @@ class FeaturesAnswer:
     features: tuple[Mapping[str, Any], ...] = ()
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    service: Mapping[str, Any] | None = None
     folder: Path = Path()  # paths of the transformers are relative to it
 
     @property
@@ -208,7 +209,7 @@ def read_features(answers: Answers) -> FeaturesAnswer:
             return _from_file(path)
     looks_like_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
     if looks_like_file and "," not in answer:
-        raise AnswerError(missing_file(answers, "features", answer, "names with commas"))
+        raise AnswerError(missing_file(answers, "features", answer))
     return _from_names(split(answer), "features")
 
 
@@ -241,22 +242,39 @@ def _pickled_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def missing_file(answers: Answers, question: Question, answer: str, other: str = "") -> Problem:
+# What to give instead of a file that is not there.
+WANTED: Mapping[Question, str] = {
+    "model_path": "; give the path of the model file",
+    "features": "; give the path of a file, or names with commas",
+    "sample_data": "; give the path of a CSV file",
+}
+
+
+def missing_file(answers: Answers, question: Question, answer: str) -> Problem:
     """Return the problem that there is no such file, with the nearest one that there is."""
-    whole: str = getattr(answers, question)
     path = answers.path(answer.strip())
     near = _nearest_files(path, SUFFIXES[question])
-    hint = f" Give a file, or {other}." if other else ""
     if not near:
-        return Problem(question, f"there is no file {path}.{hint}")
+        return Problem(question, f"there is no file {path}{WANTED.get(question, '')}.")
     typed = Path(answer.strip()).parent
-    shown = [(typed / name).as_posix() for name in near]
-    items = [shown[0] if item == answer.strip() else item for item in split(whole)]
+    shown = " or ".join((typed / name).as_posix() for name in near)
+    whole: str = getattr(answers, question)
+    items = [_nearest_item(answers, question, item) for item in split(whole)]
     return Problem(
         question,
-        f"there is no file {path}; did you mean {' or '.join(shown)}?{hint}",
+        f"there is no file {path}; did you mean {shown}?",
         Repair({question: joined(items)}),
     )
+
+
+def _nearest_item(answers: Answers, question: Question, item: str) -> str:
+    """Return an item of an answer, the nearest file's name if there is no such file."""
+    dash = "-" if question == "transformers" and item.startswith("-") else ""
+    name = item.removeprefix(dash)
+    if _exists(answers.beside_model(name).path):
+        return item
+    near = _nearest_files(answers.path(name), SUFFIXES[question])
+    return f"{dash}{(Path(name).parent / near[0]).as_posix()}" if near else item
 
 
 def _nearest_files(path: Path, suffixes: Sequence[str]) -> list[str]:
@@ -279,10 +297,22 @@ def _is_header(lines: list[str], is_csv: bool) -> bool:
     return not is_list or any(is_number(line) for line in lines)
 
 
+def texts_of_json(document: object) -> tuple[str, ...] | None:
+    """Return a list of texts, also the only one in an object: {"data_columns": ["area", …]}."""
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if isinstance(value, list)]
+        document = lists[0] if len(lists) == 1 and "features" not in document else None
+    is_list = isinstance(document, list) and all(isinstance(item, str) for item in document)
+    return tuple(document) if is_list and document else None  # type: ignore[arg-type]
+
+
 def _from_json(document: object, path: Path) -> FeaturesAnswer:
     """Read a list of names, of features or of both, or a contract."""
+    if (names := texts_of_json(document)) is not None:
+        return _from_names(names, str(path))
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    service: Mapping[str, Any] | None = None
     if isinstance(document, dict):
         if isinstance(document.get("features"), list):
             features = [{"name": e} if isinstance(e, str) else e for e in document["features"]]
@@ -294,6 +324,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
                 [Problem("features", f"{path}: {problem}.") for problem in error.problems]
             ) from None
         output, transformers = contract.output.to_json(), contract.transformers
+        service = contract.service.to_json()
         document = document["features"]
     entries: list[Mapping[str, Any]] = []
     problems: list[Problem] = []
@@ -311,7 +342,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     if problems:
         raise AnswerError(problems)
     _check_names([entry["name"] for entry in entries], str(path))
-    return FeaturesAnswer(tuple(entries), output, transformers, path.parent)
+    return FeaturesAnswer(tuple(entries), output, transformers, service, path.parent)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:

@@ -16,6 +16,7 @@ from model_service.model.manifest import (
     Task,
     TransformerFile,
 )
+from workbench.adopt.answers import Part
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import (
     closed_categories,
@@ -61,6 +62,7 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
         ),
         model=_model_file(case, chain),
         transformers=_transformer_files(case, chain),
+        left_out=_left_out(case),
         code=chain.code.custom_code(chain.code.needed_names(facts)) if chain.code else None,
         estimator=describe(facts),
         input=_input(facts),
@@ -116,6 +118,14 @@ def _transformer_files(case: Case, chain: Chain) -> tuple[TransformerFile, ...]:
         )
         for one in chain.fitted
     )
+
+
+def _left_out(case: Case) -> tuple[str, ...]:
+    """Return the names of what was left out on purpose, by the answers or by earlier ones."""
+    before = case.previous.left_out if case.previous is not None else ()
+    named = (str(Part(Path(part.path.name), part.member)) for part in case.answers.left_out)
+    used = {one.part.path.name for one in case.transformers.fitted}
+    return tuple(name for name in dict.fromkeys((*before, *named)) if name not in used)
 
 
 def _loader(file: FileFacts) -> dict[str, Any]:

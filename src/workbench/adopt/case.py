@@ -10,9 +10,9 @@ from typing import Any
 
 from model_service.contract.contract import json_text
 from model_service.model.manifest import Manifest
-from workbench.adopt.answers import Answers, FeaturesAnswer, read_features
+from workbench.adopt.answers import Answers, FeaturesAnswer, Part, read_features
 from workbench.adopt.author_code import AuthorCode, read_code
-from workbench.adopt.problems import AnswerError, Problem, concerning
+from workbench.adopt.problems import AnswerError, Changes, Problem, Repair, concerning
 from workbench.adopt.sample import Sample, read_sample
 from workbench.adopt.transformer_files import (
     FileReader,
@@ -21,7 +21,17 @@ from workbench.adopt.transformer_files import (
     read_neighbours,
     read_transformers,
 )
-from workbench.inspect import Bundle, ModelFacts, RefusedFile, UserClasses, bundle_of, model_facts
+from workbench.inspect import (
+    Bundle,
+    ModelFacts,
+    RefusedFile,
+    UserClasses,
+    bundle_of,
+    find_member,
+    model_facts,
+)
+
+MAX_CHOICES = 4  # models of one file, each with its command
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,8 @@ class Case:
     model: ModelFacts
     bundle: Bundle | None  # the other members of the model's file
     transformers: TransformerFiles
-    neighbours: tuple[Neighbour, ...]  # looked at only if there are no transformers
+    neighbours: tuple[Neighbour, ...]  # beside the model, neither answered nor left out
+    model_root: object  # what the model is, as inspection reads it
     code: AuthorCode | None
     sample: Sample | None
     previous: Manifest | None  # of the model that is replaced
@@ -42,6 +53,11 @@ class Case:
     @property
     def sample_columns(self) -> tuple[str, ...]:
         return tuple(self.sample.columns) if self.sample is not None else ()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features as far as the answers, the model or the sample know them."""
+        return self.declared.names or self.model.feature_names or self.sample_columns
 
     @property
     def is_same_file(self) -> bool:
@@ -53,26 +69,35 @@ class Case:
 
 
 def read_case(
-    answers: Answers, previous: Manifest | None, previous_expected: Mapping[str, Any] | None
+    answers: Answers,
+    previous: Manifest | None,
+    previous_expected: Mapping[str, Any] | None,
+    reader: FileReader | None = None,
 ) -> Case:
-    """Read every file that the answers name. Raises AnswerError."""
-    reader = FileReader(answers)
+    """Read every file that the answers name, and those beside the model. Raises AnswerError."""
+    reader = (reader or FileReader()).with_answers(answers)
     code = read_code(answers.code) if answers.code is not None else None
-    model, bundle = _read_model(answers, reader, code.classes if code is not None else {})
+    user_classes = code.classes if code is not None else {}
+    model, root, bundle = _read_model(answers, reader, user_classes)
     sample = _read_sample(answers.sample) if answers.sample is not None else None
     declared = _with_classes(read_features(answers), answers, model)
     columns = tuple(sample.columns) if sample is not None else ()
     model = _with_original_names(model, declared.names or columns)
     features = declared.names or model.feature_names or columns
-    transformers = read_transformers(answers, declared, bundle, features, reader)
-    has_none = not transformers.fitted and not transformers.problems
+    transformers = read_transformers(answers, declared, bundle, features, reader, user_classes)
+    others = [*(one.answer for one in transformers.fitted), *answers.left_out]
+    others += [Part(answers.model.path, name) for name in transformers.left_in_file]
+    if previous is not None:
+        beside = replace(answers, folder=answers.model.path.absolute().parent)
+        others += [beside.part(name) for name in previous.left_out]
     return Case(
         answers=answers,
         declared=declared,
         model=model,
         bundle=bundle,
         transformers=transformers,
-        neighbours=tuple(read_neighbours(answers.model.path, reader)) if has_none else (),
+        neighbours=tuple(read_neighbours(answers.model, others, reader, user_classes)),
+        model_root=root,
         code=code,
         sample=sample,
         previous=previous,
@@ -99,8 +124,8 @@ def _read_sample(path: Path) -> Sample:
 
 def _read_model(
     answers: Answers, reader: FileReader, user_classes: UserClasses
-) -> tuple[ModelFacts, Bundle | None]:
-    """Return the facts of the model, and the other members of its file.
+) -> tuple[ModelFacts, object, Bundle | None]:
+    """Return the facts of the model, what it is, and the other members of its file.
 
     `user_classes` are those of the author's code. Raises AnswerError if the file holds
     several models and the answer names none of them.
@@ -119,12 +144,18 @@ def _read_model(
             f"{part.path.name} holds {len(bundle.models)} models; which one? Answer "
             f"{' or '.join(choices)}."
         )
-        raise AnswerError(Problem("model_path", message))
+        first: Changes = {"model_path": f"{answers.model_path}#{bundle.models[0].name}"}
+        others: list[tuple[str, Changes]] = [
+            (f"If it is {m.name}:", {"model_path": f"{answers.model_path}#{m.name}"})
+            for m in bundle.models[1:MAX_CHOICES]
+        ]
+        raise AnswerError(Problem("model_path", message, Repair(first, otherwise=tuple(others))))
     try:
         facts = model_facts(document, file, member, user_classes)
     except RefusedFile as error:
         raise AnswerError(Problem("model_path", f"{part}: {error}")) from None
-    return facts, bundle
+    root = document.root if member is None else find_member(document.root, member)
+    return facts, root, bundle
 
 
 def _with_original_names(model: ModelFacts, originals: Sequence[str]) -> ModelFacts:

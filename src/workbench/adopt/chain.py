@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Scalar, Transformer, json_text
 from model_service.contract.parsing import did_you_mean
-from workbench.adopt.answers import Answers
+from workbench.adopt.answers import joined
+from workbench.adopt.arrange import is_imputer, longest_paths
 from workbench.adopt.author_code import AuthorCode
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import untransformed_categories
-from workbench.adopt.problems import AnswerError, Notes, Problem
+from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.transformer_columns import (
     MAX_LABELS,
     features_file,
@@ -23,11 +24,21 @@ from workbench.adopt.transformer_columns import (
     show_count,
     without_dummies,
 )
-from workbench.adopt.transformer_files import FOLDER, NUMBERED, Fitted, Neighbour
+from workbench.adopt.transformer_files import FOLDER, NUMBERED, Fitted
 from workbench.errors import listing
 from workbench.inspect import Bundle, FileFacts, ModelFacts
 
 SOME_COLUMNS = "[…]"  # columns to fill in, in the example of a features file
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an encoder of the target says about the predictions."""
+
+    labels: Mapping[str, str] | None = None  # by class
+    names: tuple[str, ...] | None = None  # of several targets
+    transform: Mapping[str, float] | None = None  # that undoes the scaling of a number
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Chain:
     facts: ModelFacts  # of the transformers and the model as if they were one
     model: ModelFacts  # of the model alone
     fitted: tuple[Fitted, ...] = ()
-    labels: Mapping[str, str] | None = None  # of the classes, from an encoder of the target
+    target: Target = Target()
     code: AuthorCode | None = None  # only if the chain needs it
 
     @property
@@ -97,59 +108,110 @@ class Chain:
 
 def build_chain(case: Case) -> tuple[Chain, Notes]:
     """Return the chain of a case. Raises AnswerError with all problems of its transformers."""
-    fitted, labels, notes = _order(case)
-    joined, task_notes = _with_task(_join(case.model, fitted))
+    fitted, target, notes = _order(case)
+    joined_facts, task_notes = _with_task(_join(case.model, fitted))
     columns = [one.columns for one in fitted]
-    facts = replace(joined, categories=untransformed_categories(case.model, joined, columns))
+    facts = replace(
+        joined_facts, categories=untransformed_categories(case.model, joined_facts, columns)
+    )
     facts, bundle_notes = _with_names_of_bundle(facts, case.bundle)
     code, code_notes = _needed_code(facts, case.code)
-    hints = neighbour_hints(facts, case.neighbours, case.answers)
     return (
-        Chain(facts, case.model, fitted, labels, code),
-        (*case.model.notices, *task_notes, *notes, *bundle_notes, *hints, *code_notes),
+        Chain(facts, case.model, tuple(fitted), target, code),
+        (*case.model.notices, *task_notes, *notes, *bundle_notes, *code_notes),
     )
 
 
-def _order(case: Case) -> tuple[tuple[Fitted, ...], Mapping[str, str] | None, Notes]:
-    """Return the transformers in order with their columns, and the labels of the classes."""
-    names = case.answers.names
+def _order(case: Case) -> tuple[list[Fitted], Target, Notes]:
+    """Return the transformers in order with their columns, and what encodes the target."""
     features, all_columns = _feature_names(case)
     problems = list(case.transformers.problems)
-    found: list[Fitted] = []
-    labels: dict[str, str] | None = None
-    notes: list[str] = []
+    placed: list[Fitted] = []
+    target, notes = Target(), []
+    in_model_file = case.transformers.in_model_file
+    # What only fills in missing values was for the training: the app seldom does that.
+    left = [one for one in case.transformers.fitted if in_model_file and is_imputer(one)]
     for one in case.transformers.fitted:
+        if one in left:
+            continue
         try:
-            placed = place_transformer(one, case, features or all_columns)
+            found = place_transformer(one, case, features or all_columns)
         except AnswerError as error:
             problems += error.found
             continue
-        if placed is not None:
-            found.append(placed)
+        if found is not None:
+            placed.append(found)
             continue
-        (classes,) = one.facts.categories or ((),)
-        labels = {str(code): json_text(label) for code, label in enumerate(classes)}
-        shown = [f"{code} is {label}" for code, label in labels.items()][:MAX_LABELS]
-        notes.append(f"{one.name} gives the classes of the model their labels: {', '.join(shown)}.")
-    in_model_file = case.transformers.in_model_file
-    if in_model_file and len([one for one in found if one.columns is None]) > 1:
-        members = ",".join(f"{case.answers.model_path}#{one.part.member}" for one in found)
-        message = (
-            f"{case.answers.model.path.name} holds {len(found)} transformers besides the model; "
-            f"in which order are they applied? Answer {names.transformers}={members}, or "
-            f"{names.model_path} with the # of the model if it needs none of them."
-        )
-        problems.append(Problem("model_path", message))
+        target = _target(one, case.model)
+        notes.append(target.note)
     if problems:
         raise AnswerError(problems)
-    if in_model_file and found:
-        # Encoders of single columns come before a scaler of all columns.
-        found.sort(key=lambda one: one.columns is None)
-        notes.append(
-            f"{listing([one.name for one in found])} in the same file "
-            f"{'is' if len(found) == 1 else 'are'} applied before the model."
+    if in_model_file:
+        placed, order_notes = _order_in_file(case, placed, left)
+        notes += order_notes
+    return placed, target, tuple(notes)
+
+
+def _target(one: Fitted, model: ModelFacts) -> Target:
+    """Return what a label encoder or a scaler of the target says about the predictions."""
+    if one.facts.scalings:
+        (scaling,) = one.facts.scalings
+        multiply = scaling.spread / scaling.new_spread
+        transform = {"multiply": multiply, "add": scaling.centre - scaling.new_centre * multiply}
+        note = f"{one.name} scaled what the model predicts; the service scales it back."
+        return Target(transform=transform, note=note)
+    labels = [json_text(label) for label in (one.facts.categories or ((),))[0]]
+    if model.n_outputs > 1:
+        return Target(
+            names=tuple(labels), note=f"{one.name} names what is predicted: {listing(labels)}."
         )
-    return tuple(found), labels, tuple(notes)
+    codes = model.classes or model.binary or ()
+    by_code = {json_text(code): label for code, label in zip(codes, labels, strict=True)}
+    shown = listing([f"{code} is {label}" for code, label in by_code.items()], MAX_LABELS)
+    return Target(by_code, note=f"{one.name} gives the classes of the model their labels: {shown}.")
+
+
+def _order_in_file(
+    case: Case, placed: Sequence[Fitted], left: Sequence[Fitted]
+) -> tuple[list[Fitted], list[str]]:
+    """Return the transformers in the model's own file in order. Raises AnswerError if unclear.
+
+    `left` are those that only fill in missing values.
+    """
+    answers, name = case.answers, case.answers.model.path.name
+    some = [one for one in placed if one.columns is not None]
+    every = [one for one in placed if one.columns is None]
+    order = list(every)
+    if len(every) > 1:
+        paths = longest_paths(every, case.model.n_features)
+        if len(paths) != 1 or len(paths[0]) != len(every):
+            found = [*some, *every]
+            members = joined([answers.shown_path(one.part) for one in found])
+            out = joined([f"-{answers.shown_path(one.part)}" for one in every])
+            message = (
+                f"{name} holds {len(found)} transformers besides the model; in which order are "
+                f"they applied? Answer {answers.names.transformers}={members}, with a dash before "
+                f"those that are not: {out}"
+            )
+            repair = Repair(
+                {"transformers": members},
+                otherwise=(("If none of them is applied:", {"transformers": out}),),
+            )
+            raise AnswerError(Problem("model_path", message, repair))
+        order = list(paths[0])
+    found, notes = [*some, *order], []
+    if found:
+        verb = "is" if len(found) == 1 else "are"
+        shown = listing([one.name for one in found])
+        notes.append(f"{shown} in the same file {verb} applied before the model.")
+    if left:
+        answer = joined([answers.shown_path(one.part) for one in [*left, *found]])
+        notes.append(
+            f"Not applied, because only missing values need it: "
+            f"{listing([one.name for one in left])} in the same file. If your app applies it, "
+            f"answer {answers.names.transformers}={answer}"
+        )
+    return found, notes
 
 
 def _feature_names(case: Case) -> tuple[Sequence[str], Sequence[str]]:
@@ -170,14 +232,14 @@ def _join(model: ModelFacts, fitted: Sequence[Fitted]) -> ModelFacts:
     """
     if not fitted:
         return model
-    names, count, following, joined = model.feature_names, model.n_features, "the model", model
+    names, count, following, result = model.feature_names, model.n_features, "the model", model
     for one in reversed(fitted):
         names, count = _input_columns(one, names, count, following)
         following = one.name
-        joined = _add_file(joined, one)
+        result = _add_file(result, one)
     first = fitted[0]
     return replace(
-        joined,
+        result,
         feature_names=names,
         n_features=count,
         takes_texts=first.facts.takes_texts,
@@ -189,7 +251,9 @@ def _input_columns(
     one: Fitted, names: tuple[str, ...] | None, count: int | None, following: str
 ) -> tuple[tuple[str, ...] | None, int | None]:
     """Return the columns that a transformer needs, so that the following step gets its own."""
-    outputs, same = one.facts.n_outputs, one.facts.one_to_one or one.facts.encodes_labels
+    outputs = one.facts.n_outputs
+    # A class of the user's own most often changes values and leaves the columns.
+    same = one.facts.one_to_one or one.facts.encodes_labels or one.facts.of_user
     if one.columns is None:
         if None not in (outputs, count) and outputs != count:
             message = (
@@ -290,26 +354,3 @@ def _needed_code(facts: ModelFacts, code: AuthorCode | None) -> tuple[AuthorCode
     if code is None or code.prepares or code.needed_names(facts):
         return code, ()
     return None, (f"The model does not need {code.path.name}, so it was left out.",)
-
-
-def neighbour_hints(
-    facts: ModelFacts, neighbours: Sequence[Neighbour], answers: Answers
-) -> Iterator[str]:
-    """Yield a note for each fitted file in the model's folder that fits before the model."""
-    for neighbour in neighbours:
-        found = neighbour.facts
-        same_count = facts.n_features in (found.n_features, found.n_outputs)
-        if facts.n_features is not None and same_count and not found.encodes_labels:
-            relation = "for" if found.n_features is not None else "that gives"
-            columns = show_count(found.n_features or found.n_outputs)
-            fits = f"{relation} {columns}, and the model takes {facts.n_features}"
-        elif found.encodes_labels and facts.classes == tuple(
-            range(len((found.categories or ((),))[0]))
-        ):
-            fits = f"of {len(facts.classes)} labels, as many as the model has classes"
-        else:
-            continue
-        yield (
-            f"{neighbour.name} in the model's folder is a {found.name} {fits}. If the model was "
-            f"trained on its output, answer {answers.names.transformers}={neighbour.name}"
-        )

@@ -5,28 +5,32 @@ Standard library only, no clock, no randomness, no network: the same inputs give
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, json_text
 from model_service.model.manifest import Manifest
-from workbench.adopt.answers import Answers
+from workbench.adopt.answers import Answers, FeaturesAnswer
 from workbench.adopt.author_code import AuthorCode
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
 from workbench.adopt.category_lists import check_category_lists
-from workbench.adopt.chain import Chain, build_chain, neighbour_hints
+from workbench.adopt.chain import build_chain
 from workbench.adopt.choose_versions import choose_versions, written_by
 from workbench.adopt.interface import derive_interface
+from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.proposals import Proposal, propose
+from workbench.adopt.transformer_files import FileReader
 from workbench.adopt.trust import check_names
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
 from workbench.lock.pins import Pins
+
+MAX_ROUNDS = 4  # of repairs, each of which can show the next problem
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,18 @@ class Adoption:
     expected: Mapping[str, Any] | None
     proposed: Proposal | None
     former: frozenset[str]  # libraries of the model that is replaced
+    declared: FeaturesAnswer  # what the user said about the features
     notes: Notes
+
+    def declared_with(self, output: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a features file that declares the same, and other members of the output."""
+        features = self.declared.features or [{"name": f.name} for f in self.contract.features]
+        transformers = [transformer.to_json() for transformer in self.declared.transformers]
+        return {
+            "features": [dict(feature) for feature in features],
+            "output": {**(self.declared.output or {}), **output},
+            **({"transformers": transformers} if transformers else {}),
+        }
 
     def summary(self) -> str:
         """Name what was adopted, in two lines."""
@@ -71,11 +86,49 @@ def decide(
     `previous` is the manifest of the model that is replaced, if there is one, and
     `previous_expected` the content of its expected.json.
     """
-    return derive(read_case(with_mlflow_folder(answers), previous, previous_expected))
+    found: list[Problem] = []
+    reader, given = FileReader(), with_mlflow_folder(answers)
+    for _ in range(MAX_ROUNDS):
+        try:
+            case = read_case(given, previous, previous_expected, reader)
+            beside = look_around(case)
+            if beside.problem is not None:
+                raise AnswerError(beside.problem)
+            adoption = derive(case, beside.notes)
+        except AnswerError as error:
+            found += [problem for problem in error.found if problem not in found]
+            repaired = _repaired(given, error.found)
+            if repaired is None:
+                break
+            given = repaired
+        else:
+            if not found:
+                return adoption
+            break
+    raise AnswerError(found)
 
 
-def derive(case: Case) -> Adoption:
-    """Derive an adoption from a case. Raises AnswerError with all problems."""
+def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
+    """Return the answers with the repairs of the problems, None if that solves none of them.
+
+    With them the next round finds the problems that stand behind these.
+    """
+    changes: dict[str, str] = {}
+    for problem in problems:
+        if problem.repair is None or problem.repair.features is not None:
+            return None
+        changes.update(problem.repair.answers)
+    repaired = replace(answers, **changes)  # type: ignore[arg-type]
+    # A converted file is not there before its line was pasted.
+    exist = all(part.path.exists() for part in (repaired.model, *repaired.transformer_parts))
+    return repaired if repaired != answers and exist else None
+
+
+def derive(case: Case, beside: Notes = ()) -> Adoption:
+    """Derive an adoption from a case. Raises AnswerError with all problems.
+
+    `beside` are the notes on what is beside the model.
+    """
     chain, notes = build_chain(case)
     answers = case.answers
     problems = list(check_names(chain.facts, chain.code, answers.trusted, answers.names))
@@ -86,7 +139,7 @@ def derive(case: Case) -> Adoption:
     try:
         interface, interface_notes = derive_interface(case, chain)
     except AnswerError as error:
-        raise AnswerError([*problems, *error.found, *_hints_at_names(case, chain)]) from None
+        raise AnswerError([*problems, *error.found]) from None
     problems += check_category_lists(chain.facts, interface.categories, answers.names)
     if problems:
         raise AnswerError(problems)
@@ -106,13 +159,6 @@ def derive(case: Case) -> Adoption:
         expected=interface.expected,
         proposed=proposed,
         former=frozenset(case.previous.environment.libraries if case.previous else ()),
-        notes=(*notes, *version_notes, *proposal_notes, *interface_notes),
+        declared=case.declared,
+        notes=(*notes, *version_notes, *proposal_notes, *interface_notes, *beside),
     )
-
-
-def _hints_at_names(case: Case, chain: Chain) -> list[Problem]:
-    """Return hints at fitted files that can have the names that the model lacks."""
-    if chain.facts.feature_names is not None or case.declared.features or case.sample is not None:
-        return []
-    hints = neighbour_hints(chain.facts, case.neighbours, case.answers)
-    return [Problem(None, hint) for hint in hints]

@@ -92,7 +92,8 @@ def disagreements(
             if key not in expected:
                 continue
             rounded = key == "probabilities" or not exact
-            if not agrees(expected[key], actual.get(key), document["typed"], rounded):
+            given = (actual.get(name) for name in ((key, "label") if exact else (key,)))
+            if not any(agrees(expected[key], g, document["typed"], rounded) for g in given):
                 yield (
                     f"{json.dumps(row, ensure_ascii=False)}: expected {json.dumps(expected[key])}, "
                     f"got {json.dumps(actual.get(key))}"

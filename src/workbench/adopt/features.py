@@ -78,8 +78,9 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
             entries = [_without_sample(entry) for entry in entries]
     document = {
         "features": entries,
-        "output": _output(chain, declared),
+        "output": _output(case, chain, declared, entries),
         "transformers": chain.contract_transformers(case.answers.model.path),
+        "service": dict(declared.service or {}),
     }
     try:
         contract = parse_contract(document)
@@ -90,13 +91,22 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
     return contract, notes
 
 
-def _output(chain: Chain, declared: FeaturesAnswer) -> dict[str, Any]:
+def _output(
+    case: Case, chain: Chain, declared: FeaturesAnswer, entries: Sequence[Entry]
+) -> dict[str, Any]:
     output = dict(declared.output or {})
-    if chain.labels is not None:
-        output.setdefault("labels", dict(chain.labels))
-    if chain.facts.n_outputs > 1:
-        numbers = range(1, chain.facts.n_outputs + 1)
-        output.setdefault("targets", [f"target_{number}" for number in numbers])
+    if chain.target.labels is not None:
+        output.setdefault("labels", dict(chain.target.labels))
+    if chain.target.transform is not None:
+        output.setdefault("transform", dict(chain.target.transform))
+    if chain.target.names is not None:
+        output.setdefault("targets", list(chain.target.names))
+    if (count := chain.facts.n_outputs) > 1:
+        # The targets are what the sample has besides the features, in the order of training.
+        taken = {EXPECTED_COLUMN, *_model_columns(entries), *(entry["name"] for entry in entries)}
+        others = [name for name in case.sample_columns if name not in taken]
+        made_up = [f"target_{number}" for number in range(1, count + 1)]
+        output.setdefault("targets", others if len(others) == count else made_up)
     return output
 
 

@@ -25,6 +25,7 @@ Question = Literal[
     "trust",
     "python_version",
 ]
+Changes = Mapping[str, str]  # answers by question
 Notes = tuple[str, ...]  # sentences to show after a successful adoption
 
 
@@ -39,7 +40,7 @@ class QuestionNames:
     model_code: str = "model_code"
     trust: str = "trust"
 
-    def of(self, question: Question) -> str:
+    def of(self, question: str) -> str:
         """Return the name of a question, its own if no field renames it."""
         name: str = getattr(self, question, question)
         return name
@@ -53,11 +54,11 @@ MAKE_ADOPT = QuestionNames("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE"
 class Repair:
     """Answers to give instead, by question."""
 
-    answers: Mapping[Question, str] = field(default_factory=dict)
+    answers: Changes = field(default_factory=dict)
     # The content of a features file to write; its path is the answer to `features`.
     features: Any = None
     # Other answers that are as good, each with the sentence that says when.
-    otherwise: tuple[tuple[str, Mapping[Question, str]], ...] = ()
+    otherwise: tuple[tuple[str, Changes], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _CATEGORY = re.compile(
 # Columns that begin with these words are separate questions.
 _QUESTIONS = frozenset("are did does had has have is no not was".split())
 # Fields that leave the encoding of a column open.
-_NEUTRAL = frozenset(("name", "description", "unit", "nullable"))
+_NEUTRAL = frozenset(("name", "title", "group", "description", "unit", "nullable"))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 from workbench import files
 from workbench.adopt.problems import (
     COOKIECUTTER,
+    Changes,
     Problem,
-    Question,
     QuestionNames,
 )
 from workbench.errors import UserError, listing
@@ -30,7 +30,7 @@ class Command:
     names: QuestionNames = COOKIECUTTER
     under_make: bool = False
 
-    def line(self, changed: Mapping[Question, str] | None = None) -> str:
+    def line(self, changed: Changes | None = None) -> str:
         """Return the line to paste, with changed answers in their places."""
         new = {self.names.of(question): value for question, value in (changed or {}).items()}
         answers = {**self.given, **new}
@@ -54,9 +54,7 @@ def refused(problems: Sequence[Problem], command: Command, folder: Path) -> User
     return UserError(messages, list(_ending(problems, command, answers)))
 
 
-def _ending(
-    problems: Sequence[Problem], command: Command, answers: Mapping[Question, str]
-) -> Iterator[str]:
+def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> Iterator[str]:
     names = command.names
     for when, other in (pair for p in problems if p.repair for pair in p.repair.otherwise):
         yield when
@@ -74,12 +72,11 @@ def _ending(
     yield command.line(answers)
 
 
-def _repairs(problems: Sequence[Problem]) -> dict[Question, str]:
-    """Return the answers to change; of several for one question the first counts."""
-    found: dict[Question, str] = {}
+def _repairs(problems: Sequence[Problem]) -> dict[str, str]:
+    """Return the answers to change; of several for one question the last knows the others."""
+    found: dict[str, str] = {}
     for problem in problems:
-        for question, value in (problem.repair.answers if problem.repair else {}).items():
-            found.setdefault(question, value)
+        found.update(problem.repair.answers if problem.repair else {})
     return found
 
 

@@ -181,6 +181,9 @@ def check_app(snapshot: Snapshot) -> Result:
     if app.stack not in (None, *heroku.STACKS):
         advice = f'Set "stack" to one of {", ".join(heroku.STACKS)}.'
         return error(f"stack {app.stack}, which does not build this", advice)
+    if app.stack in heroku.DEPRECATED_STACKS:
+        advice = f'Set "stack" to {heroku.STACKS[0]}.'
+        return warning(f"stack {app.stack}, which Heroku will drop", advice)
     if app.dyno is None:
         sizes = ", ".join(dyno.name for dyno in heroku.DYNOS)
         advice = f"The memory is compared with {heroku.BASIC.name}. Known are {sizes}."

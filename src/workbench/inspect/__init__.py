@@ -7,19 +7,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.inspect.document import Document, read_document
+from workbench.inspect.document import Document, read_document, read_saved_texts
 from workbench.inspect.estimators import statsmodels_results
-from workbench.inspect.estimators.bundles import Bundle, bundle_of, find_member, texts_in
+from workbench.inspect.estimators.bundles import (
+    Bundle,
+    bundle_of,
+    find_member,
+    saved_texts,
+    texts_in,
+)
 from workbench.inspect.estimators.encoders import encoded_texts
 from workbench.inspect.estimators.fitted_model import describe_model
-from workbench.inspect.estimators.fitted_transformer import Transformer, describe_transformer
+from workbench.inspect.estimators.fitted_transformer import (
+    Transformer,
+    describe_transformer,
+    label_encoder,
+)
 from workbench.inspect.estimators.library_versions import (
     library_versions,
     numpy_major,
     pandas_format,
 )
+from workbench.inspect.estimators.seen_values import SeenValues, seen_values
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
-from workbench.inspect.facts import Categories, FileFacts, ModelFacts, Step
+from workbench.inspect.facts import NO_FILE, Categories, FileFacts, ModelFacts, Step
 from workbench.inspect.formats.pickled_boosters import formats_of
 from workbench.inspect.old_file import refusal_of_old
 from workbench.inspect.pickle.names import distributions_of
@@ -29,6 +40,7 @@ from workbench.inspect.pickle.values import walk
 from workbench.inspect.refused_file import OldFile, RefusedFile, malformed
 
 __all__ = [
+    "NO_FILE",
     "Bundle",
     "Categories",
     "ClassDefinition",
@@ -37,6 +49,7 @@ __all__ = [
     "ModelFacts",
     "OldFile",
     "RefusedFile",
+    "SeenValues",
     "Step",
     "Transformer",
     "UserClasses",
@@ -45,8 +58,12 @@ __all__ = [
     "file_facts",
     "find_member",
     "inspect",
+    "label_encoder",
     "model_facts",
     "read_document",
+    "read_saved_texts",
+    "saved_texts",
+    "seen_values",
     "texts_in",
 ]
 

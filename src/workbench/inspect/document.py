@@ -11,12 +11,14 @@ from workbench.inspect.formats.decompression import CHUNK
 from workbench.inspect.formats.file_signatures import HEAD, is_text, native_library, text_file
 from workbench.inspect.formats.opened_file import OpenedFile, open_model_file
 from workbench.inspect.formats.skops_file import read_skops
+from workbench.inspect.pickle import npy
+from workbench.inspect.pickle.arrays import values_of
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.interpreter import PickleInterpreter
 from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.other_libraries import other_library
 from workbench.inspect.pickle.pickle_stream import PickleStream
-from workbench.inspect.pickle.values import Several, is_torch
+from workbench.inspect.pickle.values import Array, Several, is_torch
 from workbench.inspect.refused_file import RefusedFile, malformed
 
 
@@ -120,3 +122,22 @@ def _read_skops(file: OpenedFile, archive: BinaryIO, effects: LoadEffects) -> ob
     root = read_skops(archive, effects, Budget())
     archive.seek(0, 2)  # back to the end, where the stream is
     return root
+
+
+def read_saved_texts(path: Path) -> tuple[str, ...] | None:
+    """Return the texts in a file that numpy.save wrote, None if it holds something else.
+
+    Raises RefusedFile.
+    """
+    with path.open("rb") as stream:
+        try:
+            shape, dtype = npy.read_header(stream, objects=True)
+        except npy.Unreadable as error:
+            raise malformed(str(error)) from None
+        if dtype.has_object:
+            array = PickleInterpreter(PickleStream(stream), LoadEffects(), Budget()).run()
+        else:
+            array = Array(shape, dtype, stream.read())
+    values = values_of(array)
+    texts = tuple(value for value in values or () if isinstance(value, str))
+    return texts if texts and len(texts) == len(values or ()) else None

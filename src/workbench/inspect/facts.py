@@ -66,6 +66,27 @@ class FileFacts:
     too_old: OldFile | None  # why the file can be inspected but not served
 
 
+# The facts of a list of texts, which needs no library.
+NO_FILE = FileFacts(
+    container="pickle",
+    suffix=".json",
+    compression=None,
+    protocol=0,
+    size=0,
+    sha256="",
+    libraries={},
+    formats={},
+    distributions=(),
+    numpy_major=None,
+    unknown_names=(),
+    custom_names=(),
+    trusted=(),
+    pickled_names=(),
+    code_pythons=None,
+    too_old=None,
+)
+
+
 @dataclass(frozen=True)
 class ModelFacts(FileFacts):
     """The facts of a file and of the model in it."""

@@ -23,6 +23,8 @@ HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 # Packages that only some files need: all their versions read what earlier ones wrote.
 READERS: Mapping[str, str] = _TABLE["readers"]
+# The pyarrow of make score by Python, "newest" for the others. It is no part of the service.
+PYARROW: Mapping[str, str] = _TABLE["pyarrow"]
 SERVICE_PINS: Mapping[str, str] = _TABLE["service"]["pins"]
 SERVICE_BOUNDS: Mapping[str, str] = _TABLE["service"]["bounds"]
 # The scikit-learn that goes with a file of statsmodels, by the format of its pandas objects.

@@ -30,6 +30,7 @@ from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
 from workbench.verify import resource_limits
 from workbench.verify.complete_contract import check_encoders, complete_contract
+from workbench.verify.explain_difference import explain
 from workbench.verify.fast_path_proof import choose_path
 from workbench.verify.trial import ProofFailed, example_rows, failure, predictable_rows
 
@@ -115,13 +116,23 @@ def check_expected_answers(model: Model, document: Mapping[str, Any] | None) -> 
     if (reason := failure(model, batch)) is not None:
         raise ProofFailed(f"The model fails on the rows of {files.EXPECTED}: {reason}.")
     exact = model.manifest.task.kind != "regression"
-    found = list(disagreements(document, model.predict(batch), exact=exact))
+    predictions = list(model.predict(batch))
+    found = list(disagreements(document, predictions, exact=exact))
     if found:
+        explained = explain(document, predictions, model.manifest.task.kind, model.contract.output)
+        reason = (
+            explained.sentence
+            if explained is not None
+            else (
+                "If the answers are right, the model file, the features or their order, the "
+                "transformers before the model, or the output (threshold, transform) are not those "
+                "of the notebook."
+            )
+        )
         raise ProofFailed(
             f"The model does not give the answers that you expected: {len(found)} of {len(batch)} "
-            f"rows differ. The first of them is {found[0]}. If the answers are right, the model "
-            "file, the features or their order, the transformers before the model, or the output "
-            "(threshold, transform) are not those of the notebook."
+            f"rows differ. The first of them is {found[0]}. {reason}",
+            explained.output if explained is not None else None,
         )
     return [f"The model gives the {len(batch)} answers that you expected."]
 
@@ -192,7 +203,11 @@ def _main() -> Iterator[str]:
             print(resource_limits.in_a_dyno(peak))
     except MemoryError:
         yield resource_limits.out_of_memory()
-    except (ProofFailed, ModelError) as error:
+    except ProofFailed as error:
+        if error.output:
+            files.write(files.BETTER_OUTPUT, files.dumps(error.output))
+        yield str(error)
+    except ModelError as error:
         yield str(error)
     except ModelActed as act:
         yield f"{act}. {MUST_ONLY_COMPUTE}"

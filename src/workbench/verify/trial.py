@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text
 from model_service.contract.parsing import parse_rows
@@ -22,7 +23,14 @@ NO_SAMPLE = (
 
 
 class ProofFailed(Exception):
-    """The model does not do what its contract or its golden predictions say."""
+    """The model does not do what its contract or its golden predictions say.
+
+    `output` are members of the contract's output with which it would.
+    """
+
+    def __init__(self, message: str, output: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.output = output or {}
 
 
 def failure(model: Model, batch: Batch) -> str | None:

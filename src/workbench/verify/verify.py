@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
@@ -21,6 +22,7 @@ from workbench.lock.environment import (
     make_environment,
     run,
 )
+from workbench.progress import step
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
@@ -55,14 +57,17 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     limits = limits or Limits.from_environment()
     if not lock.is_current(project):
         try:
-            lock.lock(project)
+            with step("Locking the libraries"):
+                lock.lock(project)
         except UserError as error:
             raise CannotVerify(error.problems) from None
-    python = setup(project)
+    with step("Installing them"):
+        python = setup(project)
     with _restored_on_failure(project):
         _write_locked_versions(project)
-        proof = prove(project, python, limits)
-        with tempfile.TemporaryDirectory(prefix="tests-") as home:
+        with step("Predicting in a sandbox"):
+            proof = prove(project, python, limits)
+        with step("Testing"), tempfile.TemporaryDirectory(prefix="tests-") as home:
             tests = run(
                 [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
                 what="make test",
@@ -82,7 +87,13 @@ def prove(project: Path, python: Path, limits: Limits) -> str:
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
-        report = _prove(copy, python, limits)
+        try:
+            report = _prove(copy, python, limits)
+        except UserError as error:
+            if (copy / files.BETTER_OUTPUT).exists():
+                better = files.read_json(copy / files.BETTER_OUTPUT)
+                raise AnswersDiffer(error.problems, better) from None
+            raise
         for path in PROVEN:
             shutil.copyfile(copy / path, project / path)
     return report
@@ -118,6 +129,14 @@ def _write_locked_versions(project: Path) -> None:
     environment = Environment(python=files.python_version(project), libraries=libraries)
     manifest = dataclasses.replace(manifest, environment=environment)
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
+
+
+class AnswersDiffer(UserError):
+    """The model's answers are not the expected ones; with other members of `output` they are."""
+
+    def __init__(self, problems: Sequence[str], output: Mapping[str, Any]) -> None:
+        super().__init__(problems)
+        self.output = output
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def feature(**members: Any) -> Feature:
         ({"categories": [1, 2, 3], "nullable": True}, "radio", ["1", "2", "3", ""]),
         ({"categories": ["a", "b", "c", "d"]}, "select", ["a", "b", "c", "d"]),
         ({"categories": ["", "b"], "nullable": True}, "radio", ["", "b"]),
-        ({"categories": ["a", "b"], "strict": False}, "datalist", ["a", "b"]),
+        ({"categories": ["a", "b"], "strict": False}, "radio", ["a", "b"]),
         ({"type": "category"}, "text", []),
         ({"type": "date"}, "date", []),
         ({"type": "text"}, "textarea", []),
@@ -55,7 +55,9 @@ def test_the_type_of_a_feature_decides_its_control(
         ({"minimum": 1, "maximum": 5, "strict": True}, "From 1 to 5."),
         ({"minimum": 0, "maximum": 81000, "unit": "USD"}, "Usually 0 to 81,000 USD."),
         ({"minimum": 1950, "maximum": 2020}, "Usually 1950 to 2020."),
-        ({"nullable": True, "description": "Hm?"}, "Hm? Leave it empty if unknown."),
+        ({"minimum": 1500, "maximum": 25000}, "Usually 1,500 to 25,000."),
+        ({"minimum": 1.692432, "maximum": 9.105636}, "Usually 1.692 to 9.106."),
+        ({"nullable": True, "description": "Hm?"}, "Hm?"),
         ({"nullable": True, "categories": ["a", "b"]}, ""),
     ],
 )
@@ -70,10 +72,39 @@ def test_a_range_needs_minimum_and_maximum() -> None:
 
 def test_many_fields_are_grouped_and_a_group_with_an_error_is_open() -> None:
     contract = Contract(tuple(Feature(f"f{n}") for n in range(120)))
-    groups = group_fields(form_fields(contract, {}, [Problem(1, "f119", "is missing")]))
-    assert [(g.first, g.last, g.is_open) for g in groups] == [
-        *((1, 50, True), (51, 100, False), (101, 120, True))
+    groups = group_fields(contract, form_fields(contract, {}, [Problem(1, "f119", "is missing")]))
+    assert [(g.title, g.is_open) for g in groups] == [
+        ("Features 1 to 50", True),
+        ("Features 51 to 100", False),
+        ("Features 101 to 120", True),
     ]
+
+
+def test_groups_of_the_contract_are_in_the_order_of_their_first_features() -> None:
+    grouped = {"a": "Body", "b": "", "c": "Body", "d": "Place"}
+    contract = Contract(tuple(Feature(name, group=group) for name, group in grouped.items()))
+    groups = group_fields(contract, form_fields(contract, {}))
+    assert [(g.title, [f.name for f in g.fields]) for g in groups] == [
+        ("Body", ["a", "c"]),
+        ("More", ["b"]),
+        ("Place", ["d"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "text", "is_optional", "other"),
+    [
+        ({"nullable": True}, "", True, None),
+        ({"nullable": True, "categories": ["a"]}, "", True, None),
+        ({"categories": ["a", "b"], "strict": False}, "a", False, ""),
+        ({"categories": ["a", "b"], "strict": False}, "z", False, "z"),
+    ],
+)
+def test_a_field_is_optional_or_has_another_choice(
+    members: dict[str, Any], text: str, is_optional: bool, other: str | None
+) -> None:
+    (field,) = form_fields(Contract((feature(**members),)), {"x": text})
+    assert (field.is_optional, field.other) == (is_optional, other)
 
 
 @given(
@@ -120,14 +151,14 @@ def test_a_line_break_from_a_browser_becomes_a_line_feed() -> None:
         (-0.5, "-0.5"),
         (123456.789, "123,457"),
         (1234567.0, "1,234,567"),
-        (3.14159265, "3.14159"),
-        (0.000123456789, "0.000123457"),
+        (3.14159265, "3.142"),
+        (0.000123456789, "0.0001235"),
         (0.00000123, "1.23e-06"),
         (1e20, "1e+20"),
-        (92.38830001, "92.3883"),
+        (92.38830001, "92.39"),
     ],
 )
-def test_a_number_is_rounded_to_six_digits(value: float, text: str) -> None:
+def test_a_number_has_four_digits_or_all_before_the_point(value: float, text: str) -> None:
     assert format_number(value) == text
 
 
@@ -150,29 +181,29 @@ def test_a_prediction_with_labels_and_probabilities() -> None:
     prediction = {"prediction": "Y", "label": "approved", "probabilities": {"N": 0.25, "Y": 0.75}}
     (found,) = describe_prediction(prediction, output, "classification")
     assert (found.name, found.text) == ("Loan", "approved")
-    assert (found.native_class, found.probability) == ("Y", "75.0 %")
+    assert found.probability == "75.0 %"
     assert [(bar.label, bar.share, bar.is_predicted) for bar in found.bars] == [
         *(("rejected", 0.25, False), ("approved", 0.75, True))
     ]
 
 
 @pytest.mark.parametrize(
-    ("task", "value", "output", "text", "native_class"),
+    ("task", "value", "output", "text"),
     [
-        ("regression", 1234.5, Output(unit="USD"), "1,234.5 USD", None),
-        ("regression", None, Output(), "no number", None),
-        ("outlier", -1, Output(), "outlier", "-1"),
-        ("outlier", 1, Output(), "usual", "1"),
-        ("clustering", 3, Output(), "3", None),
-        ("classification", True, Output(), "true", None),
-        ("classification", 1.0, Output(), "1.0", None),
+        ("regression", 1234.5, Output(unit="USD"), "1,234 USD"),
+        ("regression", None, Output(), "no number"),
+        ("outlier", -1, Output(), "outlier"),
+        ("outlier", 1, Output(), "usual"),
+        ("clustering", 3, Output(), "3"),
+        ("classification", True, Output(), "true"),
+        ("classification", 1.0, Output(), "1.0"),
     ],
 )
 def test_a_value_as_the_text_of_its_task(
-    task: str, value: object, output: Output, text: str, native_class: str | None
+    task: str, value: object, output: Output, text: str
 ) -> None:
     (found,) = describe_prediction({"prediction": value}, output, task)
-    assert (found.text, found.native_class) == (text, native_class)
+    assert found.text == text
 
 
 def test_only_the_most_probable_of_many_classes_have_a_bar() -> None:

@@ -58,11 +58,10 @@ def test_messages_of_make_adopt_name_its_options(
     rows = np.arange(20.0).reshape(10, 2)
     joblib.dump(LogisticRegression().fit(rows, [0, 1] * 5), tmp_path / "model.pkl")
     joblib.dump(StandardScaler().fit(rows), tmp_path / "scaler.pkl")
-    project = adopted(tmp_path, tmp_path / "model.pkl", features="a,b")
-    monkeypatch.chdir(project)
-    assert "answer TRANSFORMERS=scaler.pkl" in adopt(
-        project, AdoptOptions(model=str(tmp_path / "model.pkl"))
-    )
+    project = adopted(tmp_path, EXAMPLE / "model.joblib")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"answer TRANSFORMERS=scaler\.pkl; if not"):
+        adopt(project, AdoptOptions(model="model.pkl", features="a,b"))
 
 
 def test_options_are_read_by_name() -> None:

@@ -30,6 +30,7 @@ from sklearn.preprocessing import (
     MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
+    PowerTransformer,
     StandardScaler,
 )
 from sklearn.utils import Bunch
@@ -636,6 +637,7 @@ THREE = StandardScaler().fit([[1.0, 2.0, 3.0], [2.0, 4.0, 9.0]])
 PRICED = Ridge().fit(PEOPLE[["income"]].to_numpy(), PEOPLE["age"])
 PRICE = StandardScaler().fit(PEOPLE[["age"]].to_numpy())
 OF_PRICES = StandardScaler().fit(PEOPLE[["age"]])
+MIN_MAX = MinMaxScaler((0, 5)).fit(PEOPLE[["age"]].to_numpy())
 REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
         {"m.pkl": {"a": MODEL, "b": LogisticRegression().fit(NUMBERS.to_numpy(), YES)}},
@@ -667,17 +669,10 @@ REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
         {"transformers": "ohe.pkl", "features": "income,city"},
         ["turns city into other columns", "takes the place of the first"],
     ),
-    *(
-        (
-            saved,
-            {"features": "income"},
-            ["seems to be what the model predicts", "TransformedTarget"],
-        )
-        for saved in (
-            {"m.pkl": {"model": PRICED, "y_scaler": PRICE}},
-            {"m.pkl": {"model": PRICED, "scaler_X": PRICE, "scalerY": PRICE}},
-            {"m.pkl": {"model": PRICED, "scaler": OF_PRICES}},
-        )
+    (
+        {"m.pkl": {"model": PRICED, "y_power": PowerTransformer().fit(PEOPLE[["age"]])}},
+        {"features": "income"},
+        ["seems to be what the model predicts", "TransformedTarget"],
     ),
 ]
 
@@ -707,37 +702,28 @@ def answers_for(folder: Path) -> Answers:
     )
 
 
-def test_a_note_names_a_fitted_file_in_the_models_folder(tmp_path: Path) -> None:
-    joblib.dump(MODEL, tmp_path / "model.pkl")
-    joblib.dump(SCALER, tmp_path / "scaler.pkl")
-    joblib.dump(THREE, tmp_path / "other.pkl")
-    decided = decide(answers_for(tmp_path))
-    (note,) = (text for text in decided.notes if "in the model's folder" in text)
-    assert "scaler.pkl in the model's folder is a StandardScaler" in note
-    assert "transformers=scaler.pkl" in note
-    assert decided.manifest.transformers == ()
-
-
 @pytest.mark.parametrize(
-    ("before", "rows", "relation"),
+    ("saved", "multiply", "add"),
     [
-        (StandardScaler(), NUMBERS, "is a StandardScaler for"),
-        (TfidfVectorizer(), ["free cash now", "see you", "cash prize"] * 4, "that gives 6 columns"),
+        ({"model": PRICED, "y_scaler": PRICE}, PRICE.scale_[0], PRICE.mean_[0]),
+        ({"model": PRICED, "scaler": OF_PRICES}, OF_PRICES.scale_[0], OF_PRICES.mean_[0]),
+        (
+            {"model": PRICED, "y_minmax": MIN_MAX},
+            MIN_MAX.data_range_[0] / 5,
+            MIN_MAX.data_min_[0],
+        ),
     ],
 )
-def test_a_refused_model_without_names_comes_with_a_hint_at_a_fitted_file(
-    before: Any, rows: Any, relation: str, tmp_path: Path
+def test_a_scaler_of_the_target_scales_predictions_back(
+    saved: dict[str, Any], multiply: float, add: float, tmp_path: Path
 ) -> None:
-    made = before.fit_transform(rows)
-    model = MultinomialNB() if isinstance(rows, list) else LogisticRegression()
-    joblib.dump(model.fit(made, [0, 1] * (made.shape[0] // 2)), tmp_path / "model.pkl")
-    joblib.dump(before, tmp_path / "before.pkl")
-    with pytest.raises(UserError) as caught:
-        decide(replace(answers_for(tmp_path), features=""))
-    missing, hint = caught.value.problems
-    assert "their names are not in the file" in missing
-    assert relation in hint
-    assert "answer transformers=before.pkl" in hint
+    joblib.dump(saved, tmp_path / "model.pkl")
+    decided = decide(replace(answers_for(tmp_path), features="income"))
+    transform = decided.contract.output.transform
+    assert isinstance(transform, dict)
+    assert (transform["multiply"], transform["add"]) == pytest.approx((multiply, add))
+    assert decided.contract.transformers == ()
+    assert any("scaled what the model predicts" in note for note in decided.notes)
 
 
 @pytest.mark.parametrize("names", [["income", "age"], NUMBERS.columns], ids=["list", "Index"])

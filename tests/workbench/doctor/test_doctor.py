@@ -259,10 +259,16 @@ BROKEN: dict[str, tuple[Break, str, str, list[str]]] = {
     "a leaving version": (of_python("3.10"), "Python", "warning", ["until 2027-01-06"]),
     "runtime.txt": (write("runtime.txt", "python-3.12\n"), "Python", "error", ["deprecated"]),
     "an old stack": (
-        changed("app.json", "heroku-24", "heroku-20"),
+        changed("app.json", "heroku-26", "heroku-20"),
         "app.json",
         "error",
         ["heroku-20", "heroku-26"],
+    ),
+    "a deprecated stack": (
+        changed("app.json", "heroku-26", "heroku-22"),
+        "app.json",
+        "warning",
+        ["heroku-22", "heroku-26"],
     ),
     "no JSON": (changed("app.json", "{", "["), "app.json", "error", ["cannot read"]),
     "another dyno": (
@@ -490,7 +496,7 @@ MEASURES: list[tuple[dict[str, Any], str, list[str]]] = [
         ["web=1:standard-2x with WEB_CONCURRENCY=1 (1024 MB"],
     ),
     ({"memory": Memory(2000 * MB, 100 * MB, 1, True)}, "error", ["performance-m with WEB_CONC"]),
-    ({"memory": Memory(20000 * MB, 100 * MB, 2, True)}, "error", ["No dyno is large enough"]),
+    ({"memory": Memory(200_000 * MB, 100 * MB, 2, True)}, "error", ["No dyno is large enough"]),
     ({"memory": NOT_MEASURED}, "error", ["no module"]),
 ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from model_service.contract.contract import Coded, Values, listed
 from model_service.fast_path.data import (
     ColumnTable,
     Data,
@@ -263,12 +264,28 @@ def _key(category: Any) -> Any:
     return category if category == category and category is not None else _MISSING
 
 
-def _look_up(known: Mapping[Any, Any], values: Sequence[Any], unknown: Any) -> list[Any]:
+def _look_up(known: Mapping[Any, Any], values: Values, unknown: Any) -> Sequence[Any]:
     """Return a column's codes. Raises ValueError for an unknown value if `unknown` is None."""
+    if isinstance(values, Coded):
+        found: Sequence[Any] = _look_up_once(known, values, unknown)
+        return found
     codes = [known.get(v if v == v and v is not None else _MISSING, unknown) for v in values]
     if unknown is None and None in codes:
         raise ValueError("an unknown category")
     return codes
+
+
+def _look_up_once(known: Mapping[Any, Any], values: Coded, unknown: Any) -> Any:
+    """Return the codes of a column, looked up for its distinct values only."""
+    codes = _look_up(known, values.distinct, -1 if unknown is None else unknown)
+    found = np.array(codes, dtype=None if codes else np.intp)[values.codes]
+    if unknown is not None:
+        return found
+    used = np.bincount(values.codes, minlength=len(codes)) > 0
+    is_known = [_key(value) in known for value in values.distinct]
+    if not np.all(np.array(is_known, dtype=bool)[used]):
+        raise ValueError("an unknown category")
+    return found
 
 
 def _row_look_up(look_ups: Sequence[Mapping[Any, Any]], unknown: Sequence[Any]) -> RowTransform:
@@ -287,10 +304,12 @@ def _row_look_up(look_ups: Sequence[Mapping[Any, Any]], unknown: Sequence[Any]) 
     return look_up_row
 
 
-def _column_values(data: Data, width: int) -> list[Sequence[Any]]:
-    """Return the values of each column as Python values."""
+def _column_values(data: Data, width: int) -> list[Values]:
+    """Return the values of each column: Python values, or codes of them."""
     if isinstance(data, ColumnTable):
-        columns: list[Sequence[Any]] = [column.values for column in data.columns]
+        columns: list[Values] = [
+            c.values if isinstance(c.values, Coded) else listed(c.values) for c in data.columns
+        ]
     else:
         columns = [column.tolist() for column in to_matrix(data).T]
     if len(columns) != width:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from model_service.contract.contract import Values
 from model_service.fast_path.data import (
     ColumnTable,
     Data,
@@ -59,7 +60,7 @@ def _has_no_user_function(vectorizer: Any) -> bool:
     return not any(map(callable, parameters))
 
 
-def _documents(data: Data) -> Sequence[Any]:
+def _documents(data: Data) -> Values:
     """Return the texts to vectorize."""
     if not isinstance(data, ColumnTable):
         documents: list[Any] = data.tolist()
@@ -72,7 +73,7 @@ def _documents(data: Data) -> Sequence[Any]:
     return values
 
 
-def _counter(vectorizer: Any) -> Callable[[Sequence[Any]], Any]:
+def _counter(vectorizer: Any) -> Callable[[Values], Any]:
     """Return the function from documents to a sparse matrix of term counts."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415  # SciPy only for texts
 
@@ -81,7 +82,7 @@ def _counter(vectorizer: Any) -> Callable[[Sequence[Any]], Any]:
     analyze, vocabulary = vectorizer.build_analyzer(), vectorizer.vocabulary_
     binary, dtype, width = vectorizer.binary, vectorizer.dtype, len(vocabulary)
 
-    def count(documents: Sequence[Any]) -> Any:
+    def count(documents: Values) -> Any:
         indices: list[int] = []
         counts: list[int] = []
         row_ends = [0]

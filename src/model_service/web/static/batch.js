@@ -8,6 +8,7 @@ const MAX_PROBLEMS = 100;
 const MAX_CLASSES = 20;
 const form = document.getElementById("upload");
 const output = document.getElementById("batch-result");
+const labels = JSON.parse(form.dataset.labels); // of the classes
 const numberFormat = new Intl.NumberFormat("en");
 
 function element(name, text, className) {
@@ -17,9 +18,26 @@ function element(name, text, className) {
   return created;
 }
 
+// A file can be dropped anywhere on the section.
+const section = document.getElementById("batch");
+const fileInput = document.getElementById("file");
+for (const [type, isOver] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  section.addEventListener(type, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // or the browser shows the file in place of the page
+    section.classList.toggle("over", isOver);
+  });
+}
+section.addEventListener("drop", (event) => {
+  if (!event.dataTransfer?.files.length) return;
+  fileInput.files = event.dataTransfer.files;
+  form.requestSubmit();
+});
+document.getElementById("drop").hidden = false;
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const file = document.getElementById("file").files[0];
+  const file = fileInput.files[0];
   if (!file) return;
   if (file.size > Number(form.dataset.maxBytes)) {
     // The service would close the connection during the upload.
@@ -62,7 +80,7 @@ async function predict(file, onError, progress, signal) {
     signal,
   });
   if (!response.ok) {
-    showProblem(await response.json());
+    showProblem(await response.json(), file.name);
     return;
   }
   const summary = new Summary();
@@ -108,10 +126,11 @@ function downloadLink(chunks, name) {
   return link;
 }
 
-function showProblem(problem) {
+function showProblem(problem, fileName) {
   const errors = problem.errors ?? [];
   const box = element("div", undefined, "summary");
-  box.append(element("h3", `${problem.title}: ${problem.detail}`));
+  box.tabIndex = -1;
+  box.append(element("h3", `${fileName}: ${problem.detail || problem.title}`));
   const list = element("ul");
   for (const error of errors.slice(0, MAX_PROBLEMS)) {
     const line = error.line ? `Line ${error.line}: ` : "";
@@ -120,6 +139,14 @@ function showProblem(problem) {
   if (errors.length > MAX_PROBLEMS) list.append(element("li", `and ${numberFormat.format(errors.length - MAX_PROBLEMS)} more`));
   box.append(list);
   output.replaceChildren(box);
+  box.scrollIntoView({ block: "center" });
+  box.focus({ preventScroll: true });
+}
+
+// Returns the name of a column for people: probability_0 is "probability of No".
+function columnTitle(name) {
+  const key = name.startsWith("probability_") ? name.slice("probability_".length) : null;
+  return key !== null && key in labels ? `probability of ${labels[key]}` : name;
 }
 
 // Collects the first rows and how often each class or value occurs.
@@ -160,7 +187,7 @@ class Summary {
     const paragraph = element("p");
     paragraph.append(link);
     parts.push(paragraph);
-    const name = this.header[this.valueColumn];
+    const name = form.dataset.name;
     if (this.numbers.length) parts.push(histogram(this.numbers, output.clientWidth, name));
     if (this.classCounts.size) {
       const frequent = [...this.classCounts].sort((a, b) => b[1] - a[1]).slice(0, MAX_CLASSES);
@@ -179,7 +206,7 @@ class Summary {
     const predictionFirst = (cells) => [...cells.slice(this.predictionColumn), ...cells.slice(0, this.predictionColumn)];
     const head = table.createTHead().insertRow();
     for (const name of predictionFirst(this.header)) {
-      const cell = element("th", name);
+      const cell = element("th", columnTitle(name));
       cell.scope = "col";
       head.append(cell);
     }

@@ -122,7 +122,7 @@ function wrapper(control) {
 
 form.addEventListener("input", (event) => {
   if (event.target.id === "find") return;
-  const { id } = event.target.closest("[id^=f]");
+  const id = event.target.closest("[id^=f]").id.replace("-other", "");
   touchedIds.add(id);
   lastChanged = Number(id.slice(1)) - 1;
   clearTimeout(timer);
@@ -134,20 +134,15 @@ form.addEventListener("submit", (event) => {
   predict(true);
 });
 
-document.getElementById("along").addEventListener("change", () => {
-  lastChanged = null;
-  predict(false);
-});
-
 const find = document.getElementById("find");
 if (find) {
   document.getElementById("search").hidden = false;
   // Not in the HTML, which is kept short for a thousand fields.
-  for (const input of form.querySelectorAll(".group > label > input")) input.inputMode = "decimal";
+  for (const input of form.querySelectorAll(".fields > label > input")) input.inputMode = "decimal";
   const hint = document.getElementById("find-hint");
-  const fields = [...form.querySelectorAll(".group > :is(label, .field)")].map((element) => ({
+  const fields = [...form.querySelectorAll(".group .fields > *")].map((element) => ({
     element,
-    name: element.querySelector("[name]").name.toLowerCase(),
+    name: `${element.querySelector("[name]").name}\n${element.textContent}`.toLowerCase(),
   }));
   find.addEventListener("input", () => {
     const query = find.value.trim().toLowerCase();
@@ -156,7 +151,7 @@ if (find) {
       return !element.hidden;
     });
     for (const group of form.querySelectorAll(".group")) {
-      const hasField = group.querySelector(":scope > :is(label, .field):not([hidden])") !== null;
+      const hasField = group.querySelector(".fields > :not([hidden])") !== null;
       group.hidden = !hasField;
       if (query && hasField) group.open = true;
     }
@@ -168,5 +163,45 @@ if (find) {
   });
 }
 
-// Predict immediately if fields are filled in, but keep the problems of a pasted row on the page.
-if (!document.querySelector("#problems .summary") && [...new FormData(form).values()].some(Boolean)) predict(false);
+// Choices with another one: without this script there is a text field beside them, with it the field
+// appears when it is needed.
+for (const other of form.querySelectorAll(".other")) {
+  const input = other.querySelector("input");
+  const field = document.getElementById(input.id.replace("-other", ""));
+  const choose = field.matches("select") ? addOption(field) : addRadio(field, input.name);
+  const show = (isOther) => {
+    other.hidden = !isOther;
+    if (!isOther) input.value = "";
+  };
+  show(input.value !== "");
+  if (input.value) choose();
+  field.addEventListener("change", (event) => {
+    if (event.target === input) return;
+    const isOther = (event.target.selectedOptions?.[0] ?? event.target).dataset.other !== undefined;
+    show(isOther);
+    if (isOther) input.focus();
+  });
+}
+
+// Both return a function that selects what they add.
+function addOption(select) {
+  const option = new Option("other …", "");
+  option.dataset.other = "";
+  select.append(option);
+  return () => (option.selected = true);
+}
+
+function addRadio(fieldset, name) {
+  const label = document.createElement("label");
+  const radio = document.createElement("input");
+  label.className = "choice";
+  Object.assign(radio, { type: "radio", name, value: "" });
+  radio.dataset.other = "";
+  label.append(radio, " other …");
+  fieldset.querySelector(".other").before(label);
+  return () => (radio.checked = true);
+}
+
+// An answer that is on the page already belongs to an example, or to values that were sent.
+if (document.querySelector("#detail[data-row]")) explore(null);
+else if (!document.querySelector("#problems .summary") && new URLSearchParams(location.search).has("example")) predict(false);

@@ -129,6 +129,11 @@ def texts_in(value: object) -> tuple[str, ...] | None:
     return texts if texts and len(texts) == len(items) else None
 
 
+def saved_texts(root: object) -> tuple[str, ...] | None:
+    """Return the texts if that is what a file holds: names of features, or classes."""
+    return texts_in(root) if kind_of(root) is None else None
+
+
 def find_member(root: object, name: str) -> object:
     """Return a member by its name. Raises RefusedFile with the names that there are."""
     members = {member.name: member.value for member in members_of(root)}

@@ -9,14 +9,18 @@ from workbench.inspect.estimators.composite import final_estimator
 from workbench.inspect.estimators.encoders import encoded_texts, labels_of
 from workbench.inspect.estimators.estimator_kind import kind_of
 from workbench.inspect.estimators.input_features import input_features, takes_texts
+from workbench.inspect.estimators.output_columns import LABEL_ENCODER, n_outputs
+from workbench.inspect.estimators.scaling import Scaling, scalings_of
 from workbench.inspect.estimators.sklearn_classes import rules_of
-from workbench.inspect.estimators.unusable import require_fitted
+from workbench.inspect.estimators.unusable import require_fitted, require_transform
+from workbench.inspect.estimators.user_classes import NO_CLASSES, UserClasses
 from workbench.inspect.facts import ClassLabel
-from workbench.inspect.pickle.arrays import plain
-from workbench.inspect.pickle.values import Array, Dict, Instance
+from workbench.inspect.pickle.names import known_names
+from workbench.inspect.pickle.values import Instance
 from workbench.inspect.refused_file import RefusedFile
 
-LABEL_ENCODER = "LabelEncoder"
+# Transformers of what a model predicts; scikit-learn knows no others for one column.
+LABEL_ENCODERS = (LABEL_ENCODER, "LabelBinarizer", "MultiLabelBinarizer")
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,11 @@ class Transformer:
     one_to_one: bool  # each input column becomes one output column, in the same order
     takes_texts: bool
     fitted_on_frame: bool
+    of_user: bool  # its class is the user's own
     # Of an encoder, by column; a label encoder has one.
     categories: tuple[tuple[ClassLabel, ...], ...] | None
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
+    scalings: tuple[Scaling, ...] = ()  # of a scaler, by column
 
     @property
     def name(self) -> str:
@@ -40,11 +46,42 @@ class Transformer:
 
     @property
     def encodes_labels(self) -> bool:
-        return self.name == LABEL_ENCODER
+        """Whether it is made for labels: of the target, or of one feature at a time."""
+        return self.name in LABEL_ENCODERS
+
+    @property
+    def is_of_target(self) -> bool:
+        """Whether it can only be the target's: it makes several columns of labels."""
+        return self.name in LABEL_ENCODERS[1:]
+
+    @property
+    def labels(self) -> tuple[ClassLabel, ...]:
+        """The labels that a label encoder was fitted on."""
+        (labels,) = self.categories or ((),)
+        return labels
 
 
-def describe_transformer(value: object) -> Transformer:
-    """Describe a fitted transformer. Raises RefusedFile for anything else."""
+def label_encoder(classes: tuple[ClassLabel, ...]) -> Transformer:
+    """Return the facts of a label encoder of these classes."""
+    return Transformer(
+        class_name=LABEL_ENCODER,
+        feature_names=None,
+        n_features=1,
+        n_outputs=1,
+        one_to_one=False,
+        takes_texts=False,
+        fitted_on_frame=False,
+        of_user=False,
+        categories=(classes,),
+        encoded={},
+    )
+
+
+def describe_transformer(value: object, user_classes: UserClasses = NO_CLASSES) -> Transformer:
+    """Describe a fitted transformer. Raises RefusedFile for anything else.
+
+    `user_classes` are the classes in the user's own code.
+    """
     if not isinstance(value, Instance) or kind_of(value) not in ("transformer", "unknown"):
         what = value.cls.name if isinstance(value, Instance) else "something else"
         raise RefusedFile(
@@ -53,39 +90,29 @@ def describe_transformer(value: object) -> Transformer:
             "Give a fitted scaler, encoder or vectorizer, saved by joblib.dump.",
         )
     final = final_estimator(value)
-    require_fitted(final)
+    of_user = not known_names().is_library(final.cls)
+    if of_user:
+        require_transform(final, user_classes)
+    else:
+        require_fitted(final)
     features = input_features(value)
     return Transformer(
         class_name=value.cls.qualified,
         feature_names=features.names,
-        n_features=1 if value.cls.name == LABEL_ENCODER else features.count,
-        n_outputs=_n_outputs(final, features.count),
+        n_features=1 if value.cls.name in LABEL_ENCODERS else features.count,
+        n_outputs=n_outputs(value, features.count),
         one_to_one=rules_of(value.cls.name).one_to_one,
         takes_texts=takes_texts(value),
         fitted_on_frame=features.on_frame,
+        of_user=of_user,
         categories=_categories(value),
         encoded=encoded_texts(value),
+        scalings=scalings_of(value),
     )
 
 
-def _n_outputs(final: Instance, n_features: int | None) -> int | None:
-    if rules_of(final.cls.name).one_to_one:
-        return n_features
-    if final.cls.name == LABEL_ENCODER:
-        return 1
-    components = final.attribute("components_")
-    if isinstance(components, Array) and len(components.shape) == 2:
-        return components.shape[0]
-    vocabulary = final.attribute("vocabulary_")
-    if isinstance(vocabulary, Dict):
-        return len(vocabulary) // 2
-    # PolynomialFeatures and HashingVectorizer.
-    count = plain(final.attribute("_n_output_features") or final.attribute("n_features"))
-    return count if isinstance(count, int) else None
-
-
 def _categories(value: Instance) -> tuple[tuple[ClassLabel, ...], ...] | None:
-    if value.cls.name == LABEL_ENCODER:
+    if value.cls.name in LABEL_ENCODERS:
         arrays: list[object] = [value.attribute("classes_")]
     else:
         found = value.attribute("categories_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.inspect.estimators.composite import steps_of
 from workbench.inspect.estimators.sklearn_classes import rules_of
+from workbench.inspect.estimators.user_classes import UserClasses, has_method
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.names import Estimator
 from workbench.inspect.pickle.values import (
@@ -75,6 +76,26 @@ def require_fitted(final: Instance) -> None:
             "not_refitted",
             f"The {final.cls.name} in the file holds no fitted model.",
             "Run it with refit=True, or save the model itself.",
+        )
+
+
+def require_transform(final: Instance, user_classes: UserClasses) -> None:
+    """Raise RefusedFile for an object of the user's own class that can transform nothing.
+
+    Only fitting gives most of them a state; how they call it is the author's choice.
+    """
+    name = final.cls.name
+    if not has_method(final.cls, "transform", user_classes):
+        raise RefusedFile(
+            "not_a_transformer",
+            f"Its class {name} has no method transform.",
+            "Give a fitted transformer, or put what the class does into a function prepare.",
+        )
+    if final.cls.name and final.attributes() is None and not final.args:
+        raise RefusedFile(
+            "unfitted",
+            f"The {name} in the file has no attributes, so it has not been fitted.",
+            "Call fit before you save it.",
         )
 
 

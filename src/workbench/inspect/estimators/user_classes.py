@@ -65,6 +65,19 @@ def describe_class(cls: Global, user_classes: UserClasses = NO_CLASSES) -> Estim
     return Estimator(kinds[0] if kinds else "other", frozenset(methods), like)
 
 
+def has_method(cls: Global, name: str, user_classes: UserClasses) -> bool:
+    """Return whether a class can have a method: only if all its code is known, it can lack it."""
+    if _definition(cls, user_classes) is None:
+        return True
+    for ancestor in _ancestors(cls, user_classes):
+        definition = _definition(ancestor, user_classes)
+        if definition is None and ancestor.name not in (*PLAIN_BASES, *MIXINS):
+            return True
+        if definition is not None and name in definition.members:
+            return True
+    return False
+
+
 def _ancestors(cls: Global, user_classes: UserClasses) -> Iterator[Global]:
     """Yield a class and its ancestors, each once: a hostile file can share them often."""
     seen: set[int] = set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from workbench.inspect.facts import BoosterFacts, Categories, ClassLabel
 from workbench.inspect.pickle.values import Blob
@@ -21,6 +23,11 @@ MAX_LIST_LENGTH = 1 << 22  # characters of the line with the categories
 CATEGORICAL_FEATURES = re.compile(r"^\[categorical_feature: ([\d,]{1,100000})\]$", re.MULTILINE)
 RANGE = re.compile(r"\[(-?\d{1,9}):(-?\d{1,9})\]")
 CODE = re.compile(r"-?\d{1,9}")
+MAX_TREES = 50  # whose thresholds are read
+SPLITS = re.compile(
+    r"^split_feature=([\d ]+)\n(?:split_gain=[^\n]*\n)?threshold=([^\n]*)\ndecision_type=([\d ]*)$",
+    re.MULTILINE,
+)
 MAX_PAIRS = 1_000_000  # of columns and category lists to match
 
 
@@ -54,6 +61,16 @@ def read(model: str | Blob) -> BoosterFacts | None:
         n_classes=int(per_row) if NUMBER.fullmatch(per_row) else 1,
         categories=_categories(model, header) if isinstance(model, str) else {},
     )
+
+
+def thresholds(text: str) -> Iterator[tuple[int, float]]:
+    """Yield the column and the threshold of the splits of the first trees; no category splits."""
+    for match in islice(SPLITS.finditer(text), MAX_TREES):
+        columns, numbers, kinds = (match[n].split(" ") for n in (1, 2, 3))
+        for column, number, kind in zip(columns, numbers, kinds, strict=False):
+            if column.isdecimal() and kind.isdecimal() and not int(kind) & 1:
+                with suppress(ValueError):
+                    yield int(column), float(number)
 
 
 def is_whole(model: str | Blob) -> bool:

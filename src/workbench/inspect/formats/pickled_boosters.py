@@ -59,6 +59,16 @@ def facts_of(model: Instance) -> BoosterFacts | None:
     return None
 
 
+def thresholds_of(model: Instance) -> Iterable[tuple[int, float]]:
+    """Return columns by position with numbers that the trees compare them with, if readable."""
+    library, content = library_of(model.cls), _model(model)
+    if library == "XGBoost" and isinstance(content, bytes):
+        return xgboost_model.thresholds(content)
+    if library == "LightGBM" and isinstance(content, str):
+        return lightgbm_model.thresholds(content)
+    return ()
+
+
 def version_of(part: Instance) -> tuple[str, str] | None:
     """Return the distribution and version that wrote a native model, or None.
 

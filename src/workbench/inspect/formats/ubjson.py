@@ -31,6 +31,12 @@ class PackedArray:
         code = code.upper() if unsigned else code
         return [number for (number,) in struct.iter_unpack(code, self.data)]
 
+    def floats(self) -> list[float]:
+        code = {b"d": ">f", b"D": ">d"}.get(self.kind)
+        if code is None:
+            return []
+        return [number for (number,) in struct.iter_unpack(code, self.data)]
+
 
 class UbjsonReader:
     """Read one UBJSON value; typed arrays stay packed, and floats are skipped."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +19,7 @@ from workbench.inspect.formats.ubjson import PackedArray, TooLong, UbjsonReader
 from workbench.inspect.pickle.values import Blob
 
 MAX_JSON_BYTES = 4 << 20  # parsed, JSON takes twenty times its length in memory
+MAX_TREES = 50  # whose thresholds are read
 END = 1 << 20  # bytes read at each end of a longer model
 TAIL = 200  # bytes at the end that hold the version
 # Both formats write the members in alphabetical order, so the version comes last.
@@ -85,6 +86,32 @@ def read(model: bytes | Blob) -> BoosterFacts | None:
         stopped_early=_stopped_early(learner, max(n_outputs, n_classes)),
         categories=_categories(learner),
     )
+
+
+def thresholds(model: bytes) -> Iterator[tuple[int, float]]:
+    """Yield the column and the threshold of the splits of the first trees; no category splits."""
+    try:
+        root = _parse(model)
+    except UNREADABLE:  # TooLong is one of them
+        return
+    learner = _member(_member(root, "Model") or root, "learner")
+    booster = _member(learner, "gradient_booster")
+    trees = _member(_member(_member(booster, "gbtree") or booster, "model"), "trees")
+    for tree in trees[:MAX_TREES] if isinstance(trees, list) else ():
+        columns = _numbers(_member(tree, "split_indices"))
+        children = _numbers(_member(tree, "left_children"))
+        kinds = _numbers(_member(tree, "split_type")) or [0] * len(columns)
+        numbers = _floats(_member(tree, "split_conditions"))
+        for column, child, kind, number in zip(columns, children, kinds, numbers, strict=False):
+            if child >= 0 and kind == 0:
+                yield column, number
+
+
+def _floats(value: object) -> list[float]:
+    if isinstance(value, PackedArray):
+        return value.floats()
+    items = value if isinstance(value, list) else []
+    return [float(item) for item in items if isinstance(item, int | float)]
 
 
 def _stopped_early(learner: object, trees_a_round: int) -> bool:

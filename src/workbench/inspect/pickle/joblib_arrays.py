@@ -53,8 +53,9 @@ def read_joblib_array(
     if state.get(ALIGNMENT) is not None:
         stream.skip(stream.take(1)[0])
     size = math.prod(array.shape) * dtype.itemsize
-    # Feature names and classes are flat arrays; no fact is in one with fields or more dimensions.
-    if len(array.shape) <= 1 and dtype.kind != "V" and budget.can_keep(size):
+    # Feature names, classes and the nodes of a tree are flat arrays, training rows have two
+    # dimensions; no fact is in an array with more.
+    if len(array.shape) <= 2 and budget.can_keep(size):
         array.data = stream.take(size)
     else:
         stream.skip(size)

@@ -19,8 +19,11 @@ class Unreadable(Exception):
     """The bytes are no array in .npy format; the message is a clause."""
 
 
-def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], DType]:
-    """Return the shape and dtype of an array, and leave `stream` at its data. Raises Unreadable."""
+def read_header(stream: IO[bytes], *, objects: bool = False) -> tuple[tuple[int, ...], DType]:
+    """Return the shape and dtype of an array, and leave `stream` at its data. Raises Unreadable.
+
+    The data of an array of `objects` is a pickle.
+    """
     start = stream.read(8)
     width = {1: 2, 2: 4, 3: 4}.get(start[6]) if start[:6] == MAGIC and len(start) == 8 else None
     if width is None:
@@ -35,6 +38,8 @@ def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], DType]:
         raise Unreadable("the head of an array is unreadable") from None
     if isinstance(descr, list):  # fields, as in the nodes of a tree
         return shape, DType("V", 0)
+    if objects and descr == "|O":
+        return shape, DType("O", 8, has_object=True)
     match = CODE.fullmatch(descr) if isinstance(descr, str) else None
     if match is None:
         raise Unreadable("an array is of a type that is not supported")

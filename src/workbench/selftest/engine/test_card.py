@@ -57,7 +57,7 @@ def feature_card(
             {"missing": 0},
             ["integer", "at least 1872", "must be given", "none missing"],
         ),
-        ({"maximum": -0.123456789}, None, ["number", "usually at most -0.123457", "must be given"]),
+        ({"maximum": -0.123456789}, None, ["number", "usually at most -0.1235", "must be given"]),
         ({"type": "boolean"}, None, ["true or false", "must be given"]),
         ({"type": "text"}, {"missing": 1}, ["free text", "must be given", "100.0 % missing"]),
         (AREA, None, ["category", "Rural, Urban", "must be given"]),

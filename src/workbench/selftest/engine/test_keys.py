@@ -24,7 +24,10 @@ HASHES = [hashlib.sha256(key.encode()).hexdigest() for key in (KEY, OLD_KEY)]
 BEARER = {"Authorization": f"Bearer {KEY}"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 SECRET = "Said to nobody"
-PUBLIC = {"static", "docs.viewer", "api.health", "api.ready", "keys.sign_in", "keys.sign_out"}
+PUBLIC = {
+    *("static", "docs.viewer", "pages.accent", "api.health", "api.ready"),
+    *("keys.sign_in", "keys.sign_out"),
+}
 
 
 @pytest.fixture(scope="module")

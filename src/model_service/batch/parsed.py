@@ -1,0 +1,118 @@
+"""The rows of a part of a file: the valid ones as a batch, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from model_service.contract.contract import Batch, Coded, Values
+from model_service.contract.problems import ProblemCounts, Reason
+
+# In a cell `error` each problem is cut to so many characters.
+MAX_TEXT_CHARACTERS = 120
+
+
+class Rejection(NamedTuple):
+    """What is wrong with a row, or with a value of a feature."""
+
+    reason: Reason
+    feature: str  # "" for the row
+    message: str
+
+    @property
+    def text(self) -> str:
+        """The feature and the message, cut for a cell."""
+        text = f"{self.feature} {self.message}" if self.feature else self.message
+        return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
+
+
+@dataclass(frozen=True)
+class ParsedColumn:
+    """The values of a feature, and what is wrong with those at some positions.
+
+    A value that is wrong is missing in `values`.
+    """
+
+    values: Values
+    rejections: Sequence[tuple[int, Rejection]] = ()  # by position, in order
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The valid rows of a part with their places in it, and what is wrong with the others."""
+
+    places: Sequence[int]
+    batch: Batch
+    rejections: Mapping[int, Sequence[Rejection]]  # by place, in order
+
+    def counts(self) -> ProblemCounts:
+        """Return how many problems there are."""
+        return Counter(map(itemgetter(0, 1), chain.from_iterable(self.rejections.values())))
+
+    def without(self, failing: Sequence[int], message: str) -> Parsed:
+        """Return the same with a rejection of some of the valid rows, counted from 0."""
+        found = {self.places[number]: [Rejection("model", "", message)] for number in failing}
+        places = [place for place in self.places if place not in found]
+        rejections = {**self.rejections, **found}
+        return Parsed(
+            places, self.batch, {place: rejections[place] for place in sorted(rejections)}
+        )
+
+
+def combine(
+    columns: Mapping[str, ParsedColumn],
+    places: Sequence[int],
+    first: int,
+    malformed: Mapping[int, Sequence[Rejection]],
+) -> Parsed:
+    """Return the rows whose values are all valid, and what is wrong with the others.
+
+    `places` are those of the columns' rows; `malformed` are the rejections at other places.
+    `first` is the number of the row at place 0.
+    """
+    values: dict[str, Values] = {name: column.values for name, column in columns.items()}
+    found: dict[int, list[Rejection]] = {}
+    for column in columns.values():
+        for position, rejection in column.rejections:
+            found.setdefault(position, []).append(rejection)
+    if found:
+        kept = np.ones(len(places), dtype=bool)
+        kept[list(found)] = False
+        values = {name: _compress(column, kept) for name, column in values.items()}
+        malformed = {
+            **malformed,
+            **{places[position]: of_row for position, of_row in found.items()},
+        }
+        places = list(compress(places, kept.tolist()))
+    row_numbers: Sequence[int]
+    if isinstance(places, range):
+        row_numbers = range(first + places.start, first + places.stop)
+    else:
+        row_numbers = [first + place for place in places]
+    rejections = {place: malformed[place] for place in sorted(malformed)}
+    return Parsed(places, Batch(values, row_numbers), rejections)
+
+
+def _compress(values: Values, kept: Any) -> Values:
+    if isinstance(values, Coded):
+        return Coded(values.codes[kept], values.distinct)
+    return values[kept] if isinstance(values, np.ndarray) else list(compress(values, kept.tolist()))
+
+
+def coded_column(codes: Any, found: Sequence[Any]) -> ParsedColumn:
+    """Return a column of codes; `found` has the value or the Rejection of each."""
+    is_wrong = [value.__class__ is Rejection for value in found]
+    if not any(is_wrong):
+        return ParsedColumn(Coded(codes, found))
+    values = [None if wrong else value for wrong, value in zip(is_wrong, found, strict=True)]
+    positions = np.flatnonzero(np.array(is_wrong)[codes])
+    rejections: Iterable[Rejection] = map(found.__getitem__, codes[positions].tolist())
+    return ParsedColumn(
+        Coded(codes, values), list(zip(positions.tolist(), rejections, strict=True))
+    )

@@ -1,0 +1,140 @@
+"""The records of a file with their predictions, or with what is wrong with them, as CSV."""
+
+from __future__ import annotations
+
+import codecs
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from model_service.batch.parsed import Parsed, Rejection
+from model_service.contract.contract import Contract
+from model_service.contract.problems import MAX_SHOWN_PROBLEMS
+from model_service.csv.reader import Chunk
+from model_service.csv.writer import (
+    answer_columns,
+    cells_at,
+    csv_lines,
+    encode_lines,
+    escape_formula,
+    escape_formulas,
+    free_name,
+    may_be_formulas,
+    quoted_lines,
+)
+from model_service.model.predictions import Prediction
+
+# All problems in a cell `error`: a row of a few bytes must not become one of kilobytes.
+MAX_ERROR_CHARACTERS = 600
+
+
+class AnswerWriter:
+    """Writes the records of a file with their predictions.
+
+    `header` has the names of the input's columns; `example` is a prediction, which has the shape
+    of all. With `keeps_bad_rows` the other rows are written too, with a last column `error`; else
+    they are left out. `columns` are the places of the input's columns that are written; None: all.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        example: Mapping[str, Any],
+        header: Sequence[str],
+        delimiter: str,
+        *,
+        keeps_bad_rows: bool,
+        columns: Sequence[int] | None = None,
+        has_bom: bool = False,
+    ) -> None:
+        names = [feature.name for feature in contract.features]
+        # The names of the columns behind the input's, and their places in a prediction.
+        self.answers = answer_columns(contract.output, example, names)
+        errors = [free_name("error", {*names, *self.answers})] if keeps_bad_rows else []
+        self._paths = list(self.answers.values())
+        self._header, self._delimiter, self._has_bom = header, delimiter, has_bom
+        self._keeps_bad_rows, self._columns = keeps_bad_rows, columns
+        self.appended = [*self.answers, *errors]
+
+    def header(self) -> bytes:
+        """Return the line of the header."""
+        names = self._chosen(self._header)
+        header = [[escape_formula(name)] for name in (*names, *self.appended)]
+        lines = encode_lines(csv_lines(header, self._delimiter))
+        return codecs.BOM_UTF8 * self._has_bom + lines
+
+    def lines(
+        self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
+    ) -> Iterable[str]:
+        """Return the records of a chunk with their predictions, or with what is wrong."""
+        if not parsed.rejections:
+            return self._well_formed(chunk, chunk.places, parsed, predictions)
+        if not self._keeps_bad_rows:
+            return self._well_formed(chunk, parsed.places, parsed, predictions)
+        by_place = dict(zip(parsed.places, predictions, strict=True))
+        answers = [by_place.get(place) for place in chunk.places]
+        whole = self._well_formed(chunk, chunk.places, parsed, answers)
+        lines = dict(zip(chunk.places, whole, strict=True)) | self._malformed(chunk, parsed)
+        return map(lines.__getitem__, range(len(chunk)))
+
+    def _chosen(self, columns: Sequence[Any]) -> Sequence[Any]:
+        return columns if self._columns is None else [columns[place] for place in self._columns]
+
+    def _well_formed(
+        self,
+        chunk: Chunk,
+        places: Sequence[int],
+        parsed: Parsed,
+        answers: Sequence[Prediction | None],
+    ) -> Sequence[str]:
+        """Return the lines of some of the well-formed records, which have one answer each."""
+        if not places:
+            return []
+        appended = [cells_at(answers, path) for path in self._paths]
+        if self._keeps_bad_rows:
+            appended.append(error_cells(parsed, places))
+        delimiter = self._delimiter
+        texts = chunk.texts if self._columns is None and chunk.delimiter == delimiter else None
+        if texts is not None and not may_be_formulas(texts, delimiter):
+            texts = texts if len(places) == len(texts) else [texts[place] for place in places]
+            ends = csv_lines([[""] * len(texts), *appended], delimiter)
+            return list(map(operator.add, texts, ends))
+        cells: Sequence[Sequence[str]] = self._chosen(chunk.columns)
+        if len(places) < len(chunk.places):
+            positions = {place: position for position, place in enumerate(chunk.places)}
+            kept = [positions[place] for place in places]
+            cells = [[column[position] for position in kept] for column in cells]
+        return csv_lines([*map(escape_formulas, cells), *appended], delimiter)
+
+    def _malformed(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
+        """Return the records of too few or too many cells with as many as the header, by place."""
+        width, delimiter = chunk.width, self._delimiter
+        malformed = chunk.malformed
+        records = [escape_formulas(cells[:width]) for cells in malformed.values()]
+        if self._columns is not None:
+            padded = [[*cells, *[""] * (width - len(cells))] for cells in records]
+            records, width = [self._chosen(cells) for cells in padded], len(self._columns)
+        errors = [[_error_cell(parsed.rejections[place])] for place in malformed]
+        starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
+        # As text: a header can have a hundred thousand columns, and each row a single cell.
+        delimiters = delimiter * (width + len(self._paths))
+        return {
+            place: start + delimiters[len(record) - 1 :] + end
+            for place, record, start, end in zip(malformed, records, starts, ends, strict=True)
+        }
+
+
+def error_cells(parsed: Parsed, places: Iterable[int]) -> list[str]:
+    """Return what is wrong with the row at each place, "" if nothing is."""
+    rejections = parsed.rejections
+    return [_error_cell(rejections[place]) if place in rejections else "" for place in places]
+
+
+def _error_cell(rejections: Sequence[Rejection]) -> str:
+    """Return what is wrong with a row: the first problems, and how many there are besides."""
+    texts = [rejection.text for rejection in rejections[:MAX_SHOWN_PROBLEMS]]
+    while len(texts) > 1 and sum(map(len, texts)) > MAX_ERROR_CHARACTERS:
+        texts.pop()
+    if len(rejections) > len(texts):
+        texts.append(f"and {len(rejections) - len(texts)} more")
+    return escape_formula("; ".join(texts))

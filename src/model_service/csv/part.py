@@ -1,0 +1,68 @@
+"""Score a part of a CSV file: its records in, the same records with their predictions out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, TextIO
+
+from model_service.batch.parsed import Parsed, Rejection
+from model_service.batch.scorer import Scorer
+from model_service.csv.reader import Chunk, ChunkSize, Layout
+from model_service.csv.rows import RowReader
+from model_service.model.predictions import Prediction
+
+CHUNK_ROWS = 8192
+# The model's input for a chunk: a category can become thousands of columns.
+MAX_CHUNK_CELLS = 1 << 21
+
+
+@dataclass
+class PartReport:
+    """What came of a part, and its first rejected rows as a CSV of row, line, feature, message.
+
+    Rows count from 1 at the beginning of the part.
+    """
+
+    rejected_file: TextIO
+    max_listed: int  # rejected rows; others are only counted
+    rows: int = 0
+    rejected: int = 0
+    first: tuple[int, int | None, Rejection] | None = field(default=None)
+
+    def add(
+        self,
+        first_row: int,
+        row_count: int,
+        rejections: Mapping[int, Sequence[Rejection]],
+        line_at: Callable[[int], int | None],
+    ) -> None:
+        """Add some rows; `rejections` are by place, counted from 0, and `line_at` takes a place."""
+        self.rows += row_count
+        writer = csv.writer(self.rejected_file, lineterminator="\r\n")
+        for place, of_row in rejections.items():
+            line = line_at(place)
+            if self.first is None:
+                self.first = first_row + place, line, of_row[0]
+            if self.rejected < self.max_listed:
+                writer.writerows(
+                    (first_row + place, line, one.feature, one.message) for one in of_row
+                )
+            self.rejected += 1
+
+
+def scored_chunks(
+    scorer: Scorer, file: IO[bytes], layout: Layout, end: int, report: PartReport
+) -> Iterator[tuple[Chunk, Parsed, Sequence[Prediction]]]:
+    """Yield the chunks up to a byte of the file with their predictions; add them to the report.
+
+    The chunks of a part are the same at each run, and so are the last bits of the predictions.
+    """
+    contract = scorer.model.contract
+    reader = RowReader(contract, layout.header)
+    max_rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), CHUNK_ROWS), 1)
+    for chunk in layout.chunks(file, ChunkSize(max_rows, max_rows), end=end):
+        parsed, predictions = scorer.predict(reader.parse(chunk))
+        report.add(chunk.first, len(chunk), parsed.rejections, chunk.lines.__getitem__)
+        yield chunk, parsed, predictions

@@ -1,0 +1,81 @@
+"""From where to where a fitted scaler moves the values of each column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from statistics import median
+
+from workbench.inspect.estimators.composite import final_estimator
+from workbench.inspect.pickle.arrays import values_of
+from workbench.inspect.pickle.values import Instance
+
+FEW_VALUES = 5  # of which no spread is expected
+WITHIN = 1.0 + 1e-6  # of a range that is known
+FAR, OFF_CENTRE, NARROW = 8.0, 4.0, 0.3  # in spreads
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The usual place and spread of one column's values, before a scaler and after it.
+
+    `reach` is how many spreads from the centre a value of the training can have been.
+    """
+
+    centre: float
+    spread: float
+    new_centre: float = 0.0
+    new_spread: float = 1.0
+    reach: float = FAR
+
+    def was_applied(self, seen: Sequence[float]) -> bool | None:
+        """Return whether a model has seen scaled values, or None if that is not clear."""
+        raw = self._is_plausible(seen, self.centre, self.spread)
+        scaled = self._is_plausible(seen, self.new_centre, self.new_spread)
+        return None if raw == scaled or not seen else scaled
+
+    def _is_plausible(self, seen: Sequence[float], centre: float, spread: float) -> bool:
+        distances = [(value - centre) / spread for value in seen]
+        if not distances or max(map(abs, distances)) > self.reach:
+            return False
+        few = len(set(distances)) < FEW_VALUES
+        in_middle = abs(median(distances)) <= OFF_CENTRE
+        return in_middle and (few or max(distances) - min(distances) >= NARROW)
+
+
+def scalings_of(value: object) -> tuple[Scaling, ...]:
+    """Return a scaling for each column of a scaler; none for any other transformer."""
+    if not isinstance(value, Instance):
+        return ()
+    scaler = final_estimator(value)
+    numbers = {name: _numbers(scaler, name) for name in _ATTRIBUTES}
+    name = scaler.cls.name
+    if name in ("StandardScaler", "RobustScaler"):
+        centres = numbers["mean_"] or numbers["center_"]
+        spreads = numbers["scale_"]
+        pairs = zip(centres or repeat(0.0, len(spreads)), spreads, strict=False)
+        return tuple(Scaling(centre, spread or 1.0) for centre, spread in pairs)
+    if name == "MinMaxScaler":
+        low, high = (0.0, 1.0)
+        feature_range = scaler.attribute("feature_range")
+        if isinstance(feature_range, tuple) and len(feature_range) == 2:
+            low, high = (float(v) if isinstance(v, int | float) else 0.0 for v in feature_range)
+        return tuple(
+            Scaling(
+                *((a + b) / 2, (b - a) / 2 or 1.0, (low + high) / 2, (high - low) / 2 or 1.0),
+                reach=WITHIN,
+            )
+            for a, b in zip(numbers["data_min_"], numbers["data_max_"], strict=False)
+        )
+    if name == "MaxAbsScaler":
+        return tuple(Scaling(0.0, high or 1.0, reach=WITHIN) for high in numbers["max_abs_"])
+    return ()
+
+
+_ATTRIBUTES = ("mean_", "center_", "scale_", "data_min_", "data_max_", "max_abs_")
+
+
+def _numbers(scaler: Instance, attribute: str) -> list[float]:
+    values = values_of(scaler.attribute(attribute)) or []
+    return [float(v) for v in values if isinstance(v, int | float)]

@@ -1,0 +1,381 @@
+"""What is fitted beside the model: found, related to it, and answered or left out on purpose."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PYTHON, adopted
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    LabelEncoder,
+    MinMaxScaler,
+    MultiLabelBinarizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
+
+from workbench.adopt.answers import Answers, Part, check_answers
+from workbench.adopt.decide import Adoption, decide
+from workbench.adopt.problems import AnswerError
+from workbench.adopt.refusal import Command, refused
+from workbench.adopt.retrain import AdoptOptions, adopt
+from workbench.verify.prove import prove
+
+RANDOM = np.random.RandomState(0)
+ROWS = 240
+FRAME = pd.DataFrame(
+    {
+        "tenure": RANDOM.randint(0, 73, ROWS),
+        "charges": RANDOM.uniform(18, 120, ROWS).round(2),
+        "Partner": RANDOM.choice(["No", "Yes"], ROWS),
+        "Contract": RANDOM.choice(["Month", "Year"], ROWS),
+    }
+)
+NUMBERS = FRAME[["tenure", "charges"]]
+CHURN = np.where(FRAME["tenure"] < 20, "Yes", "No")
+LEAVES = (CHURN == "Yes").astype(int)
+TEXTS = ["free cash now", "see you soon", "cash prize", "lunch at noon"] * 6
+Files = Mapping[str, Any]
+
+
+def save(folder: Path, files: Files) -> None:
+    for name, value in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".json":
+            path.write_text(json.dumps(value))
+        elif path.suffix == ".csv":
+            value.to_csv(path, index=False)
+        elif path.suffix == ".npy":
+            np.save(path, value)
+        else:
+            joblib.dump(value, path)
+
+
+def answers_in(folder: Path, **given: str) -> Answers:
+    names = {"project_name": "A model", "project_slug": "a-model", "description": "About it."}
+    return Answers(**{**names, "python_version": PYTHON, **given}, folder=folder)  # type: ignore[arg-type]
+
+
+def try_it(folder: Path, **given: str) -> Adoption | list[str]:
+    """Return the adoption, or the lines of the refusal."""
+    try:
+        return decide(answers_in(folder, **given))
+    except AnswerError as error:
+        command = Command(("cookiecutter", "T", "--no-input"), given)
+        return refused(error.found, command, folder).shown.splitlines()
+
+
+def pasted(folder: Path, lines: list[str], line: int = -1) -> Adoption:
+    """Return the adoption that a line of a refusal leads to."""
+    words = shlex.split(lines[line])
+    assert words[:3] == ["cookiecutter", "T", "--no-input"]
+    return decide(answers_in(folder, **dict(word.split("=", 1) for word in words[3:])))
+
+
+def scaled(frame: pd.DataFrame = NUMBERS) -> tuple[StandardScaler, pd.DataFrame]:
+    scaler = StandardScaler().fit(frame)
+    return scaler, pd.DataFrame(scaler.transform(frame), columns=frame.columns)
+
+
+def some_columns() -> Files:
+    """The model knows all its names, and the scaler two of them."""
+    scaler = StandardScaler().fit(NUMBERS)
+    frame = FRAME.assign(Partner=LEAVES, Contract=LEAVES).astype(float)
+    frame[["tenure", "charges"]] = scaler.transform(NUMBERS)
+    return {"model.pkl": LogisticRegression().fit(frame, CHURN), "scaler.pkl": scaler}
+
+
+def array_behind_a_scaler() -> Files:
+    scaler = StandardScaler().fit(NUMBERS)
+    model = LogisticRegression().fit(scaler.transform(NUMBERS), CHURN)
+    return {"model.pkl": model, "scaler.pkl": scaler}
+
+
+def preprocessor_in_artifacts() -> Files:
+    """It takes four columns and gives six: the number is counted through Pipelines."""
+    encoder = make_pipeline(OneHotEncoder(), StandardScaler(with_mean=False))
+    columns = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(StandardScaler()), ["tenure", "charges"]),
+            ("words", encoder, ["Partner", "Contract"]),
+        ]
+    ).fit(FRAME)
+    model = LogisticRegression().fit(columns.transform(FRAME), CHURN)
+    return {"model.pkl": model, "artifacts/preprocessor.pkl": columns}
+
+
+def vectorizer() -> Files:
+    words = TfidfVectorizer().fit(TEXTS)
+    model = LogisticRegression().fit(words.transform(TEXTS), [0, 1] * 12)
+    return {"model.pkl": model, "vectorizer.pkl": words}
+
+
+def scaler_and_components() -> Files:
+    scaler = StandardScaler().fit(FRAME[["tenure", "charges"]].assign(third=LEAVES))
+    rows = scaler.transform(FRAME[["tenure", "charges"]].assign(third=LEAVES))
+    components = PCA(2, random_state=0).fit(rows)
+    model = LogisticRegression().fit(components.transform(rows), CHURN)
+    return {"model.pkl": model, "pca.pkl": components, "scaler.pkl": scaler}
+
+
+def encoders_and_scaler() -> Files:
+    encoders = {name: LabelEncoder().fit(FRAME[name]) for name in ("Partner", "Contract")}
+    coded = FRAME.assign(**{name: e.transform(FRAME[name]) for name, e in encoders.items()})
+    scaler = StandardScaler().fit(NUMBERS)
+    coded[["tenure", "charges"]] = scaler.transform(NUMBERS)
+    model = RandomForestClassifier(10, random_state=0).fit(coded, LEAVES)
+    target = LabelEncoder().fit(CHURN)
+    files = {"encoders.pkl": encoders, "scaler.pkl": scaler, "target_encoder.pkl": target}
+    return {"model.pkl": model, **files}
+
+
+def own_folder() -> Files:
+    """The model is in models/ and the scaler in scalers/ beside it."""
+    files = array_behind_a_scaler()
+    return {"models/model.pkl": files["model.pkl"], "scalers/scaler.pkl": files["scaler.pkl"]}
+
+
+def y_scaler() -> Files:
+    target = StandardScaler().fit(NUMBERS[["charges"]].to_numpy())
+    model = Ridge().fit(NUMBERS, target.transform(NUMBERS[["charges"]].to_numpy())[:, 0])
+    return {"model.pkl": model, "y_scaler.pkl": target}
+
+
+# (files, the model's path, words of the refusal, the transformers that its last line answers)
+FORGOTTEN: list[tuple[Any, str, list[str], str]] = [
+    (
+        some_columns,
+        "model.pkl",
+        ["scaler.pkl beside the model is a StandardScaler for tenure, charges, which the model"],
+        "scaler.pkl",
+    ),
+    (array_behind_a_scaler, "model.pkl", ["for 2 columns, as many"], "scaler.pkl"),
+    (preprocessor_in_artifacts, "model.pkl", ["gives 6 columns"], "artifacts/preprocessor.pkl"),
+    (vectorizer, "model.pkl", ["is a TfidfVectorizer that gives"], "vectorizer.pkl"),
+    (scaler_and_components, "model.pkl", ["a PCA", "a StandardScaler"], "scaler.pkl,pca.pkl"),
+    (encoders_and_scaler, "model.pkl", ["holds 2 transformers"], "encoders.pkl,scaler.pkl"),
+    (own_folder, "models/model.pkl", ["StandardScaler"], "scalers/scaler.pkl"),
+    (y_scaler, "model.pkl", ["seems to be what is predicted"], "y_scaler.pkl"),
+]
+
+
+@pytest.mark.parametrize(("make", "model", "words", "answer"), FORGOTTEN)
+def test_a_forgotten_file_is_refused_with_the_command_that_works(
+    make: Any, model: str, words: list[str], answer: str, tmp_path: Path
+) -> None:
+    save(tmp_path, make())
+    lines = try_it(tmp_path, model_path=model)
+    assert isinstance(lines, list)
+    assert all(word in "\n".join(lines) for word in words), lines
+    assert f"transformers={answer}" in shlex.split(lines[-1])
+    assert pasted(tmp_path, lines).manifest.left_out == ()
+
+
+@pytest.mark.parametrize("make", [some_columns, encoders_and_scaler, y_scaler])
+def test_what_is_left_out_on_purpose_is_adopted_without_it(make: Any, tmp_path: Path) -> None:
+    save(tmp_path, make())
+    lines = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(lines, list)
+    (number,) = (n for n, line in enumerate(lines) if line.startswith("To leave"))
+    found = pasted(tmp_path, lines, number + 1)
+    assert found.contract.transformers == ()
+    assert found.manifest.left_out != ()
+
+
+def test_the_file_is_found_whatever_else_was_answered(tmp_path: Path) -> None:
+    """A scaler beside answered encoders and a sample: the service would be green and wrong."""
+    save(tmp_path, {**encoders_and_scaler(), "train.csv": FRAME.assign(Churn=CHURN)})
+    given = {"model_path": "model.pkl", "sample_data": "train.csv", "transformers": "encoders.pkl"}
+    lines = try_it(tmp_path, **given)
+    assert isinstance(lines, list)
+    assert "transformers=encoders.pkl,scaler.pkl" in shlex.split(lines[-1])
+    assert "sample_data=train.csv" in lines[-1]
+    assert "the values that the model compares them with are scaled ones" in lines[0]
+
+
+def test_the_targets_encoder_is_never_put_on_a_feature(tmp_path: Path) -> None:
+    """Partner and Churn are both Yes or No, and Partner has an encoder already."""
+    save(tmp_path, {**encoders_and_scaler(), "train.csv": FRAME.assign(Churn=CHURN)})
+    project = adopted(
+        tmp_path,
+        tmp_path / "model.pkl",
+        sample_data="train.csv",
+        transformers="encoders.pkl,scaler.pkl,target_encoder.pkl",
+    )
+    document = json.loads((project / "model" / "features.json").read_text())
+    assert document["output"]["labels"] == {"0": "No", "1": "Yes"}
+    assert [one["file"] for one in document["transformers"]] == [
+        "transformers/01-encoders.pkl#Partner",
+        "transformers/01-encoders.pkl#Contract",
+        "transformers/02-scaler.pkl",
+    ]
+    assert "The model predicts" in prove(project)
+
+
+def test_a_file_that_does_not_fit_is_no_problem(tmp_path: Path) -> None:
+    other = StandardScaler().fit(NUMBERS.rename(columns={"tenure": "a", "charges": "b"}))
+    files = {"model.pkl": LogisticRegression().fit(NUMBERS, CHURN), "other.pkl": other}
+    save(tmp_path, {**files, "three.pkl": StandardScaler().fit(RANDOM.normal(size=(9, 3)))})
+    assert isinstance(try_it(tmp_path, model_path="model.pkl"), Adoption)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [RandomForestClassifier(10, random_state=0), KNeighborsClassifier()],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize(
+    "saved", [StandardScaler(), MinMaxScaler()], ids=lambda s: type(s).__name__
+)
+def test_the_values_that_the_model_has_seen_decide(model: Any, saved: Any, tmp_path: Path) -> None:
+    """Many notebooks scale for one model and train another on the values as they are."""
+    scaler = saved.fit(NUMBERS)
+    frame = pd.DataFrame(scaler.transform(NUMBERS), columns=NUMBERS.columns)
+    save(tmp_path, {"model.pkl": model.fit(NUMBERS, CHURN), "scaler.pkl": scaler})
+    assert isinstance(try_it(tmp_path, model_path="model.pkl"), Adoption)
+    save(tmp_path, {"model.pkl": model.fit(frame, CHURN)})
+    lines = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(lines, list)
+    assert "are scaled ones" in lines[0]
+
+
+def test_a_pipeline_that_scales_itself_gets_a_note_only(tmp_path: Path) -> None:
+    scaler = StandardScaler().fit(NUMBERS)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, CHURN)
+    save(tmp_path, {"model.pkl": model, "scaler.pkl": scaler})
+    found = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(found, Adoption)
+    (note,) = found.notes
+    command = "make adopt MODEL=../model.pkl TRANSFORMERS=../scaler.pkl"
+    assert "scaler.pkl beside the model" in note
+    assert note.endswith(command)
+
+
+def test_two_scalers_that_both_fit_are_asked_for(tmp_path: Path) -> None:
+    rows = NUMBERS.to_numpy()
+    one, other = StandardScaler().fit(rows), MinMaxScaler().fit(rows)
+    model = LogisticRegression().fit(one.transform(rows), CHURN)
+    save(tmp_path, {"model.pkl": model, "minmax.pkl": other, "standard.pkl": one})
+    lines = try_it(tmp_path, model_path="model.pkl", features="tenure,charges")
+    assert isinstance(lines, list)
+    commands = [line for line in lines if line.startswith("cookiecutter ")]
+    found = [pasted(tmp_path, [line]) for line in commands]
+    assert sorted(len(one.contract.transformers) for one in found) == [0, 1, 1]
+
+
+def test_a_retrained_model_does_not_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, some_columns())
+    project = adopted(tmp_path, tmp_path / "model.pkl", transformers="-scaler.pkl")
+    monkeypatch.chdir(tmp_path)
+    assert "What changed" in adopt(project, AdoptOptions(model="model.pkl"))
+    manifest = json.loads((project / "model" / "manifest.json").read_text())
+    assert manifest["left_out"] == ["scaler.pkl"]
+
+
+def test_several_labels_name_the_targets(tmp_path: Path) -> None:
+    tags = [["cash"], ["chat"], ["cash", "prize"], ["chat", "lunch"]] * 6
+    labels = MultiLabelBinarizer().fit(tags)
+    words = TfidfVectorizer().fit(TEXTS)
+    model = OneVsRestClassifier(LogisticRegression())
+    model.fit(words.transform(TEXTS), labels.transform(tags))
+    save(tmp_path, {"model.pkl": model, "tfidf.pkl": words, "mlb.pkl": labels})
+    found = try_it(tmp_path, model_path="model.pkl", transformers="tfidf.pkl,mlb.pkl")
+    assert isinstance(found, Adoption)
+    assert found.contract.output.targets == ("cash", "chat", "lunch", "prize")
+
+
+@pytest.mark.parametrize("name", ["classes.json", "classes.pkl", "label_classes.npy"])
+def test_a_list_of_classes_gives_labels(name: str, tmp_path: Path) -> None:
+    model = LogisticRegression().fit(NUMBERS, LEAVES)
+    classes: Any = ["No", "Yes"]
+    save(tmp_path, {"model.pkl": model, name: np.array(classes) if "npy" in name else classes})
+    found = try_it(tmp_path, model_path="model.pkl", transformers=name)
+    assert isinstance(found, Adoption)
+    assert found.contract.output.labels == {"0": "No", "1": "Yes"}
+
+
+def test_a_bundle_is_taken_apart(tmp_path: Path) -> None:
+    """Encoders in a dict, a scaler, polynomials: the order follows from the counts."""
+    encoders = {name: LabelEncoder().fit(FRAME[name]) for name in ("Partner", "Contract")}
+    coded = FRAME.assign(**{name: e.transform(FRAME[name]) for name, e in encoders.items()})
+    scaler = StandardScaler().fit(coded)
+    poly = PolynomialFeatures(include_bias=False).fit(scaler.transform(coded))
+    rows = poly.transform(scaler.transform(coded))
+    bundle = {"poly": poly, "scaler": scaler, "encoders": encoders, "score": 0.9}
+    save(tmp_path, {"bundle.pkl": {"model": Ridge().fit(rows, LEAVES), **bundle}})
+    found = try_it(tmp_path, model_path="bundle.pkl")
+    assert isinstance(found, Adoption)
+    files = [one.file for one in found.contract.transformers]
+    assert files == ["#encoders.Partner", "#encoders.Contract", "#scaler", "#poly"]
+    named = try_it(tmp_path, model_path="bundle.pkl#model")
+    assert isinstance(named, list)
+    assert pasted(tmp_path, named).contract.transformers == found.contract.transformers
+
+
+def test_a_bare_name_is_looked_for_beside_the_model(tmp_path: Path) -> None:
+    save(tmp_path, own_folder())
+    answers = answers_in(tmp_path, model_path="models/model.pkl", transformers="model.pkl")
+    assert answers.transformer_parts == (Part(tmp_path / "models" / "model.pkl"),)
+    assert replace(answers, transformers="-model.pkl").left_out == answers.transformer_parts
+
+
+def test_a_list_of_names_is_proposed(tmp_path: Path) -> None:
+    model = LogisticRegression().fit(NUMBERS.to_numpy(), CHURN)
+    save(tmp_path, {"model.pkl": model, "columns.json": {"data_columns": ["tenure", "charges"]}})
+    lines = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(lines, list)
+    assert "columns.json beside the model lists 2 names" in lines[0]
+    assert [f.name for f in pasted(tmp_path, lines).contract.features] == ["tenure", "charges"]
+
+
+def test_a_model_of_scaled_values_without_its_scaler_is_noted(tmp_path: Path) -> None:
+    _, frame = scaled()
+    model = RandomForestClassifier(10, random_state=0).fit(frame, RANDOM.randint(0, 2, ROWS))
+    save(tmp_path, {"model.pkl": model, "train.csv": FRAME})
+    found = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert isinstance(found, Adoption)
+    (note,) = found.notes
+    assert "tenure with -1" in note
+    assert "the sample has 0 to 72" in note
+    assert "charges with -1" in note
+
+
+def test_targets_are_called_as_the_other_columns_of_the_sample(tmp_path: Path) -> None:
+    targets = pd.DataFrame({"heat": FRAME["tenure"] * 2.0, "cold": FRAME["charges"] * 3.0})
+    model = Ridge().fit(NUMBERS, targets)
+    save(tmp_path, {"model.pkl": model, "train.csv": NUMBERS.assign(**targets)})
+    found = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert isinstance(found, Adoption)
+    assert found.contract.output.targets == ("heat", "cold")
+
+
+def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    save(tmp_path, {"penguins.joblib": LogisticRegression().fit(NUMBERS, CHURN)})
+    problems = check_answers(answers_in(tmp_path, model_path="penguins.jobib"))
+    assert "did you mean penguins.joblib?" in problems[0].message
+    command = Command(("cookiecutter", "T"), {"model_path": "penguins.jobib", "trust": "a b"})
+    lines = refused(problems, command, tmp_path).shown.splitlines()
+    assert lines[-2:] == [
+        "Run it again with model_path=penguins.joblib:",
+        "cookiecutter T model_path=penguins.joblib trust='a b'",
+    ]
