@@ -77,9 +77,17 @@ def load_old(content: bytes, allowed: Collection[Global]) -> Any:
         content = lzma.decompress(content)
     root = OldUnpickler(io.BytesIO(content), allowed).load()
     for part in list(_parts(root)):
+        _decode_classes(vars(part))
         if repair := REPAIRS.get(type(part).__name__):
             repair(part, vars(part))
     return root
+
+
+def _decode_classes(state: dict[str, Any]) -> None:
+    """Make texts of classes that are the bytes of Python 2's texts."""
+    classes = state.get("classes_")
+    if isinstance(classes, np.ndarray) and classes.dtype.kind == "S":
+        state["classes_"] = np.char.decode(classes, "utf-8")
 
 
 def _parts(root: object) -> Iterator[object]:

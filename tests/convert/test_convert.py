@@ -34,6 +34,7 @@ NOT_YET = "svr isolation calibrated".split()
 BEFORE_21 = [*NOT_YET, *"boosting boosting_words boosting_regressor lda".split()]
 BEFORE_20 = [
     *BEFORE_21,
+    "logistic_multinomial_words",  # its probabilities were others
     *(f"neighbors_{kind}" for kind in ("auto", "kd_tree", "ball_tree", "brute", "regressor")),
     *(f"neighbors_{kind}_words" for kind in ("auto", "kd_tree", "ball_tree", "brute")),
 ]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from workbench.inspect.document import Document
 from workbench.inspect.pickle.names_check import UnlistedNames
-from workbench.inspect.pickle.values import Instance, walk
+from workbench.inspect.pickle.values import Array, Instance, walk
 from workbench.inspect.refused_file import OldFile
 
 OLDEST_SKLEARN = (1, 0, 2)
@@ -102,11 +102,20 @@ def _obstacles(
     for part in walk(document.root):
         if isinstance(part, Instance) and part.cls.module.split(".")[0] == "sklearn":
             since = _SINCE.get(part.cls.name)
-            if since is None or release[:2] < since:
+            if since is None or release[:2] < since or _has_other_answers(part, release):
                 yield (
                     f"It cannot be converted, because newer releases do not read its "
                     f"{part.cls.name} or predict something else with it."
                 )
+
+
+def _has_other_answers(part: Instance, release: Release) -> bool:
+    """Return whether newer releases read an object, but predict other probabilities with it."""
+    # Of two classes, before 0.20.
+    if release < (0, 20) and part.attribute("multi_class") == "multinomial":
+        coefficients = part.attribute("coef_")
+        return isinstance(coefficients, Array) and coefficients.shape[:1] == (1,)
+    return False
 
 
 def _release(version: str | None) -> Release:
