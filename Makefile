@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all fast bench bench-bulk bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all fast bench bench-bulk bench-explain bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -50,6 +50,11 @@ bench: $(DEV) machine
 bench-bulk: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.bulk --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),5)
+
+# make bench-explain  what explanations cost, beside shap, into benchmarks/explain.md
+bench-explain: $(DEV)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.explain --folder .bench \
+		--models '$(MODELS)' --rounds $(or $(ROUNDS),7)
 
 # make bench-score  make score beside pandas and the model itself; ROWS=1000000 MODELS=logistic,hist,…
 bench-score: $(DEV)

@@ -109,7 +109,7 @@ def bake(folder: Path, *options: str, env: Mapping[str, str] | None = None, **an
 
 def files(folder: Path) -> dict[str, bytes]:
     """Return the files of a project by name, without git's own and what git ignores."""
-    ignored = {".git", ".venv", ".tools", "__pycache__"}
+    ignored = {".git", ".venv", ".tools", "__pycache__", ".sample.csv"}
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

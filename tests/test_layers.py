@@ -18,6 +18,7 @@ ENGINE = (
     {"model_service.batch"},
     {"model_service.serving"},
     {"model_service.model"},
+    {"model_service.explain"},
     {"model_service.fast_path"},
     {"model_service.columns"},
     {"model_service.contract"},

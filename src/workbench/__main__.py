@@ -79,7 +79,9 @@ def _verify(project: Path, options: Options) -> None:
     from workbench.verify import verify
     from workbench.verify.resource_limits import Limits
 
-    print(verify.verify(project, Limits.from_environment({**os.environ, **options})))
+    limits = Limits.from_environment({**os.environ, **options})
+    chosen = verify.VerifyOptions(options.get("SAMPLE", ""), options.get("ACCEPT", ""))
+    print(verify.verify(project, limits, chosen))
 
 
 def _check(project: Path, _: Options) -> int:
@@ -162,8 +164,8 @@ def _port(options: Options) -> str:
 
 
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
+VERIFY_OPTIONS = ("ACCEPT", "SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
 SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE")
-PROOF_OPTIONS = ("PROOF_SECONDS", "PROOF_MEGABYTES")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
     "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),
@@ -172,7 +174,7 @@ COMMANDS: dict[str, Command] = {
     "rollback": Command("back to the model before", _rollback),
     "lock": Command("lock both requirements files with hashes", _lock),
     "verify": Command(
-        "lock if needed, install, load, predict, compare, test", _verify, PROOF_OPTIONS
+        "lock if needed, install, load, predict, compare, test", _verify, VERIFY_OPTIONS
     ),
     "check": Command("what the service checks when it starts", _check),
     "doctor": Command("what the platform would report after the push", _doctor, ("JSON",)),

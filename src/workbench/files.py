@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model_service.contract import schema
+from model_service.contract.contract import Contract, ContractError
 from model_service.errors import ModelError
 from model_service.model.manifest import Manifest
 from workbench.errors import UserError
@@ -15,12 +17,14 @@ MODEL = Path("model")
 FEATURES = MODEL / "features.json"
 MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
+EXPLAIN = MODEL / "explain.npz"
 EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
 # What verify found out: members of the output with which all expected answers agree.
 BETTER_OUTPUT = MODEL / "output.proposed.json"
 CODE = MODEL / "custom_code.py"
 PYTHON_VERSION = Path(".python-version")
+KEPT_SAMPLE = Path(".sample.csv")
 
 
 def dumps(document: Mapping[str, Any]) -> str:
@@ -66,6 +70,14 @@ def read_manifest(project: Path) -> Manifest:
         return Manifest.read(project / MANIFEST)
     except ModelError as error:
         raise UserError(str(error).replace(str(project / MANIFEST), str(MANIFEST))) from None
+
+
+def read_contract(project: Path) -> Contract:
+    """Read features.json. Raises UserError."""
+    try:
+        return schema.read_contract(project / FEATURES)
+    except ContractError as error:
+        raise UserError([f"{FEATURES}: {problem}" for problem in error.problems]) from None
 
 
 def read(path: Path) -> str:

@@ -32,6 +32,8 @@ def rollback(project: Path) -> str:
         _git(project, "clean", "--quiet", "--force", "--", str(files.MODEL))
         _git(project, "checkout", commit, "--", *paths)
         _list_present_wheels(project)
+        # Its rows belong to the model that is given up.
+        (project / files.KEPT_SAMPLE).unlink(missing_ok=True)
         return (
             f"Version {version} of {commit[:10]} is back, instead of {present}. "
             "Next: make verify, git diff --staged, git commit."

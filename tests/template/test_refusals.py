@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,3 +164,21 @@ def test_the_example_beside_a_model_file_names_the_command_for_it(tmp_path: Path
     last = rendered.output.splitlines()[-1]
     assert last.startswith("cookiecutter ")
     assert "model_path=churn.pkl" in last
+
+
+def test_the_last_line_is_the_command_with_the_answers_and_the_repair(folder: Path) -> None:
+    shutil.copy(EXAMPLE / "model.joblib", folder / "our loans.joblib")
+    features = str(EXAMPLE / "features.json")
+    given = {"project_name": "Our loans", "model_path": "our loans.jobib", "features": features}
+    refused = bake(folder, **given)
+    *_, before, last = refused.errors.strip().splitlines()
+    assert before == "Run it again with model_path=our loans.joblib:"
+    program, *words = shlex.split(last)
+    repaired = {**given, "model_path": "our loans.joblib", "verify": "false"}
+    assert [program, *words] == [
+        *("cookiecutter", str(ROOT), "--no-input"),
+        *(f"{name}={value}" for name, value in repaired.items()),
+    ]
+    assert "Traceback" not in refused.output
+    assert refused.output.strip() == ""  # what cookiecutter logs after a refused hook
+    assert bake(folder, **repaired).status == 0

@@ -1,4 +1,4 @@
-"""Verify adopted projects in their pinned environment, and compare predictions.
+"""Verify adopted projects in their pinned environment, and compare predictions and explanations.
 
     PYTHONPATH=src python compare.py PROJECT [PROJECT ...]
 
@@ -13,6 +13,8 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Any
+
+from explained import explanation_difference
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
@@ -44,7 +46,7 @@ def difference(project: Path) -> str:
     for number, (value, native) in enumerate(pairs, start=1):
         if not same(value, native):
             return f"prediction {number} is {value} and should be {native}"
-    return ""
+    return explanation_difference(client, project, case["rows"][0])
 
 
 def values(prediction: Any) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from model_service.columns.categories import ColumnCategories
-from model_service.columns.frames import model_input, with_categories
+from model_service.columns.categories import ColumnCategories, listed_categories
+from model_service.columns.frames import model_input, unlisted_values, with_categories
 from model_service.columns.transformers import Stage, final_input
 from model_service.contract.contract import Column, InputKind
 
@@ -31,6 +31,19 @@ class InputBuilder:
         """Return a frame, an array or a list of texts."""
         if self.prepare is None and not self.stages:
             return model_input(columns, self.kind, self.names, self.categories)
+        return with_categories(self._made(columns), self.categories)
+
+    def unknown_categories(self, columns: Sequence[Column]) -> list[str]:
+        """Return the pandas categories of the model that would lose a value that they do not list.
+
+        Before a column that prepare() or a transformer makes, the contract cannot refuse it.
+        """
+        if (self.prepare is None and not self.stages) or not listed_categories(self.categories):
+            return []
+        return unlisted_values(self._made(columns), self.categories)
+
+    def _made(self, columns: Sequence[Column]) -> Any:
+        """Return what prepare() and the transformers make, without its pandas categories."""
         if self.prepare is None:
             data = model_input(columns, self.kind, self.names, self._unlisted)
         else:
@@ -40,7 +53,7 @@ class InputBuilder:
             data = stage.apply(data)
         if self.stages:
             data = final_input(data, self.stages[-1].after, self.model_names)
-        return with_categories(data, self.categories)
+        return data
 
     @cached_property
     def _unlisted(self) -> Mapping[str, ColumnCategories]:

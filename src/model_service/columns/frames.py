@@ -53,8 +53,20 @@ def model_input(
 def with_categories(frame: Any, categories: Mapping[str, ColumnCategories]) -> Any:
     """Return a frame that prepare() or a transformer made, with its pandas categories."""
     names = [name for name in listed_categories(categories) if name in frame]
-    made = {name: _categorical(frame[name], categories[name]) for name in names}
+    # pandas deprecates to make a missing value of an unlisted one, as it does in training code.
+    plain = {name: frame[name].astype(object) for name in names}
+    known = {n: column.where(column.isin(categories[n].values)) for n, column in plain.items()}
+    made = {name: _categorical(column, categories[name]) for name, column in known.items()}
     return frame.assign(**made) if made else frame
+
+
+def unlisted_values(frame: Any, categories: Mapping[str, ColumnCategories]) -> list[str]:
+    """Return the pandas categories of a frame with a value that is none of theirs."""
+    return [
+        name
+        for name in listed_categories(categories)
+        if name in frame and not frame[name].dropna().isin(categories[name].values).all()
+    ]
 
 
 def _categorical(series: Any, known: ColumnCategories | None) -> Any:

@@ -105,8 +105,16 @@ def _transform(transformer: Any, data: Any, names: Names) -> Any:
         return transformer.transform(as_array(data).ravel()).reshape(-1, 1)
     fitted_names = getattr(transformer, "feature_names_in_", None)
     if fitted_names is not None:
-        return transformer.transform(as_frame(data, names)[list(fitted_names)])
+        frame = data if _has_columns(data, fitted_names) else as_frame(data, names)
+        return transformer.transform(frame[list(fitted_names)])
+    if not hasattr(transformer, "n_features_in_"):
+        # A class of the author's own that takes what it was written for, most often a frame.
+        return transformer.transform(data)
     return transformer.transform(as_array(data))
+
+
+def _has_columns(data: Any, names: Iterable[str]) -> bool:
+    return hasattr(data, "columns") and set(names) <= set(data.columns)
 
 
 def final_input(data: Any, names: Names | None, model_names: Names | None) -> Any:
@@ -119,11 +127,14 @@ def final_input(data: Any, names: Names | None, model_names: Names | None) -> An
 
 
 def as_frame(data: Any, names: Sequence[str]) -> Any:
-    """Return a frame with these column names, which are assigned by position."""
+    """Return a frame with these columns: by name if it has them all, else by position."""
     import pandas as pd  # noqa: PLC0415  # 60 MB that a model of arrays does not need
 
     if isinstance(data, pd.DataFrame):
-        return data if list(data.columns) == list(names) else data.set_axis(list(names), axis=1)
+        if list(data.columns) == list(names):
+            return data
+        by_name = set(data.columns) == set(names)
+        return data[list(names)] if by_name else data.set_axis(list(names), axis=1)
     return pd.DataFrame(_dense(data), columns=list(names))
 
 

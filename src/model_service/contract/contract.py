@@ -24,8 +24,14 @@ ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 # What the model was trained on.
 InputKind = Literal["frame", "array", "texts"]
 
+# Of the sample's values, what the repository keeps as examples: rows of which each value comes from
+# another row, or whole rows.
+Examples = Literal["mixed", "whole"]
+
 TYPES: tuple[str, ...] = get_args(FeatureType)
 TRANSFORMS = ("exp", "expm1", "pow10", "square")
+BACKGROUNDS = ("sample", "positive")
+REASON_MEMBERS = ("text", "low", "high", "code")
 MAX_LISTED_CATEGORIES = 20  # in one message
 
 
@@ -158,6 +164,9 @@ class Feature:
     default: Value = None
     encode: Mapping[str, float] | None = None
     one_hot: Mapping[str, str] | None = None
+    warn: bool | None = None
+    reason: str | Mapping[str, str] | None = None  # texts and a code for a decision against a row
+    explain: bool | None = None  # False: never among the reasons
     max_characters: int | None = None  # of a text; a setting, not a member of features.json
 
     @cached_property
@@ -277,6 +286,7 @@ class Output:
     transform: str | Mapping[str, float] | None = None
     unit: str | None = None
     targets: tuple[str, ...] | None = None
+    background: str | None = None  # of explanations: the whole sample, or what got `positive`
 
     @property
     def asks_for_classes(self) -> bool:
@@ -327,6 +337,7 @@ class Contract:
     output: Output = Output()
     transformers: tuple[Transformer, ...] = ()
     service: ServiceInfo = ServiceInfo()
+    examples: Examples = "mixed"
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -378,6 +389,7 @@ class Contract:
             **({"transformers": transformers} if transformers else {}),
             "output": self.output.to_json(),
             **({"service": service} if service else {}),
+            **({"examples": self.examples} if self.examples != "mixed" else {}),
         }
 
 

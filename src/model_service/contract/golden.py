@@ -27,6 +27,12 @@ class Golden:
     predictions: list[dict[str, Any]]
     tolerance: float = RELATIVE_TOLERANCE  # the largest relative difference of two equal numbers
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of golden.json."""
+        usual = self.tolerance == RELATIVE_TOLERANCE
+        tolerance = {} if usual else {"tolerance": self.tolerance}
+        return {"rows": self.rows, "predictions": self.predictions, **tolerance}
+
 
 class GoldenError(ValueError):
     """golden.json does not contain golden predictions."""
@@ -67,19 +73,20 @@ def json_batches(
 def golden_differences(golden: Golden, predictions: Any) -> list[str]:
     """Return one sentence for each difference from the golden predictions.
 
-    Labels are not compared: they can be edited in the contract without a change of the model.
+    Labels and warnings are not compared: they can be edited in the contract without a change of the
+    model.
     """
     if not isinstance(predictions, list):
         return ["there are no predictions"]
-    expected = [_without_label(prediction) for prediction in golden.predictions]
-    actual = [_without_label(prediction) for prediction in predictions]
+    expected = [_without_words(prediction) for prediction in golden.predictions]
+    actual = [_without_words(prediction) for prediction in predictions]
     return differences(expected, actual, golden.tolerance)
 
 
-def _without_label(prediction: Any) -> Any:
+def _without_words(prediction: Any) -> Any:
     if not isinstance(prediction, dict):
         return prediction
-    return {key: value for key, value in prediction.items() if key != "label"}
+    return {key: value for key, value in prediction.items() if key not in ("label", "warnings")}
 
 
 def differences(

@@ -8,13 +8,16 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from model_service.contract.contract import (
+    BACKGROUNDS,
+    REASON_MEMBERS,
     TRANSFORMS,
     TYPES,
     Contract,
     ContractError,
+    Examples,
     Feature,
     Output,
     Scalar,
@@ -41,7 +44,9 @@ def parse_contract(document: object) -> Contract:
     """Build a contract from its JSON. Raises ContractError with all problems."""
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
-    problems = list(_unknown(document, ("features", "transformers", "output", "service")))
+    problems = list(
+        _unknown(document, ("features", "transformers", "output", "service", "examples"))
+    )
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
         try:
@@ -65,6 +70,11 @@ def parse_contract(document: object) -> Contract:
         transformers = parse_transformers(document.get("transformers"))
     except ContractError as error:
         problems += error.problems
+    examples: Examples = "mixed"
+    if (declared := document.get("examples")) is not None:
+        if declared not in get_args(Examples):
+            problems.append(f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}')
+        examples = "whole" if declared == "whole" else "mixed"
     service = ServiceInfo()
     try:
         service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
@@ -72,7 +82,7 @@ def parse_contract(document: object) -> Contract:
         problems += [f"service: {problem}" for problem in error.problems]
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output, transformers, service)
+    return Contract(tuple(features), output, transformers, service, examples)
 
 
 def parse_feature(entry: object) -> Feature:
@@ -161,6 +171,8 @@ def parse_output(entry: object) -> Output:
     members = _members(entry, _OUTPUT_MEMBERS)
     if "threshold" in members and "positive" not in members:
         raise ContractError(['"threshold" needs "positive", the class that it is about'])
+    if members.get("background") == "positive" and "positive" not in members:
+        raise ContractError(['"background": "positive" needs "positive", the class that is meant'])
     if "targets" in members:
         members["targets"] = tuple(members["targets"])
     return Output(**members)
@@ -291,9 +303,17 @@ _FEATURE_MEMBERS: Mapping[str, _Check] = {
     ),
     "strict": ("true or false", lambda value: isinstance(value, bool)),
     "nullable": ("true or false", lambda value: isinstance(value, bool)),
+    "warn": ("true or false", lambda value: isinstance(value, bool)),
     "default": ("text, a number, true or false", _is_scalar),
     "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
     "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),
+    "reason": (
+        f"a text, or an object of texts: {', '.join(REASON_MEMBERS)}",
+        lambda value: (
+            _is_name(value) or (_is_map_to(_is_name, value) and {*value} <= {*REASON_MEMBERS})  # type: ignore[misc]
+        ),
+    ),
+    "explain": ("true or false", lambda value: isinstance(value, bool)),
 }
 _TRANSFORMER_MEMBERS: Mapping[str, _Check] = {
     "file": ("text that is not empty", _is_name),
@@ -310,6 +330,7 @@ _OUTPUT_MEMBERS: Mapping[str, _Check] = {
     ),
     "unit": ("text", _is_text),
     "targets": ("a list of different names", lambda value: _is_list_of(_is_name, value)),
+    "background": (f"one of {', '.join(BACKGROUNDS)}", lambda value: value in BACKGROUNDS),
 }
 _SERVICE_MEMBERS: Mapping[str, _Check] = {
     "title": ("text", _is_text),

@@ -10,6 +10,7 @@ from typing import Any
 from model_service.batch.parsed import Parsed, Rejection
 from model_service.contract.contract import Contract
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS
+from model_service.contract.unusual import RowWarning
 from model_service.csv.reader import Chunk
 from model_service.csv.writer import (
     answer_columns,
@@ -24,8 +25,10 @@ from model_service.csv.writer import (
 )
 from model_service.model.predictions import Prediction
 
-# All problems in a cell `error`: a row of a few bytes must not become one of kilobytes.
-MAX_ERROR_CHARACTERS = 600
+# In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
+MAX_CELL_CHARACTERS = 600
+PlacedWarnings = Mapping[int, Sequence[RowWarning]]  # by place of the record in its chunk
+_NO_WARNINGS: PlacedWarnings = {}
 
 
 class AnswerWriter:
@@ -55,25 +58,38 @@ class AnswerWriter:
         self._header, self._delimiter, self._has_bom = header, delimiter, has_bom
         self._keeps_bad_rows, self._columns = keeps_bad_rows, columns
         self.appended = [*self.answers, *errors]
+        self._errors = errors
+        # A column for warnings, which is written if there are any.
+        self._warnings = free_name("warnings", {*names, *self.appended, *header})
+        self.has_warnings = False
 
     def header(self) -> bytes:
         """Return the line of the header."""
         names = self._chosen(self._header)
-        header = [[escape_formula(name)] for name in (*names, *self.appended)]
+        warnings = [self._warnings] if self.has_warnings else []
+        appended = (*self.answers, *warnings, *self._errors)
+        header = [[escape_formula(name)] for name in (*names, *appended)]
         lines = encode_lines(csv_lines(header, self._delimiter))
         return codecs.BOM_UTF8 * self._has_bom + lines
 
     def lines(
-        self, chunk: Chunk, parsed: Parsed, predictions: Sequence[Prediction]
+        self,
+        chunk: Chunk,
+        parsed: Parsed,
+        predictions: Sequence[Prediction],
+        warnings: PlacedWarnings = _NO_WARNINGS,
     ) -> Iterable[str]:
-        """Return the records of a chunk with their predictions, or with what is wrong."""
+        """Return the records of a chunk with their predictions, or with what is wrong.
+
+        `warnings` are by place, and written if `has_warnings` is set.
+        """
         if not parsed.rejections:
-            return self._well_formed(chunk, chunk.places, parsed, predictions)
+            return self._well_formed(chunk, chunk.places, parsed, predictions, warnings)
         if not self._keeps_bad_rows:
-            return self._well_formed(chunk, parsed.places, parsed, predictions)
+            return self._well_formed(chunk, parsed.places, parsed, predictions, warnings)
         by_place = dict(zip(parsed.places, predictions, strict=True))
         answers = [by_place.get(place) for place in chunk.places]
-        whole = self._well_formed(chunk, chunk.places, parsed, answers)
+        whole = self._well_formed(chunk, chunk.places, parsed, answers, warnings)
         lines = dict(zip(chunk.places, whole, strict=True)) | self._malformed(chunk, parsed)
         return map(lines.__getitem__, range(len(chunk)))
 
@@ -86,11 +102,14 @@ class AnswerWriter:
         places: Sequence[int],
         parsed: Parsed,
         answers: Sequence[Prediction | None],
+        warnings: PlacedWarnings,
     ) -> Sequence[str]:
         """Return the lines of some of the well-formed records, which have one answer each."""
         if not places:
             return []
         appended = [cells_at(answers, path) for path in self._paths]
+        if self.has_warnings:
+            appended.append([_warnings_cell(warnings.get(place, ())) for place in places])
         if self._keeps_bad_rows:
             appended.append(error_cells(parsed, places))
         delimiter = self._delimiter
@@ -117,11 +136,20 @@ class AnswerWriter:
         errors = [[_error_cell(parsed.rejections[place])] for place in malformed]
         starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
         # As text: a header can have a hundred thousand columns, and each row a single cell.
-        delimiters = delimiter * (width + len(self._paths))
+        delimiters = delimiter * (width + len(self._paths) + self.has_warnings)
         return {
             place: start + delimiters[len(record) - 1 :] + end
             for place, record, start, end in zip(malformed, records, starts, ends, strict=True)
         }
+
+
+def error_lengths(parsed: Parsed, count: int, delimiter: str) -> list[int]:
+    """Return the characters of the cell `error` of each of so many lines, and its delimiter."""
+    lengths = [len(delimiter)] * count
+    for place, rejections in parsed.rejections.items():
+        (cell,) = quoted_lines([[_error_cell(rejections)]], delimiter)
+        lengths[place] += len(cell)
+    return lengths
 
 
 def error_cells(parsed: Parsed, places: Iterable[int]) -> list[str]:
@@ -131,10 +159,20 @@ def error_cells(parsed: Parsed, places: Iterable[int]) -> list[str]:
 
 
 def _error_cell(rejections: Sequence[Rejection]) -> str:
-    """Return what is wrong with a row: the first problems, and how many there are besides."""
-    texts = [rejection.text for rejection in rejections[:MAX_SHOWN_PROBLEMS]]
-    while len(texts) > 1 and sum(map(len, texts)) > MAX_ERROR_CHARACTERS:
-        texts.pop()
-    if len(rejections) > len(texts):
-        texts.append(f"and {len(rejections) - len(texts)} more")
-    return escape_formula("; ".join(texts))
+    """Return what is wrong with a row."""
+    return _listing_cell([rejection.text for rejection in rejections])
+
+
+def _warnings_cell(warnings: Sequence[RowWarning]) -> str:
+    """Return what is unusual in a row."""
+    return _listing_cell([warning.text for warning in warnings]) if warnings else ""
+
+
+def _listing_cell(texts: Sequence[str]) -> str:
+    """Return the first texts, and how many there are besides."""
+    shown = [*texts[:MAX_SHOWN_PROBLEMS]]
+    while len(shown) > 1 and sum(map(len, shown)) > MAX_CELL_CHARACTERS:
+        shown.pop()
+    if len(texts) > len(shown):
+        shown.append(f"and {len(texts) - len(shown)} more")
+    return escape_formula("; ".join(shown))

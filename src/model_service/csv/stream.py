@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any
 
 from model_service.batch.parsed import Parsed
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.problems import ProblemCounts, Problems
-from model_service.csv.answer import AnswerWriter
+from model_service.contract.unusual import BatchWarnings, RowWarning
+from model_service.csv.answer import AnswerWriter, PlacedWarnings, error_lengths
 from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
 from model_service.csv.records import bad_file
 from model_service.csv.rows import RowReader, add_problems, header_problems
-from model_service.csv.writer import encode_lines
+from model_service.csv.writer import LINE_END, encode_lines
 from model_service.errors import BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
@@ -41,8 +44,10 @@ class CsvJob:
 
     `example` is a prediction, which has the shape of all. `predict` can raise InvalidRows. With
     `keep_bad_rows`, rows that do not fit are answered with a last column `error` instead of being
-    refused, and `on_rejected` gets their counts. A record has at most `max_line_characters`. The
-    check of a whole file takes at most `check_seconds`, or TimedOut is raised.
+    refused, and `on_rejected` gets their counts. If `find_warnings` finds any in the file, the
+    answer has a column for them, and `on_warnings` gets each. A record has at most
+    `max_line_characters`. The check of a whole file takes at most `check_seconds`, or TimedOut is
+    raised.
     """
 
     contract: Contract
@@ -53,6 +58,8 @@ class CsvJob:
     check_seconds: float
     keep_bad_rows: bool = False
     on_rejected: Callable[[ProblemCounts], None] = lambda counts: None
+    find_warnings: Callable[[Batch], BatchWarnings] | None = None  # None: there can be none
+    on_warnings: Callable[[Iterable[RowWarning]], None] = lambda warnings: None
 
     def run(self, file: IO[bytes], spool: IO[bytes]) -> Generator[bytes, None, None]:
         """Check a whole file and return its answer in parts.
@@ -84,6 +91,8 @@ class _Run:
         appended = self._writer.appended
         if problems := header_problems(self._file.header, names, appended, self._file.line):
             raise BadFile(problems)
+        # Of each line in the spool: its characters before the place of a warning, and after it.
+        self._spooled_lengths = (array("I"), array("I"))
         self._reader = RowReader(job.contract, self._file.header)
         max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
         self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
@@ -117,8 +126,7 @@ class _Run:
                 size.rows = self._chunk_size.rows
                 continue
             size.rows = MAX_CHUNK_ROWS
-            if not self._job.keep_bad_rows:
-                add_problems(problems, self._reader.parse(chunk), chunk)
+            self._check_late(chunk, problems)
             if problems.total > MAX_COUNTED_PROBLEMS:
                 problems.is_complete = False
                 break
@@ -135,7 +143,51 @@ class _Run:
             yield part
         if self._spooled_count < self._row_count:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
-                yield self._predict(chunk, self._reader.parse(chunk))
+                yield encode_lines(self._predict(chunk, self._reader.parse(chunk))[0])
+
+    def _check_late(self, chunk: Chunk, problems: Problems) -> None:
+        """Add what is wrong with the rows of a chunk that is predicted later."""
+        finds_warnings = self._job.find_warnings is not None and not self._writer.has_warnings
+        if self._job.keep_bad_rows and not finds_warnings:
+            return
+        parsed = self._reader.parse(chunk)
+        if not self._job.keep_bad_rows:
+            add_problems(problems, parsed, chunk)
+        if finds_warnings:
+            self._find_warnings(parsed)
+
+    def _find_warnings(self, parsed: Parsed) -> PlacedWarnings:
+        """Return the warnings of a chunk by place; the first ones bring a column for them."""
+        if self._job.find_warnings is None:
+            return {}
+        found = self._job.find_warnings(parsed.batch)
+        if found and not self._writer.has_warnings:
+            self._add_column_to_spool()
+        return {parsed.places[position]: warnings for position, warnings in found.items()}
+
+    def _note_lengths(self, lines: Sequence[str], parsed: Parsed) -> None:
+        """Note where in these lines of the spool the cell of a warning has its place."""
+        before, after = self._spooled_lengths
+        ends = [0] * len(lines)
+        if self._job.keep_bad_rows:
+            ends = error_lengths(parsed, len(lines), self._file.delimiter)
+        after.extend(ends)
+        before.extend(len(line) - end for line, end in zip(lines, ends, strict=True))
+
+    def _add_column_to_spool(self) -> None:
+        """Put an empty cell for warnings into each line of the spool: none of them has any."""
+        self._spool.seek(0)
+        text, place = self._spool.read().decode(), len(self._writer.header().decode())
+        self._writer.has_warnings = True
+        self._spool.seek(0)
+        self._spool.truncate()
+        self._spool.write(self._writer.header())
+        lines = []
+        for before, after in zip(*self._spooled_lengths, strict=True):
+            middle, end = place + before, place + before + after
+            lines.append(text[place:middle] + self._file.delimiter + text[middle:end])
+            place = end + len(LINE_END)
+        self._spool.write(encode_lines(lines))
 
     def _require_few_missing_cells(self, chunk: Chunk) -> None:
         """Raise BadFile if short rows lack more cells than an answer can make up for."""
@@ -153,14 +205,17 @@ class _Run:
             add_problems(problems, parsed, chunk)
             return
         try:
-            self._spool.write(self._predict(chunk, parsed))
+            lines, parsed = self._predict(chunk, parsed)
         except InvalidRows as error:
             problems.extend(error.problems)
             return
+        self._spool.write(encode_lines(lines))
         self._spooled_count = chunk.last
+        if self._job.find_warnings is not None and not self._writer.has_warnings:
+            self._note_lengths(lines, parsed)
 
-    def _predict(self, chunk: Chunk, parsed: Parsed) -> bytes:
-        """Return the lines of a chunk with its predictions."""
+    def _predict(self, chunk: Chunk, parsed: Parsed) -> tuple[list[str], Parsed]:
+        """Return the lines of a chunk with its predictions, and its rows as they turned out."""
         started_at = time.monotonic()
         try:
             predictions, failing = self._job.predict(parsed.batch)
@@ -171,10 +226,13 @@ class _Run:
                 if p.row is not None
             )
             raise InvalidRows(problems) from error
+        warnings = self._find_warnings(parsed)
         if failing:
             parsed = parsed.without(failing, MODEL_FAILS)
-        lines = self._writer.lines(chunk, parsed, predictions)
+            warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}
+        self._job.on_warnings(chain.from_iterable(warnings.values()))
+        lines = list(self._writer.lines(chunk, parsed, predictions, warnings))
         if self._job.keep_bad_rows:
             self._job.on_rejected(parsed.counts())
         self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
-        return encode_lines(lines)
+        return lines, parsed

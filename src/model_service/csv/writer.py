@@ -13,6 +13,9 @@ from model_service.model.predictions import Path, values_at
 # A spreadsheet executes a text that begins with one of these, when the file is opened or the cell
 # is edited: OWASP ASVS 5.0, 1.2.10, and the line ends that some programs skip.
 _FORMULA = frozenset("=+-@\t\r\n\0")
+LINE_END = "\r\n"
+# Of a prediction; what is beside them has columns behind theirs.
+MEMBERS = ("prediction", "label", "probabilities")
 # As spreadsheets write numbers, with a decimal comma too.
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -48,6 +51,7 @@ def _paths(output: Output, example: Mapping[str, Any]) -> Iterable[Path]:
             yield ("label", *target)
         (classes,) = values_at([example], ("probabilities", *target))
         yield from (("probabilities", *target, name) for name in classes or ())
+    yield from ((name,) for name in example if name not in MEMBERS)
 
 
 def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[str]:
@@ -116,4 +120,4 @@ class _Lines(list[str]):
 
 def encode_lines(lines: Iterable[str]) -> bytes:
     """Return lines as the bytes of a CSV file."""
-    return "\r\n".join([*lines, ""]).encode()
+    return LINE_END.join([*lines, ""]).encode()

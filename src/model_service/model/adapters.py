@@ -21,9 +21,16 @@ class BoosterAdapter:
     """A raw booster with the methods of an estimator."""
 
     def __init__(
-        self, native: Native, probabilities: Native, classes: Sequence[Any] | None
+        self,
+        booster: Any,
+        native: Native,
+        probabilities: Native,
+        margin: Native,
+        classes: Sequence[Any] | None,
     ) -> None:
+        self.booster = booster
         self._native, self._probabilities = native, probabilities
+        self.margin = margin  # the sum over the trees, before it becomes a probability
         self.classes_ = classes
 
     def predict(self, rows: Any) -> Any:
@@ -64,45 +71,56 @@ def adapted(model: Any, classes: Sequence[Any] | None, constant: int | None) -> 
     """Return the model behind an adapter if it needs one; `constant` is that of statsmodels."""
     cls = type(model)
     if adapt := _BOOSTERS.get((cls.__module__, cls.__name__)):
-        model = BoosterAdapter(*adapt(model), classes)
+        model = BoosterAdapter(model, *adapt(model), classes)
     return model if constant is None else StatsmodelsAdapter(model, constant)
 
 
 # One thread is faster for few rows, and changes no result.
 
 
-def _xgboost(booster: Any) -> tuple[Native, Native]:
+def _xgboost(booster: Any) -> tuple[Native, Native, Native]:
     import xgboost  # noqa: PLC0415  # the other libraries need not be installed
 
     booster.set_param({"nthread": 1})
 
-    def predict(rows: Any) -> Any:
+    def matrix_of(rows: Any) -> Any:
         # A frame has names; the booster demands its own.
         names = None if hasattr(rows, "columns") else booster.feature_names
-        matrix = xgboost.DMatrix(rows, feature_names=names, nthread=1, enable_categorical=True)
-        return booster.predict(matrix)
+        return xgboost.DMatrix(rows, feature_names=names, nthread=1, enable_categorical=True)
 
-    return predict, predict
+    def predict(rows: Any) -> Any:
+        return booster.predict(matrix_of(rows))
+
+    def margin(rows: Any) -> Any:
+        return booster.predict(matrix_of(rows), output_margin=True)
+
+    return predict, predict, margin
 
 
-def _lightgbm(booster: Any) -> tuple[Native, Native]:
+def _lightgbm(booster: Any) -> tuple[Native, Native, Native]:
     def predict(rows: Any) -> Any:
         return booster.predict(rows, num_threads=1)
 
-    return predict, predict
+    def margin(rows: Any) -> Any:
+        return booster.predict(rows, num_threads=1, raw_score=True)
+
+    return predict, predict, margin
 
 
-def _catboost(model: Any) -> tuple[Native, Native]:
+def _catboost(model: Any) -> tuple[Native, Native, Native]:
     def predict(rows: Any) -> Any:
         return model.predict(rows, thread_count=1)
 
     def predict_proba(rows: Any) -> Any:
         return model.predict(rows, prediction_type="Probability", thread_count=1)
 
-    return predict, predict_proba
+    def margin(rows: Any) -> Any:
+        return model.predict(rows, prediction_type="RawFormulaVal", thread_count=1)
+
+    return predict, predict_proba, margin
 
 
-_BOOSTERS: dict[tuple[str, str], Callable[[Any], tuple[Native, Native]]] = {
+_BOOSTERS: dict[tuple[str, str], Callable[[Any], tuple[Native, Native, Native]]] = {
     ("xgboost.core", "Booster"): _xgboost,
     ("lightgbm.basic", "Booster"): _lightgbm,
     ("catboost.core", "CatBoost"): _catboost,

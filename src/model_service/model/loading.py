@@ -26,6 +26,7 @@ from model_service.fast_path import NotCompiled
 from model_service.model.adapters import adapted
 from model_service.model.checks import check_contract, check_environment, check_estimator, reference
 from model_service.model.custom_code import load_custom_code
+from model_service.model.explanations import with_explanations
 from model_service.model.guard import MUST_ONLY_COMPUTE, Guard, ModelActed
 from model_service.model.manifest import CustomCode, FittedFile, Manifest
 from model_service.model.model import Model
@@ -73,12 +74,12 @@ def _load_model(directory: Path) -> Model:
     model = Model(estimator, contract, manifest, golden, prepare, before)
     if manifest.serves_fast_path:
         try:
-            return model.with_fast_path(model.compile_fast_path())
+            model = model.with_fast_path(model.compile_fast_path())
         except NotCompiled as reason:
             logger.warning(
                 "the fast path that verify proved cannot be compiled: %s; run make verify", reason
             )
-    return model
+    return with_explanations(model, directory)
 
 
 def member_of(value: Any, member: str | None) -> Any:

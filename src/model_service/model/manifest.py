@@ -20,8 +20,8 @@ from model_service.model.manifest_checks import manifest_problems
 
 # In the order in which they are written.
 MEMBERS = """
-    name title description version verified fast_path task classes estimator binary outputs
-    probabilities input columns python libraries model categories code transformers left_out
+    name title description version verified fast_path explanations task classes estimator binary
+    outputs probabilities input columns python libraries model categories code transformers left_out
     sample derived examples profile
     """.split()
 # What /metadata does not show: rows and statistics of the sample, and notes of the tools.
@@ -118,6 +118,18 @@ class ServedBy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Explanations:
+    """Whether there are explanations, as verify decided."""
+
+    proven: bool = False
+    reason: str | None = None  # why there are none
+    file_sha256: str | None = None  # of explain.npz
+    of: str | None = None  # what is explained: log-odds, score, probability, value, log or vote
+    by: str | None = None  # linear, trees or mixed rows
+    background: int | None = None  # rows that a row is compared with
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What manifest.json holds."""
 
@@ -137,6 +149,7 @@ class Manifest:
     sample: str | None  # the file name of the sample
     derived: Mapping[str, Mapping[str, Any]]  # what adopt derived of each feature
     profiles: Mapping[str, Profile]
+    explanations: Explanations = Explanations()
     left_out: tuple[str, ...] = ()  # fitted files that were beside the model, left out on purpose
 
     @classmethod
@@ -178,6 +191,7 @@ class Manifest:
             },
             verified=document["verified"],
             served_by=_read(ServedBy, document.get("fast_path") or {"serves": "native"}),
+            explanations=_read(Explanations, document.get("explanations") or {"proven": False}),
             examples=document["examples"],
             sample=document["sample"],
             derived=document["derived"],
@@ -200,6 +214,9 @@ class Manifest:
             "categories": {name: _written(entry) for name, entry in self.categories.items()},
             "verified": self.verified,
             "fast_path": _written(self.served_by, optional=("reason",)),
+            "explanations": _written(
+                self.explanations, optional=("reason", "file_sha256", "of", "by", "background")
+            ),
             "examples": list(self.examples),
             "sample": self.sample,
             "derived": self.derived,

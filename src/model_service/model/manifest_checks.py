@@ -27,7 +27,13 @@ def manifest_problems(document: object) -> Iterator[str]:
         yield f"it must be an object, not {_shown(document)}"
         return
     yield from _wrong_members(document, _MEMBERS, "")
-    for name, members in (("model", _MODEL), ("code", _CODE), ("fast_path", _FAST_PATH)):
+    objects = {
+        "model": _MODEL,
+        "code": _CODE,
+        "fast_path": _FAST_PATH,
+        "explanations": _EXPLANATIONS,
+    }
+    for name, members in objects.items():
         if isinstance(entry := document.get(name), dict):
             yield from _wrong_members(entry, members, f"{name}.")
     for number, entry in enumerate(_list(document.get("transformers")), start=1):
@@ -126,6 +132,7 @@ _OPTIONAL = frozenset(("fast_path", "profile", "member", "trusted", "constant", 
     "binary",
     "left_out",
     "serves",
+    *("explanations", "proven", "file_sha256", "of", "by", "background"),
 }
 _MEMBERS: Mapping[str, Check] = {
     "name": _NAME,
@@ -134,6 +141,7 @@ _MEMBERS: Mapping[str, Check] = {
     "version": _COUNT,
     "verified": _BOOLEAN,
     "fast_path": _or_null(_OBJECT),
+    "explanations": _or_null(_OBJECT),
     "task": _one_of(TASKS),
     "classes": _or_null(_CLASSES),
     "estimator": _NAME,
@@ -180,3 +188,11 @@ _CODE: Mapping[str, Check] = {
     "prepare": _BOOLEAN,
 }
 _FAST_PATH: Mapping[str, Check] = {"serves": _one_of(PATHS), "reason": _or_null(_TEXT)}
+_EXPLANATIONS: Mapping[str, Check] = {
+    "proven": _BOOLEAN,
+    "reason": _or_null(_TEXT),
+    "file_sha256": _or_null(_SHA256),
+    "of": _or_null(_TEXT),
+    "by": _or_null(_TEXT),
+    "background": _or_null(_COUNT),
+}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +16,15 @@ from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
+from model_service.explain.answer import ExplainRequest, explain_rows
+from model_service.explain.blackbox import Budget
+from model_service.explain.explainer import Explainer
 from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
 from model_service.model.guard import Guard
-from model_service.model.manifest import Manifest
+from model_service.model.manifest import Explanations, Manifest
 from model_service.model.predictions import Prediction, PredictionFormat, Predictions
+
+logger = logging.getLogger(__name__)
 
 _PREDICTING = Guard("predicting")
 
@@ -37,27 +44,51 @@ class Model:
         prepare: Prepare | None = None,
         stages: Sequence[Stage] = (),
         fast_path: FastPath | None = None,
+        explainer: Explainer | None = None,
     ) -> None:
         self.contract, self.manifest, self.golden = contract, manifest, golden
         self.estimator, self.prepare, self.stages = estimator, prepare, stages
-        self.fast_path = fast_path
+        self.fast_path, self.explainer = fast_path, explainer
         self._threads = threading.local()
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model with another contract."""
-        return self._copy(contract, self.manifest, self.fast_path)
+        return self._copy(contract, self.manifest, self.fast_path, self.explainer)
 
     def with_manifest(self, manifest: Manifest) -> Model:
         """Return the same model with another manifest."""
-        return self._copy(self.contract, manifest, self.fast_path)
+        return self._copy(self.contract, manifest, self.fast_path, self.explainer)
+
+    def with_golden(self, golden: Golden | None) -> Model:
+        """Return the same model with other golden predictions."""
+        fitted = (golden, self.prepare, self.stages)
+        return Model(
+            self.estimator, self.contract, self.manifest, *fitted, self.fast_path, self.explainer
+        )
 
     def with_fast_path(self, fast_path: FastPath | None) -> Model:
         """Return the same model with another fast path, or without one."""
-        return self._copy(self.contract, self.manifest, fast_path)
+        return self._copy(self.contract, self.manifest, fast_path, self.explainer)
 
-    def _copy(self, contract: Contract, manifest: Manifest, fast_path: FastPath | None) -> Model:
+    def with_explainer(self, explainer: Explainer) -> Model:
+        """Return the same model with explanations."""
+        return self._copy(self.contract, self.manifest, self.fast_path, explainer)
+
+    def without_explanations(self, reason: str) -> Model:
+        """Return the same model without explanations; its manifest says why."""
+        logger.warning("no explanations: %s", reason)
+        manifest = replace(self.manifest, explanations=Explanations(reason=reason))
+        return self._copy(self.contract, manifest, self.fast_path, None)
+
+    def _copy(
+        self,
+        contract: Contract,
+        manifest: Manifest,
+        fast_path: FastPath | None,
+        explainer: Explainer | None,
+    ) -> Model:
         fitted = (self.golden, self.prepare, self.stages)
-        return Model(self.estimator, contract, manifest, *fitted, fast_path)
+        return Model(self.estimator, contract, manifest, *fitted, fast_path, explainer)
 
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         """Return a prediction for each row, in the shape of /predict.
@@ -88,11 +119,27 @@ class Model:
         """Predict by the model's own methods. Raises whatever they raise, and ModelActed."""
         self._use_no_threads()
         with _PREDICTING:
-            data = self._input.build(self.contract.columns(batch))
+            data = self.input_builder.build(self.contract.columns(batch))
             last, data = _before_last(self.estimator, data)
             values = last.predict(data)
             probabilities = last.predict_proba(data) if self.manifest.task.probabilities else None
             return self._format.format(values, probabilities)
+
+    def explain(
+        self,
+        batch: Batch,
+        predictions: Sequence[Prediction],
+        wanted: ExplainRequest,
+        budget: Budget,
+    ) -> list[dict[str, Any]]:
+        """Return what is added to the prediction of each row.
+
+        Raises DoesNotFit, UnknownClass, NotAdditive, whatever the model raises, and ModelActed.
+        """
+        assert self.explainer is not None
+        self._use_no_threads()
+        with _PREDICTING, budget:
+            return explain_rows(self.explainer, self.contract, batch, predictions, wanted, budget)
 
     def _use_no_threads(self) -> None:
         """Keep joblib from starting threads for this thread's predictions, from the first one on.
@@ -108,7 +155,8 @@ class Model:
         return PredictionFormat(self.contract.output, getattr(self.estimator, "classes_", None))
 
     @cached_property
-    def _input(self) -> InputBuilder:
+    def input_builder(self) -> InputBuilder:
+        """The way to the input of the model's own methods."""
         return InputBuilder(
             kind=self.manifest.input,
             names=self.manifest.columns,
@@ -122,6 +170,13 @@ class Model:
     def _names(self) -> tuple[str, ...]:
         """The columns in the order of the training."""
         return self.manifest.columns or tuple(self.contract.column_kinds)
+
+    def unknown_categories(self, batch: Batch) -> list[str]:
+        """Return the model's pandas categories that would lose a value of these rows.
+
+        Raises whatever prepare() and the transformers raise.
+        """
+        return self.input_builder.unknown_categories(self.contract.columns(batch))
 
     def compile_fast_path(self) -> FastPath:
         """Return the fast path of this model. Raises NotCompiled."""

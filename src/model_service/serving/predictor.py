@@ -6,10 +6,13 @@ import logging
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from model_service.contract.contract import Batch
 from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
+from model_service.explain.answer import ExplainRequest
+from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.queue import PredictionQueue, Unavailable
@@ -70,6 +73,24 @@ class Predictor:
         except Exception as error:
             failing = self._failing(batch, error, len(batch), self.queue.deadline())
         return self.queue.submit(batch.without(set(failing)), part=True), failing
+
+    def explain(
+        self,
+        batch: Batch,
+        predictions: Sequence[Prediction],
+        wanted: ExplainRequest,
+        budget: Budget,
+    ) -> Sequence[dict[str, Any]]:
+        """Return what is added to the prediction of each row, within a budget.
+
+        Raises Unavailable, NotReady, DoesNotFit, UnknownClass and what the model raises.
+        """
+        self.require_ready()
+        return self.queue.submit(
+            batch,
+            part=True,
+            run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
+        )
 
     def _failing(
         self, batch: Batch, error: Exception, max_count: int, deadline: float | None

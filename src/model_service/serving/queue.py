@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from model_service.contract.contract import Batch
 from model_service.errors import ServiceError
@@ -62,15 +63,20 @@ class Stopped(Unavailable):
         super().__init__("It tried something other than to predict; the log of the service has it.")
 
 
+# From rows to something for each of them.
+Run = Callable[[Batch], Sequence[Any]]
+
+
 @dataclass(eq=False)
 class _Request:
     """Rows in the queue; `done` is set when there are predictions or an error."""
 
     batch: Batch
     is_alone: bool  # must not be batched with others
+    run: Run | None = None  # what is done with the rows instead of predicting them
     is_abandoned: bool = False
     done: threading.Event = field(default_factory=threading.Event)
-    predictions: Sequence[Prediction] = ()
+    predictions: Sequence[Any] = ()
     error: Exception | None = None
 
 
@@ -136,19 +142,25 @@ class PredictionQueue:
             raise Stuck(self._timeout_seconds)
 
     def submit(
-        self, batch: Batch, deadline: float | None = None, *, part: bool = False
-    ) -> Sequence[Prediction]:
+        self,
+        batch: Batch,
+        deadline: float | None = None,
+        *,
+        part: bool = False,
+        run: Run | None = None,
+    ) -> Sequence[Any]:
         """Return one prediction for each row; block until it is there, at most to the deadline.
 
         `part` marks rows of a request that was accepted already: they are not counted against
-        `max_in_flight`, and they are predicted alone. Raises Unavailable, and what the model
-        raises.
+        `max_in_flight`, and they are predicted alone. `run` is called instead of the model's
+        `predict`, for this request alone. Raises Unavailable, and what the model raises.
         """
         self._accept(part)
         try:
             if self._inline:
-                return self._run(batch)
-            request = _Request(batch, part or not self._batches)
+                return self._run(batch, run)
+            is_alone = part or run is not None or not self._batches
+            request = _Request(batch, is_alone, run)
             self._enqueue(request)
             deadline = self.deadline() if deadline is None else deadline
             if not request.done.wait(max(deadline - time.monotonic(), 0)):
@@ -214,7 +226,7 @@ class PredictionQueue:
             return
         try:
             if len(requests) == 1:
-                predictions = self._run(requests[0].batch)
+                predictions = self._run(requests[0].batch, requests[0].run)
             else:  # as a list: a slice of predictions that are kept by column costs more
                 batch = Batch.join([request.batch for request in requests])
                 predictions = list(self._run(batch))
@@ -232,12 +244,12 @@ class PredictionQueue:
             start += len(request.batch)
             request.done.set()
 
-    def _run(self, batch: Batch) -> Sequence[Prediction]:
+    def _run(self, batch: Batch, run: Run | None = None) -> Sequence[Any]:
         prediction = object()
         with self._lock:
             self._started_at[prediction] = time.monotonic()
         try:
-            return self._predict(batch)
+            return self._predict(batch) if run is None else run(batch)
         except ModelActed as act:
             logger.critical("%s", act)
             raise Stopped from act

@@ -13,12 +13,21 @@ from flask import Blueprint, Response, current_app, request, stream_with_context
 from model_service.contract.contract import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Problems, shown_problems
+from model_service.contract.unusual import BatchWarnings
 from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
+from model_service.explain.answer import ExplainRequest
 from model_service.model.predictions import Prediction
 from model_service.web.current import Service, current_service, service
 from model_service.web.errors import RequestProblem
+from model_service.web.explain_api import (
+    ReasonColumns,
+    explain_request,
+    require_explainable,
+    why_unexplained,
+    with_explanations,
+)
 from model_service.web.metrics import CONTENT_TYPE
 from model_service.web.openapi import document
 from model_service.web.policy import policy
@@ -32,21 +41,54 @@ bp = Blueprint("api", __name__)
 def predict() -> Response:
     """Predict one row, a batch under "rows", or a CSV."""
     keep = bool(request.query_string) and keeps_bad_rows(request.args.get("on_error", "refuse"))
+    wanted = explain_request(request.args) if request.query_string else None
     if request.mimetype == "text/csv":
-        return _predict_csv(keep)
+        return _predict_csv(keep, wanted)
+    return _predict_json(wanted)
+
+
+@bp.post("/explain")
+@policy(is_cross_origin=True)
+def explain() -> Response:
+    """Predict and explain one row, or a batch under "rows"."""
+    return _predict_json(explain_request(request.args, explanation=True))
+
+
+def _predict_json(wanted: ExplainRequest | None) -> Response:
+    """Predict the rows of a JSON body, with what is wanted beside the predictions."""
     if request.mimetype != "application/json":
-        title = "The body must be JSON or CSV"
-        detail = "Send it with Content-Type: application/json, or text/csv."
+        is_csv = request.endpoint == f"{bp.name}.predict"
+        title = "The body must be JSON or CSV" if is_csv else "The body must be JSON"
+        detail = "Send it with Content-Type: application/json"
+        detail += ", or text/csv." if is_csv else "; a CSV goes to /predict?reasons=4."
         raise RequestProblem(415, title, detail)
     body = request.environ.get(PARSED_ROW) or _parsed_body()
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     service = current_service()
     batch = validate(body["rows"] if is_batch else [body], service)
+    if wanted is not None:
+        require_explainable(service, batch)
     predictions = service.predict(batch)
+    if wanted is not None:
+        predictions = with_explanations(service, batch, predictions, wanted)
+    warnings = service.warnings(batch)
+    if warnings:
+        predictions = with_warnings(predictions, warnings)
     about = service.model.manifest.in_response
     if is_batch:
         return json_response({"predictions": list(predictions), "model": about})
     return json_response({**predictions[0], "model": about})
+
+
+def with_warnings(
+    predictions: Sequence[Prediction], warnings: BatchWarnings
+) -> Sequence[Prediction]:
+    """Return the predictions with the member `warnings` beside those that have some."""
+    answers = list(predictions)
+    for position, found in warnings.items():
+        shown = [warning.to_json() for warning in found]
+        answers[position] = {**answers[position], "warnings": shown}
+    return answers
 
 
 def _parsed_body() -> Any:
@@ -56,7 +98,7 @@ def _parsed_body() -> Any:
     return parse_json(content)
 
 
-def _predict_csv(keep_bad_rows: bool) -> Response:
+def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None = None) -> Response:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
@@ -66,10 +108,10 @@ def _predict_csv(keep_bad_rows: bool) -> Response:
         raise _too_large(max_bytes)
     received = request.environ["wsgi.input"]
     if isinstance(received, SpooledFile):  # the engine's worker has received the whole body
-        return csv_response(received, keep_bad_rows)
+        return csv_response(received, keep_bad_rows, wanted)
     # At its limit Werkzeug cuts a chunked body off without an error.
     request.max_content_length = max_bytes + 1
-    return csv_response(request.stream, keep_bad_rows)
+    return csv_response(request.stream, keep_bad_rows, wanted)
 
 
 def keeps_bad_rows(on_error: str) -> bool:
@@ -79,24 +121,38 @@ def keeps_bad_rows(on_error: str) -> bool:
     return on_error == "keep"
 
 
-def csv_response(stream: IO[bytes], keep_bad_rows: bool) -> Response:
+def csv_response(
+    stream: IO[bytes], keep_bad_rows: bool, wanted: ExplainRequest | None = None
+) -> Response:
     """Return a CSV with its predictions, streamed. Raises RequestProblem and ServiceError."""
     service = current_service()
     model, settings = service.model, service.settings
+    reasons = ReasonColumns(service, wanted) if wanted is not None else None
 
     def predict_part(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
-        return service.predict(batch, part=True), ()
+        predictions, failing = (
+            service.predict_valid(batch)
+            if keep_bad_rows
+            else (service.predict(batch, part=True), ())
+        )
+        if reasons is not None:
+            valid = batch.without(set(failing)) if failing else batch
+            predictions = reasons.add(valid, predictions)
+        return predictions, failing
 
+    example = service.predictor.predict(Batch.of_rows([model.manifest.example()]))[0]
     job = CsvJob(
         contract=model.contract,
         # It shows the shape of all predictions, and is not counted.
-        example=service.predictor.predict(Batch.of_rows([model.manifest.example()]))[0],
-        predict=service.predict_valid if keep_bad_rows else predict_part,
+        example={**example, **dict.fromkeys(reasons.names if reasons is not None else (), "")},
+        predict=predict_part,
         max_rows=settings.max_csv_rows,
         max_line_characters=settings.max_csv_line_characters,
         check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
         on_rejected=service.metrics.count_rejected,
+        find_warnings=service.unusual.find if service.unusual.can_warn else None,
+        on_warnings=service.metrics.count_warnings,
     )
     with contextlib.ExitStack() as opened:
         spool = opened.enter_context(SpooledFile())
@@ -164,7 +220,10 @@ def openapi() -> Response:
     """The API as OpenAPI 3.1."""
     model, settings = service.model, service.settings
     keys, limited = bool(settings.api_keys), settings.requests_per_minute is not None
-    return json_response(document(model.contract, model.manifest, keys=keys, limited=limited))
+    explains = why_unexplained(current_service()) is None
+    return json_response(
+        document(model.contract, model.manifest, keys=keys, limited=limited, explains=explains)
+    )
 
 
 @bp.get("/health")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
 from model_service.contract.contract import Batch
+from model_service.contract.unusual import BatchWarnings, UnusualValues
+from model_service.explain.answer import ExplainRequest
+from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -33,6 +36,7 @@ class Service:
     queue: PredictionQueue
     readiness: Readiness
     predictor: Predictor
+    unusual: UnusualValues
     metrics: Metrics
     card_text: str  # the owner's part of the model card
 
@@ -60,7 +64,8 @@ class Service:
         readiness = Readiness(model, queue)
         model = model.with_contract(contract)
         predictor = Predictor(model, queue, readiness)
-        return cls(settings, model, queue, readiness, predictor, metrics, card_text)
+        unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
+        return cls(settings, model, queue, readiness, predictor, unusual, metrics, card_text)
 
     @property
     def can_predict_inline(self) -> bool:
@@ -78,6 +83,30 @@ class Service:
         predictions, failing = self.predictor.predict_valid(batch)
         self._count(predictions)
         return predictions, failing
+
+    def warnings(self, batch: Batch) -> BatchWarnings:
+        """Return what is unlike the sample in predicted rows, and count it."""
+        found = self.unusual.find(batch)
+        if found:
+            self.metrics.count_warnings(warning for of_row in found.values() for warning in of_row)
+        return found
+
+    def explain(
+        self,
+        batch: Batch,
+        predictions: Sequence[Prediction],
+        wanted: ExplainRequest,
+        budget: Budget | None = None,
+    ) -> Sequence[dict[str, Any]]:
+        """Explain predictions within a budget and count them; see Predictor.explain."""
+        budget = budget or self.explain_budget()
+        found = self.predictor.explain(batch, predictions, wanted, budget)
+        self.metrics.count_explained(len(found))
+        return found
+
+    def explain_budget(self) -> Budget:
+        """Return what a request has for its explanations."""
+        return Budget(self.settings.explain_milliseconds)
 
     def _count(self, predictions: Sequence[Prediction]) -> None:
         request_log.current().row_count += len(predictions)

@@ -12,6 +12,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from model_service.contract.problems import Problems, shown_problems
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
+from model_service.explain.blackbox import DoesNotFit
+from model_service.explain.explainer import NotAdditive, NotFinite
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Unavailable
 from model_service.web import request_log
@@ -30,6 +32,9 @@ DISK_FULL = {
 RESPONSES: Mapping[type[ServiceError], tuple[int, Mapping[str, str]]] = {
     InvalidRows: (422, {}),
     TooManyRows: (413, {}),
+    DoesNotFit: (422, {}),
+    NotFinite: (422, {}),
+    NotAdditive: (500, {}),
     NotReady: (503, {}),
     Unavailable: (503, {"Retry-After": "1"}),
 }

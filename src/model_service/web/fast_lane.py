@@ -1,8 +1,9 @@
 """Which requests the server answers in its event thread, where each delays all others.
 
 The work of such a request is bounded: `/health`, and one row that has exactly the features of a
-quick model. A row with other names is compared with those of the model for "did you mean", a batch
-has many rows, and code of the owner's can do anything: these go to the thread pool.
+quick model, predicted or explained by look-ups. A row with other names is compared with those of
+the model for "did you mean", a batch has many rows, and code of the owner's can do anything: these
+go to the thread pool.
 """
 
 from __future__ import annotations
@@ -38,9 +39,11 @@ class FastLane:
         if path == "/health":
             return environ["REQUEST_METHOD"] == "GET" and self._has_health and not body
         return (
-            path == "/predict"
+            (
+                (path == "/predict" and self._has_predict)
+                or (path == "/explain" and self._has_explain)
+            )
             and environ["REQUEST_METHOD"] == "POST"
-            and self._has_predict
             and environ.get("CONTENT_TYPE", "").startswith("application/json")
             and not environ["QUERY_STRING"]
             and self._is_fitting(environ, body)
@@ -73,6 +76,16 @@ class FastLane:
             and not rate_limit.asks_redis(service.settings)
             and self._is_plain
             and self._is_served("/predict", "POST", api.predict)
+        )
+
+    @cached_property
+    def _has_explain(self) -> bool:
+        explainer = self._app.service.model.explainer
+        return (
+            explainer is not None
+            and explainer.is_inline
+            and self._has_predict
+            and self._is_served("/explain", "POST", api.explain)
         )
 
     @cached_property

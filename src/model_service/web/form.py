@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
@@ -11,6 +11,7 @@ from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Invalid, Problem
 from model_service.contract.profile import Profile
 from model_service.contract.typed_text import request_value
+from model_service.contract.unusual import RowWarning
 from model_service.web.titles import feature_titles
 from model_service.web.wording import format_number, format_value
 
@@ -47,6 +48,7 @@ class FormField:
     choices: tuple[Choice, ...]
     other: str | None  # the text beside the choices; None if the choices are all there are
     error: str | None
+    warning: str | None  # why the value is unlike the sample
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,23 @@ def form_fields(
     texts: Mapping[str, str],
     problems: Sequence[Problem] = (),
     profiles: Mapping[str, Profile] | None = None,
+    warnings: Sequence[RowWarning] = (),
 ) -> list[FormField]:
-    """Return the fields in the order of the contract, with their texts and error messages."""
+    """Return the fields in the order of the contract, with their texts, errors and warnings."""
     errors = {problem.feature: problem.message for problem in problems}
     titles = feature_titles(contract)
+    unusual = {warning.feature: warning.message for warning in warnings}
     return [
-        _form_field(
-            f"f{number}",
-            titles[feature.name],
-            feature,
-            texts.get(feature.name, ""),
-            errors.get(feature.name),
-            (profiles or {}).get(feature.name),
+        replace(
+            _form_field(
+                f"f{number}",
+                titles[feature.name],
+                feature,
+                texts.get(feature.name, ""),
+                errors.get(feature.name),
+                (profiles or {}).get(feature.name),
+            ),
+            warning=unusual.get(feature.name),
         )
         for number, feature in enumerate(contract.features, start=1)
     ]
@@ -139,6 +146,7 @@ def _form_field(
         choices=choices,
         other=(text if is_other else "") if is_open else None,
         error=error,
+        warning=None,
     )
 
 

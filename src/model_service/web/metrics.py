@@ -28,6 +28,7 @@ from werkzeug.routing import Map
 
 from model_service.contract.contract import Contract, Scalar, json_text
 from model_service.contract.problems import REASONS, ProblemCounts
+from model_service.contract.unusual import RowWarning
 from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
 from model_service.web.request_log import RequestRecord
@@ -123,12 +124,22 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
             [()],
         ),
         "rows": Family("model_rows_total", "counter", "Rows that were predicted.", (), [()]),
+        "explained": Family(
+            "model_explained_rows_total", "counter", "Rows that were explained.", (), [()]
+        ),
         "rejected": Family(
             "model_rejected_rows_total",
             "counter",
             "Rows that were refused; one with several problems counts under each.",
             ("reason", "feature"),
             list(product(REASONS, ("", *features))),
+        ),
+        "warnings": Family(
+            "model_warnings_total",
+            "counter",
+            "Warnings of values unlike the sample, and of rows that are mostly unknown.",
+            ("feature",),
+            [("",), *((feature,) for feature in features)],
         ),
     }
     if classes := class_labels(manifest):
@@ -256,6 +267,7 @@ class Metrics:
                 self._waiting, self._rows = cells["waiting"][()], cells["rows"][()]
                 self._dropped_lines = cells["dropped_lines"][()]
                 self._requests, self._seconds = cells["requests"], cells["seconds"]
+                self._warnings, self._explained = cells["warnings"], cells["explained"][()]
                 self._rejected, self._predictions = cells["rejected"], cells.get("predictions", {})
                 self._is_laid_out = True
 
@@ -328,6 +340,11 @@ class Metrics:
                     counts.append((self._predictions[target, label], count))
         self._add(counts)
 
+    def count_explained(self, row_count: int) -> None:
+        """Count rows that were explained."""
+        self.lay_out()
+        self._add([(self._explained, row_count)])
+
     def count_rejected(self, counts: ProblemCounts) -> None:
         """Count the problems of rows; one of a further feature is counted without its name."""
         self.lay_out()
@@ -336,6 +353,12 @@ class Metrics:
             (cells.get((reason, feature), cells[reason, ""]), count)
             for (reason, feature), count in counts.items()
         )
+
+    def count_warnings(self, warnings: Iterable[RowWarning]) -> None:
+        """Count warnings; one of a further feature is counted without its name."""
+        self.lay_out()
+        cells = self._warnings
+        self._add((cells.get((one.feature or "",), cells[("",)]), 1) for one in warnings)
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Return all metrics, and `gauges`: help and current value of each, by name."""

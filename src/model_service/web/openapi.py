@@ -20,12 +20,18 @@ JSON_TYPES = {"text": "string", "date": "string"}  # the other types have the sa
 
 
 def document(
-    contract: Contract, manifest: Manifest, *, keys: bool = False, limited: bool = False
+    contract: Contract,
+    manifest: Manifest,
+    *,
+    keys: bool = False,
+    limited: bool = False,
+    explains: bool = False,
 ) -> dict[str, Any]:
     """Return the document for one model.
 
     The request examples are rows that the model is known to predict. `keys`: whether
-    callers need an API key; `limited`: whether their requests are rate limited.
+    callers need an API key; `limited`: whether their requests are rate limited;
+    `explains`: whether there are explanations.
     """
     filled: dict[str, Any] = json.loads(_openapi_json())
     filled["info"] = {
@@ -34,18 +40,27 @@ def document(
         "version": str(manifest.about.version),
     }
     rows = [manifest.example(), manifest.example(1)]
-    content = filled["paths"]["/predict"]["post"]["requestBody"]["content"]
-    content["application/json"]["examples"] = {
-        "row": {"value": rows[0]},
-        "rows": {"value": {"rows": rows}},
-    }
-    content["text/csv"]["example"] = csv_text(rows)
-    prediction = _prediction_properties(contract, manifest)
+    if not explains:
+        _remove_explanations(filled)
+    for path in {"/predict", "/explain"} & {*filled["paths"]}:
+        content = filled["paths"][path]["post"]["requestBody"]["content"]
+        content["application/json"]["examples"] = {
+            "row": {"value": rows[0]},
+            "rows": {"value": {"rows": rows}},
+        }
+        if "text/csv" in content:
+            content["text/csv"]["example"] = csv_text(rows)
+    warnings = {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}
+    prediction = {**_prediction_properties(contract, manifest), "warnings": warnings}
+    optional: tuple[str, ...] = ("label", "warnings")
+    if explains:
+        prediction |= _explanation_properties(contract)
+        optional += ("explanation", "reasons")
     model = {"$ref": "#/components/schemas/Model"}
     schemas = filled["components"]["schemas"]
     schemas["Row"] = _object_schema({f.name: feature_schema(f) for f in contract.features})
-    schemas["Prediction"] = _object_schema(prediction, optional=("label",))
-    schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=("label",))
+    schemas["Prediction"] = _object_schema(prediction, optional=optional)
+    schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=optional)
     feature = schemas["Contract"]["properties"]["features"]["items"]
     feature["properties"]["type"]["enum"] = [*TYPES]
     schemas["Metadata"]["properties"]["task"]["const"] = manifest.task.kind
@@ -58,6 +73,24 @@ def document(
     if not keys:
         del filled["components"]["securitySchemes"]
     return filled
+
+
+def _remove_explanations(filled: dict[str, Any]) -> None:
+    del filled["paths"]["/explain"]
+    predict, components = filled["paths"]["/predict"]["post"], filled["components"]
+    predict["parameters"] = [each for each in predict["parameters"] if "$ref" not in each]
+    del components["parameters"]
+    for name in ("Explanation", "Reason"):
+        del components["schemas"][name]
+
+
+def _explanation_properties(contract: Contract) -> dict[str, Any]:
+    """Return the schemas of what stands beside a prediction; several targets have one each."""
+    explanation: dict[str, Any] = {"$ref": "#/components/schemas/Explanation"}
+    if contract.output.targets is not None:
+        explanation = _object_schema(dict.fromkeys(contract.output.targets, explanation))
+    reasons = {"type": "array", "items": {"$ref": "#/components/schemas/Reason"}, "maxItems": 4}
+    return {"explanation": explanation, "reasons": reasons}
 
 
 @cache

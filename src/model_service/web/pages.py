@@ -19,8 +19,10 @@ from model_service.errors import InvalidRows, ServiceError
 from model_service.web.accent import stylesheet as accent_stylesheet
 from model_service.web.api import csv_response, keeps_bad_rows
 from model_service.web.card_text import card_markdown, parse_card
-from model_service.web.current import service
+from model_service.web.current import current_service, service
 from model_service.web.errors import RequestProblem, render_page
+from model_service.web.explain_api import why_unexplained
+from model_service.web.explain_page import explain_answer, importance_cards, why_is_quick
 from model_service.web.form import (
     MAX_UNGROUPED_FIELDS,
     field_text,
@@ -32,7 +34,7 @@ from model_service.web.form import (
 from model_service.web.model_card import CHART_HEIGHT, ModelCard, build_model_card
 from model_service.web.policy import policy
 from model_service.web.strict_json import parse_json
-from model_service.web.wording import describe_prediction
+from model_service.web.wording import describe_prediction, summarize_warnings
 
 bp = Blueprint("pages", __name__)
 
@@ -140,7 +142,16 @@ def _predict(texts: Mapping[str, str]) -> tuple[bytes, int]:
         service.metrics.count_rejected(error.problems.counts)
         return _render_form(texts, error.problems), 422
     output, task = service.model.contract.output, service.model.manifest.task.kind
+    warnings = service.warnings(batch).get(0, ())
+    asks_why = "why" in request.args
     answer = {
+        "why": explain_answer(current_service(), batch, prediction)
+        if asks_why or why_is_quick(current_service())
+        else [],
+        "why_is_open": asks_why,
+        "can_explain": why_unexplained(current_service()) is None,
+        "warnings": warnings,
+        "warning_summary": summarize_warnings(warnings),
         "predictions": describe_prediction(prediction, output, task),
         "row_json": json.dumps(batch.rows()[0]),
         "prediction_json": json.dumps(prediction),
@@ -160,7 +171,9 @@ def _render_form(
     problems = problems if problems is not None else Problems()
     model = service.model
     contract, manifest = model.contract, model.manifest
-    fields = form_fields(contract, texts, problems, manifest.profiles)
+    variables = variables or {}
+    warnings = variables.get("warnings", ())
+    fields = form_fields(contract, texts, problems, manifest.profiles, warnings)
     shown, _ = shown_problems(problems)
     ids = {field.name: field.id for field in fields}
     template = "parts.html" if _is_script_request() else "form.html"
@@ -175,7 +188,8 @@ def _render_form(
         output=contract.output,
         task=manifest.task.kind,
         limits=service.settings,
-        **(variables or {}),
+        ids=ids,
+        **variables,
     )
 
 
@@ -204,7 +218,14 @@ def example_csv() -> Response:
 def card() -> str:
     """Show the model card."""
     texts = parse_card(service.card_text)
-    return render_template("model.html", card=_card(), texts=texts, chart_height=CHART_HEIGHT)
+    model = service.model
+    return render_template(
+        "model.html",
+        card=_card(),
+        texts=texts,
+        chart_height=CHART_HEIGHT,
+        importance=importance_cards(model.explainer, model.contract),
+    )
 
 
 @bp.get("/model.md")

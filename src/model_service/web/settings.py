@@ -41,6 +41,12 @@ def _count(name: str, text: str) -> int:
     return int(text)
 
 
+def _switch(name: str, text: str) -> bool:
+    if text not in ("on", "off"):
+        raise SettingsError(f"{name} is {text!r}; set it to on or off, or unset it.")
+    return text == "on"
+
+
 def _hashes(name: str, text: str) -> tuple[bytes, ...]:
     hashes = _parts(text)
     for number, part in enumerate(hashes, start=1):
@@ -152,6 +158,16 @@ class Settings:
         _positive,
         48,
         "more requests at the model of one process are refused with 503",
+    )
+    explain: bool = config_var(
+        "EXPLAIN", _switch, True, "off: no explanations and no reasons", unset="on"
+    )
+    explain_milliseconds: int = config_var(
+        "EXPLAIN_MILLISECONDS",
+        _positive,
+        250,
+        "processor time of a request for its explanations; of more rows than fit it is refused "
+        "with 422",
     )
     api_keys: tuple[bytes, ...] = config_var(
         "API_KEYS",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from model_service.contract.contract import Output, json_text
+from model_service.contract.unusual import RowWarning
 
 SIGNIFICANT_DIGITS = 4
 MAX_BARS = 10  # more of them would push the rest of the page out of sight
@@ -83,6 +84,14 @@ def _value_text(value: Any, output: Output, task: str) -> str:
         number = format_number(value)
         return f"{number} {output.unit}" if output.unit else number
     return json_text(value)
+
+
+def summarize_warnings(warnings: Sequence[RowWarning]) -> str:
+    """Return in one line how many values are unlike the sample, and what is said of the row."""
+    count = sum(warning.feature is not None for warning in warnings)
+    values = "1 value is" if count == 1 else f"{count} values are"
+    of_row = [warning.message for warning in warnings if warning.feature is None]
+    return "; ".join([*([f"{values} unlike the sample"] if count else []), *of_row])
 
 
 def format_number(value: float) -> str:

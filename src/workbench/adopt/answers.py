@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import ContractError, Transformer
+from model_service.contract.contract import ContractError, Examples, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
@@ -72,6 +72,7 @@ class FeaturesAnswer:
     transformers: tuple[Transformer, ...] = ()
     service: Mapping[str, Any] | None = None
     folder: Path = Path()  # paths of the transformers are relative to it
+    examples: Examples = "mixed"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -312,6 +313,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
         return _from_names(names, str(path))
     output: Mapping[str, Any] | None = None
     transformers: tuple[Transformer, ...] = ()
+    examples: Examples = "mixed"
     service: Mapping[str, Any] | None = None
     if isinstance(document, dict):
         if isinstance(document.get("features"), list):
@@ -324,6 +326,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
                 [Problem("features", f"{path}: {problem}.") for problem in error.problems]
             ) from None
         output, transformers = contract.output.to_json(), contract.transformers
+        examples = contract.examples
         service = contract.service.to_json()
         document = document["features"]
     entries: list[Mapping[str, Any]] = []
@@ -342,7 +345,7 @@ def _from_json(document: object, path: Path) -> FeaturesAnswer:
     if problems:
         raise AnswerError(problems)
     _check_names([entry["name"] for entry in entries], str(path))
-    return FeaturesAnswer(tuple(entries), output, transformers, service, path.parent)
+    return FeaturesAnswer(tuple(entries), output, transformers, service, path.parent, examples)
 
 
 def _from_names(names: tuple[str, ...], source: str) -> FeaturesAnswer:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Contract, json_text
+from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, FeaturesAnswer
 from workbench.adopt.author_code import AuthorCode
@@ -20,6 +21,7 @@ from workbench.adopt.category_lists import check_category_lists
 from workbench.adopt.chain import build_chain
 from workbench.adopt.choose_versions import choose_versions, written_by
 from workbench.adopt.interface import derive_interface
+from workbench.adopt.kept_sample import rows_to_keep
 from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import AnswerError, Notes, Problem
@@ -46,6 +48,7 @@ class Adoption:
     transformers: Mapping[Path, str]  # names in the project, below model/, by source
     expected: Mapping[str, Any] | None
     proposed: Proposal | None
+    kept_sample: str | None  # the content of .sample.csv, if there is a sample
     former: frozenset[str]  # libraries of the model that is replaced
     declared: FeaturesAnswer  # what the user said about the features
     notes: Notes
@@ -158,7 +161,13 @@ def derive(case: Case, beside: Notes = ()) -> Adoption:
         transformers=chain.copied_files(answers.model.path),
         expected=interface.expected,
         proposed=proposed,
+        kept_sample=_kept_sample(case, interface.contract),
         former=frozenset(case.previous.environment.libraries if case.previous else ()),
         declared=case.declared,
         notes=(*notes, *version_notes, *proposal_notes, *interface_notes, *beside),
     )
+
+
+def _kept_sample(case: Case, contract: Contract) -> str | None:
+    rows = rows_to_keep(contract, case.sample) if case.sample is not None else []
+    return csv_text(rows) if rows else None

@@ -80,6 +80,7 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         "features": entries,
         "output": _output(case, chain, declared, entries),
         "transformers": chain.contract_transformers(case.answers.model.path),
+        "examples": declared.examples,
         "service": dict(declared.service or {}),
     }
     try:

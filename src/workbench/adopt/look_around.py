@@ -118,6 +118,8 @@ def _list_of_names(case: Case, count: int | None) -> Problem | None:
         for neighbour in case.neighbours
         if neighbour.texts is not None and len(neighbour.texts) == count
         if neighbour.part.path.suffix != ".npy" and neighbour.texts != case.sample_columns
+        # With a sample its columns are the features, unless the list has another order of them.
+        if case.sample is None or set(neighbour.texts) <= set(case.sample_columns)
     }
     if len(lists) != 1 or (case.bundle is not None and case.bundle.names(count) is not None):
         return None

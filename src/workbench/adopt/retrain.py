@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError, Scalar
-from model_service.contract.schema import read_contract
+from model_service.contract.contract import Contract
+from model_service.contract.golden import GoldenError, read_golden
+from model_service.contract.parsing import parse_rows
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
 from workbench.adopt.answers import Answers, check_answers
+from workbench.adopt.changes import Change, find_changes, is_same_model
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
+from workbench.adopt.refusal import Command, refused
+from workbench.adopt.sample_rows import decode_row
 from workbench.adopt.transformer_files import FOLDER, NUMBERED
 from workbench.adopt.write import write
 from workbench.errors import UserError, bullets, listing
@@ -35,8 +41,19 @@ class AdoptOptions:
     accept: str = ""
 
     @property
-    def accepts_breaking(self) -> bool:
-        return self.accept == "breaking"
+    def accepted(self) -> frozenset[str]:
+        return frozenset(filter(None, (word.strip() for word in self.accept.split(","))))
+
+    @property
+    def accepted_effects(self) -> frozenset[str]:
+        """The changes that are accepted: who accepts that callers break, accepts other answers."""
+        return self.accepted | {"answers"} if "breaking" in self.accepted else self.accepted
+
+    def command(self, accept: str) -> Command:
+        """Return the command that was typed, with ACCEPT= besides."""
+        given = {"MODEL": self.model, "FEATURES": self.features, "SAMPLE": self.sample}
+        given |= {"TRANSFORMERS": self.transformers, "CODE": self.code, "TRUST": self.trust}
+        return Command(("make", "adopt"), {**given, "ACCEPT": accept}, MAKE_ADOPT, under_make=True)
 
 
 def read_options(options: Mapping[str, str]) -> AdoptOptions:
@@ -47,20 +64,17 @@ def read_options(options: Mapping[str, str]) -> AdoptOptions:
 
 def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
-    before = _read_contract(project)
+    before = files.read_contract(project)
     previous, expected = files.read_manifest(project), read_expected(project)
-    adoption = _decide(project, options, previous, expected)
+    adoption = _with_known_nulls(before, _decide(project, options, previous, expected))
     changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
-    breaking = [change.sentence for change in changes if change.breaking]
-    if breaking and not options.accepts_breaking:
-        raise UserError(
-            [*breaking, "These break callers. If that is meant, run it again with ACCEPT=breaking."]
-        )
-    write(adoption, project)
-    same_file = previous.model.sha256 == adoption.facts.sha256
+    _require_accepted(changes, options)
+    same_model = is_same_model(previous, adoption.manifest)
+    keeps_golden = same_model and all(change.effect == "none" for change in changes)
+    write(adoption, project, _golden(project, adoption.contract) if keeps_golden else None)
     sentences = [change.sentence for change in changes]
     if not changes:
-        sentences = ["nothing: it is the same file" if same_file else "the model file alone"]
+        sentences = ["nothing: it is the same file" if same_model else "the model file alone"]
     notes = (*adoption.notes, *_notes_on_files(options, previous, expected, adoption))
     return "\n".join(
         [
@@ -73,11 +87,74 @@ def adopt(project: Path, options: AdoptOptions) -> str:
     )
 
 
-def _read_contract(project: Path) -> Contract:
+def _with_known_nulls(before: Contract, adoption: Adoption) -> Adoption:
+    """Return the adoption with null for each feature that had it; verify then asks the model.
+
+    That a new sample has no empty cell says nothing about what the model takes.
+    """
+    contract, manifest, had = adoption.contract, adoption.manifest, before.by_name
+    names = {
+        feature.name
+        for feature in contract.features
+        if not feature.nullable
+        and "nullable" in manifest.derived.get(feature.name, {})
+        and feature.name in had
+        and had[feature.name].nullable
+    }
+    features = [replace(f, nullable=f.nullable or f.name in names) for f in contract.features]
+    derived = {
+        name: {**members, "nullable": True} if name in names else members
+        for name, members in manifest.derived.items()
+    }
+    return replace(
+        adoption,
+        contract=replace(contract, features=tuple(features)),
+        manifest=replace(manifest, derived=derived),
+    )
+
+
+_MEANING = {
+    "breaking": "These changes break callers.",
+    "answers": "With these changes the same model answers something else.",
+}
+
+
+def _require_accepted(changes: Sequence[Change], options: AdoptOptions) -> None:
+    """Raise UserError if there are changes that the user has to accept first."""
+    refused = [c for c in changes if c.effect not in options.accepted_effects | {"none"}]
+    effects = [effect for effect in _MEANING if any(c.effect == effect for c in refused)]
+    if not effects:
+        return
+    accept = ",".join(dict.fromkeys([*sorted(options.accepted), *effects]))
+    hint = ", or give FEATURES= with what callers send" if "breaking" in effects else ""
+    raise UserError(
+        [change.sentence for change in refused],
+        [
+            " ".join(_MEANING[effect] for effect in effects),
+            f"If that is meant, run it again with ACCEPT={accept}{hint}:",
+            options.command(accept).line(),
+        ],
+    )
+
+
+def _golden(project: Path, contract: Contract) -> Mapping[str, Any] | None:
+    """Return golden.json of the same model with the rows that another contract takes."""
     try:
-        return read_contract(project / files.FEATURES)
-    except ContractError as error:
-        raise UserError([f"{files.FEATURES}: {p}" for p in error.problems]) from None
+        golden = read_golden(project / files.GOLDEN)
+    except GoldenError as error:
+        raise UserError(str(error)) from None
+    if golden is None:
+        return None
+    rows = [decode_row(row, contract) for row in golden.rows]
+    pairs = [
+        (row, prediction)
+        for row, prediction in zip(rows, golden.predictions, strict=True)
+        if not parse_rows(contract, [row]).problems
+    ]
+    kept = dataclasses.replace(
+        golden, rows=[r for r, _ in pairs], predictions=[p for _, p in pairs]
+    )
+    return kept.to_json() if pairs else None
 
 
 def _decide(
@@ -99,24 +176,25 @@ def _decide(
         model_code=options.code or (str(project / files.CODE) if previous.code else ""),
         trust=options.trust,
         names=MAKE_ADOPT,
-        accept_other_features=options.accepts_breaking and not options.features,
     )
-    wrong = [problem.shown(MAKE_ADOPT) for problem in check_answers(answers)]
-    if options.accept and not options.accepts_breaking:
-        wrong.append(f"ACCEPT={options.accept!r} is unknown; leave it out or give ACCEPT=breaking.")
-    if wrong:
-        raise UserError(wrong)
+    if unknown := options.accepted - set(_MEANING):
+        raise UserError(
+            f"ACCEPT={options.accept!r} is unknown ({listing(sorted(unknown))}); leave it out, or "
+            "give ACCEPT=breaking, ACCEPT=answers or ACCEPT=breaking,answers."
+        )
+    problems = list(check_answers(answers))
+    command = options.command(options.accept)
+    if problems:
+        raise refused(problems, command, Path.cwd())
     try:
         return decide(answers, previous, expected)
     except AnswerError as error:
-        wrong = [problem.shown(MAKE_ADOPT) for problem in error.found]
-        features_differ = any(problem.question == "features" for problem in error.found)
-        if features_differ and not options.features:
-            wrong.append(
-                "If the new model has other features on purpose, run it again with "
-                "ACCEPT=breaking, or give FEATURES=."
-            )
-        raise UserError(wrong) from None
+        problems = list(error.found)
+    # Of a model with other features these are the changes, which the user then can accept.
+    if not options.features and any(problem.question == "features" for problem in problems):
+        with suppress(AnswerError):
+            return decide(replace(answers, accept_other_features=True), previous, expected)
+    raise refused(problems, command, Path.cwd())
 
 
 def _notes_on_files(
@@ -160,98 +238,3 @@ def _newer_transformers(kept: Sequence[TransformerFile], model: str) -> Iterator
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Change:
-    """A difference between two adopted models, and whether it breaks callers."""
-
-    breaking: bool
-    sentence: str
-
-
-def find_changes(
-    before: Contract, after: Contract, old: Manifest, new: Manifest
-) -> Iterator[Change]:
-    """Yield the differences that matter to callers and reviewers."""
-    yield from _changed_features(before, after)
-    if old.task.kind != new.task.kind:
-        yield Change(True, f"the task was {old.task.kind}, now {new.task.kind}")
-    if old.task.classes != new.task.classes:
-        was, now = _classes(old), _classes(new)
-        yield Change(True, f"the classes were {was}, now {now}")
-    if old.task.probabilities and not new.task.probabilities:
-        yield Change(True, "predictions no longer have probabilities")
-    if old.environment.python != new.environment.python:
-        python, other = old.environment.python, new.environment.python
-        yield Change(False, f"Python was {python} and is {other}")
-    if old.estimator != new.estimator:
-        yield Change(False, f"the estimator was {old.estimator} and is {new.estimator}")
-    yield from _changed_libraries(old.environment.libraries, new.environment.libraries)
-    for sentence in _changed_transformers(old.transformers, new.transformers):
-        yield Change(False, sentence)
-    size, other_size = old.model.size, new.model.size
-    if size != other_size:
-        yield Change(False, f"the model file had {size:,} bytes and has {other_size:,}")
-
-
-def _classes(manifest: Manifest) -> list[Scalar] | None:
-    return list(manifest.task.classes) if manifest.task.classes is not None else None
-
-
-def _changed_libraries(
-    old: Mapping[str, str | None], new: Mapping[str, str | None]
-) -> Iterator[Change]:
-    for name in sorted({*old, *new}):
-        version, other = old.get(name, "none"), new.get(name, "none")
-        if version != other:
-            sentence = f"{name} was {version or 'not locked'} and is {other or 'not locked yet'}"
-            yield Change(False, sentence)
-
-
-def _changed_features(before: Contract, after: Contract) -> Iterator[Change]:
-    was, now = before.by_name, after.by_name
-    for name in was:
-        if name not in now:
-            yield Change(True, f"feature {name} is gone")
-    for name, feature in now.items():
-        if name not in was:
-            yield Change(True, f"feature {name} is new, and every row must have it")
-            continue
-        earlier = was[name]
-        if feature.type != earlier.type:
-            yield Change(True, f"feature {name} was a {earlier.type} and is a {feature.type}")
-        if earlier.nullable and not feature.nullable:
-            yield Change(True, f"feature {name} can no longer be null")
-        lost = [c for c in earlier.categories or () if c not in (feature.categories or ())]
-        if feature.closed and lost:
-            shown = ", ".join(map(str, lost))
-            yield Change(True, f"feature {name} has lost the categories {shown}")
-        gained = [c for c in feature.categories or () if c not in (earlier.categories or ())]
-        if earlier.categories and gained:
-            shown = ", ".join(map(str, gained))
-            yield Change(False, f"feature {name} has the new categories {shown}")
-
-
-def _changed_transformers(
-    old: Sequence[TransformerFile], new: Sequence[TransformerFile]
-) -> Iterator[str]:
-    """Yield the differences in the fitted files before the model, matched by name."""
-    was, now = ({_name(one): one for one in transformers} for transformers in (old, new))
-    for name in {**was, **now}:
-        if name not in now:
-            yield f"the transformer {name} is gone"
-        elif name not in was:
-            yield f"the transformer {name} is new: {now[name].estimator}"
-        elif was[name].estimator != now[name].estimator:
-            yield (f"the transformer {name} was {was[name].estimator} and is {now[name].estimator}")
-    digests = {one.file: one.sha256 for one in old}
-    for file, digest in {one.file: one.sha256 for one in new}.items():
-        if file.startswith(f"{FOLDER}/") and digests.get(file, digest) != digest:
-            yield f"{file} is another file"
-
-
-def _name(transformer: TransformerFile) -> str:
-    """Return the name for messages, without the number that adopt adds."""
-    file = NUMBERED.sub("", Path(transformer.file).name)
-    return f"{file}#{transformer.member}" if transformer.member else file

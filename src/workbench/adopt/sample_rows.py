@@ -6,6 +6,7 @@ a request is undone here, so that such data serves as a sample.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,13 +35,33 @@ def examples(
                 f"{first.message}."
             )
             raise AnswerError(Problem("sample_data", message))
-        return valid[:: max(1, len(valid) // MAX_EXAMPLES)][:MAX_EXAMPLES]
+        chosen = valid[:: max(1, len(valid) // MAX_EXAMPLES)][:MAX_EXAMPLES]
+        return chosen if contract.examples == "whole" else mixed(chosen)
     kept = [decode_row(row, contract) for row in previous]
     kept = [row for row in kept if not parse_rows(contract, [row]).problems]
     return kept or [
         {feature.name: plausible_value(feature, number) for feature in contract.features}
         for number in range(3)
     ]
+
+
+def mixed(rows: Sequence[Row]) -> list[Row]:
+    """Return rows with the same values of each feature, of which none tells which row it is from.
+
+    The values of each feature are sorted before they are dealt out: what is left of the order of
+    the sample would be enough to put its rows together again.
+    """
+    numbers = range(len(rows))
+    columns: dict[str, list[Value]] = {}
+    for name in rows[0]:
+        values = sorted((row[name] for row in rows), key=_sorting_key)
+        dealt = sorted(numbers, key=lambda n: hashlib.sha256(f"{name}\0{n}".encode()).digest())
+        columns[name] = [values[place] for place in dealt]
+    return [{name: values[number] for name, values in columns.items()} for number in numbers]
+
+
+def _sorting_key(value: Value) -> tuple[str, Any]:
+    return ("", 0) if value is None else (type(value).__name__, value)
 
 
 def rows_of(contract: Contract, sample: Sample, rows: Sequence[Mapping[str, Any]]) -> list[Row]:

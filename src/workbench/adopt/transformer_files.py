@@ -44,7 +44,7 @@ FOLDERS = (
     *("preprocessor", "preprocessors", "saved_models", "scalers", "transformers", "vectorizers"),
 )
 MAX_ENTRIES, MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 1000, 50, 200 << 20
-MAX_LIST_BYTES = 8 << 20
+MAX_LIST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -329,7 +329,7 @@ def _neighbour(path: Path, reader: FileReader, user_classes: UserClasses) -> Nei
         if not fitted:
             facts = describe_transformer(document.root, user_classes)
             fitted = [Fitted(part, file, facts, None, part)]
-    except (UserError, RefusedFile):
+    except (UserError, RefusedFile, OSError):
         return None
     return Neighbour(part, tuple(fitted))
 
@@ -341,7 +341,7 @@ def read_texts(path: Path) -> tuple[str, ...] | None:
     if path.suffix.lower() == ".npy":
         try:
             return read_saved_texts(path)
-        except RefusedFile:
+        except (RefusedFile, OSError):
             return None
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))

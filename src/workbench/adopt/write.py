@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from workbench import files, vendor
 from workbench.adopt.decide import Adoption
@@ -12,14 +14,19 @@ from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
 from workbench.lock.unlocked import requirements_in, unlocked
 
 
-def write(adoption: Adoption, project: Path) -> None:
-    """Write what was decided. The golden predictions of the previous model are deleted."""
+def write(adoption: Adoption, project: Path, golden: Mapping[str, Any] | None = None) -> None:
+    """Write what was decided.
+
+    `golden` is the content of golden.json if its predictions have to hold; it is deleted otherwise.
+    """
     _write_model(adoption, project)
     _write_transformers(adoption, project)
     for stale in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
         (project / stale).unlink(missing_ok=True)
     for path, text in _texts(adoption, project).items():
         files.write(project / path, text)
+    if golden is not None:
+        files.write(project / files.GOLDEN, files.dumps(golden))
 
 
 def _write_model(adoption: Adoption, project: Path) -> None:
@@ -53,6 +60,8 @@ def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     texts = {files.CODE: adoption.code.text} if adoption.code is not None else {}
     if adoption.expected is not None:
         texts[files.EXPECTED] = files.dumps(adoption.expected)
+    if adoption.kept_sample is not None:
+        texts[files.KEPT_SAMPLE] = adoption.kept_sample
     if adoption.proposed is not None:
         texts[files.PROPOSED] = files.dumps(adoption.proposed.document)
     return {

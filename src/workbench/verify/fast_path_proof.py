@@ -25,7 +25,8 @@ from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 
 TOLERANCE = 1e-12
-DRAWN_ROWS = 2000
+# Fewer rows are drawn for a model with thousands of columns.
+DRAWN_ROWS, MIN_DRAWN_ROWS, DRAWN_CELLS = 2000, 500, 2_000_000
 # So many rows are also predicted alone, if a single row has no path of its own; else all are.
 SINGLE_ROWS = 200
 BATCH_ROWS = 500
@@ -66,8 +67,8 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
     except Exception as error:  # any error here would be raised for each request
         return f"The fast path fails on the first golden row ({type(error).__name__})."
     rows = proof_rows(model, predict_fast, golden_rows)
-    native = _predict_in_batches(predict_natively, rows)
-    fast = _predict_in_batches(predict_fast, rows)
+    native = predict_in_batches(predict_natively, rows)
+    fast = predict_in_batches(predict_fast, rows)
     if found := _compare(native, fast):
         return found
     # The model's own methods predict such rows, after the fast path has cost its time.
@@ -86,7 +87,8 @@ def find_difference(model: Model, fast_path: FastPath, golden_rows: Sequence[Row
     return None
 
 
-def _predict_in_batches(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+def predict_in_batches(predict: PredictRows, rows: Sequence[Row]) -> list[Prediction | None]:
+    """Return a prediction for each row, None if the model fails on it."""
     batches = (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
     return [result for batch in batches for result in _predict_each(predict, batch)]
 
@@ -120,29 +122,32 @@ def _compare(native: Results, fast: Results) -> str | None:
 
 def proof_rows(model: Model, predict: PredictRows, golden_rows: Sequence[Row]) -> list[Row]:
     """Return the golden rows, drawn rows and rows at thresholds, as parsed by the contract."""
+    rows = drawn_rows(model, golden_rows)
+    with suppress(Exception):  # a model that refuses some numbers goes without thresholds
+        rows += _rows_at_thresholds(model, predict, rows[0])
+    return rows
+
+
+def drawn_rows(model: Model, golden_rows: Sequence[Row]) -> list[Row]:
+    """Return the golden rows and drawn ones, as parsed by the contract."""
     random = np.random.Generator(np.random.PCG64(0))
     golden_rows = parse_rows(model.contract, golden_rows).rows()
     examples = parse_rows(model.contract, [*golden_rows, *model.manifest.examples]).rows()
-    names = [feature.name for feature in model.contract.features]
-    candidates = [list(_accepted_values(f, examples)) for f in model.contract.features]
+    candidates = {f.name: list(_accepted_values(f, examples)) for f in model.contract.features}
+    counts = np.array([len(values) for values in candidates.values()])
+    columns = list(candidates.items())
     drawn: list[Row] = []
-    for _ in range(DRAWN_ROWS):
-        base = examples[random.integers(len(examples))]
+    for _ in range(max(MIN_DRAWN_ROWS, min(DRAWN_ROWS, DRAWN_CELLS // len(columns)))):
+        row = dict(examples[random.integers(len(examples))])
         # The share of replaced values differs by row: far from all data, many models predict the
         # same for every row.
-        share = random.random()
-        drawn.append(
-            {
-                name: values[random.integers(len(values))]
-                if random.random() < share
-                else base[name]
-                for name, values in zip(names, candidates, strict=True)
-            }
-        )
-    rows = [*golden_rows, *drawn]
-    with suppress(Exception):  # a model that refuses some numbers goes without thresholds
-        rows += _rows_at_thresholds(model, predict, golden_rows[0])
-    return rows
+        replaced = np.flatnonzero(random.random(len(columns)) < random.random())
+        choices = random.integers(counts[replaced]).tolist()
+        for column, choice in zip(replaced.tolist(), choices, strict=True):
+            name, values = columns[column]
+            row[name] = values[choice]
+        drawn.append(row)
+    return [*golden_rows, *drawn]
 
 
 def _accepted_values(feature: Feature, examples: Sequence[Row]) -> Iterator[Value]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text
+from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text, listed
 from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from workbench import files
@@ -50,6 +50,18 @@ def failure(model: Model, batch: Batch) -> str | None:
     return None
 
 
+def refusal(model: Model, batch: Batch) -> str | None:
+    """Return why the model does not take a batch, or None.
+
+    It does not if it fails, nor if a value is lost on the way to one of its pandas categories.
+    """
+    if (reason := failure(model, batch)) is not None:
+        return reason
+    if unknown := model.unknown_categories(batch):
+        return f"the model was trained on other values of {listing(unknown)}"
+    return None
+
+
 def failure_with_value(
     model: Model, rows: Sequence[Row], feature: Feature, value: Value
 ) -> str | None:
@@ -59,7 +71,21 @@ def failure_with_value(
     """
     changed = model.with_contract(with_features(model.contract, {feature.name: feature}))
     with_value = [{**row, feature.name: value} for row in rows[:TRIAL_ROWS]]
-    return failure(changed, Batch.of_rows(with_value))
+    return refusal(changed, Batch.of_rows(with_value))
+
+
+def failure_with_nulls(
+    model: Model, rows: Sequence[Row], features: Sequence[Feature]
+) -> str | None:
+    """Return why the model cannot predict rows without one of the features, each in turn."""
+    nullable = {f.name: dataclasses.replace(f, nullable=True) for f in features}
+    changed = model.with_contract(with_features(model.contract, nullable))
+    some = Batch.of_rows(rows[:TRIAL_ROWS])
+    columns = {name: listed(values) * len(features) for name, values in some.columns.items()}
+    for number, feature in enumerate(features):
+        place = slice(number * len(some), (number + 1) * len(some))
+        columns[feature.name][place] = [None] * len(some)
+    return failure(changed, Batch(columns, range(1, len(some) * len(features) + 1)))
 
 
 def with_features(contract: Contract, changed: Mapping[str, Feature]) -> Contract:
@@ -84,18 +110,25 @@ def example_rows(model: Model) -> list[Row]:
 def predictable_rows(model: Model) -> list[Row]:
     """Return the example rows that the model predicts. Raises ProofFailed if it fails on others.
 
-    Two kinds may fail: real rows with missing values, because the feature is then not nullable,
-    and made-up rows, as long as one of them works.
+    Three kinds may fail: real rows with missing values, because the feature is then not nullable,
+    rows with a category that the model does not know, and made-up rows, as long as one works.
     """
+    # Of real rows the values fit together; of those that adopt has mixed or made up some may not.
     made_up = model.manifest.sample is None
+    mixed = model.contract.examples == "mixed"
     predictable, failed = [], []
-    for row in example_rows(model):
+    rows = example_rows(model)
+    if refusal(model, Batch.of_rows(rows)) is None:
+        return rows
+    for row in rows:
         reason = failure(model, Batch.of_rows([row]))
         if reason is None:
-            predictable.append(row)
+            if not model.unknown_categories(Batch.of_rows([row])):
+                predictable.append(row)
         else:
             failed.append((row, reason))
-    serious = [(row, why) for row, why in failed if not made_up and None not in row.values()]
+    real = not made_up and not mixed
+    serious = [(row, why) for row, why in failed if real and None not in row.values()]
     if serious or not predictable:
         row, reason = (serious or failed)[0]
         hint = _encoding_hint(model, row) or (NO_SAMPLE if made_up else "")

@@ -7,11 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
+from workbench.adopt.kept_sample import kept_sample_text
 from workbench.errors import CannotVerify, UserError
 from workbench.lock import lock
 from workbench.lock.environment import (
@@ -26,7 +28,7 @@ from workbench.progress import step
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
-PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN)
+PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -48,13 +50,35 @@ def setup(project: Path) -> Path:
         raise CannotVerify(error.problems) from None
 
 
-def verify(project: Path, limits: Limits | None = None) -> str:
+@dataclass(frozen=True)
+class VerifyOptions:
+    """The options of `make verify`.
+
+    SAMPLE=… takes the place of `.sample.csv`; with ACCEPT=answers the model's answers are recorded
+    anew.
+    """
+
+    sample: str = ""
+    accept: str = ""
+
+    def __post_init__(self) -> None:
+        if self.accept not in ("", "answers"):
+            raise UserError(
+                f"ACCEPT={self.accept!r} is unknown; leave it out, or give ACCEPT=answers to "
+                "record the answers of this model anew."
+            )
+
+
+def verify(
+    project: Path, limits: Limits | None = None, options: VerifyOptions = VerifyOptions()
+) -> str:
     """Lock if needed, install, prove the model and run the tests; return a report.
 
     Raises CannotVerify if it cannot be tried here, and UserError if the model or a test fails. The
     files in `model/` are then as they were.
     """
     limits = limits or Limits.from_environment()
+    sample = _sample(project, options)
     if not lock.is_current(project):
         try:
             with step("Locking the libraries"):
@@ -66,7 +90,7 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     with _restored_on_failure(project):
         _write_locked_versions(project)
         with step("Predicting in a sandbox"):
-            proof = prove(project, python, limits)
+            proof = prove(project, python, limits, sample, options.accept)
         with step("Testing"), tempfile.TemporaryDirectory(prefix="tests-") as home:
             tests = run(
                 [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODEL_TESTS],
@@ -77,29 +101,46 @@ def verify(project: Path, limits: Limits | None = None) -> str:
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 
 
-def prove(project: Path, python: Path, limits: Limits) -> str:
+def _sample(project: Path, options: VerifyOptions) -> str | None:
+    """Return the text of the rows from which the proof computes. Raises UserError."""
+    if options.sample:
+        contract = files.read_contract(project)
+        return kept_sample_text(contract, Path(options.sample).expanduser())
+    kept = project / files.KEPT_SAMPLE
+    return files.read(kept) if kept.exists() else None
+
+
+def prove(
+    project: Path, python: Path, limits: Limits, sample: str | None = None, accept: str = ""
+) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
-    It has a copy of `model/` and nothing else of the user's. Raises UserError.
+    It has a copy of `model/` and the rows of `sample`, and nothing else of the user's. Raises
+    UserError.
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         copy = Path(name).resolve()
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
+        if sample is not None:
+            files.write(copy / files.KEPT_SAMPLE, sample)
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
         try:
-            report = _prove(copy, python, limits)
+            report = _prove(copy, python, limits, accept)
         except UserError as error:
             if (copy / files.BETTER_OUTPUT).exists():
                 better = files.read_json(copy / files.BETTER_OUTPUT)
                 raise AnswersDiffer(error.problems, better) from None
             raise
         for path in PROVEN:
-            shutil.copyfile(copy / path, project / path)
+            if (copy / path).exists():
+                shutil.copyfile(copy / path, project / path)
+            else:
+                (project / path).unlink(missing_ok=True)
     return report
 
 
-def _prove(copy: Path, python: Path, limits: Limits) -> str:
+def _prove(copy: Path, python: Path, limits: Limits, accept: str) -> str:
     limited = [
         *("-m", "workbench.verify.resource_limits", str(limits.megabytes)),
         "workbench.verify.prove",
@@ -109,7 +150,7 @@ def _prove(copy: Path, python: Path, limits: Limits) -> str:
             [python, *limited],
             what="The proof",
             cwd=copy,
-            env=environ_without_secrets(copy),
+            env={**environ_without_secrets(copy), "ACCEPT": accept},
             timeout_seconds=limits.seconds,
         )
     except TimedOut as error:

@@ -23,6 +23,14 @@ FULL: dict[str, Any] = {
     "version": 3,
     "verified": True,
     "fast_path": {"serves": "native", "reason": "It is not equal."},
+    "explanations": {
+        "proven": True,
+        "reason": "There is one.",
+        "file_sha256": "0" * 64,
+        "of": "value",
+        "by": "trees",
+        "background": 500,
+    },
     "task": "regression",
     "classes": None,
     "estimator": "XGBoost Booster",
@@ -45,6 +53,7 @@ FULL: dict[str, Any] = {
         {"file": "scaler.skops", "member": None, **FITTED, "loader": "skops"}
         | {"trusted": ["notebook.Ratio"], "estimator": "StandardScaler"}
     ],
+    "left_out": ["other.pkl"],
     "sample": "sample.csv",
     "derived": {"Income": {"nullable": False}},
     "examples": [{"Income": 1, "Area": "Rural"}, {"Income": 2, "Area": 1}],
@@ -127,6 +136,7 @@ EDITS: list[tuple[dict[str, Any], str]] = [
     ({"model": None}, '"model" must be an object, not null'),
     ({"model": {"file": "model.pkl"}}, '"model.loader" is missing; "model.sha256" is missing'),
     ({"model": {**FULL["model"], "sha256": 5}}, '"model.sha256" must be 64 hexadecimal digits'),
+    ({"explanations": {"proven": 1}}, '"explanations.proven" must be true or false'),
     ({"fast_path": {"serves": "quick"}}, '"fast_path.serves" must be one of fast, native'),
     ({"transformers": [{}]}, '"transformers[1].file" is missing'),
     ({"python": 3.13}, '"python" must be a version such as 3.13'),

@@ -115,4 +115,5 @@ def bodies(operation: dict[str, Any]) -> Iterator[tuple[str | None, str | None]]
     content = operation["requestBody"]["content"]
     for example in content["application/json"]["examples"].values():
         yield "application/json", json.dumps(example["value"])
-    yield "text/csv", content["text/csv"]["example"]
+    if "text/csv" in content:
+        yield "text/csv", content["text/csv"]["example"]

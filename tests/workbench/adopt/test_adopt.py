@@ -557,10 +557,11 @@ def test_author_code_is_found_in_the_module_that_the_model_file_names(
     assert (project / "model" / "custom_code.py").read_text() == NOTEBOOK
     # In a process of its own: there `__main__` is another module, as it is under gunicorn.
     script = (
-        "import json; from pathlib import Path\n"
+        "import json; from pathlib import Path; import pandas as pd\n"
         "from model_service.contract.parsing import parse_rows\n"
         "from model_service.model.loading import load_model\n"
-        "model = load_model(Path('model')); rows = model.manifest.examples[:1]\n"
+        "model = load_model(Path('model'))\n"
+        "rows = pd.read_csv('../sample.csv').head(1).to_dict('records')\n"
         "print(json.dumps(list(model.predict(parse_rows(model.contract, rows)))))"
     )
     output = subprocess.check_output(

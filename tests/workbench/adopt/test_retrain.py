@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ import pytest
 from conftest import EXAMPLE, files, git
 from running import adopt, workbench
 from sklearn.linear_model import LogisticRegression
+
+from workbench.adopt import retrain
+from workbench.adopt.retrain import AdoptOptions
+from workbench.verify.prove import prove
+from workbench.verify.trial import ProofFailed
 
 
 def manifest(project: Path) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def test_breaking_changes_are_refused_without_accept(loan_copy: Path, tmp_path: 
     assert status == 1
     for sentence in (
         "feature dependents is gone",
-        "feature age is new, and every row must have it",
+        "feature age is new, and every row must have it: callers do not send it today",
         "the classes were ['N', 'Y'], now ['A', 'B']",
         "ACCEPT=breaking",
     ):
@@ -96,7 +102,9 @@ def test_other_features_are_adopted_with_accept(loan_copy: Path, tmp_path: Path)
     joblib.dump(LogisticRegression().fit(frame, ["N", "Y"] * 20), model)
     status, output = adopt(loan_copy, f"MODEL={model}")
     assert status == 1
+    assert "feature age is new, and every row must have it: callers do not send" in output
     assert "ACCEPT=breaking, or give FEATURES=" in output
+    assert output.splitlines()[-1] == f"make adopt MODEL={model} ACCEPT=breaking"
     status, output = adopt(loan_copy, f"MODEL={model}", "ACCEPT=breaking")
     assert status == 0, output
     features = json.loads((loan_copy / "model" / "features.json").read_text())
@@ -178,3 +186,79 @@ def test_the_file_in_the_project_can_be_adopted_again(loan_copy: Path) -> None:
     assert status == 0, output
     assert "nothing: it is the same file" in output
     assert (loan_copy / "model" / "model.joblib").exists()
+
+
+def features_file(project: Path, folder: Path, **output: Any) -> Path:
+    """Return a copy of the contract with another output."""
+    document = json.loads((project / "model" / "features.json").read_text())
+    document["output"] |= output
+    path = folder / "edited.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+THRESHOLD = {"positive": "Y", "threshold": 0.75}
+
+
+@pytest.mark.parametrize("accept", ["answers", "breaking", "breaking,answers"])
+def test_other_answers_of_the_same_file_are_accepted_first(
+    loan_copy: Path, tmp_path: Path, accept: str
+) -> None:
+    options = [
+        "MODEL=model/model.joblib",
+        f"FEATURES={features_file(loan_copy, tmp_path, **THRESHOLD)}",
+    ]
+    before = files(loan_copy)
+    status, output = adopt(loan_copy, *options)
+    assert status == 1
+    assert "the threshold was none and is 0.75 for Y" in output
+    assert output.splitlines()[-1] == " ".join(["make adopt", *options, "ACCEPT=answers"])
+    assert files(loan_copy) == before
+    status, output = adopt(loan_copy, *options, f"ACCEPT={accept}")
+    assert status == 0, output
+    assert "the threshold was none and is 0.75 for Y" in output
+
+
+def test_an_unknown_accept_is_refused(loan_copy: Path) -> None:
+    status, output = adopt(loan_copy, "MODEL=model/model.joblib", "ACCEPT=all")
+    assert status == 1
+    assert "give ACCEPT=breaking, ACCEPT=answers or ACCEPT=breaking,answers" in output
+
+
+def test_the_command_to_paste_keeps_all_that_was_typed(loan_copy: Path, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"applicant_income": [1.0, 2.0] * 20, "age": np.arange(40.0)})
+    model = tmp_path / "a new.joblib"
+    joblib.dump(LogisticRegression().fit(frame, ["N", "Y"] * 20), model)
+    sample = tmp_path / "new.csv"
+    frame.to_csv(sample, index=False)
+    _, output = adopt(loan_copy, f"MODEL={model}", f"SAMPLE={sample}")
+    assert output.splitlines()[-1] == f"make adopt MODEL='{model}' SAMPLE={sample} ACCEPT=breaking"
+
+
+def test_the_answers_of_the_same_model_have_to_hold(tmp_path: Path, proven: Path) -> None:
+    """An edit is not recorded in silence because the file was adopted again."""
+    project = tmp_path / "copy"
+    shutil.copytree(proven, project)
+    path = project / "model" / "features.json"
+    document = json.loads(path.read_text())
+    document["output"] |= {"positive": "Y", "threshold": 0.97}
+    path.write_text(json.dumps(document))
+    retrain.adopt(project, AdoptOptions(model=str(project / "model" / "model.joblib")))
+    assert (project / "model" / "golden.json").exists()
+    with pytest.raises(ProofFailed, match=r"recorded answers change, Y to N"):
+        prove(project)
+
+
+def test_null_is_not_lost_because_a_sample_has_none(tmp_path: Path, proven: Path) -> None:
+    project = tmp_path / "copy"
+    shutil.copytree(proven, project)
+    sample = tmp_path / "complete.csv"
+    pd.read_csv(EXAMPLE / "sample.csv").dropna().to_csv(sample, index=False)
+    features = project / "model" / "features.json"
+    before = json.loads(features.read_text())["features"]
+    model = str(project / "model" / "model.joblib")
+    output = retrain.adopt(project, AdoptOptions(model=model, sample=str(sample)))
+    assert "null\n" not in output
+    prove(project)
+    after = json.loads(features.read_text())["features"]
+    assert [f["nullable"] for f in after] == [f["nullable"] for f in before]

@@ -267,9 +267,12 @@ def test_a_trusted_model_predicts_the_same_in_the_service(
 ) -> None:
     rows = NUMBERS if "pickled" in name else ROWS
     rows.to_csv(tmp_path / "sample.csv", index=False)
+    contract = {"features": [*rows.columns], "examples": "whole"}
+    (tmp_path / "features.json").write_text(json.dumps(contract))
     result = bake(
         tmp_path,
         model_path=MADE / name,
+        features="features.json",
         sample_data="sample.csv",
         project_slug="trusted",
         trust=",".join(trust),

@@ -6,6 +6,7 @@ const DELAY = 150; // ms after the last input
 const form = document.getElementById("form");
 const touchedIds = new Set(); // of fields that the user has changed
 const invalidIds = new Set([...form.querySelectorAll("[aria-invalid], .wrong fieldset")].map((control) => control.id));
+const unusualIds = new Set([...form.querySelectorAll(".warning[id]")].map(({ id }) => id.slice(0, -"-warning".length)));
 let lastChanged = null; // the index of the feature that was changed last
 let isWaiting = false;
 let queued = null; // the next request, sent after the response to the current one
@@ -62,6 +63,7 @@ function problemParts(text) {
 
 function showParts(parts, isSubmit) {
   const errors = new Map([...parts.querySelectorAll("[data-field]")].map(({ dataset }) => [dataset.field, dataset.message]));
+  const warnings = new Map([...parts.querySelectorAll("[data-unusual]")].map(({ dataset }) => [dataset.unusual, dataset.message]));
   const summary = parts.querySelector(".summary");
   // While the user types, only fields that were changed are marked as invalid.
   if (errors.size && !isSubmit) {
@@ -73,6 +75,8 @@ function showParts(parts, isSubmit) {
       verdict.append(message);
     }
   }
+  const why = parts.querySelector(".why");
+  if (why && document.querySelector(".why[open]")) why.open = true;
   for (const part of parts.querySelectorAll("section")) {
     const section = document.getElementById(part.id);
     section.replaceChildren(...part.childNodes);
@@ -82,37 +86,45 @@ function showParts(parts, isSubmit) {
   for (const id of new Set([...invalidIds, ...errors.keys()])) {
     setError(id, isSubmit || touchedIds.has(id) ? errors.get(id) : undefined);
   }
+  for (const id of new Set([...unusualIds, ...warnings.keys()])) setMessage(id, "warning", unusualIds, warnings.get(id));
   if (summary && isSubmit) document.querySelector("#problems .summary").focus();
 }
 
 // Shows the error message of a field, or removes it if there is no message.
 function setError(id, message) {
   const control = document.getElementById(id);
-  const errorId = `${id}-error`;
-  let error = document.getElementById(errorId);
-  const descriptions = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((name) => name && name !== errorId);
-  if (message) {
-    if (!error) {
-      error = document.createElement("span");
-      error.id = errorId;
-      error.className = "error";
-      const first = control.querySelector(".choice") ?? control.closest("label") ?? control;
-      first.before(error);
-    }
-    error.textContent = message;
-    descriptions.push(errorId);
-    invalidIds.add(id);
-    const group = control.closest("details");
-    if (group) group.open = true;
-  } else {
-    error?.remove();
-    invalidIds.delete(id);
-  }
+  setMessage(id, "error", invalidIds, message);
+  const group = control.closest("details");
+  if (message && group) group.open = true;
   wrapper(control).classList.toggle("wrong", Boolean(message));
-  for (const [name, value] of [["aria-invalid", message && "true"], ["aria-describedby", descriptions.join(" ")]]) {
-    if (value) control.setAttribute(name, value);
-    else control.removeAttribute(name);
+  if (message) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+}
+
+// Shows a field's message of a kind, or removes it if there is no message. `ids` are the fields that
+// have one.
+function setMessage(id, kind, ids, message) {
+  const control = document.getElementById(id);
+  const messageId = `${id}-${kind}`;
+  let element = document.getElementById(messageId);
+  const descriptions = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((name) => name && name !== messageId);
+  if (message) {
+    if (!element) {
+      element = document.createElement("span");
+      element.id = messageId;
+      element.className = kind;
+      const first = control.querySelector(".choice") ?? control.closest("label") ?? control;
+      first.before(element);
+    }
+    element.textContent = message;
+    descriptions.push(messageId);
+    ids.add(id);
+  } else {
+    element?.remove();
+    ids.delete(id);
   }
+  if (descriptions.length) control.setAttribute("aria-describedby", descriptions.join(" "));
+  else control.removeAttribute("aria-describedby");
 }
 
 // Returns the element around a control; in a form with many fields it is the label.
@@ -130,6 +142,7 @@ form.addEventListener("input", (event) => {
 });
 
 form.addEventListener("submit", (event) => {
+  if (event.submitter?.hasAttribute("formaction")) return; // "Why?" of a slow model brings a new page
   event.preventDefault();
   predict(true);
 });

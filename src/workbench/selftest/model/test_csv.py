@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from model_service.contract.contract import json_text
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
-from model_service.csv.writer import answer_columns, escape_formula
+from model_service.csv.writer import answer_columns, escape_formula, free_name
 from model_service.model.model import Model
 from workbench.selftest.responses import problem
 
@@ -59,11 +59,15 @@ def test_csv_and_json_agree(client: FlaskClient, model: Model, rows: list[Row]) 
     assert answer is not None
     header, *records = table(send(client, of_rows(rows)))
     columns = answer_columns(model.contract.output, answer["predictions"][0], rows[0])
-    assert header == [*map(escape_formula, rows[0]), *map(escape_formula, columns)]
+    appended = [*columns]
+    if any("warnings" in prediction for prediction in answer["predictions"]):
+        appended.append(free_name("warnings", {*rows[0], *columns}))
+    assert header == [*map(escape_formula, rows[0]), *map(escape_formula, appended)]
     tolerance = model.golden.tolerance if model.golden else RELATIVE_TOLERANCE
     for row, prediction, record in zip(rows, answer["predictions"], records, strict=True):
         assert record[: len(row)] == [escape_formula(cell(value)) for value in row.values()]
-        for path, text in zip(columns.values(), record[len(row) :], strict=True):
+        cells = record[len(row) : len(row) + len(columns)]
+        for path, text in zip(columns.values(), cells, strict=True):
             value: Any = prediction
             for key in path:
                 value = value.get(key) if value is not None else None

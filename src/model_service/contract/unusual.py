@@ -1,0 +1,193 @@
+"""Valid values that are unlike the sample: the prediction for them comes with a warning.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_service.contract.contract import (
+    Batch,
+    Coded,
+    Contract,
+    Feature,
+    Value,
+    Values,
+    json_text,
+    listed,
+)
+from model_service.contract.profile import Profile
+
+# A value may be beyond an end of the range by so much of its width.
+MARGIN = 0.1
+MAX_SHOWN_CATEGORIES, MAX_SHOWN_CHARACTERS = 10, 40
+# Of fewer features, one without a value is no sign of a row that is mostly unknown.
+MIN_FEATURES = 3
+
+
+@dataclass(frozen=True)
+class RowWarning:
+    """What is unusual in a row; `feature` is None if it is the row as a whole."""
+
+    feature: str | None
+    message: str
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the member of `warnings` beside a prediction."""
+        return {"feature": self.feature, "message": self.message}
+
+    @property
+    def text(self) -> str:
+        """The warning for a cell of a CSV."""
+        return self.message if self.feature is None else f"{self.feature}: {self.message}"
+
+
+# By position of the row in its batch, from 0; rows without warnings are left out.
+BatchWarnings = Mapping[int, Sequence[RowWarning]]
+
+
+@dataclass(frozen=True)
+class _Range:
+    name: str
+    low: float
+    high: float
+    usual: str
+
+    def takes(self, value: Any) -> bool:
+        """Return whether a value is in the range, or missing."""
+        # An array has NaN in the place of None.
+        return value is None or self.low <= value <= self.high or value != value
+
+    def is_usual(self, values: Sequence[Any]) -> bool:
+        """Return whether that holds for all values."""
+        present = values if None not in values else [v for v in values if v is not None]
+        return not present or (self.low <= min(present) and max(present) <= self.high)
+
+    def message(self, value: Any) -> str:
+        return f"{value:.12g} is outside {self.usual}"
+
+
+@dataclass(frozen=True)
+class _Categories:
+    name: str
+    known: frozenset[Value]
+    usual: str
+
+    def takes(self, value: Value) -> bool:
+        """Return whether a value is a known category, or missing."""
+        return value in self.known
+
+    def is_usual(self, values: Sequence[Value]) -> bool:
+        """Return whether that holds for all values."""
+        return self.known.issuperset(values)
+
+    def message(self, value: Any) -> str:
+        text = json_text(value)
+        shown = text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
+        quoted = f'"{shown}"' if isinstance(value, str) else shown
+        return f"{quoted} is not one of {self.usual}"
+
+
+class UnusualValues:
+    """What is usual for each feature, and the search for what is not.
+
+    `derived` holds the members that adopt derived from the sample, `profiles` the shares of missing
+    values in it: both are the manifest's.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        derived: Mapping[str, Mapping[str, Any]],
+        profiles: Mapping[str, Profile],
+    ) -> None:
+        features = [feature for feature in contract.features if feature.warn is not False]
+        self._checks = [
+            check
+            for feature in features
+            if (check := _check(feature, derived.get(feature.name, {}))) is not None
+        ]
+        shares = [profiles[f.name].missing for f in features if f.name in profiles]
+        self._count, self._max_missing = len(features), len(features) // 2
+        nullable = [feature.name for feature in features if feature.nullable]
+        can_be_unknown = (
+            len(features) >= MIN_FEATURES
+            and len(nullable) > self._max_missing
+            and sum(shares) <= self._max_missing  # else such rows are usual
+        )
+        self._nullable = nullable if can_be_unknown else []
+        self.can_warn = bool(self._checks or self._nullable)
+
+    def find(self, batch: Batch) -> BatchWarnings:
+        """Return the warnings of each row that has some, in the order of the contract."""
+        columns = batch.columns
+        if len(batch) == 1:
+            return self._find_in_row({name: values[0] for name, values in columns.items()})
+        found: dict[int, list[RowWarning]] = {}
+        for position, message in self._mostly_missing(columns):
+            found[position] = [RowWarning(None, message)]
+        for check in self._checks:
+            values = columns[check.name]
+            if check.is_usual(listed(values.distinct if isinstance(values, Coded) else values)):
+                continue
+            for position, value in enumerate(listed(values)):
+                if not check.takes(value):
+                    warning = RowWarning(check.name, check.message(value))
+                    found.setdefault(position, []).append(warning)
+        return found
+
+    def _find_in_row(self, row: Mapping[str, Value]) -> BatchWarnings:
+        """Find the same without a list for each feature: it is done for each request."""
+        warnings = [
+            RowWarning(check.name, check.message(row[check.name]))
+            for check in self._checks
+            if not check.takes(row[check.name])
+        ]
+        if self._nullable:
+            count = sum(row[n] is None or row[n] != row[n] for n in self._nullable)
+            if count > self._max_missing:
+                warnings.insert(0, RowWarning(None, self._missing_message(count)))
+        return {0: warnings} if warnings else {}
+
+    def _missing_message(self, count: int) -> str:
+        return f"{count} of {self._count} features are missing"
+
+    def _mostly_missing(self, columns: Mapping[str, Values]) -> Iterator[tuple[int, str]]:
+        nullable = {name: columns[name] for name in self._nullable}
+        plain = (_with_none(values) for values in nullable.values())
+        missing = [values for values in plain if None in values]
+        if len(missing) <= self._max_missing:
+            return
+        for position, row in enumerate(zip(*missing, strict=True)):
+            count = row.count(None)
+            if count > self._max_missing:
+                yield position, self._missing_message(count)
+
+
+def _with_none(values: Values) -> list[Value]:
+    """Return the values as Python objects, with None for those that are missing."""
+    return [None if value != value else value for value in listed(values)]
+
+
+def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:
+    """Return what can be unusual in a feature; None if it takes only what the contract lists."""
+    low, high = feature.minimum, feature.maximum
+    if feature.type in ("number", "integer"):
+        if feature.strict or low is None or high is None:
+            return None
+        from_sample = (derived.get("minimum"), derived.get("maximum")) == (low, high)
+        whose = "the range of the sample" if from_sample else "the usual range"
+        margin = (high - low) * MARGIN
+        return _Range(
+            feature.name, low - margin, high + margin, f"{low:.12g} to {high:.12g}, {whose}"
+        )
+    if feature.categories is None or feature.closed:
+        return None
+    shown = ", ".join(map(json_text, feature.categories[:MAX_SHOWN_CATEGORIES]))
+    more = ", …" if len(feature.categories) > MAX_SHOWN_CATEGORIES else ""
+    return _Categories(
+        feature.name, frozenset((*feature.categories, None)), f"{shown}{more}, the known categories"
+    )

@@ -1,0 +1,393 @@
+"""The explanations of a model: what verify built and proved, read from explain.npz."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from model_service.columns.builder import InputBuilder
+from model_service.contract.contract import Batch, Contract
+from model_service.errors import ServiceError
+from model_service.explain.blackbox import Box, Budget
+from model_service.explain.numbers import ModelInput, Steps
+from model_service.explain.owners import words_of
+from model_service.explain.parts import LinearPart, Part, TreePart
+from model_service.explain.pieces import NoSum, Piece, take_apart, unwrapped
+from model_service.explain.responses import (
+    Kind,
+    Respond,
+    TargetColumns,
+    response_of,
+    targets_of,
+)
+from model_service.fast_path.data import native_method
+
+FORMAT = 1
+# A row with more columns is solved by NumPy.
+MAX_ROW_COLUMNS = 100
+
+
+class WrongFile(ValueError):
+    """explain.npz does not belong to this model, or cannot be read."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model to explain."""
+
+    estimator: Any
+    contract: Contract
+    builder: InputBuilder
+    task: str
+    classes: Sequence[Any] | None  # of one target, or of each of several
+    probabilities: bool
+    compiled: bool  # verify proved the fast path
+
+    @property
+    def targets(self) -> tuple[TargetColumns, ...]:
+        """The targets with their columns in the response."""
+        return targets_of(self.contract.output.targets, self.classes)
+
+    def response(self) -> tuple[Respond, bool]:
+        """Return what is explained, and whether it is a margin."""
+        return response_of(
+            self.estimator, self.task, self.targets, probabilities=self.probabilities
+        )
+
+    @property
+    def model_input(self) -> ModelInput:
+        """The way to the model's input."""
+        return ModelInput(self.contract, self.builder, compiled=self.compiled)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What a feature does over the whole sample, for one column of the response."""
+
+    feature: str
+    mean_absolute: float  # contribution
+    # For numbers: from -1 to 1, whether higher values push up. For categories: that which pushes
+    # up most, and that which pushes down most.
+    direction: float | None = None
+    highest: str | None = None
+    lowest: str | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known about the explanations beside their arrays."""
+
+    kind: Kind
+    fingerprint: str
+    background_count: int
+    background: str  # "sample", "positive" or "examples"
+    parts: tuple[str, ...]  # "linear" or "trees"; none for a model that is evaluated as a whole
+    classes: tuple[Any, ...] | None = None  # of clusters, which no model names
+    mixes_columns: bool = False
+    medians: Mapping[str, float] = field(default_factory=dict)  # of numbers, in the background
+    importance: Mapping[str, tuple[Importance, ...]] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Return it as JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> About:
+        """Read it from JSON. Raises WrongFile."""
+        document = json.loads(text)
+        if document.pop("format", None) != FORMAT:
+            raise WrongFile("it was written by another version; run make verify")
+        importance = {
+            key: tuple(Importance(**entry) for entry in entries)
+            for key, entries in document["importance"].items()
+        }
+        classes = document["classes"]
+        changed = {
+            "importance": importance,
+            "parts": tuple(document["parts"]),
+            "classes": tuple(classes) if classes is not None else None,
+        }
+        return cls(**{**document, **changed})
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a text and what it adds; None stands for all words that are not in the text."""
+
+    word: str | None
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The explanation of one row and one column of the response."""
+
+    contributions: Sequence[float]  # of each feature
+    base: float
+    value: float
+    error: Sequence[float] | None = None  # standard errors of each, None if they are exact
+    words: tuple[Word, ...] = ()
+
+
+class NotAdditive(ServiceError):
+    """Base and contributions do not add up to the value: a defect, and no explanation."""
+
+    summary = "The explanation is wrong"
+
+
+class NotFinite(ServiceError):
+    """The model has no finite number for a row, or for a mixture of it with the background."""
+
+    summary = "There is no explanation for these values"
+
+    def __init__(self) -> None:
+        super().__init__("The model has no finite number for them, or for some of them together.")
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A part of the model with the steps before it."""
+
+    piece: Piece
+    part: Part
+    steps: Steps
+    words: tuple[str, ...]
+
+
+class Explainer:
+    """Explains rows of one model."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        about: About,
+        parts: Sequence[Part],
+        background: Batch | None = None,
+        player: Any = None,
+    ) -> None:
+        """`parts` are those of `take_apart`; without parts, background rows are needed."""
+        self.about, self.parts, self.player = about, tuple(parts), player
+        self._contract = subject.contract
+        self.targets = subject.targets
+        self._input = subject.model_input
+        self._terms: list[_Term] = []
+        self._box: Box | None = None
+        if parts:
+            for piece, part in zip(take_apart(subject.estimator), parts, strict=True):
+                words = tuple(words_of(piece.steps)) if isinstance(part, LinearPart) else ()
+                self._terms.append(_Term(piece, part, Steps(piece.steps, self._input), words))
+        else:
+            assert background is not None
+            self._box = _box(subject, self._input, background, player)
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether a row takes so little time that no other thread is worth it."""
+        return bool(self._terms) and self._input.compiled and all(p.is_quick for p in self.parts)
+
+    @cached_property
+    def tolerance(self) -> float:
+        """The largest relative difference of the sum from the value."""
+        return max((part.tolerance for part in self.parts), default=1e-9)
+
+    @property
+    def byte_count(self) -> int:
+        """How much memory the explanations take."""
+        return sum(part.byte_count for part in self.parts)
+
+    def explain(
+        self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
+    ) -> list[dict[int, Explained]]:
+        """Return for each row the explanations of its columns of the response.
+
+        Raises DoesNotFit, NotAdditive and what the model raises.
+        """
+        if self._box is not None:
+            found = self._by_mixing(batch, columns, budget)
+        else:
+            found = self._in_closed_form(batch, columns, budget)
+        for explanations in found:
+            for explained in explanations.values():
+                _require_sum(explained, self.tolerance)
+        return found
+
+    def _by_mixing(
+        self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
+    ) -> list[dict[int, Explained]]:
+        assert self._box is not None
+        return [
+            {
+                column: Explained(
+                    solution.contributions[column].tolist(),
+                    float(solution.base[column]),
+                    float(solution.value[column]),
+                    None if solution.error is None else solution.error[column].tolist(),
+                )
+                for column in wanted
+            }
+            for solution, wanted in zip(self._box.solve(batch, budget), columns, strict=True)
+        ]
+
+    def _in_closed_form(
+        self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
+    ) -> list[dict[int, Explained]]:
+        if len(batch) == 1 and (values := self._row_values(batch)) is not None:
+            part = self._terms[0].part
+            assert isinstance(part, LinearPart)
+            terms = {column: part.solve_values(values, column) for column in columns[0]}
+            return [{c: Explained(t.contributions, t.base, t.value) for c, t in terms.items()}]
+        root = self._input.root(batch)
+        matrices = [term.steps.matrix(root) for term in self._terms]
+        found = []
+        for number, wanted in enumerate(columns):
+            budget.require(number, len(columns))
+            rows = [matrix[number : number + 1] for matrix in matrices]
+            found.append({column: self._solve(rows, column) for column in wanted})
+        return found
+
+    def _row_values(self, batch: Batch) -> Sequence[float] | None:
+        """Return the values before a linear model that takes one row alone; None if there are none.
+
+        Whatever fails here is left to the matrix of the row, which decides whether it is an error.
+        """
+        if self._row is None:
+            return None
+        with suppress(Exception):
+            values: Sequence[float] = self._row(self._input.row(batch))
+            return values if math.isfinite(sum(values)) else None
+        return None
+
+    @cached_property
+    def _row(self) -> Any:
+        """The way of one row through the steps before a linear model, if it has one."""
+        if len(self._terms) != 1 or self._terms[0].words:
+            return None
+        term = self._terms[0]
+        is_small = isinstance(term.part, LinearPart) and len(term.part.player) <= MAX_ROW_COLUMNS
+        is_whole = term.piece.weight == 1.0 and term.piece.first_output == 0
+        return term.steps.row if is_small and is_whole else None
+
+    def _solve(self, rows: Sequence[Any], column: int) -> Explained:
+        contributions = np.zeros(len(self._contract.features))
+        base, value = 0.0, 0.0
+        words: tuple[Word, ...] = ()
+        for term, row in zip(self._terms, rows, strict=True):
+            output = column - term.piece.first_output
+            if not 0 <= output < len(term.part.base):
+                continue
+            terms, weight = term.part.solve(row, output), term.piece.weight
+            contributions += weight * np.asarray(terms.contributions)
+            base, value = base + weight * terms.base, value + weight * terms.value
+            if term.words and isinstance(term.part, LinearPart):
+                words = _words(term.words, term.part, row, output)
+        return Explained(contributions.tolist(), base, value, None, words)
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the arrays of explain.npz."""
+        found = {"about": np.frombuffer(self.about.to_text().encode(), dtype=np.uint8)}
+        if self.player is not None:
+            found["player"] = np.asarray(self.player)
+        for number, part in enumerate(self.parts):
+            found |= {f"{number}.{name}": array for name, array in part.arrays().items()}
+        return found
+
+
+def _box(subject: Subject, model_input: ModelInput, background: Batch, player: Any) -> Box:
+    respond, _ = subject.response()
+    if player is None:
+        return Box(model_input, respond, background)
+    steps, last = unwrapped(subject.estimator)
+    respond_last, _ = response_of(
+        last, subject.task, subject.targets, probabilities=subject.probabilities
+    )
+    named = native_method(_Given(last), "given")
+    return Box(
+        model_input,
+        respond,
+        background,
+        steps=Steps(steps, model_input),
+        player=player,
+        respond_last=lambda matrix: respond_last(named(matrix)),
+    )
+
+
+class _Given:
+    """Gives back what it gets: a frame, if the model was fitted on one."""
+
+    def __init__(self, model: Any) -> None:
+        if (names := getattr(model, "feature_names_in_", None)) is not None:
+            self.feature_names_in_ = names
+
+    def given(self, data: Any) -> Any:
+        """Return the data."""
+        return data
+
+
+def _words(names: Sequence[str], part: LinearPart, row: Any, output: int) -> tuple[Word, ...]:
+    columns, added = part.by_column(row, output)
+    present = [Word(names[c], float(a)) for c, a in zip(columns.tolist(), added, strict=True)]
+    terms = part.solve(row, output)
+    rest = sum(terms.contributions) - float(added.sum())
+    present.sort(key=lambda word: -abs(word.contribution))
+    return (*present, Word(None, rest))
+
+
+def _require_sum(explained: Explained, tolerance: float) -> None:
+    contributions = explained.contributions
+    total = explained.base + sum(contributions)
+    if not math.isfinite(total) or not math.isfinite(explained.value):
+        raise NotFinite
+    scale = max(abs(explained.base), abs(explained.value), *map(abs, contributions), 1e-6)
+    if not abs(total - explained.value) <= tolerance * scale:
+        raise NotAdditive(f"base and contributions are {total}, the value is {explained.value}")
+
+
+def write_explainer(explainer: Explainer) -> bytes:
+    """Return the content of explain.npz, the same bytes for the same arrays."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, array in sorted(explainer.arrays().items()):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            # The text is small, and most arrays are looked up rather than read in full.
+            archive.writestr(entry, member.getvalue())
+    return content.getvalue()
+
+
+def read_explainer(
+    content: bytes, subject: Subject, fingerprint: str, examples: Batch | None
+) -> Explainer:
+    """Return the explanations in a file. Raises WrongFile."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        about = About.from_text(bytes(arrays.pop("about")).decode())
+    except WrongFile:
+        raise
+    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise WrongFile(f"it cannot be read ({type(error).__name__})") from error
+    if about.fingerprint != fingerprint:
+        raise WrongFile("it belongs to another model or contract; run make verify")
+    player = arrays.pop("player", None)
+    parts: list[Part] = []
+    for number, kind in enumerate(about.parts):
+        prefix = f"{number}."
+        own = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+        of_kind = LinearPart if kind == "linear" else TreePart
+        parts.append(of_kind.from_arrays(own))
+    if about.classes is not None:
+        subject = replace(subject, classes=about.classes)
+    try:
+        return Explainer(subject, about, parts, examples, player)
+    except (NoSum, ValueError, AssertionError) as error:
+        raise WrongFile("it belongs to another model; run make verify") from error

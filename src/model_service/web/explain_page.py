@@ -1,0 +1,249 @@
+"""“Why?” beside an answer, and the importance of the features, as text and bars for the pages."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_service.contract.contract import Batch, Contract, Output, json_text
+from model_service.errors import ServiceError
+from model_service.explain.answer import ExplainRequest, subject_text
+from model_service.explain.explainer import Explainer, Importance
+from model_service.model.predictions import Prediction
+from model_service.web.current import Service
+from model_service.web.explain_api import why_unexplained
+from model_service.web.titles import feature_titles
+from model_service.web.wording import format_number
+
+logger = logging.getLogger(__name__)
+
+MAX_WHY_BARS = 12
+MAX_IMPORTANT = 20
+MINUS = "\N{MINUS SIGN}"
+NAMED = 3  # features in the sentence
+MAX_VALUE_CHARACTERS = 60
+# A correlation of values and contributions from here on is a direction.
+CLEAR_DIRECTION = 0.5
+
+
+@dataclass(frozen=True)
+class WhyBar:
+    """One feature: a bar to the left or the right of the base, in hundredths of the width."""
+
+    title: str
+    value: str
+    text: str  # the contribution with its sign
+    start: float
+    width: float
+    raises: bool
+
+
+@dataclass(frozen=True)
+class Why:
+    """The explanation of one target."""
+
+    name: str
+    of: str
+    base: str
+    value: str
+    background: str
+    sentence: str
+    bars: tuple[WhyBar, ...]
+    hidden_count: int
+    hidden_sum: str
+    words: tuple[WhyBar, ...] = ()
+    error: str | None = None
+
+
+def why_is_quick(service: Service) -> bool:
+    """Return whether each answer can come with its explanation."""
+    explainer = service.model.explainer
+    return why_unexplained(service) is None and explainer is not None and explainer.is_inline
+
+
+def explain_answer(service: Service, batch: Batch, prediction: Prediction) -> list[Why]:
+    """Return the explanation of one prediction for each target; none if there is none."""
+    if why_unexplained(service) is not None:
+        return []
+    try:
+        (members,) = service.explain(batch, [prediction], ExplainRequest())
+    except ServiceError as error:
+        # The prediction is shown without it.
+        logger.warning("no explanation: %s", type(error).__name__)
+        return []
+    contract, explanation = service.model.contract, members["explanation"]
+    output, titles = contract.output, feature_titles(contract)
+    about = service.model.explainer.about if service.model.explainer is not None else None
+    rows = "rows of the sample"
+    if about is not None and about.background == "positive":
+        rows = f"rows of the sample that get {_label(output, json_text(output.positive))}"
+    if output.targets is None:
+        return [_why(output.name, explanation, output, rows, titles)]
+    return [_why(name, explanation[name], output, rows, titles) for name in output.targets]
+
+
+def _label(output: Output, class_text: str) -> str:
+    return output.labels.get(class_text, class_text)
+
+
+def _of(text: str, output: Output) -> str:
+    kind, of, class_text = text.partition(" of ")
+    return f"{kind} of {_label(output, class_text)}" if of and output.labels else text
+
+
+def _why(
+    name: str,
+    explanation: Mapping[str, Any],
+    output: Output,
+    rows: str,
+    titles: Mapping[str, str],
+) -> Why:
+    entries = [{**e, "feature": titles[e["feature"]]} for e in explanation["features"]]
+    largest = max((abs(entry["contribution"]) for entry in entries), default=0.0) or 1.0
+    shown = entries[:MAX_WHY_BARS]
+    hidden = entries[MAX_WHY_BARS:]
+    words: Sequence[Mapping[str, Any]] = entries[0].get("words", ()) if len(entries) == 1 else ()
+    error = explanation["error"]
+    of = _of(explanation["of"], output)
+    return Why(
+        name=name,
+        of=of,
+        base=_number(explanation["base"]),
+        value=_number(explanation["value"]),
+        background=f"{explanation['background']:,} {rows}",
+        sentence=_sentence(shown, of),
+        bars=tuple(
+            _bar(e["feature"], _shown(e["value"]), e["contribution"], largest) for e in shown
+        ),
+        hidden_count=len(hidden),
+        hidden_sum=_signed(sum(entry["contribution"] for entry in hidden)),
+        words=_word_bars(words),
+        error=None if error is None else _number(error),
+    )
+
+
+def _word_bars(words: Sequence[Mapping[str, Any]]) -> tuple[WhyBar, ...]:
+    largest = max((abs(word["contribution"]) for word in words), default=0.0) or 1.0
+    kept = [*words[:-1][: MAX_WHY_BARS - 1], *words[-1:]]  # the last one stands for all others
+    return tuple(
+        _bar(
+            "all other words" if word["word"] is None else word["word"],
+            "",
+            word["contribution"],
+            largest,
+        )
+        for word in kept
+    )
+
+
+def _bar(title: str, value: str, contribution: float, largest: float) -> WhyBar:
+    width = round(50 * abs(contribution) / largest, 2)
+    raises = contribution > 0
+    return WhyBar(title, value, _signed(contribution), 50 if raises else 50 - width, width, raises)
+
+
+def _sentence(entries: Sequence[Mapping[str, Any]], of: str) -> str:
+    """Return what the features with the largest contributions do."""
+    named = [entry for entry in entries[:NAMED] if entry["contribution"]]
+    if not named:
+        return f"No feature changes the {of}."
+    parts = []
+    for number, entry in enumerate(named):
+        verb = "raises" if entry["contribution"] > 0 else "lowers"
+        what = f"the {of}" if number == 0 else "it"
+        value = f" ({_shown(entry['value'])})" if _shown(entry["value"]) else ""
+        amount = _number(abs(entry["contribution"]))
+        parts.append(f"{entry['feature']}{value} {verb} {what} by {amount}")
+    return f"{'; '.join(parts)}."
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
+    text = json.dumps(value) if isinstance(value, bool) else str(value)
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else format_number(float(f"{value:.4g}"))
+
+
+def _signed(value: float) -> str:
+    sign = "+" if value > 0 else MINUS if value < 0 else ""
+    return f"{sign}{_number(abs(value))}"
+
+
+# The model card.
+
+
+@dataclass(frozen=True)
+class ImportanceBar:
+    """A feature's mean absolute contribution, and what raises the answer."""
+
+    title: str
+    text: str
+    width: float  # in hundredths
+    direction: str
+
+
+@dataclass(frozen=True)
+class ImportanceCard:
+    """The importance of the features over the sample, for the explained class or number."""
+
+    of: str
+    bars: tuple[ImportanceBar, ...]
+    hidden_count: int
+
+
+def importance_cards(explainer: Explainer | None, contract: Contract) -> list[ImportanceCard]:
+    """Return the importance for each target, or for each of several classes."""
+    if explainer is None:
+        return []
+    cards, output, titles = [], contract.output, feature_titles(contract)
+    for target in explainer.targets:
+        for place in range(target.width):
+            entries = explainer.about.importance.get(str(target.first + place))
+            if not entries:
+                continue
+            classes = target.classes
+            text = None
+            if classes is not None:
+                text = _label(output, json_text(classes[place if target.width > 1 else 1]))
+            of = subject_text(explainer.about.kind, text, output)
+            heading = of if target.name is None else f"{target.name}: {of}"
+            cards.append(_card(heading, entries, titles))
+    return cards
+
+
+def _card(of: str, entries: Sequence[Importance], titles: Mapping[str, str]) -> ImportanceCard:
+    largest = max(entry.mean_absolute for entry in entries) or 1.0
+    return ImportanceCard(
+        of,
+        tuple(
+            ImportanceBar(
+                titles[entry.feature],
+                _number(entry.mean_absolute),
+                round(100 * entry.mean_absolute / largest, 1),
+                _direction(entry),
+            )
+            for entry in entries[:MAX_IMPORTANT]
+        ),
+        max(len(entries) - MAX_IMPORTANT, 0),
+    )
+
+
+def _direction(entry: Importance) -> str:
+    if entry.mean_absolute == 0:
+        return "no influence"
+    if entry.direction is not None:
+        if abs(entry.direction) < CLEAR_DIRECTION:
+            return "up and down"
+        return "higher values raise it" if entry.direction > 0 else "higher values lower it"
+    if entry.highest is not None and entry.lowest is not None:
+        return f"{entry.highest} raises it most, {entry.lowest} least"
+    return ""
