@@ -188,7 +188,8 @@ def test_goldens_equal_the_predictions_of_pyfunc(tmp_path: Path) -> None:
             "from model_service.contract.contract import Batch\n"
             "from model_service.model.loading import load_model\n"
             "rows = Batch.of_rows(json.load(sys.stdin))\n"
-            "print(json.dumps(load_model(Path(sys.argv[1])).predict(rows)))\n"
+            "answers = load_model(Path(sys.argv[1])).predict(rows)\n"
+            "print(json.dumps(answers, default=lambda value: value.item()))\n"
         )
         manifest = project / "model" / "manifest.json"
         document = json.loads(manifest.read_text())
