@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from workbench import files
+from workbench import files, heroku
 from workbench.doctor.findings import Result
 from workbench.doctor.measure import CpuTime, Server, cpu_time, serving
 from workbench.doctor.snapshot import Memory
