@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.adopt.answers import Answers, Signature
+from workbench.adopt.csv_table import read_text
 from workbench.adopt.problems import AnswerError, Problem
-from workbench.adopt.sample import read_text
 from workbench.adopt.yaml_subset import NotInSubset, Yaml, parse_yaml
 from workbench.errors import UserError
 
