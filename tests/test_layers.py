@@ -34,6 +34,8 @@ TOOLS = (
         *("workbench.rollback", "workbench.sbom", "workbench.smoke", "workbench.upgrade"),
     },
     {"workbench.plan"},
+    {"workbench.convert"},
+    {"workbench.resave"},  # which convert starts in the sandbox
     {"workbench.doctor"},
     {"workbench.override"},
     {"workbench.verify"},

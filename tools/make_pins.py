@@ -143,6 +143,41 @@ ERAS = (
 COMPANIONS = ("imbalanced-learn", "statsmodels")
 # A file of statsmodels can be dated only by the pandas that wrote it.
 STATSMODELS = {"pandas 1": "1.2", "pandas 2": "1.8", "pandas 3": "1.9"}
+# A file that holds objects of another pandas than the one of its scikit-learn's time needs that
+# pandas: by its major version, the first choice first. `numpy` is the oldest that it runs with, and
+# `below` the first that it does not.
+PANDAS = {
+    "1": [
+        {
+            "pythons": ["3.11", "3.10"],
+            "numpy": "1.21.0",
+            "below": "2.0.0",
+            "pins": {
+                "pandas": "1.5.3",
+                "python-dateutil": "2.8.2",
+                "pytz": "2023.3",
+                "six": "1.16.0",
+            },
+        }
+    ],
+    "3": [
+        {
+            "pythons": ["3.14", "3.13", "3.12", "3.11"],
+            "numpy": "2.0.2",
+            "pins": {"pandas": "3.1.1", "python-dateutil": "4.0.0", "tzdata": "2026.6"},
+        },
+        {
+            "pythons": ["3.13", "3.12", "3.11"],
+            "numpy": "1.26.0",
+            "pins": {
+                "pandas": "3.0.6",
+                "python-dateutil": "2.9.0.post0",
+                "six": "1.17.0",
+                "tzdata": "2025.3",
+            },
+        },
+    ],
+}
 # skops reads the files of all earlier releases. From 0.12 it requires numpy 1.25, and 0.11 requires
 # scikit-learn 1.1.
 SKOPS = "0.16.0"
@@ -199,6 +234,7 @@ def table() -> dict[str, Any]:
         "releases": {release: list(pythons) for release, pythons in releases.items()},
         "boosters": boosters,
         "statsmodels": {era: newest(wanted, releases) for era, wanted in STATSMODELS.items()},
+        "pandas": PANDAS,
         "sets": sets,
     }
 

@@ -161,6 +161,12 @@ def _override(project: Path, options: Options) -> None:
     print(override.override(project, options["PAGE"]))
 
 
+def _convert(project: Path, options: Options) -> None:
+    from workbench import convert
+
+    print(convert.convert(project, Path(options["FILE"]), Path(options["OUT"])))
+
+
 def _upgrade(project: Path, options: Options) -> None:
     from workbench import upgrade
 
@@ -219,6 +225,12 @@ COMMANDS: dict[str, Command] = {
     "sbom": Command("what the service consists of, as CycloneDX JSON", _sbom),
     "eject": Command("put the engine's source beside app.py", _eject),
     "override": Command("copy the engine's page to templates/", _override, ("PAGE",), ("PAGE",)),
+    "convert": Command(
+        "save a model file of an old scikit-learn again",
+        _convert,
+        ("FILE", "OUT"),
+        ("FILE", "OUT"),
+    ),
     "upgrade": Command(
         "newer wheels from a template's clone or URL", _upgrade, ("FROM",), ("FROM",)
     ),

@@ -216,7 +216,8 @@ def _outputs(part: Part, matrix: Any) -> Any:
 
 def _opaque(subject: Subject, fingerprint: str, examples: Batch) -> Explainer:
     kind = _kind(subject, examples)
-    about = About(kind, fingerprint, len(examples), "examples", ())
+    clusters = tuple(subject.classes or ()) if subject.task == "clustering" else None
+    about = About(kind, fingerprint, len(examples), "examples", (), clusters)
     try:
         player = _mixed_players(subject, examples)
     except NOT_CLOSED:

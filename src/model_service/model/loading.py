@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,12 +125,22 @@ def _load(path: Path, entry: FittedFile, task: str) -> Any:
     with _opened(path, entry.sha256) as file:
         if entry.loader == "joblib":
             return joblib.load(file)
+        if entry.loader == "pickles":
+            return list(_objects(file))
         if entry.loader == "skops":
             import skops.io  # noqa: PLC0415  # only a project with such files installs it
 
             # It refuses every name outside its own list and those that adopt judged.
             return skops.io.load(file, trusted=entry.trusted)
         return _load_booster(entry.loader, file.read(), task)
+
+
+def _objects(file: BinaryIO) -> Iterator[Any]:
+    """Yield the objects that were saved into one file, one after the other."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while file.tell() < size:
+        yield joblib.load(file)
 
 
 def _load_booster(library: str, content: bytes, task: str) -> Any:

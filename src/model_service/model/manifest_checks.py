@@ -13,7 +13,7 @@ from typing import Any, get_args
 from model_service.contract.contract import InputKind
 
 TASKS = ("classification", "regression", "clustering", "outlier")
-LOADERS = ("joblib", "skops", "xgboost", "lightgbm", "catboost")
+LOADERS = ("joblib", "pickles", "skops", "xgboost", "lightgbm", "catboost")
 PATHS = ("fast", "native")
 MAX_SHOWN_CHARACTERS = 60
 

@@ -81,6 +81,16 @@ class FeaturesAnswer:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """What a description beside the model says of it; the user's own answers win."""
+
+    features: tuple[Mapping[str, Any], ...] = ()
+    # Whether a booster's own file is of a classifier, which answers with classes.
+    of_classifier: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)  # by distribution
+
+
+@dataclass(frozen=True)
 class Answers:
     """One field per question; paths are as the user typed them, relative to `folder`."""
 
@@ -102,6 +112,8 @@ class Answers:
     names: QuestionNames = COOKIECUTTER
     # A model with other features than the answer's is adopted with those that remain.
     accept_other_features: bool = False
+    # Of an MLflow folder.
+    signature: Signature | None = None
 
     def path(self, answer: str) -> Path:
         """Return the path for an answer."""
@@ -191,7 +203,8 @@ def read_features(answers: Answers) -> FeaturesAnswer:
     """Read the features answer: a file, or names. Raises AnswerError."""
     answer = answers.features.strip()
     if not answer:
-        return FeaturesAnswer()
+        signature = answers.signature or Signature()
+        return FeaturesAnswer(signature.features)
     path = answers.path(answer)
     if _is_file(path):
         with concerning("features"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from model_service.contract.contract import json_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, FeaturesAnswer, Part, read_features
 from workbench.adopt.author_code import AuthorCode, read_code
@@ -74,12 +75,12 @@ def read_case(
     reader: FileReader | None = None,
 ) -> Case:
     """Read every file that the answers name, and those beside the model. Raises AnswerError."""
-    reader = reader or FileReader()
+    reader = (reader or FileReader()).with_answers(answers)
     code = read_code(answers.code, answers.folder) if answers.code else None
     user_classes = code.classes if code is not None else {}
     model, root, bundle = _read_model(answers, reader, user_classes)
     sample = _read_sample(answers.sample) if answers.sample is not None else None
-    declared = read_features(answers)
+    declared = _with_classes(read_features(answers), answers, model)
     columns = tuple(sample.columns) if sample is not None else ()
     model = _with_original_names(model, declared.names or columns)
     features = declared.names or model.feature_names or columns
@@ -102,6 +103,18 @@ def read_case(
         previous=previous,
         previous_expected=previous_expected,
     )
+
+
+def _with_classes(declared: FeaturesAnswer, answers: Answers, model: ModelFacts) -> FeaturesAnswer:
+    """Return the features answer with labels for the classes if the signature asks for them.
+
+    The own file of a booster holds a number; XGBClassifier makes one of two classes of it.
+    """
+    asks = answers.signature is not None and answers.signature.of_classifier
+    if not asks or model.binary is None or declared.output is not None:
+        return declared
+    labels = {json_text(label): json_text(label) for label in model.binary}
+    return replace(declared, output={"labels": labels})
 
 
 def _read_sample(path: Path) -> Sample:

@@ -34,7 +34,7 @@ _PIN = re.compile(
 
 def choose_versions(case: Case, chain: Chain) -> tuple[Pins, Notes]:
     """Choose a Python version and pin the libraries for it. Raises AnswerError."""
-    facts, model = chain.facts, case.answers.model.path.absolute()
+    facts, model = _with_recorded(case, chain.facts), case.answers.model.path.absolute()
     try:
         python = _choose_python(case, facts)
         others = tuple(sorted(set(facts.distributions) - SUPPORTED))
@@ -85,9 +85,25 @@ def _with_pins_of_code(pinned: Pins, model: Path, of_code: Sequence[str]) -> Pin
     )
 
 
+def _with_recorded(case: Case, facts: ModelFacts) -> ModelFacts:
+    """Return the facts with the scikit-learn that an MLflow folder names, if the file does not."""
+    signature = case.answers.signature
+    version = signature.versions.get("scikit-learn") if signature is not None else None
+    if version is None or "scikit-learn" in facts.libraries:
+        return facts
+    recorded = replace(facts, libraries={**facts.libraries, "scikit-learn": version})
+    try:
+        pythons(recorded.libraries, recorded.distributions, formats=recorded.formats)
+    except NoPins:  # the file needs other versions, as far as the table knows
+        return facts
+    return recorded
+
+
 def written_by(facts: ModelFacts) -> list[str]:
     """Name the libraries that wrote the file: scikit-learn 1.6.1, lightgbm (format v4)."""
-    formats = [f"{name} (format {version})" for name, version in facts.formats.items()]
+    formats = [
+        f"{name} (format {version})" for name, version in facts.formats.items() if name != "pandas"
+    ]
     return [f"{name} {version}" for name, version in facts.libraries.items()] + formats
 
 

@@ -23,6 +23,7 @@ from workbench.adopt.choose_versions import choose_versions, written_by
 from workbench.adopt.interface import derive_interface
 from workbench.adopt.kept_sample import rows_to_keep
 from workbench.adopt.look_around import look_around
+from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.proposals import Proposal, propose
 from workbench.adopt.transformer_files import FileReader
@@ -89,7 +90,7 @@ def decide(
     `previous_expected` the content of its expected.json.
     """
     found: list[Problem] = []
-    reader, given = FileReader(), answers
+    reader, given = FileReader(), with_mlflow_folder(answers)
     for _ in range(MAX_ROUNDS):
         try:
             case = read_case(given, previous, previous_expected, reader)
@@ -122,8 +123,10 @@ def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
             return None
         changes.update(repair.answers)
     repaired = replace(answers, **changes)  # type: ignore[arg-type]
-    there = all(path.exists() for path in repaired.code)  # a download is not there yet
-    return repaired if repaired != answers and there else None
+    # A converted file or a download is not there before its line was pasted.
+    parts = (repaired.model, *repaired.transformer_parts)
+    exist = all(path.exists() for path in (*(part.path for part in parts), *repaired.code))
+    return repaired if repaired != answers and exist else None
 
 
 def derive(case: Case, beside: Notes = ()) -> Adoption:

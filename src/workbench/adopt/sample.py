@@ -153,6 +153,7 @@ class Sample:
         text = read_text(self.path)
         if _JSON.match(text):
             document = json.loads(text, parse_constant=lambda _: None)
+            document = _split_table(document)
             yield from document["rows"] if isinstance(document, dict) else document
             return
         table = read_table(self.path, text)
@@ -289,6 +290,7 @@ def _from_json(path: Path, text: str) -> Sample:
         document = json.loads(text, parse_constant=lambda _: None)  # NaN is missing
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from None
+    document = _split_table(document)
     rows, predictions = document, None
     if isinstance(document, dict):
         rows, predictions = document.get("rows"), document.get("predictions")
@@ -314,3 +316,16 @@ def _from_json(path: Path, text: str) -> Sample:
     examples = [{name: row.get(name) for name in columns} for row in rows[::stride]]
     kept = predictions[::stride] if predictions else None
     return Sample(path, columns, examples, selection.rows, typed=True, predictions=kept)
+
+
+def _split_table(document: Any) -> Any:
+    """Return the rows of a table as pandas and MLflow write it, and anything else unchanged."""
+    if isinstance(document, dict):
+        document = document.get("dataframe_split", document.get("dataframe_records", document))
+    if not isinstance(document, dict) or not {"columns", "data"} <= document.keys():
+        return document
+    columns, data = document["columns"], document["data"]
+    if not isinstance(columns, list) or not isinstance(data, list):
+        return document
+    fit = all(isinstance(row, list) and len(row) == len(columns) for row in data)
+    return [dict(zip(map(str, columns), row, strict=True)) for row in data] if fit else document

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model_service.contract import contract
 from workbench.adopt.answers import Answers, FeaturesAnswer, Part, texts_of_json
+from workbench.adopt.old_files import old_file_problem
 from workbench.adopt.problems import AnswerError, Problem, Question
 from workbench.errors import UserError
 from workbench.inspect import (
@@ -96,11 +97,25 @@ class Neighbour:
 class FileReader:
     """Inspect each file once, however many answers name it."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers | None = None) -> None:
+        self._answers = answers
         self._inspected: dict[Path, tuple[Document, FileFacts]] = {}
 
+    def with_answers(self, answers: Answers) -> FileReader:
+        """Return a reader for changed answers; what is inspected already is kept."""
+        reader = FileReader(answers)
+        reader._inspected = self._inspected
+        return reader
+
     def inspect(self, path: Path, question: Question) -> tuple[Document, FileFacts]:
-        """Return the content of a file and its facts. Raises AnswerError."""
+        """Return the content of a file to serve, and its facts. Raises AnswerError."""
+        document, file = self.look_at(path, question)
+        if file.too_old is not None:
+            raise AnswerError(old_file_problem(self._answers, question, path, file.too_old))
+        return document, file
+
+    def look_at(self, path: Path, question: Question) -> tuple[Document, FileFacts]:
+        """Return the content of a file, which can be too old to be served. Raises AnswerError."""
         key = path.resolve()
         if key not in self._inspected:
             try:
@@ -299,7 +314,7 @@ def _neighbour(path: Path, reader: FileReader, user_classes: UserClasses) -> Nei
     if path.suffix.lower() in LISTS:
         return Neighbour(part, texts=read_texts(path))
     try:
-        document, file = reader.inspect(path, "transformers")
+        document, file = reader.look_at(path, "transformers")
         bundle = bundle_of(document.root)
         if bundle.models:
             return None

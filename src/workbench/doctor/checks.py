@@ -48,7 +48,8 @@ def _platform_file(elsewhere: Elsewhere) -> Result:
     command = f"make platform NAME={elsewhere.platform.name}"
     if elsewhere.lacking:
         title = elsewhere.platform.title
-        return error(f"{listing(elsewhere.lacking)}: without what {title} needs", command)
+        found = f"{listing(elsewhere.lacking)}: missing, or without the lines that {title} needs"
+        return error(found, command)
     if elsewhere.edited:
         return warning(
             f"{listing(elsewhere.edited)} is not as {command} writes it",

@@ -119,7 +119,10 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         # Only Heroku sets WEB_CONCURRENCY; gunicorn.conf.py takes one worker without it.
         workers = 1 if elsewhere else (app or heroku.App()).workers
         procfile = _read(project / "Procfile") or ""
-        measurements = measure(project, procfile, workers, rows_to_predict(project, manifest))
+        boot_limit = elsewhere.platform.boot_seconds if elsewhere else heroku.BOOT_SECONDS
+        measurements = measure(
+            project, procfile, workers, rows_to_predict(project, manifest), boot_limit
+        )
     return Snapshot(
         tracked=tracked,
         repository=repository,

@@ -54,7 +54,11 @@ class Measurements:
 
 
 def measure(
-    project: Path, procfile: str, workers: int, rows: Sequence[Mapping[str, Any]]
+    project: Path,
+    procfile: str,
+    workers: int,
+    rows: Sequence[Mapping[str, Any]],
+    boot_limit: float = heroku.BOOT_SECONDS,
 ) -> Measurements:
     """Start the Procfile's web process, request predictions of the rows, and end it."""
     if sys.platform == "win32":
@@ -65,7 +69,7 @@ def measure(
         return _not_started(error("Procfile has no web process", "Restore it from git."))
     try:
         with serving(project, shlex.split(web.group(1)), workers) as server:
-            boot_seconds = server.wait_until_ready()
+            boot_seconds = server.wait_until_ready(boot_limit)
             if isinstance(boot_seconds, Result):
                 return _not_started(boot_seconds)
             latency = server.measure_latency(rows)
@@ -148,21 +152,21 @@ class Server:
     start: float
     log: IO[bytes]
 
-    def wait_until_ready(self) -> float | Result:
+    def wait_until_ready(self, limit: float) -> float | Result:
         """Return the seconds from exec to the first 200 of /ready."""
-        while (spent := time.monotonic() - self.start) < heroku.BOOT_SECONDS:
+        while (spent := time.monotonic() - self.start) < limit:
             if self.process.poll() is not None:
                 return error(f"it does not start: {self._last_line()}", "make verify")
             try:
-                status, body = self._request("GET", "/ready", timeout=heroku.BOOT_SECONDS - spent)
+                status, body = self._request("GET", "/ready", timeout=limit - spent)
             except (OSError, http.client.HTTPException):
                 time.sleep(POLL_INTERVAL)
                 continue
             if status == http.HTTPStatus.OK:
                 return time.monotonic() - self.start
             return error(f"/ready answers {status}: {_detail(body)}", "make verify")
-        found = f"not ready after {heroku.BOOT_SECONDS} s"
-        return error(found, "Heroku ends it: make the model smaller.")
+        found = f"not ready after {limit:.0f} s"
+        return error(found, "The platform ends it: make the model smaller.")
 
     def measure_latency(self, rows: Sequence[Mapping[str, Any]]) -> Latency | Result:
         """Request a prediction of one row after the other, each on a connection of its own."""

@@ -23,16 +23,21 @@ from workbench.inspect.estimators.fitted_transformer import (
     describe_transformer,
     label_encoder,
 )
-from workbench.inspect.estimators.library_versions import library_versions, numpy_major
+from workbench.inspect.estimators.library_versions import (
+    library_versions,
+    numpy_major,
+    pandas_format,
+)
 from workbench.inspect.estimators.seen_values import SeenValues, seen_values
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
 from workbench.inspect.facts import NO_FILE, Categories, FileFacts, ModelFacts, Step
 from workbench.inspect.formats.pickled_boosters import formats_of
+from workbench.inspect.old_file import refusal_of_old
 from workbench.inspect.pickle.names import distributions_of
 from workbench.inspect.pickle.names_check import check_names
 from workbench.inspect.pickle.pickled_code import modules_of, pythons_of
 from workbench.inspect.pickle.values import walk
-from workbench.inspect.refused_file import RefusedFile, malformed
+from workbench.inspect.refused_file import OldFile, RefusedFile, malformed
 
 __all__ = [
     "NO_FILE",
@@ -42,6 +47,7 @@ __all__ = [
     "Document",
     "FileFacts",
     "ModelFacts",
+    "OldFile",
     "RefusedFile",
     "SeenValues",
     "Step",
@@ -68,7 +74,10 @@ def inspect(path: Path, member: str | None = None) -> ModelFacts:
     Raises RefusedFile for a file that cannot be adopted.
     """
     document = read_document(path)
-    return model_facts(document, file_facts(document), member)
+    file = file_facts(document)
+    if file.too_old is not None:
+        raise file.too_old
+    return model_facts(document, file, member)
 
 
 def file_facts(document: Document) -> FileFacts:
@@ -77,6 +86,7 @@ def file_facts(document: Document) -> FileFacts:
     unlisted = check_names(effects, document.root)
     modules = {*(name.module for name in effects.names), *modules_of(effects.by_value)}
     distributions = set(distributions_of(modules))
+    libraries = library_versions(document.root)
     by_skops = document.container == "skops"
     if by_skops:
         distributions.add("skops")  # loads the file, which does not refer to it
@@ -87,9 +97,10 @@ def file_facts(document: Document) -> FileFacts:
         protocol=effects.protocol,
         size=document.size,
         sha256=document.sha256,
-        libraries=library_versions(document.root),
+        libraries=libraries,
         formats={
             **formats_of(walk(document.root)),
+            **pandas_format(effects.names),
             **statsmodels_results.formats_of(effects.names),
         },
         distributions=tuple(sorted(distributions)),
@@ -99,6 +110,7 @@ def file_facts(document: Document) -> FileFacts:
         pickled_names=unlisted.by_value,
         code_pythons=pythons_of(effects.by_value),
         trusted=tuple(sorted(name.qualified for name in effects.names)) if by_skops else (),
+        too_old=refusal_of_old(document, libraries.get("scikit-learn"), unlisted),
     )
 
 

@@ -16,8 +16,9 @@ from workbench.inspect.pickle.arrays import values_of
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.interpreter import PickleInterpreter
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.other_libraries import other_library
 from workbench.inspect.pickle.pickle_stream import PickleStream
-from workbench.inspect.pickle.values import Array
+from workbench.inspect.pickle.values import Array, Several, is_torch
 from workbench.inspect.refused_file import RefusedFile, malformed
 
 
@@ -26,9 +27,9 @@ class Document:
     """A model file, read without loading it."""
 
     path: Path
-    container: (
-        str  # what wrote it: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"
-    )
+    # What wrote it: "pickle", "joblib", "skops", "xgboost", "lightgbm" or "catboost"; "pickles" are
+    # several objects, saved one after the other.
+    container: str
     suffix: str  # usual file name suffix of the format, such as ".pkl"
     compression: str | None  # "zlib", "gzip", "bz2", "xz" or "lzma"
     size: int  # bytes of the file
@@ -58,9 +59,10 @@ def read_document(path: Path) -> Document:
             what = "The file is called .skops and was not written by skops."
             raise RefusedFile("malformed", what, "Give the file that skops.io.dump wrote.")
         else:
-            root = _read_pickle(file, head, effects)
+            root = _read_pickles(file, head, effects)
             container = "joblib" if effects.joblib_arrays else "pickle"
             suffix = ".joblib" if effects.joblib_arrays else ".pkl"
+            container = "pickles" if isinstance(root, Several) else container
         trailing = bool(file.stream.read(1))  # reads to the end, which completes the hash
         return Document(
             path=path,
@@ -75,13 +77,41 @@ def read_document(path: Path) -> Document:
         )
 
 
-def _read_pickle(file: OpenedFile, head: bytes, effects: LoadEffects) -> object:
-    """Return what a pickle describes. Raises RefusedFile."""
+def _read_pickles(file: OpenedFile, head: bytes, effects: LoadEffects) -> object:
+    """Return what a pickle describes; Several objects if more pickles follow it in the file.
+
+    Raises RefusedFile.
+    """
+    stream, budget = file.stream, Budget()
+    first = _read_pickle(stream, head, effects, budget)
+    if is_torch(first) or not stream.peek(1):
+        return first
+    if file.compression is not None:
+        raise RefusedFile(
+            "unsupported",
+            "The file is compressed and holds a second object after the first.",
+            "Save it again as one dict: joblib.dump({'model': model, 'scaler': scaler}, …).",
+        )
+    several = [first]
+    while stream.peek(1):
+        try:
+            several.append(PickleInterpreter(PickleStream(stream), effects, budget).run())
+        except RefusedFile as refusal:
+            if refusal.code in ("malformed", "truncated"):
+                raise malformed("there are bytes after its end") from refusal
+            raise
+    return Several(several)
+
+
+def _read_pickle(stream: BinaryIO, head: bytes, effects: LoadEffects, budget: Budget) -> object:
+    """Return what one pickle describes. Raises RefusedFile."""
     try:
-        return PickleInterpreter(PickleStream(file.stream), effects, Budget()).run()
+        return PickleInterpreter(PickleStream(stream), effects, budget).run()
     except RefusedFile as refusal:
         if refusal.code in ("malformed", "truncated") and is_text(head):
             raise text_file() from refusal
+        if (other := other_library(effects.names)) is not None:
+            raise other from refusal
         raise
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from workbench.inspect.refused_file import OldFile
+
 ClassLabel = str | int | float | bool
 
 
@@ -61,6 +63,7 @@ class FileFacts:
     trusted: tuple[str, ...]  # the names that skops.io.load has to be told to trust
     pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
     code_pythons: tuple[str, ...] | None  # Pythons that can run that code; None without code
+    too_old: OldFile | None  # why the file can be inspected but not served
 
 
 # The facts of a list of texts, which needs no library.
@@ -80,6 +83,7 @@ NO_FILE = FileFacts(
     trusted=(),
     pickled_names=(),
     code_pythons=None,
+    too_old=None,
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from workbench.inspect.pickle.values import Global
+
 SAVE_AGAIN = (
     "Save the fitted model again with joblib.dump(model, 'model.joblib') and give that file."
 )
@@ -19,6 +21,22 @@ class RefusedFile(Exception):
     def __reduce__(self) -> tuple[type[RefusedFile], tuple[str, str, str]]:
         # The default would call RefusedFile with the one joined message.
         return RefusedFile, (self.code, self.what, self.remedy)
+
+
+class OldFile(RefusedFile):
+    """A file of an old scikit-learn; `names` are to be imported if it can be converted."""
+
+    def __init__(self, what: str, remedy: str, names: frozenset[Global] | None) -> None:
+        super().__init__("old_version", what, remedy)
+        self.names = names
+
+    @property
+    def can_be_converted(self) -> bool:
+        """Whether scikit-learn 1.1 reads the file and predicts the same."""
+        return self.names is not None
+
+    def __reduce__(self) -> tuple[type[OldFile], tuple[object, ...]]:  # type: ignore[override]
+        return OldFile, (self.what, self.remedy, self.names)
 
 
 def code_pickled_by_dill() -> RefusedFile:

@@ -7,7 +7,7 @@ does not name the scikit-learn that it was fitted beside: it gets one of its lib
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.lock import table
 from workbench.lock.pins import NoPins, Pins
@@ -39,6 +39,7 @@ class _Choice:
     release: Release
     boosters: tuple[Booster, ...]
     sets: tuple[Companions, ...]
+    pandas: str | None = None  # the major version that wrote objects in the file, if they need it
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -47,9 +48,20 @@ class _Choice:
         return tuple(
             python
             for python in HEROKU_PYTHONS
-            if all(python in names for names in lists)
-            and any(python in companions.pythons for companions in self.sets)
+            if all(python in names for names in lists) and self.companions(python) is not None
         )
+
+    def companions(self, python: str) -> tuple[Companions, Mapping[str, str]] | None:
+        """Return the first set that has a Python, and the pins of its pandas."""
+        for found in self.sets:
+            if python not in found.pythons:
+                continue
+            pandas = found.pandas
+            if self.pandas is not None:
+                pandas = table.find_pandas(self.pandas, found, python) or {}
+            if pandas:
+                return found, pandas
+        return None
 
 
 def pythons(
@@ -64,8 +76,7 @@ def pythons(
     The arguments are the file's facts. With `numpy_major`: for exactly that numpy.
     """
     choice = _choose(libraries, distributions, formats or {}, numpy_major, newer=False)
-    if not choice.pythons:
-        raise NoPins(_no_common_python(libraries, choice))
+    _check_pythons(libraries, choice)
     return choice.pythons
 
 
@@ -85,19 +96,19 @@ def pins(
     gives numpy 1 if there are companions with it, else numpy 2; 2 gives numpy 2 or NoPins.
     """
     choice = _choose(libraries, distributions, formats or {}, numpy_major, newer=True)
-    if not choice.pythons:
-        raise NoPins(_no_common_python(libraries, choice))
-    if python not in choice.pythons:
+    _check_pythons(libraries, choice)
+    chosen = choice.companions(python) if python in choice.pythons else None
+    if chosen is None:
         named = _listed(libraries) or f"scikit-learn {choice.scikit_learn}"
         have = "has" if len(libraries) < 2 else "have"
         raise NoPins(
             f"{named} {have} no wheels for Python {python}. "
             f"Choose Python {_either(choice.pythons)}."
         )
-    companions = next(found for found in choice.sets if python in found.pythons)
+    companions, of_pandas = chosen
     model = {"scikit-learn": choice.release.pin, **companions.pins}
     if pandas or _NEED_PANDAS & set(distributions):
-        model.update(companions.pandas)
+        model.update(of_pandas)
     others = {n: v for n, v in companions.extras["others"].items() if n in distributions}
     model.update(others)
     for reader, version in table.READERS.items():
@@ -151,7 +162,7 @@ def _choose(
         elif numpy_major is not None:
             found = [companions for companions in found if companions.numpy_major == numpy_major]
         if found:
-            return _Choice(candidate, release, boosters, tuple(found))
+            return _Choice(candidate, release, boosters, tuple(found), formats.get("pandas"))
     raise NoPins(_no_companions(libraries, boosters, candidates[0], numpy_major))
 
 
@@ -216,6 +227,20 @@ def _no_companions(
         f"{named} cannot be installed together: the older one needs {needs}. "
         "Retrain the model with libraries of one time."
     )
+
+
+def _check_pythons(libraries: Mapping[str, str], choice: _Choice) -> None:
+    """Raise NoPins if no Python has all of it."""
+    if choice.pythons:
+        return
+    if choice.pandas is not None and replace(choice, pandas=None).pythons:
+        named = _listed(libraries) or f"scikit-learn {choice.scikit_learn}"
+        raise NoPins(
+            f"The file holds objects of pandas {choice.pandas}, such as a frame or the columns of "
+            f"one, and {named} cannot be installed beside it. Save the model without them: "
+            "joblib.dump(model, 'model.joblib'), and names as list(frame.columns)."
+        )
+    raise NoPins(_no_common_python(libraries, choice))
 
 
 def _no_common_python(libraries: Mapping[str, str], choice: _Choice) -> str:

@@ -66,6 +66,35 @@ class Companions:
         return int(self.pins["numpy"].partition(".")[0])
 
 
+@dataclass(frozen=True)
+class Pandas:
+    """A pandas of another time than the scikit-learn beside it, with what only it needs."""
+
+    pythons: tuple[str, ...]
+    pins: Mapping[str, str]
+    oldest_numpy: Version
+    numpy_below: Version | None
+
+    def fits(self, companions: Companions) -> bool:
+        """Return whether it runs with the numpy of a set, on one of the set's Pythons."""
+        numpy = parse_version(companions.pins["numpy"], "numpy")
+        new_enough = self.numpy_below is None or numpy < self.numpy_below
+        return numpy >= self.oldest_numpy and new_enough
+
+
+def find_pandas(major: str, companions: Companions, python: str) -> Mapping[str, str] | None:
+    """Return the pins of a pandas beside a set of companions, or None if there is none."""
+    if companions.pandas["pandas"].partition(".")[0] == major:
+        return companions.pandas
+    for entry in _TABLE["pandas"].get(major, ()):
+        below = parse_version(entry["below"], "numpy") if "below" in entry else None
+        oldest = parse_version(entry["numpy"], "numpy")
+        found = Pandas(tuple(entry["pythons"]), entry["pins"], oldest, below)
+        if found.fits(companions) and python in found.pythons:
+            return found.pins
+    return None
+
+
 def pins_for_tests(python: str) -> Mapping[str, str]:
     """Return the pins of pytest and of what it needs on a Python."""
     return {**_TABLE["tests"]["pins"], **_TABLE["tests"]["extra"].get(python, {})}

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from workbench.lock.pins import NoPins
 
-PROPER_NAMES = {"catboost": "CatBoost", "scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
+PROPER_NAMES = {
+    "catboost": "CatBoost",
+    "numpy": "numpy",
+    "scikit-learn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
 _FINAL = re.compile(
     r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:\.post(\d+))?(?:\+[a-z0-9.]+)?", re.IGNORECASE
 )

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from workbench import files
+from workbench import files, heroku
 from workbench.doctor.findings import Result
 from workbench.doctor.measure import CpuTime, Server, cpu_time, serving
 from workbench.doctor.snapshot import Memory
@@ -75,7 +75,7 @@ def calibrate(
     machine_load, command = _machine_load(), _command(project)
     try:
         with serving(project, command, 1) as server:
-            boot_seconds = server.wait_until_ready()
+            boot_seconds = server.wait_until_ready(heroku.BOOT_SECONDS)
             if isinstance(boot_seconds, Result):
                 raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
             requests = [http_request("/predict", body) for body in bodies(rows, row_count)]

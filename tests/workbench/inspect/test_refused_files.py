@@ -89,7 +89,6 @@ FOREIGN = [
     (pickle_of_names("keras.engine.Sequential", "builtins.getattr"), "unsupported", "Keras"),
     (pickle_of_names("torch.nn.Linear", "torch._utils._rebuild"), "unsupported", "PyTorch"),
     (pickle_of_names("cloudpickle.cloudpickle.dynamic_subimport"), "unsupported", "cloudpickle"),
-    (b"U\x03abc.", "unsupported", "Python 2"),
 ]
 
 
@@ -174,7 +173,7 @@ def test_objects_that_are_no_fitted_model(
 
 
 VERSIONS = [
-    ("0.24.2", "old_version", "1.1 or later"),
+    ("0.24.2", "old_version", "make convert"),
     ("0.23.2", "old_version", "scikit-learn 0.23.2"),
     ("1.7.dev0", "unreleased_version", "released version"),
 ]

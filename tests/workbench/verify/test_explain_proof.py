@@ -33,6 +33,7 @@ RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame(RANDOM.normal(size=(80, 3)).round(2), columns=["a", "b", "c"])
 YES = np.where(FRAME["a"] + FRAME["b"] > 0, "Y", "N")
 WIDE = pd.DataFrame(RANDOM.normal(size=(80, 14)).round(2), columns=[f"x{n}" for n in range(14)])
+WIDEST = pd.DataFrame(RANDOM.normal(size=(80, 70)).round(2), columns=[f"w{n}" for n in range(70)])
 
 Make = Callable[..., Path]
 
@@ -72,6 +73,7 @@ def recorded(project: Path) -> dict[str, Any]:
     ("model", "frame", "of", "by", "background"),
     [
         (logistic(), FRAME, "log-odds", "linear", 80),
+        (LogisticRegression().fit(WIDEST, YES), WIDEST, "log-odds", "linear", 80),
         (
             RandomForestClassifier(5, random_state=0).fit(WIDE, YES),
             WIDE,
@@ -88,7 +90,7 @@ def recorded(project: Path) -> dict[str, Any]:
             27,
         ),
     ],
-    ids=["linear", "many features", "clusters", "outliers"],
+    ids=["linear", "very many features", "many features", "clusters", "outliers"],
 )
 def test_explanations_are_proven_and_recorded(
     proven_project: Make, model: Any, frame: pd.DataFrame, of: str, by: str, background: int

@@ -10,12 +10,13 @@ from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.values import Global, Instance, walk
 from workbench.inspect.refused_file import RefusedFile
 
-OLDEST_SKLEARN = (1, 0)
 PROPER_NAMES: Mapping[str, str] = {
     "catboost": "CatBoost",
     "scikit-learn": "scikit-learn",
     "xgboost": "XGBoost",
 }
+# Modules that only pickles of pandas 1 or 3 refer to.
+ONLY_PANDAS_1, ONLY_PANDAS_3 = "pandas.core.indexes.numeric", "pandas"
 RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")
 
 
@@ -37,25 +38,25 @@ def library_versions(root: object) -> dict[str, str]:
                 f"The file holds parts fitted with {name} {' and '.join(sorted(versions))}.",
                 "Fit all parts again with one version.",
             )
-        _check_release(library, name, *versions)
+        _check_release(name, *versions)
     return {library: version for library, (version,) in sorted(found.items())}
 
 
-def _check_release(library: str, name: str, version: str) -> None:
-    match = RELEASE.fullmatch(version)
-    if match is None:
+def _check_release(name: str, version: str) -> None:
+    if RELEASE.fullmatch(version) is None:
         raise RefusedFile(
             "unreleased_version",
             f"The model was fitted with {name} {version}, which was never released.",
             "Fit it again with a released version.",
         )
-    if library == "scikit-learn" and (int(match[1]), int(match[2])) < OLDEST_SKLEARN:
-        raise RefusedFile(
-            "old_version",
-            f"The model was fitted with scikit-learn {version}, "
-            "which cannot be installed on any Python that Heroku runs.",
-            "Fit it again, or load it once and save it again, with scikit-learn 1.1 or later.",
-        )
+
+
+def pandas_format(names: Iterable[Global]) -> dict[str, str]:
+    """Return the pandas that wrote objects in the file, if no other one reads them."""
+    modules = {name.module for name in names}
+    if ONLY_PANDAS_3 in modules:
+        return {"pandas": "3"}
+    return {"pandas": "1"} if ONLY_PANDAS_1 in modules else {}
 
 
 def numpy_major(names: Iterable[Global]) -> int | None:

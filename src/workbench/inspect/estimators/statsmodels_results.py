@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workbench.inspect.estimators.library_versions import pandas_format
 from workbench.inspect.pickle.arrays import plain, values_of
 from workbench.inspect.pickle.statsmodels_state import PACKAGE, PARTS
 from workbench.inspect.pickle.values import Array, Global, Instance, walk
@@ -15,8 +16,6 @@ WRAPPERS = (
     Global("statsmodels.genmod.generalized_linear_model", "GLMResultsWrapper"),
 )
 CONSTANT = "const"  # as statsmodels.api.add_constant names it
-# Modules that only pickles of pandas 1 or 3 refer to.
-ONLY_PANDAS_1, ONLY_PANDAS_3 = "pandas.core.indexes.numeric", "pandas"
 DATA = ("exog", "orig_exog", "frame")
 
 
@@ -60,12 +59,9 @@ def holds_data(results: Instance) -> bool:
 
 def formats_of(names: set[Global]) -> Mapping[str, str]:
     """Return the pandas that a file with statsmodels needs; statsmodels records no version."""
-    modules = {name.module for name in names}
-    if not any(module.startswith(PACKAGE) for module in modules):
+    if not any(name.module.startswith(PACKAGE) for name in names):
         return {}
-    if ONLY_PANDAS_1 in modules:
-        return {"statsmodels": "pandas 1"}
-    return {"statsmodels": "pandas 3" if ONLY_PANDAS_3 in modules else "pandas 2"}
+    return {"statsmodels": f"pandas {pandas_format(names).get('pandas', '2')}"}
 
 
 def _data(results: Instance) -> Instance | None:

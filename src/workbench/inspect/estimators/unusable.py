@@ -7,16 +7,25 @@ from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.estimators.user_classes import UserClasses, has_method
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.names import Estimator
-from workbench.inspect.pickle.values import Array, Blob, Dict, Global, Instance, Set
+from workbench.inspect.pickle.values import (
+    Array,
+    Blob,
+    Dict,
+    Global,
+    Instance,
+    Set,
+    Several,
+    is_torch,
+)
 from workbench.inspect.refused_file import RefusedFile
 
 GIVE_A_MODEL = "Give a fitted scikit-learn model saved by joblib.dump or pickle.dump."
-TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a legacy torch.save
 
 DESCRIPTIONS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Array, "a numpy array"),
     (Dict, "a dict"),
     (Set, "a set"),
+    (Several, "several objects, one after the other"),
     (tuple, "a tuple"),
     (list, "a list"),
     (str, "a text"),
@@ -29,7 +38,7 @@ def not_a_model(root: object) -> RefusedFile:
     """Return the refusal of a root object that is no estimator."""
     if isinstance(root, Instance) and pickled_boosters.library_of(root.cls):
         return pickled_boosters.unsupported_object(root.cls)
-    if isinstance(root, int) and root == TORCH_MAGIC:
+    if is_torch(root):
         return RefusedFile("unsupported", "The file is a PyTorch model.", GIVE_A_MODEL)
     what = f"The file holds {_description(root)}, not a model."
     return RefusedFile("not_a_model", what, GIVE_A_MODEL)

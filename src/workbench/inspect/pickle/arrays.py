@@ -115,7 +115,17 @@ def build_array(array: Array, state: object) -> None:
     _, shape, dtype, _, data = state
     if not isinstance(dtype, DType):
         raise malformed("an array has no readable type")
-    array.shape, array.dtype, array.data = read_shape(shape), dtype, data
+    array.shape, array.dtype, array.data = read_shape(shape), dtype, _as_bytes(data)
+
+
+def _as_bytes(data: object) -> object:
+    """Return data that Python 2 wrote as its `str` as bytes, and anything else unchanged."""
+    if not isinstance(data, str):
+        return data
+    try:
+        return data.encode("latin-1")
+    except UnicodeEncodeError:
+        raise malformed("the data of an array is unreadable") from None
 
 
 def frombuffer(args: tuple[object, ...]) -> Array:
@@ -132,6 +142,7 @@ def make_scalar(args: tuple[object, ...]) -> object:
     if not isinstance(dtype, DType):
         raise malformed("a numpy scalar has no readable type")
     code = STRUCT_CODES.get(f"{dtype.kind}{dtype.itemsize}")
+    data = _as_bytes(data) if code else data
     if code and isinstance(data, bytes) and len(data) == dtype.itemsize:
         return struct.unpack(dtype.byteorder + code, data)[0]
     # Text stays an array: as a str it could become a computed name to import.

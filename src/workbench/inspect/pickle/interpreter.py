@@ -6,6 +6,7 @@ never writes are refused: a file with them was made to mislead other readers.
 
 from __future__ import annotations
 
+import codecs
 import re
 import struct
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
@@ -17,6 +18,7 @@ from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.cloudpickle_reducers import REDUCERS as CLOUDPICKLE_REDUCERS
 from workbench.inspect.pickle.joblib_arrays import JOBLIB_WRAPPER, read_joblib_array
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.old_names import current_name
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.pickled_code import cost_of
 from workbench.inspect.pickle.reducers import (
@@ -150,6 +152,24 @@ class PickleInterpreter(PickleStack):
         line = self.line()
         self.push_new(_decode(line, "raw-unicode-escape"), OBJECT_COST + len(line))
 
+    def push_python2_text(self, size: int) -> None:
+        """Push a `str` of Python 2: bytes, which a loader of old files decodes as Latin-1."""
+        self.effects.python2 = True
+        data = self.read_bytes(size)
+        self.push_new(data if isinstance(data, Blob) else data.decode("latin-1"))
+
+    def push_python2_line(self) -> None:
+        """Push a `str` of Python 2 in protocol 0: its `repr`."""
+        self.effects.python2 = True
+        line = self.line()
+        if len(line) < 2 or line[:1] not in (b"'", b'"') or line[-1:] != line[:1]:
+            raise malformed("a text of Python 2 is unreadable")
+        try:
+            text = codecs.escape_decode(line[1:-1])[0].decode("latin-1")
+        except ValueError:
+            raise malformed("a text of Python 2 is unreadable") from None
+        self.push_new(text, OBJECT_COST + len(text))
+
     def store_short(self) -> None:
         self.protocol = self.protocol or 1  # protocol 1 writes no PROTO opcode, but this one
         self.store(self.take(1)[0])
@@ -179,7 +199,9 @@ class PickleInterpreter(PickleStack):
         if self.protocol < 3:  # the loader translates names of Python 2
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        found = Global(module, name)
+        found = current_name(module, name)
+        if found != Global(module, name):
+            self.effects.old_names[Global(module, name)] = found
         self.effects.names.add(found)
         self.push_new(found)
 
@@ -271,13 +293,6 @@ class PickleInterpreter(PickleStack):
     def refuse_duplicate(self) -> None:
         self.top()
         raise dangerous("it duplicates a value as only an attacker does")
-
-    def refuse_python2_text(self) -> None:
-        raise RefusedFile(
-            "unsupported",
-            "The file was written by Python 2.",
-            "Fit the model again with Python 3 and scikit-learn 1.1 or later.",
-        )
 
     def refuse_persistent_id(self) -> None:
         raise RefusedFile(
@@ -374,9 +389,9 @@ HANDLERS: Mapping[bytes, Handler] = {
         "INST": PickleInterpreter.refuse_old_object,
         "OBJ": PickleInterpreter.refuse_old_object,
         "DUP": PickleInterpreter.refuse_duplicate,
-        "STRING": PickleInterpreter.refuse_python2_text,
-        "BINSTRING": PickleInterpreter.refuse_python2_text,
-        "SHORT_BINSTRING": PickleInterpreter.refuse_python2_text,
+        "STRING": PickleInterpreter.push_python2_line,
+        "BINSTRING": lambda vm: vm.push_python2_text(vm.number(4)),
+        "SHORT_BINSTRING": lambda vm: vm.push_python2_text(vm.number(1)),
         "PERSID": PickleInterpreter.refuse_persistent_id,
         "BINPERSID": PickleInterpreter.refuse_persistent_id,
         "EXT1": PickleInterpreter.refuse_extension,

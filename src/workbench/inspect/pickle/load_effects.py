@@ -19,3 +19,6 @@ class LoadEffects:
     by_value: list[ByValue] = field(default_factory=list)  # whose code is in the file
     protocol: int = 0
     joblib_arrays: int = 0  # arrays that joblib wrote beside the pickle's opcodes
+    # What the file calls a class, if scikit-learn has called it otherwise since 0.24.
+    old_names: dict[Global, Global] = field(default_factory=dict)
+    python2: bool = False  # the file has texts as only Python 2 writes them

@@ -137,6 +137,9 @@ VALUE_TYPES = frozenset(
         *(Global("builtins", name) for name in "bool dict float int list set str tuple".split()),
         Global("builtins", "complex"),
         Global("builtins", "object"),
+        # In the search results of scikit-learn until 0.20.
+        Global("builtins", "DeprecationWarning"),
+        Global("builtins", "FutureWarning"),
     }
 )
 

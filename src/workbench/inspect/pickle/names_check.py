@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.inspect.pickle import cloudpickle_reducers, pickled_code
 from workbench.inspect.pickle.load_effects import LoadEffects
 from workbench.inspect.pickle.model_values import check_values
 from workbench.inspect.pickle.names import CODE_ROOTS, CUSTOM_MODULES, is_dangerous, known_names
+from workbench.inspect.pickle.other_libraries import other_library
 from workbench.inspect.pickle.values import PickledClass
-from workbench.inspect.refused_file import RefusedFile, code_pickled_by_dill, dangerous
-
-PLAIN = "Give a scikit-learn model saved by joblib.dump or pickle.dump."
-# Libraries whose models cannot be served: root module -> what the file holds, and the remedy.
-UNSUPPORTED: Mapping[str, tuple[str, str]] = {
-    "keras": ("The file holds a Keras model.", PLAIN),
-    "tensorflow": ("The file holds a TensorFlow model.", PLAIN),
-    "torch": ("The file holds a PyTorch model.", PLAIN),
-    "fastai": ("The file holds a fastai model.", PLAIN),
-    "onnx": ("The file holds an ONNX model.", PLAIN),
-    "pyspark": ("The file holds a Spark model.", PLAIN),
-}
+from workbench.inspect.refused_file import code_pickled_by_dill, dangerous
 
 
 @dataclass(frozen=True)
@@ -39,6 +28,9 @@ def check_names(effects: LoadEffects, root: object) -> UnlistedNames:
     A name that is known in one place needs trust in another: a constructor that only a loader
     calls is no function for a model to call later.
     """
+    # First: a Keras model refers to builtins too, and is called dangerous for no good reason.
+    if (unsupported := other_library(effects.names)) is not None:
+        raise unsupported
     known = known_names()
     values = check_values([root, *effects.discarded])
     makers = known.classes | known.calls
@@ -50,13 +42,9 @@ def check_names(effects: LoadEffects, root: object) -> UnlistedNames:
     custom = {name for name in unlisted if name.module in CUSTOM_MODULES}
     unknown = sorted(unlisted - custom, key=lambda name: name.qualified)
     roots = {name.module.split(".")[0] for name in effects.names}
-    unsupported = sorted(roots & UNSUPPORTED.keys())
     for name in unknown:
-        # A Keras model refers to builtins too: say what it is, not that it is dangerous.
-        if is_dangerous(name) and not unsupported and "dill" not in roots:
+        if is_dangerous(name) and "dill" not in roots:
             raise dangerous(f"it refers to {name.qualified}, which no model needs")
-    for root in unsupported:
-        raise RefusedFile("unsupported", *UNSUPPORTED[root])
     if any(name.module.split(".")[0] == "dill" for name in unknown):
         raise code_pickled_by_dill()
     pickled_code.refuse_unknown_helpers(unknown)

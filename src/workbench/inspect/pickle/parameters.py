@@ -77,7 +77,7 @@ def check_parameter(place: Place, value: object) -> None:
             "it is no state of a random generator",
             "Set random_state to a whole number, fit and save again.",
         )
-    if name == "n_jobs" and not isinstance(value, int | float | None):
+    if name == "n_jobs" and not isinstance(value, int | float | None) and value != "deprecated":
         raise _refused(place, value, "it is no number", "Set n_jobs=None and save the model again.")
     if cls.module.startswith("lightgbm."):
         _check_lightgbm(place, value)

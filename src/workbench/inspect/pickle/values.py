@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a legacy torch.save
+
 
 @dataclass(frozen=True, slots=True)
 class Global:
@@ -52,6 +54,12 @@ class Dict(list[object]):
 
 class Set(list[object]):
     """A set or frozenset."""
+
+    __slots__ = ()
+
+
+class Several(tuple[object, ...]):
+    """The objects of a file that several pickles were written into, one after the other."""
 
     __slots__ = ()
 
@@ -144,6 +152,11 @@ class ImportedModule:
 ByValue = PickledClass | PickledFunction | PickledCode | ImportedModule
 
 CONTAINERS = (tuple, list, Instance, Array, PickledClass, PickledFunction)
+
+
+def is_torch(root: object) -> bool:
+    """Return whether a file that begins with this value was written by torch.save."""
+    return isinstance(root, int) and root == TORCH_MAGIC
 
 
 def walk(root: object) -> Iterator[object]:

@@ -1,0 +1,46 @@
+"""The problem of a file of an old scikit-learn, with the line that converts it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from workbench.adopt.answers import Answers, Part, joined
+from workbench.adopt.problems import Problem, Question, Repair
+from workbench.inspect import OldFile
+from workbench.inspect.old_file import CONVERTED_BY
+from workbench.lock import conversion
+
+
+def old_file_problem(
+    answers: Answers | None, question: Question, path: Path, old: OldFile
+) -> Problem:
+    """Return the problem of an old file; the repair names the file that its conversion writes."""
+    if old.names is None or answers is None:
+        return Problem(question, f"{path}: {old}")
+    target = path.with_name(f"{path.stem}-sklearn-{CONVERTED_BY}.joblib")
+    distributions = {name.module.split(".")[0] for name in old.names} & {"pandas"}
+    source, typed = _typed(answers, path), _typed(answers, target)
+    line = shlex.join(conversion.command(source, typed, distributions))
+    message = (
+        f"{path}: {old.what} scikit-learn {CONVERTED_BY} reads it and predicts the same. Convert "
+        f"it, and give the new file:\n{line}"
+    )
+    return Problem(question, message, Repair({question: _changed(answers, question, path, typed)}))
+
+
+def _changed(answers: Answers, question: Question, path: Path, new: str) -> str:
+    """Return the answer with the new file in the place of the old one, its member kept."""
+    if question == "model_path":
+        return str(Part(Path(new), answers.model.member))
+    parts = [(item, answers.beside_model(item)) for item in answers.transformer_answers]
+    return joined(
+        str(Part(Path(new), part.member)) if part.path == path else item for item, part in parts
+    )
+
+
+def _typed(answers: Answers, path: Path) -> str:
+    """Return a path as the user types it where they stand."""
+    relative = os.path.relpath(path, answers.folder)
+    return str(path) if relative.startswith("..") else Path(relative).as_posix()

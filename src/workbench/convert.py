@@ -1,0 +1,123 @@
+"""Convert a model file of an old scikit-learn: load it in scikit-learn 1.1.3 and save it again.
+
+The file is inspected first and refused if its conversion was never tested. It is then loaded in the
+sandbox of the verification, where it has no network, no other file and no other program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import workbench
+from workbench.errors import UserError
+from workbench.inspect import OldFile, RefusedFile, file_facts, read_document
+from workbench.inspect.old_file import CONVERTED_BY
+from workbench.lock.conversion import PYTHON, uv_run
+from workbench.lock.environment import (
+    environ,
+    environ_without_secrets,
+    find_python,
+    find_uv,
+    install_uv,
+    run,
+)
+from workbench.verify.resource_limits import Limits
+
+# As the child, workbench.resave, knows them.
+OLD, NEW, NAMES = "old", "new.joblib", "names.json"
+SOURCE = Path(workbench.__file__).parents[1]  # a folder, or the tools' wheel
+
+
+def convert(project: Path, source: Path, target: Path) -> str:
+    """Convert a file in an environment that uv makes; return what was done. Raises UserError."""
+    old = _checked(source, target)
+    python = find_python(PYTHON)
+    if python is None:
+        raise UserError(
+            f"Python {PYTHON} does not run here; install it (uv python install {PYTHON}, or pyenv) "
+            "and try again."
+        )
+    uv = find_uv(project) or install_uv(project, python)
+    distributions = _distributions(old)
+    _, *arguments = uv_run(distributions, python)
+    code = "import sys; from workbench.convert import main; sys.exit(main(sys.argv[1:]))"
+    return run(
+        [uv, *arguments, "python", "-c", code, source, target],
+        what="The conversion",
+        env={**environ(), "PYTHONPATH": str(SOURCE)},
+    ).strip()
+
+
+def main(arguments: list[str]) -> int:
+    """Convert a file in this environment, which has the scikit-learn for it."""
+    if len(arguments) != 2:
+        print("Give two paths: the old file and the new one.", file=sys.stderr)
+        return 2
+    source, target = map(Path, arguments)
+    try:
+        old = _checked(source, target)
+        with tempfile.TemporaryDirectory(prefix="convert-") as folder:
+            _save_again(source, target, old, Path(folder).resolve())
+    except UserError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return 1
+    print(
+        f"{target} holds the model as scikit-learn {CONVERTED_BY} saves it. Compare its answers "
+        "with those that you know: a sample with a column `expected` does that."
+    )
+    return 0
+
+
+def _checked(source: Path, target: Path) -> OldFile:
+    """Return the names and versions of a file that can be converted. Raises UserError."""
+    if target.exists():
+        raise UserError(f"{target} exists already; give the path of a new file.")
+    try:
+        old = file_facts(read_document(source)).too_old
+    except RefusedFile as error:
+        raise UserError(f"{source}: {error}") from None
+    if old is None:
+        raise UserError(f"{source} needs no conversion: its scikit-learn can be installed.")
+    if not old.can_be_converted:
+        raise UserError(f"{source}: {old}")
+    return old
+
+
+def _distributions(old: OldFile) -> set[str]:
+    roots = {name.module.split(".")[0] for name in old.names or ()}
+    return {"pandas"} & roots
+
+
+def _save_again(source: Path, target: Path, old: OldFile, folder: Path) -> None:
+    """Load and save the file in the sandbox, and inspect the result. Raises UserError."""
+    shutil.copyfile(source, folder / OLD)
+    names = sorted((name.module, name.name) for name in old.names or ())
+    (folder / NAMES).write_text(json.dumps(names), encoding="utf-8")
+    limits = Limits.from_environment()
+    run(
+        [
+            sys.executable,
+            *("-m", "workbench.verify.resource_limits", str(limits.megabytes), "workbench.resave"),
+        ],
+        what="Loading the file",
+        cwd=folder,
+        env={**environ_without_secrets(folder), "PYTHONPATH": os.pathsep.join(_import_path())},
+        timeout_seconds=limits.seconds,
+    )
+    try:
+        again = file_facts(read_document(folder / NEW)).too_old
+    except RefusedFile as error:
+        raise UserError(f"The converted file cannot be used: {error}") from None
+    if again is not None:
+        raise UserError(f"The converted file cannot be used: {again}")
+    shutil.copyfile(folder / NEW, target)
+
+
+def _import_path() -> list[str]:
+    """Return where this process finds the tools, for one that uv did not start."""
+    return [str(SOURCE), *(path for path in sys.path if path.endswith("site-packages"))]
