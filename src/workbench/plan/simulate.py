@@ -87,10 +87,12 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 def simulate(
     service: Service, instance: Instance, phases: Sequence[Phase], *, seed: int = 1
 ) -> tuple[Outcome, ...]:
-    """Run the phases one after the other, and return one outcome for each."""
-    rng = random.Random(seed)
-    run = _Run(service, instance, rng, [_Answers() for _ in phases])
-    for time, phase in _arrivals(phases, rng):
+    """Run the phases one after the other, and return one outcome for each.
+
+    The same seed gives the same arrivals, whatever the service does.
+    """
+    run = _Run(service, instance, random.Random(f"service {seed}"), [_Answers() for _ in phases])
+    for time, phase in _arrivals(phases, random.Random(seed)):
         run.advance(time)
         run.arrive(time, phase)
     run.advance(math.inf)
