@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, compress
-from operator import itemgetter
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +19,39 @@ from model_service.contract.problems import ProblemCounts, Reason
 MAX_TEXT_CHARACTERS = 120
 
 
-class Rejection(NamedTuple):
-    """What is wrong with a row, or with a value of a feature."""
+class Rejection:
+    """What is wrong with a row, or with a value of a feature; `feature` is "" for the row.
 
-    reason: Reason
-    feature: str  # "" for the row
-    message: str
+    A message can be a function that returns it: a small file can have a million wrong values, of
+    which few are shown.
+    """
+
+    def __init__(self, reason: Reason, feature: str, message: str | Callable[[], str]) -> None:
+        self.reason, self.feature, self._message = reason, feature, message
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rejection) and self._members == other._members
+
+    def __hash__(self) -> int:
+        return hash(self._members)
+
+    def __repr__(self) -> str:
+        return f"Rejection{self._members}"
 
     @property
+    def _members(self) -> tuple[Reason, str, str]:
+        return self.reason, self.feature, self.message
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in words that follow the name of the feature."""
+        return self._message if isinstance(self._message, str) else self._message()
+
+    @cached_property
     def text(self) -> str:
         """The feature and the message, cut for a cell."""
-        text = f"{self.feature} {self.message}" if self.feature else self.message
+        message = self.message
+        text = f"{self.feature} {message}" if self.feature else message
         return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
 
 
@@ -53,7 +76,8 @@ class Parsed:
 
     def counts(self) -> ProblemCounts:
         """Return how many problems there are."""
-        return Counter(map(itemgetter(0, 1), chain.from_iterable(self.rejections.values())))
+        found = chain.from_iterable(self.rejections.values())
+        return Counter(map(attrgetter("reason", "feature"), found))
 
     def without(self, failing: Sequence[int], message: str) -> Parsed:
         """Return the same with a rejection of some of the valid rows, counted from 0."""
@@ -77,10 +101,10 @@ def combine(
     `first` is the number of the row at place 0.
     """
     values: dict[str, Values] = {name: column.values for name, column in columns.items()}
-    found: dict[int, list[Rejection]] = {}
+    found: defaultdict[int, list[Rejection]] = defaultdict(list)
     for column in columns.values():
         for position, rejection in column.rejections:
-            found.setdefault(position, []).append(rejection)
+            found[position].append(rejection)
     if found:
         kept = np.ones(len(places), dtype=bool)
         kept[list(found)] = False

@@ -7,6 +7,7 @@ are refused with the same messages as in a JSON request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from model_service.batch.parsed import ParsedColumn, Rejection, coded_column
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
+from model_service.contract.typed_text import is_plainly_no_number, no_number_message
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -48,9 +50,15 @@ class TextColumn(dict[str, Any]):
     def __init__(self, reader: ValueReader, max_cells: int) -> None:
         super().__init__()
         self._reader, self._max_cells = reader, max_cells
+        self._is_number = reader.feature.type in ("number", "integer")
 
     def __missing__(self, text: str) -> object:
-        found = self._reader.read(text)
+        if self._is_number and is_plainly_no_number(text):
+            # A file can have a million of them, and an exception for each takes seconds.
+            message = partial(no_number_message, text)
+            found: object = Rejection("type", self._reader.feature.name, message)
+        else:
+            found = self._reader.read(text)
         if len(self) < self._max_cells and len(text) <= MAX_CACHED_CHARACTERS:
             self[text] = found
         return found

@@ -59,6 +59,20 @@ def number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+def is_plainly_no_number(text: str) -> bool:
+    """Return whether text is no number, without looking behind its first character."""
+    first = text[:1]
+    # White space and the apostrophe of a spreadsheet can be before a number.
+    return not (first == "" or first in _NUMBER_START or first == "'" or first.isspace())
+
+
+def no_number_message(text: str) -> str:
+    """Return what is wrong with a text that is no number."""
+    text = text.strip()
+    hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
+    return f"must be a number{hint}, not {_quoted(text)}"
+
+
 def whole(value: float) -> float:
     """Return 5000 for 5000.0, as a person would write it."""
     return int(value) if math.isfinite(value) and value == int(value) else value
@@ -122,9 +136,7 @@ def _empty(feature: Feature) -> str | None:
 def _request_number(text: str) -> float:
     if (found := number(text)) is not None:
         return found
-    text = text.strip()
-    hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
-    raise Invalid(f"must be a number{hint}, not {_quoted(text)}")
+    raise Invalid(no_number_message(text))
 
 
 def _request_category(feature: Feature, text: str) -> Scalar:
