@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, compress
 from operator import attrgetter
@@ -22,12 +22,19 @@ MAX_TEXT_CHARACTERS = 120
 class Rejection:
     """What is wrong with a row, or with a value of a feature; `feature` is "" for the row.
 
-    A message can be a function that returns it: a small file can have a million wrong values, of
-    which few are shown.
+    A value can stand for its message, with the function that describes it: a small file can have a
+    million wrong values, of which few are shown.
     """
 
-    def __init__(self, reason: Reason, feature: str, message: str | Callable[[], str]) -> None:
-        self.reason, self.feature, self._message = reason, feature, message
+    def __init__(
+        self,
+        reason: Reason,
+        feature: str,
+        message: str,
+        describe: Callable[[str], str] | None = None,
+    ) -> None:
+        self.reason, self.feature = reason, feature
+        self._message, self._describe = message, describe
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Rejection) and self._members == other._members
@@ -45,7 +52,7 @@ class Rejection:
     @property
     def message(self) -> str:
         """What is wrong, in words that follow the name of the feature."""
-        return self._message if isinstance(self._message, str) else self._message()
+        return self._message if self._describe is None else self._describe(self._message)
 
     @cached_property
     def text(self) -> str:
@@ -63,7 +70,7 @@ class ParsedColumn:
     """
 
     values: Values
-    rejections: Sequence[tuple[int, Rejection]] = ()  # by position, in order
+    rejections: Mapping[int, Rejection] = field(default_factory=dict)  # by position, in order
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def combine(
     values: dict[str, Values] = {name: column.values for name, column in columns.items()}
     found: defaultdict[int, list[Rejection]] = defaultdict(list)
     for column in columns.values():
-        for position, rejection in column.rejections:
+        for position, rejection in column.rejections.items():
             found[position].append(rejection)
     if found:
         kept = np.ones(len(places), dtype=bool)
@@ -138,5 +145,5 @@ def coded_column(codes: Any, found: Sequence[Any]) -> ParsedColumn:
     positions = np.flatnonzero(np.array(is_wrong)[codes])
     rejections: Iterable[Rejection] = map(found.__getitem__, codes[positions].tolist())
     return ParsedColumn(
-        Coded(codes, values), list(zip(positions.tolist(), rejections, strict=True))
+        Coded(codes, values), dict(zip(positions.tolist(), rejections, strict=True))
     )

@@ -7,7 +7,6 @@ are refused with the same messages as in a JSON request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from model_service.batch.parsed import ParsedColumn, Rejection, coded_column
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
-from model_service.contract.typed_text import is_plainly_no_number, no_number_message
+from model_service.contract.typed_text import NO_NUMBER_START, no_number_message
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -50,13 +49,13 @@ class TextColumn(dict[str, Any]):
     def __init__(self, reader: ValueReader, max_cells: int) -> None:
         super().__init__()
         self._reader, self._max_cells = reader, max_cells
+        self._name = reader.feature.name
         self._is_number = reader.feature.type in ("number", "integer")
 
     def __missing__(self, text: str) -> object:
-        if self._is_number and is_plainly_no_number(text):
+        if self._is_number and text[:1] in NO_NUMBER_START:
             # A file can have a million of them, and an exception for each takes seconds.
-            message = partial(no_number_message, text)
-            found: object = Rejection("type", self._reader.feature.name, message)
+            found: object = Rejection("type", self._name, text, no_number_message)
         else:
             found = self._reader.read(text)
         if len(self) < self._max_cells and len(text) <= MAX_CACHED_CHARACTERS:
@@ -124,16 +123,18 @@ def parse_numbers(
 ) -> ParsedColumn:
     """Parse a column of floats; `value_at` returns the value at a position, None if missing."""
     feature = reader.feature
+    if feature.type == "integer":
+        numbers = numbers + 0.0  # -0.0 is the integer 0
     uncertain = np.flatnonzero(~is_valid(numbers, feature)).tolist()
     if not uncertain:
         return ParsedColumn(as_column(numbers, feature))
     values = np.where(is_valid(numbers, feature), numbers, np.nan)
     exact: dict[int, Any] = {}
-    rejections: list[tuple[int, Rejection]] = []
+    rejections: dict[int, Rejection] = {}
     for position in uncertain:
         found = reader.read(value_at(position))
         if found.__class__ is Rejection:
-            rejections.append((position, found))
+            rejections[position] = found
         else:
             exact[position] = found
     if feature.kind != "int":

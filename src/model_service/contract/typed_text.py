@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 
 from model_service.contract.contract import Feature, Scalar, Value
 from model_service.contract.problems import Invalid
@@ -19,6 +20,8 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _NUMBER_START = frozenset("+-.0123456789")
+# No number begins with these. White space and a spreadsheet's apostrophe can be before a number.
+NO_NUMBER_START = frozenset(string.printable) - _NUMBER_START - {*string.whitespace, "'"}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BITS = {"1": True, "0": False}
 _REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}
@@ -57,13 +60,6 @@ def number(text: str) -> float | None:
     if _INTEGER.fullmatch(text):
         return int(text)  # a float would lose the last digits of a large one
     return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def is_plainly_no_number(text: str) -> bool:
-    """Return whether text is no number, without looking behind its first character."""
-    first = text[:1]
-    # White space and the apostrophe of a spreadsheet can be before a number.
-    return not (first == "" or first in _NUMBER_START or first == "'" or first.isspace())
 
 
 def no_number_message(text: str) -> str:
