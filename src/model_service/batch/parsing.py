@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from model_service.batch.parsed import ParsedColumn, Rejection, coded_column
+from model_service.batch.parsed import ColumnRejections, ParsedColumn, Rejection, coded_column
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
-from model_service.contract.typed_text import NO_NUMBER_START, no_number_message
+from model_service.contract.typed_text import NO_NUMBER_START
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -49,15 +49,9 @@ class TextColumn(dict[str, Any]):
     def __init__(self, reader: ValueReader, max_cells: int) -> None:
         super().__init__()
         self._reader, self._max_cells = reader, max_cells
-        self._name = reader.feature.name
-        self._is_number = reader.feature.type in ("number", "integer")
 
     def __missing__(self, text: str) -> object:
-        if self._is_number and text[:1] in NO_NUMBER_START:
-            # A file can have a million of them, and an exception for each takes seconds.
-            found: object = Rejection("type", self._name, text, no_number_message)
-        else:
-            found = self._reader.read(text)
+        found = self._reader.read(text)
         if len(self) < self._max_cells and len(text) <= MAX_CACHED_CHARACTERS:
             self[text] = found
         return found
@@ -70,7 +64,10 @@ class TextColumn(dict[str, Any]):
         distinct = dict.fromkeys(texts)
         code_by_text = {text: code for code, text in enumerate(distinct)}
         codes = np.fromiter(map(code_by_text.__getitem__, texts), np.intp, len(texts))
-        return coded_column(codes, list(map(self.__getitem__, distinct)))
+        if feature.type not in ("number", "integer"):
+            return coded_column(codes, list(map(self.__getitem__, distinct)))
+        found = [text if text[:1] in NO_NUMBER_START else self[text] for text in distinct]
+        return coded_column(codes, found, self.__getitem__)
 
 
 def is_plain_number(feature: Feature) -> bool:
@@ -140,8 +137,8 @@ def parse_numbers(
     if feature.kind != "int":
         for position, value in exact.items():
             values[position] = np.nan if value is None else value
-        return ParsedColumn(values, rejections)
+        return ParsedColumn(values, ColumnRejections(rejections))
     whole = np.nan_to_num(values).astype(np.int64)
     for position, value in exact.items():
         whole[position] = value
-    return ParsedColumn(whole, rejections)
+    return ParsedColumn(whole, ColumnRejections(rejections))

@@ -62,13 +62,6 @@ def number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def no_number_message(text: str) -> str:
-    """Return what is wrong with a text that is no number."""
-    text = text.strip()
-    hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
-    return f"must be a number{hint}, not {_quoted(text)}"
-
-
 def whole(value: float) -> float:
     """Return 5000 for 5000.0, as a person would write it."""
     return int(value) if math.isfinite(value) and value == int(value) else value
@@ -132,7 +125,9 @@ def _empty(feature: Feature) -> str | None:
 def _request_number(text: str) -> float:
     if (found := number(text)) is not None:
         return found
-    raise Invalid(no_number_message(text))
+    text = text.strip()
+    hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
+    raise Invalid(f"must be a number{hint}, not {_quoted(text)}")
 
 
 def _request_category(feature: Feature, text: str) -> Scalar:

@@ -124,7 +124,7 @@ class AnswerWriter:
         """Return the lines of some of the well-formed records, which have one answer each."""
         if not places:
             return []
-        appended = [cells_at(answers, path) for path in self._paths]
+        appended: list[Sequence[str]] = [cells_at(answers, path) for path in self._paths]
         if self.has_warnings:
             appended.append(warning_cells(warnings, places))
         delimiter = self._delimiter

@@ -231,6 +231,6 @@ class _Run:
         self._job.on_warnings(chain.from_iterable(warnings.values()))
         lines = self._writer.lines(chunk, parsed, predictions, warnings)
         if self._job.keep_bad_rows:
-            self._job.on_rejected(parsed.counts())
+            self._job.on_rejected(parsed.counts)
         self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
         return lines
