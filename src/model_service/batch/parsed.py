@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from model_service.contract.contract import Batch, Coded, Values
-from model_service.contract.problems import ProblemCounts, Reason
+from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Reason
 
 # In a cell `error` each problem is cut to so many characters.
 MAX_TEXT_CHARACTERS = 120
@@ -105,6 +105,12 @@ class RowRejections(Sequence[Rejection]):
         return len(self._columns)
 
 
+def _of_row(position: int, columns: Sequence[ColumnRejections]) -> Sequence[Rejection]:
+    if len(columns) > MAX_SHOWN_PROBLEMS:
+        return RowRejections(position, columns)
+    return [column[position] for column in columns]
+
+
 def count_problems(rejections: Iterable[Rejection]) -> ProblemCounts:
     """Return how many problems there are, by reason and feature."""
     return Counter(map(attrgetter("reason", "feature"), rejections))
@@ -164,7 +170,7 @@ def combine(
         values = {name: _compress(column, kept) for name, column in values.items()}
         malformed = {
             **malformed,
-            **{places[position]: RowRejections(position, of) for position, of in found.items()},
+            **{places[position]: _of_row(position, of) for position, of in found.items()},
         }
         places = list(compress(places, kept.tolist()))
     row_numbers: Sequence[int]

@@ -66,7 +66,10 @@ class TextColumn(dict[str, Any]):
         codes = np.fromiter(map(code_by_text.__getitem__, texts), np.intp, len(texts))
         if feature.type not in ("number", "integer"):
             return coded_column(codes, list(map(self.__getitem__, distinct)))
-        found = [text if text[:1] in NO_NUMBER_START else self[text] for text in distinct]
+        found = [
+            text if text[:1] in NO_NUMBER_START and text not in self else self[text]
+            for text in distinct
+        ]
         return coded_column(codes, found, self.__getitem__)
 
 
