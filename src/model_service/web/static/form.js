@@ -29,6 +29,7 @@ async function predict(isSubmit) {
   }
   showParts(parts, isSubmit);
   if (!queued) await explore(lastChanged);
+  if (isSubmit) bringAnswerIntoView();
   isWaiting = false;
   document.getElementById("verdict").classList.remove("waiting");
   if (queued) {
@@ -36,6 +37,12 @@ async function predict(isSubmit) {
     queued = null;
     predict(next.isSubmit);
   }
+}
+
+// Beside a short form the answer can be above the window when the button is pressed.
+function bringAnswerIntoView() {
+  const { top, bottom, height } = document.getElementById("verdict").getBoundingClientRect();
+  if (height && (top < 0 || bottom > window.innerHeight)) window.scrollBy({ top: top - 16 });
 }
 
 // Returns the sections of parts.html that replace those of the page.
@@ -88,7 +95,6 @@ function showParts(parts, isSubmit) {
   }
   for (const id of new Set([...unusualIds, ...warnings.keys()])) setMessage(id, "warning", unusualIds, warnings.get(id));
   if (summary && isSubmit) document.querySelector("#problems .summary").focus();
-  else if (isSubmit) document.getElementById("verdict").scrollIntoView({ block: "nearest" });
 }
 
 // Shows the error message of a field, or removes it if there is no message.
