@@ -19,8 +19,8 @@ from model_service.explain.explainer import (
     Explainer,
     Subject,
     read_explainer,
-    write_explainer,
 )
+from workbench.verify.explain_file import write_explainer
 
 
 def contract_of(frame: pd.DataFrame, targets: Sequence[str] | None = None) -> Contract:

@@ -41,8 +41,8 @@ def test_all_pages_work_from_sign_in_to_sign_out(
     expect(page.get_by_role("heading", name="This is no key of this service")).to_be_visible()
     sign_in(page)
 
-    expect(page.locator("#plot svg")).to_be_visible()  # needs /features and /predict
     page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.locator("#plot svg")).to_be_visible()  # needs /features and /predict
     expect(page.locator(".waiting")).to_have_count(0)
     expect(page.locator("#verdict")).to_be_in_viewport()
     assert axe(page) == []
@@ -89,6 +89,7 @@ def test_a_page_without_its_cookie_says_what_to_do(
     watch.expect(UNAUTHORIZED)
     page = visit(served_with_keys)
     sign_in(page)
+    page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#verdict p").first).to_be_visible()
     page.context.clear_cookies()
     page.get_by_role("button", name="Predict", exact=True).click()
@@ -103,6 +104,7 @@ def test_a_link_from_another_site_does_not_ask_for_the_key_again(
     watch.expect(UNAUTHORIZED)
     page = visit(served_with_keys)
     sign_in(page)
+    page.get_by_role("button", name="Predict", exact=True).click()
     expect(page.locator("#verdict p").first).to_be_visible()
     page.goto("about:blank")
     page.set_content(f'<a href="{served_with_keys.url}/model">There</a>')

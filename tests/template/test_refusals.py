@@ -39,8 +39,8 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     ({"sample_data": "nowhere.csv"}, ["sample_data", "there is no file"]),
     ({"sample_data": "empty.csv"}, ["sample_data", "is empty"]),
     ({"sample_data": "header.csv"}, ["has a header and no rows"]),
-    ({"sample_data": "ragged.csv"}, ["line 3 has 1 cells and the header has 2"]),
-    ({"sample_data": "twice.csv"}, ["several columns called 'a'"]),
+    ({"sample_data": "ragged.csv"}, ["line 3 has 11 cells and the header has 10"]),
+    ({"sample_data": "twice.csv"}, ["no column 'applicant_income'"]),
     ({"sample_data": "binary.csv"}, ["is not a text file"]),
     ({"transformers": "nowhere.pkl"}, ["transformers", "there is no file"]),
     ({"model_code": "nowhere.py"}, ["model_code", "there is no file"]),
@@ -58,7 +58,12 @@ def folder(tmp_path: Path) -> Path:
         "wrong.json": json.dumps([{"name": "a", "typ": "number"}]).encode(),
         "empty.csv": b"",
         "header.csv": b"a,b\n",
-        "ragged.csv": b"a,b\n1,2\n3\n",
+        "ragged.csv": b"".join(
+            [
+                *(EXAMPLE / "sample.csv").read_bytes().splitlines(keepends=True)[:2],
+                b"1,2,3,4,5,6,7,8,9,10,11\n",
+            ]
+        ),
         "twice.csv": b"a,a\n1,2\n",
         "binary.csv": b"\x00\x01\x02",
     }

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from model_service.batch.parsed import ParsedColumn, Rejection, coded_column
+from model_service.batch.parsed import ColumnRejections, ParsedColumn, Rejection, coded_column
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
+from model_service.contract.typed_text import NO_NUMBER_START
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -63,7 +64,13 @@ class TextColumn(dict[str, Any]):
         distinct = dict.fromkeys(texts)
         code_by_text = {text: code for code, text in enumerate(distinct)}
         codes = np.fromiter(map(code_by_text.__getitem__, texts), np.intp, len(texts))
-        return coded_column(codes, list(map(self.__getitem__, distinct)))
+        if feature.type not in ("number", "integer"):
+            return coded_column(codes, list(map(self.__getitem__, distinct)))
+        found = [
+            text if text[:1] in NO_NUMBER_START and text not in self else self[text]
+            for text in distinct
+        ]
+        return coded_column(codes, found, self.__getitem__)
 
 
 def is_plain_number(feature: Feature) -> bool:
@@ -116,23 +123,25 @@ def parse_numbers(
 ) -> ParsedColumn:
     """Parse a column of floats; `value_at` returns the value at a position, None if missing."""
     feature = reader.feature
+    if feature.type == "integer":
+        numbers = numbers + 0.0  # -0.0 is the integer 0
     uncertain = np.flatnonzero(~is_valid(numbers, feature)).tolist()
     if not uncertain:
         return ParsedColumn(as_column(numbers, feature))
     values = np.where(is_valid(numbers, feature), numbers, np.nan)
     exact: dict[int, Any] = {}
-    rejections: list[tuple[int, Rejection]] = []
+    rejections: dict[int, Rejection] = {}
     for position in uncertain:
         found = reader.read(value_at(position))
         if found.__class__ is Rejection:
-            rejections.append((position, found))
+            rejections[position] = found
         else:
             exact[position] = found
     if feature.kind != "int":
         for position, value in exact.items():
             values[position] = np.nan if value is None else value
-        return ParsedColumn(values, rejections)
+        return ParsedColumn(values, ColumnRejections(rejections))
     whole = np.nan_to_num(values).astype(np.int64)
     for position, value in exact.items():
         whole[position] = value
-    return ParsedColumn(whole, rejections)
+    return ParsedColumn(whole, ColumnRejections(rejections))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 
 from model_service.contract.contract import Feature, Scalar, Value
 from model_service.contract.problems import Invalid
@@ -19,6 +20,8 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _NUMBER_START = frozenset("+-.0123456789")
+# No number begins with these. White space and a spreadsheet's apostrophe can be before a number.
+NO_NUMBER_START = frozenset(string.printable) - _NUMBER_START - {*string.whitespace, "'"}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BITS = {"1": True, "0": False}
 _REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_service.batch.parsed import Parsed, Rejection
 from model_service.contract.contract import Contract
@@ -21,12 +21,26 @@ from model_service.csv.writer import (
     escape_formulas,
     free_name,
     may_be_formulas,
+    quoted_cells,
     quoted_lines,
 )
 from model_service.model.predictions import Prediction
 
 # In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
 MAX_CELL_CHARACTERS = 600
+
+
+class AnswerLines(NamedTuple):
+    """Lines of an answer, in two parts: a cell for warnings has its place between them."""
+
+    starts: Sequence[str]
+    ends: Sequence[str]  # the cells `error`, each behind its delimiter, if there is such a column
+
+    def joined(self) -> Sequence[str]:
+        """Return whole lines."""
+        return list(map(operator.add, self.starts, self.ends)) if self.ends else self.starts
+
+
 PlacedWarnings = Mapping[int, Sequence[RowWarning]]  # by place of the record in its chunk
 _NO_WARNINGS: PlacedWarnings = {}
 
@@ -78,20 +92,24 @@ class AnswerWriter:
         parsed: Parsed,
         predictions: Sequence[Prediction],
         warnings: PlacedWarnings = _NO_WARNINGS,
-    ) -> Iterable[str]:
+    ) -> AnswerLines:
         """Return the records of a chunk with their predictions, or with what is wrong.
 
         `warnings` are by place, and written if `has_warnings` is set.
         """
-        if not parsed.rejections:
-            return self._well_formed(chunk, chunk.places, parsed, predictions, warnings)
         if not self._keeps_bad_rows:
-            return self._well_formed(chunk, parsed.places, parsed, predictions, warnings)
+            return AnswerLines(self._well_formed(chunk, parsed.places, predictions, warnings), ())
+        errors = quoted_cells(error_cells(parsed, len(chunk)), self._delimiter)
+        ends = [self._delimiter + cell for cell in errors]
+        if not parsed.rejections:
+            return AnswerLines(self._well_formed(chunk, chunk.places, predictions, warnings), ends)
         by_place = dict(zip(parsed.places, predictions, strict=True))
         answers = [by_place.get(place) for place in chunk.places]
-        whole = self._well_formed(chunk, chunk.places, parsed, answers, warnings)
-        lines = dict(zip(chunk.places, whole, strict=True)) | self._malformed(chunk, parsed)
-        return map(lines.__getitem__, range(len(chunk)))
+        starts = self._well_formed(chunk, chunk.places, answers, warnings)
+        if malformed := self._malformed(chunk):
+            lines = dict(zip(chunk.places, starts, strict=True)) | malformed
+            starts = [lines[place] for place in range(len(chunk))]
+        return AnswerLines(starts, ends)
 
     def _chosen(self, columns: Sequence[Any]) -> Sequence[Any]:
         return columns if self._columns is None else [columns[place] for place in self._columns]
@@ -100,18 +118,15 @@ class AnswerWriter:
         self,
         chunk: Chunk,
         places: Sequence[int],
-        parsed: Parsed,
         answers: Sequence[Prediction | None],
         warnings: PlacedWarnings,
     ) -> Sequence[str]:
         """Return the lines of some of the well-formed records, which have one answer each."""
         if not places:
             return []
-        appended = [cells_at(answers, path) for path in self._paths]
+        appended: list[Sequence[str]] = [cells_at(answers, path) for path in self._paths]
         if self.has_warnings:
-            appended.append([_warnings_cell(warnings.get(place, ())) for place in places])
-        if self._keeps_bad_rows:
-            appended.append(error_cells(parsed, places))
+            appended.append(warning_cells(warnings, places))
         delimiter = self._delimiter
         texts = chunk.texts if self._columns is None and chunk.delimiter == delimiter else None
         if texts is not None and not may_be_formulas(texts, delimiter):
@@ -125,7 +140,7 @@ class AnswerWriter:
             cells = [[column[position] for position in kept] for column in cells]
         return csv_lines([*map(escape_formulas, cells), *appended], delimiter)
 
-    def _malformed(self, chunk: Chunk, parsed: Parsed) -> dict[int, str]:
+    def _malformed(self, chunk: Chunk) -> dict[int, str]:
         """Return the records of too few or too many cells with as many as the header, by place."""
         width, delimiter = chunk.width, self._delimiter
         malformed = chunk.malformed
@@ -133,46 +148,33 @@ class AnswerWriter:
         if self._columns is not None:
             padded = [[*cells, *[""] * (width - len(cells))] for cells in records]
             records, width = [self._chosen(cells) for cells in padded], len(self._columns)
-        errors = [[_error_cell(parsed.rejections[place])] for place in malformed]
-        starts, ends = quoted_lines(records, delimiter), quoted_lines(errors, delimiter)
+        lines = quoted_lines(records, delimiter)
         # As text: a header can have a hundred thousand columns, and each row a single cell.
-        delimiters = delimiter * (width + len(self._paths) + self.has_warnings)
+        delimiters = delimiter * (width + len(self._paths) + self.has_warnings - 1)
         return {
-            place: start + delimiters[len(record) - 1 :] + end
-            for place, record, start, end in zip(malformed, records, starts, ends, strict=True)
+            place: line + delimiters[len(record) - 1 :]
+            for place, record, line in zip(malformed, records, lines, strict=True)
         }
 
 
-def error_lengths(parsed: Parsed, count: int, delimiter: str) -> list[int]:
-    """Return the characters of the cell `error` of each of so many lines, and its delimiter."""
-    lengths = [len(delimiter)] * count
+def error_cells(parsed: Parsed, row_count: int) -> Sequence[str]:
+    """Return what is wrong with each row, "" if nothing is."""
+    cells = [""] * row_count
     for place, rejections in parsed.rejections.items():
-        (cell,) = quoted_lines([[_error_cell(rejections)]], delimiter)
-        lengths[place] += len(cell)
-    return lengths
+        cells[place] = _listing_cell(rejections)
+    return escape_formulas(cells)
 
 
-def error_cells(parsed: Parsed, places: Iterable[int]) -> list[str]:
-    """Return what is wrong with the row at each place, "" if nothing is."""
-    rejections = parsed.rejections
-    return [_error_cell(rejections[place]) if place in rejections else "" for place in places]
+def warning_cells(warnings: PlacedWarnings, places: Iterable[int]) -> Sequence[str]:
+    """Return what is unusual in the row at each place, "" if nothing is."""
+    return escape_formulas([_listing_cell(warnings.get(place, ())) for place in places])
 
 
-def _error_cell(rejections: Sequence[Rejection]) -> str:
-    """Return what is wrong with a row."""
-    return _listing_cell([rejection.text for rejection in rejections])
-
-
-def _warnings_cell(warnings: Sequence[RowWarning]) -> str:
-    """Return what is unusual in a row."""
-    return _listing_cell([warning.text for warning in warnings]) if warnings else ""
-
-
-def _listing_cell(texts: Sequence[str]) -> str:
+def _listing_cell(found: Sequence[Rejection] | Sequence[RowWarning]) -> str:
     """Return the first texts, and how many there are besides."""
-    shown = [*texts[:MAX_SHOWN_PROBLEMS]]
+    shown = [one.text for one in found[:MAX_SHOWN_PROBLEMS]]
     while len(shown) > 1 and sum(map(len, shown)) > MAX_CELL_CHARACTERS:
         shown.pop()
-    if len(texts) > len(shown):
-        shown.append(f"and {len(texts) - len(shown)} more")
-    return escape_formula("; ".join(shown))
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown)} more")
+    return "; ".join(shown)

@@ -181,12 +181,10 @@ def read_layout(file: IO[bytes], names: Collection[str], max_line_characters: in
 def _first_record(
     file: IO[bytes], delimiter: str, max_line_characters: int
 ) -> tuple[int, list[str]]:
-    records = next(iter(RecordReader(file, delimiter, max_line_characters)), None)
-    if records is None:
+    first = RecordReader(file, delimiter, max_line_characters).first()
+    if first is None:
         raise bad_file("the file is empty", 1)
-    if records.texts is not None:
-        return records.lines[0], records.texts[0].split(delimiter)
-    return records.lines[0], (records.cells or [[]])[0]
+    return first
 
 
 class CsvFile:

@@ -88,13 +88,27 @@ class RecordReader:
             if records is not None and records.lines:
                 yield records
 
+    def first(self) -> tuple[int, list[str]] | None:
+        """Return the first record and its line, or None; the records behind it can be malformed."""
+        for records, _ in self._read(is_needed=True, max_quoted=1):
+            if records is not None and records.lines:
+                if records.texts is not None:
+                    return records.lines[0], records.texts[0].split(self._delimiter)
+                return records.lines[0], (records.cells or [[]])[0]
+        return None
+
     def positions(self) -> Iterator[Position]:
         """Yield a position after each block, where a part of the file can end."""
         for _, position in self._read(is_needed=False):
             yield position
 
-    def _read(self, *, is_needed: bool) -> Iterator[tuple[Records | None, Position]]:
-        """Yield records with the position after them; plain ones as None unless `is_needed`."""
+    def _read(
+        self, *, is_needed: bool, max_quoted: int | None = None
+    ) -> Iterator[tuple[Records | None, Position]]:
+        """Yield records with the position after them; plain ones as None unless `is_needed`.
+
+        Of a block with quoted cells, at most `max_quoted` records are read at a time.
+        """
         self._file.seek(self._start.offset)
         blocks = _Blocks(self._file, self._end, self._max_line_characters)
         line = self._start.line
@@ -105,7 +119,7 @@ class RecordReader:
                     # Of old Macs' files no block is plain, and each line ends with \n.
                     line += block.count(b"\n")
                 else:
-                    records, line = self._quoted(block, blocks, line)
+                    records, line = self._quoted(block, blocks, line, max_quoted)
                 yield records, Position(blocks.offset, line)
         except UnicodeDecodeError:
             raise bad_file(NOT_UTF8, self._first_undecodable()) from None
@@ -137,7 +151,9 @@ class RecordReader:
         message = f"is not CSV: a row of more than {self._max_line_characters} characters"
         return bad_file(message, line)
 
-    def _quoted(self, block: bytes, blocks: _Blocks, line: int) -> tuple[Records, int]:
+    def _quoted(
+        self, block: bytes, blocks: _Blocks, line: int, max_records: int | None
+    ) -> tuple[Records, int]:
         """Read a block with csv, and on to the end of its last record; return the next line too."""
         source = _LimitedLines(block, blocks, self._max_line_characters)
         reader = csv.reader(source, delimiter=self._delimiter, strict=True)
@@ -150,7 +166,7 @@ class RecordReader:
                     records.append(cells)
                 begins_on = line + reader.line_num
                 source.characters_left = self._max_line_characters
-                if source.has_read_on or not source.has_more:
+                if source.has_read_on or not source.has_more or len(records) == max_records:
                     break
         except csv.Error as error:
             raise bad_file(f"is not CSV: {error}", begins_on) from None

@@ -13,7 +13,7 @@ from model_service.batch.parsed import Parsed
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.problems import ProblemCounts, Problems
 from model_service.contract.unusual import BatchWarnings, RowWarning
-from model_service.csv.answer import AnswerWriter, PlacedWarnings, error_lengths
+from model_service.csv.answer import AnswerLines, AnswerWriter, PlacedWarnings
 from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
 from model_service.csv.records import bad_file
 from model_service.csv.rows import RowReader, add_problems, header_problems
@@ -143,7 +143,8 @@ class _Run:
             yield part
         if self._spooled_count < self._row_count:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
-                yield encode_lines(self._predict(chunk, self._reader.parse(chunk))[0])
+                lines = self._predict(chunk, self._reader.parse(chunk))
+                yield encode_lines(lines.joined())
 
     def _check_late(self, chunk: Chunk, problems: Problems) -> None:
         """Add what is wrong with the rows of a chunk that is predicted later."""
@@ -165,14 +166,11 @@ class _Run:
             self._add_column_to_spool()
         return {parsed.places[position]: warnings for position, warnings in found.items()}
 
-    def _note_lengths(self, lines: Sequence[str], parsed: Parsed) -> None:
+    def _note_lengths(self, lines: AnswerLines) -> None:
         """Note where in these lines of the spool the cell of a warning has its place."""
         before, after = self._spooled_lengths
-        ends = [0] * len(lines)
-        if self._job.keep_bad_rows:
-            ends = error_lengths(parsed, len(lines), self._file.delimiter)
-        after.extend(ends)
-        before.extend(len(line) - end for line, end in zip(lines, ends, strict=True))
+        before.extend(map(len, lines.starts))
+        after.extend(map(len, lines.ends or [""] * len(lines.starts)))
 
     def _add_column_to_spool(self) -> None:
         """Put an empty cell for warnings into each line of the spool: none of them has any."""
@@ -205,17 +203,17 @@ class _Run:
             add_problems(problems, parsed, chunk)
             return
         try:
-            lines, parsed = self._predict(chunk, parsed)
+            lines = self._predict(chunk, parsed)
         except InvalidRows as error:
             problems.extend(error.problems)
             return
-        self._spool.write(encode_lines(lines))
+        self._spool.write(encode_lines(lines.joined()))
         self._spooled_count = chunk.last
         if self._job.find_warnings is not None and not self._writer.has_warnings:
-            self._note_lengths(lines, parsed)
+            self._note_lengths(lines)
 
-    def _predict(self, chunk: Chunk, parsed: Parsed) -> tuple[list[str], Parsed]:
-        """Return the lines of a chunk with its predictions, and its rows as they turned out."""
+    def _predict(self, chunk: Chunk, parsed: Parsed) -> AnswerLines:
+        """Return the lines of a chunk with its predictions."""
         started_at = time.monotonic()
         try:
             predictions, failing = self._job.predict(parsed.batch)
@@ -231,8 +229,8 @@ class _Run:
             parsed = parsed.without(failing, MODEL_FAILS)
             warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}
         self._job.on_warnings(chain.from_iterable(warnings.values()))
-        lines = list(self._writer.lines(chunk, parsed, predictions, warnings))
+        lines = self._writer.lines(chunk, parsed, predictions, warnings)
         if self._job.keep_bad_rows:
-            self._job.on_rejected(parsed.counts())
+            self._job.on_rejected(parsed.counts)
         self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
-        return lines, parsed
+        return lines

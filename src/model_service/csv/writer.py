@@ -103,6 +103,15 @@ def csv_lines(columns: Sequence[Sequence[str]], delimiter: str) -> list[str]:
     return quoted_lines(zip(*columns, strict=True), delimiter)
 
 
+def quoted_cells(cells: Sequence[str], delimiter: str) -> Sequence[str]:
+    """Return cells as they are in lines of two or more; with quotes if needed."""
+    text = "".join(cells)
+    if not any(mark in text for mark in ('"', "\r", "\n", delimiter)):
+        return cells
+    special = re.compile(f'["\r\n{re.escape(delimiter)}]').search
+    return ['"' + cell.replace('"', '""') + '"' if special(cell) else cell for cell in cells]
+
+
 def quoted_lines(records: Iterable[Sequence[str]], delimiter: str) -> list[str]:
     """Return records as lines of a CSV file, without their ends; cells have quotes if needed."""
     lines = _Lines()

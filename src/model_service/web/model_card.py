@@ -195,7 +195,8 @@ def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) 
     lines.append("may be unknown" if feature.nullable else "must be given")
     if profile is not None:
         lines.append(f"{format_percent(profile.missing) if profile.missing else 'none'} missing")
-    title = feature_title(feature)
+    # A long list shows names alone: the page would be too large for a phone.
+    title = feature_title(feature) if with_charts else feature.name
     return FeatureCard(feature.name, title, feature.description, tuple(lines), bars, histogram)
 
 

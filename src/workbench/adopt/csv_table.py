@@ -18,6 +18,7 @@ from workbench.errors import UserError
 
 # Reading takes three times as much memory.
 MAX_TEXT_BYTES = 256 << 20
+BLANKS = " \t"  # other white space can be the name of a column
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS, HEAD_RECORDS = 1 << 18, 50  # of a file, from which its layout is found
 MAX_TITLE_RECORDS = 10
@@ -107,7 +108,7 @@ def read_table(path: Path, text: str) -> Table:
     records = _head(head, delimiter, is_whole=len(head) == len(text))
     skipped = 1 if named else _title_records(records)
     header = records[skipped] if skipped < len(records) else []
-    if not any(name.strip() for name in header):
+    if not any(name.strip(BLANKS) for name in header):
         raise UserError(f"{path} is empty; its first line must name the columns.")
     rows = records[skipped + 1 :]
     has_row_names = bool(rows) and all(
@@ -115,7 +116,7 @@ def read_table(path: Path, text: str) -> Table:
     )
     if has_row_names:
         header = ["", *header]
-    header = [name if name.strip() else "" for name in header]
+    header = [name if name.strip(BLANKS) else "" for name in header]
     return Table(path, text, delimiter, tuple(header), skipped, has_row_names)
 
 

@@ -207,7 +207,7 @@ class _Columns:
 
     def answered(
         self, batch: Any, parsed: Parsed, predictions: Sequence[Prediction]
-    ) -> tuple[Any, Answers, list[str] | None]:
+    ) -> tuple[Any, Answers, Sequence[str] | None]:
         """Return the rows that are written, their answers and, with a column for them, errors."""
         if self.copied is not None:
             batch = batch.select(list(self.copied))
@@ -218,7 +218,7 @@ class _Columns:
         if parsed.rejections:
             by_place = dict(zip(parsed.places, predictions, strict=True))
             answers = [by_place.get(place) for place in range(batch.num_rows)]
-        return batch, answers, error_cells(parsed, range(batch.num_rows))
+        return batch, answers, error_cells(parsed, batch.num_rows)
 
 
 def _type_of(path: ValuePath, model: Model) -> Any:
@@ -243,14 +243,14 @@ _CLASS_TYPES: Mapping[type, Any] = {
 
 @dataclass(frozen=True)
 class _Writer:
-    batch: Callable[[Any, Answers, list[str] | None], None]
+    batch: Callable[[Any, Answers, Sequence[str] | None], None]
     close: Callable[[], None]
 
 
 def _arrow_writer(columns: _Columns, file: Any) -> _Writer:
     stream = pa.ipc.new_file(file, columns.schema)
 
-    def write(batch: Any, answers: Answers, errors: list[str] | None) -> None:
+    def write(batch: Any, answers: Answers, errors: Sequence[str] | None) -> None:
         if not batch.num_rows:
             return
         arrays = list(batch.columns)
@@ -272,7 +272,7 @@ def _array(values: list[Any], kind: Any) -> Any:
 def _csv_writer(columns: _Columns, file: Any) -> _Writer:
     paths = [path for path, _ in columns.answers.values()]
 
-    def write(batch: Any, answers: Answers, errors: list[str] | None) -> None:
+    def write(batch: Any, answers: Answers, errors: Sequence[str] | None) -> None:
         if not batch.num_rows:
             return
         cells = [escape_formulas(_cells(array)) for array in batch.columns]

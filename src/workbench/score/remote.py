@@ -34,6 +34,15 @@ def score_remotely(archive: bytes, sha256: str, job: str, part: str) -> str:
     return result
 
 
+def _write(folder: Path, name: str, content: bytes) -> None:
+    """Write a member of the archive below a folder. Raises ValueError for any other place."""
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise ValueError(f"the archive names {name}, which is outside of it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
 def unpacked(archive: bytes, sha256: str) -> Path:
     """Return the folder of the project, which the first part on a machine unpacks."""
     owner = os.getuid() if hasattr(os, "getuid") else 0
@@ -41,7 +50,8 @@ def unpacked(archive: bytes, sha256: str) -> Path:
     if not folder.exists():
         staged = Path(tempfile.mkdtemp(prefix="model-service-"))  # for this user only
         with zipfile.ZipFile(BytesIO(archive)) as files:
-            files.extractall(staged)
+            for name in files.namelist():
+                _write(staged, name, files.read(name))
         try:
             staged.rename(folder)
         except OSError:  # another worker was faster

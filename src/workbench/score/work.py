@@ -85,7 +85,7 @@ def _score_csv(scorer: Scorer, job: Job, part: Part, report: PartReport, path: P
         for chunk, parsed, predictions in scored_chunks(scorer, file, layout, part.end, report):
             if job.on_error == "stop" and report.first is not None:
                 return
-            output.write(encode_lines(writer.lines(chunk, parsed, predictions)))
+            output.write(encode_lines(writer.lines(chunk, parsed, predictions).joined()))
 
 
 def answer_writer(

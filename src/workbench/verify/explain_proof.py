@@ -30,7 +30,6 @@ from model_service.explain.explainer import (
     Subject,
     WrongFile,
     read_explainer,
-    write_explainer,
 )
 from model_service.explain.game import Permutations
 from model_service.explain.numbers import ModelInput
@@ -40,6 +39,7 @@ from model_service.model.manifest import Explanations
 from model_service.model.model import Model
 from workbench import files
 from workbench.adopt.kept_sample import read_kept_sample
+from workbench.verify.explain_file import write_explainer
 from workbench.verify.fast_path_proof import drawn_rows, predict_in_batches
 
 MAX_ENUMERATED_FEATURES = 12

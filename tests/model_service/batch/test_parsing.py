@@ -40,7 +40,7 @@ def at_once(column: ParsedColumn, feature: Feature) -> list[Any]:
     values = listed(column.values)
     if feature.type in ("number", "integer") and not isinstance(column.values, Coded):
         values = [None if value != value else value for value in values]
-    for position, rejection in column.rejections:
+    for position, rejection in column.rejections.items():
         values[position] = rejection
     return values
 

@@ -84,7 +84,7 @@ class SilentHandler(WSGIRequestHandler):
 
 
 class CodeBlocks(HTMLParser):
-    """The texts of a page's <pre> elements."""
+    """The texts of the requests on a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class CodeBlocks(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag == "pre":
+        if tag == "pre" and ("class", "request") in attrs:
             self._inside = True
             self.texts.append("")
 
@@ -127,6 +127,7 @@ def run_javascript(code: str) -> Any:
 
 RUNNERS: list[Callable[[str], Any]] = [
     lambda code: json.loads(run_shell(code)),
+    run_python,  # with requests
     run_python,
     run_javascript,
 ]
@@ -140,15 +141,15 @@ def test_each_request_of_the_page_gets_the_prediction(
     blocks = CodeBlocks(
         run_shell(f'curl {base_url}/docs -H "Authorization: Bearer $API_KEY"')
     ).texts
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     document = app.test_client().get("/openapi.json", headers=bearer).get_json()
     operation = document["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
-    for name, shown in (("row", blocks[:3]), ("rows", blocks[3:6])):
+    for name, shown in (("row", blocks[:4]), ("rows", blocks[4:8])):
         request = {"json": examples[name]["value"], "headers": bearer}
         expected = app.test_client().post("/predict", **request).get_json()
         answers = [runner(code) for runner, code in zip(RUNNERS, shown, strict=True)]
-        assert answers == [expected] * 3
-    table = list(csv.DictReader(io.StringIO(run_shell(blocks[6]), newline="")))
+        assert answers == [expected] * 4
+    table = list(csv.DictReader(io.StringIO(run_shell(blocks[8]), newline="")))
     predictions = [json.dumps(answer["prediction"]) for answer in expected["predictions"]]
     assert [row["prediction"] for row in table] == predictions

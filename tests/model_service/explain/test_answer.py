@@ -25,8 +25,8 @@ from model_service.explain.explainer import (
     NotAdditive,
     WrongFile,
     read_explainer,
-    write_explainer,
 )
+from workbench.verify.explain_file import write_explainer
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame(RANDOM.normal(size=(60, 4)).round(1), columns=list("abcd"))

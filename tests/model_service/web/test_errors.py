@@ -7,6 +7,8 @@ from werkzeug.datastructures import Headers
 
 from model_service import errors
 from model_service.contract.problems import Problem, Problems
+from model_service.explain.blackbox import DoesNotFit
+from model_service.explain.explainer import NotAdditive, NotFinite
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Overloaded, Stopped, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
@@ -29,6 +31,22 @@ RESPONSES = [
         "2 problems",
         {},
     ),
+    (
+        DoesNotFit(3, 500),
+        422,
+        "Too many rows to explain",
+        "3 rows fit into the 500 ms that a request has for its explanations "
+        "(EXPLAIN_MILLISECONDS).",
+        {},
+    ),
+    (
+        NotFinite(),
+        422,
+        "There is no explanation for these values",
+        "The model has no finite number for them, or for some of them together.",
+        {},
+    ),
+    (NotAdditive("By 0.1."), 500, "The explanation is wrong", "By 0.1.", {}),
     (errors.TooManyRows("At most 5."), 413, "Too many rows", "At most 5.", {}),
     (NotReady("It is not."), 503, "The model is not ready", "It is not.", {}),
     (

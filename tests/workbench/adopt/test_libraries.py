@@ -87,7 +87,7 @@ def test_facts_of_a_statsmodels_file(
     assert (facts.feature_names, facts.n_features, facts.constant) == (names, 3, constant)
     assert facts.unknown_names == ()
     assert any("remove_data()" in notice for notice in facts.notices) is holds_data
-    assert facts.formats == {"statsmodels": pandas}
+    assert facts.formats["statsmodels"] == pandas
 
 
 @pytest.mark.parametrize(

@@ -72,5 +72,7 @@ def test_options_are_read_by_name() -> None:
 
 def test_an_unknown_accept_is_refused(tmp_path: Path) -> None:
     project = adopted(tmp_path, EXAMPLE / "model.joblib")
-    with pytest.raises(UserError, match="ACCEPT='all' is unknown; leave it out or give ACCEPT="):
+    with pytest.raises(
+        UserError, match=r"ACCEPT='all' is unknown \(all\); leave it out, or give ACCEPT="
+    ):
         adopt(project, AdoptOptions(model=str(EXAMPLE / "model.joblib"), accept="all"))

@@ -351,7 +351,7 @@ def test_an_accepted_proposal_predicts_the_same(form: str, tmp_path: Path) -> No
     assert not (project / "model" / "features.proposed.json").exists()
     assert [f.name for f in second.contract.features] == ["Income", "Married", "Area", "Gender"]
     examples = second.manifest.examples
-    assert len(examples) >= 24
+    assert len(examples) >= 20  # of mixed values, each row once
     assert {row["Area"] for row in examples} == {"Semiurban", "Urban", "other"}
     assert {row["Married"] for row in examples} == {"no", "yes"}
     assert f"The model gives the {len(RAW)} answers that you expected" in prove.prove(project)

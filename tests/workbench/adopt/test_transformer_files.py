@@ -612,7 +612,8 @@ def test_a_note_names_the_command_for_a_newer_scaler(
         in output
     )
     command = next(line for line in output.splitlines() if line.startswith("Note: "))
-    output = retrain(project, *shlex.split(command.partition("make adopt ")[2]))
+    adopting = shlex.split(command.partition("make adopt ")[2])
+    output = retrain(project, *adopting, "ACCEPT=answers")
     assert "  - the transformer scaler.pkl was StandardScaler and is MinMaxScaler" in output
     assert "  - transformers/03-scaler.pkl is another file" in output
     assert "01-le_gender.pkl" not in output

@@ -88,6 +88,7 @@ function showParts(parts, isSubmit) {
   }
   for (const id of new Set([...unusualIds, ...warnings.keys()])) setMessage(id, "warning", unusualIds, warnings.get(id));
   if (summary && isSubmit) document.querySelector("#problems .summary").focus();
+  else if (isSubmit) document.getElementById("verdict").scrollIntoView({ block: "nearest" });
 }
 
 // Shows the error message of a field, or removes it if there is no message.

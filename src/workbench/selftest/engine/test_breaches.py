@@ -39,7 +39,7 @@ NEVER = {
 ROUTES = {
     *("GET /", "POST /", "POST /file", "POST /row", "GET /example.csv", "GET /model"),
     *("GET /docs", "GET /docs/<any('swagger-ui.css', 'swagger-ui-bundle.js'):name>"),
-    *("POST /predict", "GET /features", "GET /metadata", "GET /openapi.json"),
+    *("POST /predict", "POST /explain", "GET /features", "GET /metadata", "GET /openapi.json"),
     *("GET /accent.css", "GET /model.md"),
     *("GET /health", "GET /ready", "GET /metrics", "GET /static/<path:filename>"),
 }

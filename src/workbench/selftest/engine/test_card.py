@@ -22,6 +22,7 @@ from model_service.web.model_card import (
     ModelCard,
     build_model_card,
 )
+from model_service.web.titles import feature_titles
 
 AREA = {"type": "category", "categories": ["Rural", "Urban"]}
 FIVES = [f"c{number}" for number in range(25)]
@@ -204,7 +205,8 @@ def test_markup_in_names_is_escaped(model: Model) -> None:
     manifest = dataclasses.replace(model.manifest, profiles=read_profiles(profiles), verified=False)
     app = create_app(Model(None, contract, manifest))
     text = app.test_client().get("/model").text
-    assert [name for name in names if f"<h3>{escape(name)}</h3>" not in text] == []
+    titles = feature_titles(contract).values()
+    assert [title for title in titles if f"<h3>{escape(title)}</h3>" not in text] == []
     assert "<i>" not in text
     assert text.count("<span>&lt;i&gt;</span>") == len(names)
 
