@@ -89,15 +89,15 @@ def _checked(source: Path, target: Path) -> OldFile:
 
 
 def _distributions(old: OldFile) -> set[str]:
-    roots = {name.module.split(".")[0] for name in old.names or ()}
+    roots = {module.split(".")[0] for module, _ in old.names or ()}
     return {"pandas"} & roots
 
 
 def _save_again(source: Path, target: Path, old: OldFile, folder: Path) -> None:
     """Load and save the file in the sandbox, and inspect the result. Raises UserError."""
     shutil.copyfile(source, folder / OLD)
-    names = sorted((name.module, name.name) for name in old.names or ())
-    (folder / NAMES).write_text(json.dumps(names), encoding="utf-8")
+    names = json.dumps(sorted(old.names or ()))
+    (folder / NAMES).write_text(names, encoding="utf-8")
     limits = Limits.from_environment()
     run(
         [

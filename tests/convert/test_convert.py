@@ -97,7 +97,7 @@ def test_the_answers_are_the_same_before_and_after(
     found = {path: file_facts(read_document(tmp_path / path)).too_old for path in models}
     assert all(found.values())
     names = {
-        path: sorted((name.module, name.name) for name in old_file.names)
+        path: sorted(old_file.names)
         for path, old_file in found.items()
         if old_file is not None and old_file.names is not None
     }

@@ -20,7 +20,7 @@ def old_file_problem(
     if old.names is None or answers is None:
         return Problem(question, f"{path}: {old}")
     target = path.with_name(f"{path.stem}-sklearn-{CONVERTED_BY}.joblib")
-    distributions = {name.module.split(".")[0] for name in old.names} & {"pandas"}
+    distributions = {module.split(".")[0] for module, _ in old.names} & {"pandas"}
     source, typed = _typed(answers, path), _typed(answers, target)
     line = shlex.join(conversion.command(source, typed, distributions))
     message = (

@@ -84,7 +84,7 @@ def refusal_of_old(document: Document, version: str | None, found: UnlistedNames
         f"scikit-learn {CONVERTED_BY} reads it and predicts the same: convert it with "
         "`make convert FILE=… OUT=…`."
     )
-    return OldFile(what, remedy, frozenset(effects.names))
+    return OldFile(what, remedy, frozenset((n.module, n.name) for n in effects.names))
 
 
 def _obstacles(

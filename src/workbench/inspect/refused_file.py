@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from workbench.inspect.pickle.values import Global
-
 SAVE_AGAIN = (
     "Save the fitted model again with joblib.dump(model, 'model.joblib') and give that file."
 )
@@ -24,9 +22,12 @@ class RefusedFile(Exception):
 
 
 class OldFile(RefusedFile):
-    """A file of an old scikit-learn; `names` are to be imported if it can be converted."""
+    """A file of an old scikit-learn.
 
-    def __init__(self, what: str, remedy: str, names: frozenset[Global] | None) -> None:
+    `names` are to be imported if it can be converted, each a module and a name in it.
+    """
+
+    def __init__(self, what: str, remedy: str, names: frozenset[tuple[str, str]] | None) -> None:
         super().__init__("old_version", what, remedy)
         self.names = names
 

@@ -430,7 +430,7 @@ def test_a_raw_booster_predicts_numbers_or_classes(
     def predict(rows: Any) -> Any:
         return np.array(native)
 
-    booster = BoosterAdapter(predict, predict, classes)
+    booster = BoosterAdapter(None, predict, predict, predict, classes)
     assert booster.predict(None).tolist() == predicted
     if shares is not None:
         assert booster.predict_proba(None).tolist() == shares

@@ -14,7 +14,7 @@ import workbench.inspect as package
 PACKAGE = "workbench.inspect"
 ROOT = Path(package.__file__).parent
 # From the bottom: a part can import those before it, and itself.
-LAYERS = ("refused_file", "facts", "pickle", "formats", "estimators", "document", "")
+LAYERS = ("refused_file", "facts", "pickle", "formats", "estimators", "document", "old_file", "")
 
 
 def modules() -> dict[str, Path]:

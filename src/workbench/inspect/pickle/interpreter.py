@@ -18,7 +18,7 @@ from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.cloudpickle_reducers import REDUCERS as CLOUDPICKLE_REDUCERS
 from workbench.inspect.pickle.joblib_arrays import JOBLIB_WRAPPER, read_joblib_array
 from workbench.inspect.pickle.load_effects import LoadEffects
-from workbench.inspect.pickle.old_names import current_name
+from workbench.inspect.pickle.old_names import CHANGED_MODULES, current_name
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.pickled_code import cost_of
 from workbench.inspect.pickle.reducers import (
@@ -199,9 +199,10 @@ class PickleInterpreter(PickleStack):
         if self.protocol < 3:  # the loader translates names of Python 2
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        found = current_name(module, name)
-        if found != Global(module, name):
-            self.effects.old_names[Global(module, name)] = found
+        found = Global(module, name)
+        if module in CHANGED_MODULES and (current := current_name(module, name)) != found:
+            self.effects.old_names[found] = current
+            found = current
         self.effects.names.add(found)
         self.push_new(found)
 

@@ -85,6 +85,9 @@ _RENAMED: Mapping[Global, Global] = {
 }
 
 
+_GRADIENT_BOOSTING = ("sklearn.ensemble.gradient_boosting", "sklearn.ensemble._gb")
+
+
 def _modules() -> dict[str, str]:
     found = dict(_WHOLE)
     for line in _MODULES.strip().replace(",\n ", ", ").replace(",\n", ", ").split("\n"):
@@ -98,9 +101,15 @@ def _modules() -> dict[str, str]:
 MODULES: Mapping[str, str] = _modules()
 
 
+# A file can name millions of things: these modules alone are worth a look.
+CHANGED_MODULES = frozenset(
+    (*MODULES, *_OTHERS, *_GRADIENT_BOOSTING, *(old.module for old in _RENAMED))
+)
+
+
 def current_name(module: str, name: str) -> Global:
     """Return the name that a class has in scikit-learn 1.1, by the name that a file has for it."""
-    if module in ("sklearn.ensemble.gradient_boosting", "sklearn.ensemble._gb") and name in _LOSSES:
+    if module in _GRADIENT_BOOSTING and name in _LOSSES:
         return Global(_LOSSES_MODULE, name)
     moved = _OTHERS.get(module, {}).get(name)
     found = Global(moved or MODULES.get(module, module), name)
