@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all fast bench bench-bulk bench-explain bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all first-tries fast bench bench-bulk bench-explain bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -30,6 +30,10 @@ test: $(DEV) lint machine browser
 # make test-all make test, then the tests with old versions of the libraries
 test-all: test
 	$(PYTEST) $(SIDE_BY_SIDE) -m heavy
+
+# make first-tries  every case of tests/first_try the whole way; make test-all runs a third of them
+first-tries: $(DEV)
+	FIRST_TRIES=all $(PYTEST) $(SIDE_BY_SIDE) tests/first_try
 
 # make fast     the tests that install nothing
 fast: $(DEV)
