@@ -1,7 +1,6 @@
 // Uploads a CSV to /predict and reads the response as a stream: shows the progress, a summary, the
 // first rows and a download link.
 import { CsvReader } from "./csv.js";
-import { barChart, histogram } from "./plot.js";
 
 const PREVIEW_ROWS = 5;
 const MAX_PROBLEMS = 100;
@@ -95,7 +94,7 @@ async function predict(file, onError, progress, signal) {
     progress.status.textContent = `${numberFormat.format(summary.rowCount)} of about ${numberFormat.format(rowCount)} rows`;
   }
   reader.end();
-  summary.show(downloadLink(chunks, file.name));
+  summary.show(downloadLink(chunks, file.name), await import("./plot.js"));
 }
 
 // Counts the lines after the header, also those inside of quoted cells: the result is approximate.
@@ -180,7 +179,7 @@ class Summary {
     } else this.classCounts.set(value, (this.classCounts.get(value) ?? 0) + 1);
   }
 
-  show(link) {
+  show(link, { barChart, histogram }) {
     const title = element("h3", `${numberFormat.format(this.rowCount)} rows`);
     const parts = [title];
     if (this.errorCount) parts.push(element("p", `${numberFormat.format(this.errorCount)} of them do not fit; the column “${this.header[this.errorColumn]}” says why.`, "error"));

@@ -1,6 +1,5 @@
 // Updates the prediction without a reload, searches among many fields, and starts what-if.
 // The form also works without this script.
-import { explore } from "./what-if.js";
 
 const DELAY = 150; // ms after the last input
 const form = document.getElementById("form");
@@ -28,7 +27,7 @@ async function predict(isSubmit) {
     parts = problemParts("The service did not answer. Try again.");
   }
   showParts(parts, isSubmit);
-  if (!queued) await explore(lastChanged);
+  if (!queued) await whatIf(lastChanged);
   if (isSubmit) bringAnswerIntoView();
   isWaiting = false;
   document.getElementById("verdict").classList.remove("waiting");
@@ -36,6 +35,14 @@ async function predict(isSubmit) {
     const next = queued;
     queued = null;
     predict(next.isSubmit);
+  }
+}
+
+// Loaded with the first answer: before that the page is smaller without it.
+async function whatIf(changed) {
+  if (document.querySelector("#detail[data-row]") || !document.getElementById("what-if").hidden) {
+    const { explore } = await import("./what-if.js");
+    await explore(changed);
   }
 }
 
@@ -223,5 +230,5 @@ function addRadio(fieldset, name) {
 }
 
 // An answer that is on the page already belongs to an example, or to values that were sent.
-if (document.querySelector("#detail[data-row]")) explore(null);
+if (document.querySelector("#detail[data-row]")) whatIf(null);
 else if (!document.querySelector("#problems .summary") && new URLSearchParams(location.search).has("example")) predict(false);
