@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import ContractError, Examples, Transformer
+from model_service.contract.contract import ContractError, Examples, Row, Transformer
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
@@ -108,6 +108,8 @@ class Answers:
     verify: bool = True
     # The command line's answers before cookiecutter rendered them as Jinja templates.
     raw: Mapping[str, object] = field(default_factory=dict)
+    # The rows of `.sample.csv` on a retrain, for what is seen only in whole rows.
+    kept_rows: Sequence[Row] = ()
     # What the user types for each question.
     names: QuestionNames = COOKIECUTTER
     # A model with other features than the answer's is adopted with those that remain.

@@ -72,7 +72,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """Values of the model's own columns, from the sample or from the examples of the manifest."""
+    """Values of the model's own columns, from the sample or from the rows that were kept of it."""
 
     columns: Mapping[str, ColumnFacts]
     rows: Callable[[], Iterable[Mapping[str, Any]]]
@@ -131,9 +131,8 @@ def propose(
 def _column_values(case: Case) -> ColumnValues | None:
     if case.sample is not None:
         return ColumnValues(case.sample.columns, case.sample.all_rows)
-    if case.previous is not None and case.previous.sample is not None:
-        return ColumnValues.of_rows(case.previous.examples)
-    return None
+    # Not the manifest's examples: their values come from different rows.
+    return ColumnValues.of_rows(case.answers.kept_rows) if case.answers.kept_rows else None
 
 
 def _propose(

@@ -20,6 +20,7 @@ from workbench.adopt.answers import Answers, check_answers
 from workbench.adopt.changes import Change, find_changes, is_same_model
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
+from workbench.adopt.kept_sample import read_kept_sample
 from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.refusal import Command, refused
 from workbench.adopt.sample_rows import decode_row
@@ -187,6 +188,9 @@ def _decide(
     command = options.command(options.accept)
     if problems:
         raise refused(problems, command, Path.cwd())
+    if not options.sample:
+        kept = read_kept_sample(files.read_contract(project), project)
+        answers = replace(answers, kept_rows=kept)
     try:
         return decide(answers, previous, expected)
     except AnswerError as error:
