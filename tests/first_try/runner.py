@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shlex
 import shutil
@@ -23,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from conftest import PYTHON, ROOT, environment
+from zoo.predictions import same, values
+from zoo.run_zoo import environment as make_environment
 
 from workbench.lock.environment import find_python
 
 CASES = Path(__file__).resolve().parent / "cases"
 # Environments are kept between runs: a case changes more often than its pins.
 ENVIRONMENTS = ROOT / ".first_try"
-TOLERANCE = 1e-9
 
 ASK = """\
 import json, sys
@@ -96,26 +96,13 @@ def training_environment(pins: Sequence[str], python: str) -> Path:
     if not target.exists():
         ENVIRONMENTS.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(dir=ENVIRONMENTS))
-        _install(base, pins, making / "env")
+        make_environment(base, pins, making / "env")
         try:
             (making / "env").rename(target)  # another test may have made it meanwhile
         except OSError:
             assert target.exists()
         shutil.rmtree(making)
     return target / "bin" / "python"
-
-
-def _install(base: Path, pins: Sequence[str], folder: Path) -> None:
-    uv = shutil.which("uv")
-    assert uv, "make puts the uv of .venv on PATH"
-    python = folder / "bin" / "python"
-    commands: list[list[str | Path]] = [[uv, "venv", "--quiet", "--python", base, folder]]
-    commands.append(
-        [uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--python", python, *pins]
-    )
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
 
 
 def first_try(folder: Path, **answers: str) -> Try:
@@ -153,7 +140,8 @@ def assert_native(project: Path, folder: Path) -> None:
     served = [one["prediction"] for one in answer["predictions"]]
     expected = native["predictions"]
     assert len(served) == len(expected)
-    wrong = [pair for pair in zip(served, expected, strict=True) if not same(*pair)]
+    pairs = zip(map(values, served), expected, strict=True)
+    wrong = [pair for pair in pairs if not same(*pair)]
     assert wrong == []
 
 
@@ -170,18 +158,3 @@ def _ask(project: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[int, Any]:
     assert result.returncode == 0, result.stderr[-3000:]
     status, answer = json.loads(result.stdout.splitlines()[-1])
     return status, answer
-
-
-def same(served: Any, native: Any) -> bool:
-    """Compare two predictions: classes exactly, numbers to 1e-9, several targets in order."""
-    if isinstance(served, Mapping):
-        served = list(served.values())
-    if isinstance(native, list) and len(native) == 1 and not isinstance(served, list):
-        native = native[0]
-    if isinstance(served, list) and isinstance(native, list):
-        return len(served) == len(native) and all(map(same, served, native))
-    if isinstance(native, (int, float)) and not isinstance(native, bool):
-        return isinstance(served, (int, float)) and math.isclose(
-            served, native, rel_tol=TOLERANCE, abs_tol=TOLERANCE
-        )
-    return type(served) is type(native) and bool(served == native)

@@ -8,19 +8,16 @@ Prints a JSON object: the first difference of each project, or an empty text.
 from __future__ import annotations
 
 import json
-import math
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 from explained import explanation_difference
+from predictions import same, values
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.verify.prove import prove
-
-TOLERANCE = 1e-9
 
 
 def difference(project: Path) -> str:
@@ -47,22 +44,6 @@ def difference(project: Path) -> str:
         if not same(value, native):
             return f"prediction {number} is {value} and should be {native}"
     return explanation_difference(client, project, case["rows"][0])
-
-
-def values(prediction: Any) -> Any:
-    """Return several targets as a list, in their order."""
-    return list(prediction.values()) if isinstance(prediction, dict) else prediction
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(other, list) and len(other) == 1 and not isinstance(one, list):
-        other = other[0]  # a single column of predictions
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    numbers = isinstance(one, (int, float)) and isinstance(other, (int, float))
-    if numbers and not isinstance(one, bool):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return type(one) is type(other) and bool(one == other)
 
 
 if __name__ == "__main__":

@@ -175,12 +175,11 @@ class ModelService(Flask):
         return folder
 
     def _page_context(self) -> dict[str, object]:
-        about = self.service.model.manifest.about
         info = self.service.model.contract.service
         return {
-            "title": info.title or about.title,
-            "description": info.description or about.description,
-            "version": about.version,
+            "title": self.service.title,
+            "description": self.service.description,
+            "version": self.service.model.manifest.about.version,
             "release_date": self.service.settings.release_date,
             "service_info": info,
             "contact_url": _contact_url(info.contact),

@@ -68,6 +68,16 @@ class Service:
         return cls(settings, model, queue, readiness, predictor, unusual, metrics, card_text)
 
     @property
+    def title(self) -> str:
+        """The title for people: the contract's, else the answer to project_name."""
+        return self.model.contract.service.title or self.model.manifest.about.title
+
+    @property
+    def description(self) -> str:
+        """The description for people: the contract's, else the answer to that question."""
+        return self.model.contract.service.description or self.model.manifest.about.description
+
+    @property
     def can_predict_inline(self) -> bool:
         """Whether predicting one row inline is cheaper than handing it to another thread."""
         return _can_predict_inline(self.model)

@@ -231,10 +231,10 @@ def card() -> str:
 @bp.get("/model.md")
 def card_file() -> Response:
     """Return the model card in Markdown, with front matter as Hugging Face reads it."""
-    manifest, info = service.model.manifest, service.model.contract.service
+    manifest = service.model.manifest
     text = card_markdown(
-        info.title or manifest.about.title,
-        info.description or manifest.about.description,
+        service.title,
+        service.description,
         service.card_text,
         _card(),
         tuple(manifest.environment.libraries),

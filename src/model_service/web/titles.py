@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from model_service.contract.contract import Contract, Feature
 
@@ -53,7 +54,5 @@ def _small(word: str) -> str:
 def feature_titles(contract: Contract) -> dict[str, str]:
     """Return the title of each feature by name; a title that two would share is the name."""
     titles = {feature.name: feature_title(feature) for feature in contract.features}
-    made: dict[str, int] = {}
-    for title in titles.values():
-        made[title] = made.get(title, 0) + 1
-    return {name: title if made[title] == 1 else name for name, title in titles.items()}
+    counts = Counter(titles.values())
+    return {name: title if counts[title] == 1 else name for name, title in titles.items()}
