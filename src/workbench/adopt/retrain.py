@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +66,7 @@ def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
     before = files.read_contract(project)
     previous, expected = files.read_manifest(project), read_expected(project)
-    adoption = _with_known_nulls(before, _decide(project, options, previous, expected))
+    adoption = _with_known_nulls(before, _decide(project, options, before, previous, expected))
     changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
     _require_accepted(changes, options)
     same_model = is_same_model(previous, adoption.manifest)
@@ -122,14 +121,14 @@ _MEANING = {
 
 def _require_accepted(changes: Sequence[Change], options: AdoptOptions) -> None:
     """Raise UserError if there are changes that the user has to accept first."""
-    refused = [c for c in changes if c.effect not in options.accepted_effects | {"none"}]
-    effects = [effect for effect in _MEANING if any(c.effect == effect for c in refused)]
+    gated = [c for c in changes if c.effect not in options.accepted_effects | {"none"}]
+    effects = [effect for effect in _MEANING if any(c.effect == effect for c in gated)]
     if not effects:
         return
     accept = ",".join(dict.fromkeys([*sorted(options.accepted), *effects]))
     hint = ", or give FEATURES= with what callers send" if "breaking" in effects else ""
     raise UserError(
-        [change.sentence for change in refused],
+        [change.sentence for change in gated],
         [
             " ".join(_MEANING[effect] for effect in effects),
             f"If that is meant, run it again with ACCEPT={accept}{hint}:",
@@ -152,15 +151,14 @@ def _golden(project: Path, contract: Contract) -> Mapping[str, Any] | None:
         for row, prediction in zip(rows, golden.predictions, strict=True)
         if not parse_rows(contract, [row]).problems
     ]
-    kept = dataclasses.replace(
-        golden, rows=[r for r, _ in pairs], predictions=[p for _, p in pairs]
-    )
+    kept = replace(golden, rows=[r for r, _ in pairs], predictions=[p for _, p in pairs])
     return kept.to_json() if pairs else None
 
 
 def _decide(
     project: Path,
     options: AdoptOptions,
+    before: Contract,
     previous: Manifest,
     expected: Mapping[str, Any] | None,
 ) -> Adoption:
@@ -189,8 +187,7 @@ def _decide(
     if problems:
         raise refused(problems, command, Path.cwd())
     if not options.sample:
-        kept = read_kept_sample(files.read_contract(project), project)
-        answers = replace(answers, kept_rows=kept)
+        answers = replace(answers, kept_rows=read_kept_sample(before, project))
     try:
         return decide(answers, previous, expected)
     except AnswerError as error:
