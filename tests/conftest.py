@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,21 @@ def engine_environment(**more: str) -> dict[str, str]:
     return environment(PYTHONPATH=str(SRC), **more)
 
 
+def completed(
+    command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, with nothing to read, and return what came of it."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=env or environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @dataclass(frozen=True)
 class Bake:
     """What came of one run of cookiecutter."""
@@ -95,15 +110,8 @@ def bake(folder: Path, *options: str, env: Mapping[str, str] | None = None, **an
     folder.mkdir(parents=True, exist_ok=True)
     answers = {"verify": "false", **answers}
     command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input", *options]
-    result = subprocess.run(
-        [*command, *(f"{name}={value}" for name, value in answers.items())],
-        cwd=folder,
-        env=env or environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    typed = [f"{name}={value}" for name, value in answers.items()]
+    result = completed([*command, *typed], folder, env)
     return Bake(folder, result.returncode, result.stdout, result.stderr)
 
 

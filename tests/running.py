@@ -17,34 +17,18 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from conftest import TEMPLATE, engine_environment, environment
+from conftest import TEMPLATE, completed, engine_environment, environment
 
 
 def make(project: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
     """Run make in the project as its owner would; return what it printed."""
-    result = subprocess.run(
-        ["make", *arguments],
-        cwd=project,
-        env=env or environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = completed(["make", *arguments], project, env)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 
 
 def workbench(project: Path, *arguments: str) -> tuple[int, str]:
-    result = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=project,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = completed([sys.executable, "manage.py", *arguments], project)
     return result.returncode, result.stdout + result.stderr
 
 

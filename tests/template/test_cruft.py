@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PYTHON, ROOT, TEMPLATE, environment, files, git
+from conftest import PYTHON, ROOT, TEMPLATE, completed, files, git
 
 from workbench import vendor
 
@@ -18,15 +17,7 @@ CONTEXT = {"python_version": PYTHON, "verify": False}
 
 
 def cruft(folder: Path, *arguments: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-m", "cruft", *arguments],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = completed([sys.executable, "-m", "cruft", *arguments], folder)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

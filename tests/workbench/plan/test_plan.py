@@ -9,21 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Bake, environment, git
+from conftest import Bake, completed, git
 
 from workbench.doctor.measure import cpu_time
 
 
 def plan(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "plan", *options],
-        cwd=project,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return completed([sys.executable, "manage.py", "plan", *options], project)
 
 
 @pytest.mark.parametrize(
