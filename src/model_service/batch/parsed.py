@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, compress
 from operator import attrgetter
 from typing import Any, overload
@@ -38,7 +37,7 @@ class Rejection:
     def _members(self) -> tuple[Reason, str, str]:
         return self.reason, self.feature, self.message
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The feature and the message, cut for a cell."""
         text = f"{self.feature} {self.message}" if self.feature else self.message
@@ -52,44 +51,47 @@ def _no_text(text: str) -> Rejection:
     raise AssertionError(f"{text!r} stands for no rejection")
 
 
-class ColumnRejections(Mapping[int, Rejection]):
-    """What is wrong with values of a column, by position, in order.
+@dataclass(frozen=True)
+class ColumnRejections:
+    """What is wrong with the values of a column at some positions, which ascend.
 
-    A text stands for the rejection that `describe` makes of it, always for the same reason. A small
-    file can have a million wrong values, of which few are shown: an object for each takes seconds.
+    In `found` a text stands for the rejection that `describe` makes of it, always for the same
+    reason. A small file can have a million wrong values, of which few are shown: an object for
+    each takes seconds.
     """
 
-    def __init__(self, found: Mapping[int, Rejection | str], describe: Describe = _no_text) -> None:
-        self._found, self._describe = found, describe
+    feature: str = ""
+    positions: Sequence[int] = ()
+    found: Sequence[Rejection | str] = ()
+    describe: Describe = _no_text
 
-    def __getitem__(self, position: int) -> Rejection:
-        found = self._found[position]
-        return self._describe(found) if isinstance(found, str) else found
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+    def described(self) -> list[Rejection]:
+        """Return a rejection for each position."""
+        describe = self.describe
+        return [describe(one) if isinstance(one, str) else one for one in self.found]
 
     def counts(self) -> ProblemCounts:
         """Return how many problems there are."""
-        others = [one for one in self._found.values() if one.__class__ is Rejection]
-        counts = count_problems(others)
-        if len(others) < len(self):
-            text = next(one for one in self._found.values() if isinstance(one, str))
-            described = self._describe(text)
-            counts[described.reason, described.feature] += len(self) - len(others)
-        return counts
+        # By reason first, which is quick: all are of one feature.
+        reasons = Counter([one.reason for one in self.found if isinstance(one, Rejection)])
+        text = next((one for one in self.found if isinstance(one, str)), None)
+        if text is not None:
+            reasons[self.describe(text).reason] += len(self.found) - reasons.total()
+        return Counter({(reason, self.feature): count for reason, count in reasons.items()})
 
 
 class RowRejections(Sequence[Rejection]):
-    """What is wrong with the values of a row, in the order of the columns."""
+    """What is wrong with the values of a row: these places of what is wrong in all columns."""
 
-    __slots__ = ("_columns", "_position")
+    __slots__ = ("_describe", "_found", "_places")
 
-    def __init__(self, position: int, columns: Sequence[ColumnRejections]) -> None:
-        self._position, self._columns = position, columns
+    def __init__(
+        self,
+        places: Sequence[int],
+        found: Sequence[Rejection | str],
+        describe: Sequence[Describe],
+    ) -> None:
+        self._places, self._found, self._describe = places, found, describe
 
     @overload
     def __getitem__(self, place: int) -> Rejection: ...
@@ -97,18 +99,36 @@ class RowRejections(Sequence[Rejection]):
     def __getitem__(self, place: slice) -> Sequence[Rejection]: ...
     def __getitem__(self, place: int | slice) -> Rejection | Sequence[Rejection]:
         if isinstance(place, slice):
-            position = self._position
-            return [column[position] for column in self._columns[place]]
-        return self._columns[place][self._position]
+            return RowRejections(self._places[place], self._found, self._describe)
+        number = self._places[place]
+        found = self._found[number]
+        return self._describe[number](found) if isinstance(found, str) else found
 
     def __len__(self) -> int:
-        return len(self._columns)
+        return len(self._places)
 
 
-def _of_row(position: int, columns: Sequence[ColumnRejections]) -> Sequence[Rejection]:
-    if len(columns) > MAX_SHOWN_PROBLEMS:
-        return RowRejections(position, columns)
-    return [column[position] for column in columns]
+def _by_position(columns: Sequence[ColumnRejections]) -> dict[int, Sequence[Rejection]]:
+    """Return what is wrong with the values at each position, in the order of the columns."""
+    positions = np.concatenate([column.positions for column in columns])
+    order = np.argsort(positions, kind="stable")
+    distinct, starts = np.unique(positions[order], return_index=True)
+    bounds = zip(
+        distinct.tolist(), starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True
+    )
+    places = order.tolist()
+    if len(columns) <= MAX_SHOWN_PROBLEMS:
+        all_shown = list(chain.from_iterable(column.described() for column in columns))
+        shown = list(map(all_shown.__getitem__, places))
+        return {position: shown[start:end] for position, start, end in bounds}
+    found = list(chain.from_iterable(column.found for column in columns))
+    describe = list(
+        chain.from_iterable([column.describe] * len(column.found) for column in columns)
+    )
+    return {
+        position: RowRejections(places[start:end], found, describe)
+        for position, start, end in bounds
+    }
 
 
 def count_problems(rejections: Iterable[Rejection]) -> ProblemCounts:
@@ -124,7 +144,7 @@ class ParsedColumn:
     """
 
     values: Values
-    rejections: ColumnRejections = field(default_factory=lambda: ColumnRejections({}))
+    rejections: ColumnRejections = ColumnRejections()
 
 
 @dataclass(frozen=True)
@@ -140,10 +160,13 @@ class Parsed:
         """Return the same with a rejection of some of the valid rows, counted from 0."""
         found = {self.places[number]: [Rejection("model", "", message)] for number in failing}
         places = [place for place in self.places if place not in found]
-        rejections = {**self.rejections, **found}
-        ordered = {place: rejections[place] for place in sorted(rejections)}
+        ordered = _in_order({**self.rejections, **found})
         counts = self.counts + count_problems(chain.from_iterable(found.values()))
         return Parsed(places, self.batch, ordered, counts)
+
+
+def _in_order(rejections: Mapping[int, Sequence[Rejection]]) -> dict[int, Sequence[Rejection]]:
+    return {place: rejections[place] for place in sorted(rejections)}
 
 
 def combine(
@@ -159,26 +182,23 @@ def combine(
     """
     values: dict[str, Values] = {name: column.values for name, column in columns.items()}
     counts = count_problems(chain.from_iterable(malformed.values()))
-    found: defaultdict[int, list[ColumnRejections]] = defaultdict(list)
-    for rejected in (column.rejections for column in columns.values() if column.rejections):
-        counts.update(rejected.counts())
-        for position in rejected:
-            found[position].append(rejected)
-    if found:
+    rejected = [column.rejections for column in columns.values() if column.rejections.found]
+    for of_column in rejected:
+        counts.update(of_column.counts())
+    rejections = dict(malformed)
+    if rejected:
+        found = _by_position(rejected)
         kept = np.ones(len(places), dtype=bool)
         kept[list(found)] = False
         values = {name: _compress(column, kept) for name, column in values.items()}
-        malformed = {
-            **malformed,
-            **{places[position]: _of_row(position, of) for position, of in found.items()},
-        }
+        of_values = {places[position]: of_row for position, of_row in found.items()}
+        rejections = _in_order({**malformed, **of_values}) if malformed else of_values
         places = list(compress(places, kept.tolist()))
     row_numbers: Sequence[int]
     if isinstance(places, range):
         row_numbers = range(first + places.start, first + places.stop)
     else:
         row_numbers = [first + place for place in places]
-    rejections = {place: malformed[place] for place in sorted(malformed)}
     return Parsed(places, Batch(values, row_numbers), rejections, counts)
 
 
@@ -189,9 +209,9 @@ def _compress(values: Values, kept: Any) -> Values:
 
 
 def coded_column(
-    codes: Any, found: Sequence[Any], describe: Describe | None = None
+    feature: str, codes: Any, found: Sequence[Any], describe: Describe | None = None
 ) -> ParsedColumn:
-    """Return a column of codes; `found` has the value or the Rejection of each.
+    """Return a feature's column of codes; `found` has the value or the Rejection of each.
 
     With `describe`, no text is a value: each stands for its rejection.
     """
@@ -203,6 +223,6 @@ def coded_column(
         return ParsedColumn(Coded(codes, found))
     values = [None if wrong else value for wrong, value in zip(is_wrong, found, strict=True)]
     positions = np.flatnonzero(np.array(is_wrong)[codes])
-    wrong_values = map(found.__getitem__, codes[positions].tolist())
-    by_position = dict(zip(positions.tolist(), wrong_values, strict=True))
-    return ParsedColumn(Coded(codes, values), ColumnRejections(by_position, describe or _no_text))
+    wrong = list(map(found.__getitem__, codes[positions].tolist()))
+    rejections = ColumnRejections(feature, positions.tolist(), wrong, describe or _no_text)
+    return ParsedColumn(Coded(codes, values), rejections)

@@ -15,7 +15,7 @@ from model_service.batch.parsed import ColumnRejections, ParsedColumn, Rejection
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
-from model_service.contract.typed_text import NO_NUMBER_START
+from model_service.contract.typed_text import is_plainly_no_number, is_unlisted
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -31,9 +31,12 @@ class ValueReader:
         self, feature: Feature, suggestions: Suggestions, to_json: Callable[[Any], object]
     ) -> None:
         self.feature, self._suggestions, self._to_json = feature, suggestions, to_json
+        self._unlisted = Rejection("category", feature.name, feature.categories_message)
 
     def read(self, value: Any) -> Any:
         """Return the value as the model meets it, or a Rejection."""
+        if self._suggestions.are_used_up and is_unlisted(self.feature, value):
+            return self._unlisted  # a small file can have 100,000 of them
         found = value
         try:
             found = self._to_json(value)
@@ -65,12 +68,12 @@ class TextColumn(dict[str, Any]):
         code_by_text = {text: code for code, text in enumerate(distinct)}
         codes = np.fromiter(map(code_by_text.__getitem__, texts), np.intp, len(texts))
         if feature.type not in ("number", "integer"):
-            return coded_column(codes, list(map(self.__getitem__, distinct)))
+            return coded_column(feature.name, codes, list(map(self.__getitem__, distinct)))
         found = [
-            text if text[:1] in NO_NUMBER_START and text not in self else self[text]
+            text if text not in self and is_plainly_no_number(text) else self[text]
             for text in distinct
         ]
-        return coded_column(codes, found, self.__getitem__)
+        return coded_column(feature.name, codes, found, self.__getitem__)
 
 
 def is_plain_number(feature: Feature) -> bool:
@@ -137,11 +140,12 @@ def parse_numbers(
             rejections[position] = found
         else:
             exact[position] = found
+    rejected = ColumnRejections(feature.name, list(rejections), list(rejections.values()))
     if feature.kind != "int":
         for position, value in exact.items():
             values[position] = np.nan if value is None else value
-        return ParsedColumn(values, ColumnRejections(rejections))
+        return ParsedColumn(values, rejected)
     whole = np.nan_to_num(values).astype(np.int64)
     for position, value in exact.items():
         whole[position] = value
-    return ParsedColumn(whole, ColumnRejections(rejections))
+    return ParsedColumn(whole, rejected)

@@ -189,6 +189,11 @@ class Feature:
         return "number" if self.category_classes <= {int, float} else None
 
     @cached_property
+    def has_only_texts(self) -> bool:
+        """Whether the values are categories, all of them text."""
+        return self.closed and self.category_type == "text"
+
+    @cached_property
     def category_classes(self) -> frozenset[Any]:
         """The Python classes of the categories."""
         return frozenset(map(type, self.categories or ()))

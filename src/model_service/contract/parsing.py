@@ -190,13 +190,18 @@ class Suggestions:
         self._known = known
         self._searches_left, self._letters_left = MAX_SUGGESTIONS, MAX_COMPARED_LETTERS
 
+    @property
+    def are_used_up(self) -> bool:
+        """Whether there will be no more suggestions."""
+        return self._searches_left <= 0 or self._letters_left <= 0
+
     def for_name(self, name: str, row: Mapping[str, object]) -> str:
         """Return "; did you mean X?" for a feature that the row lacks, or nothing."""
         return self._did_you_mean(name, (known for known in self._known if known not in row))
 
     def for_value(self, value: object, feature: Feature) -> str:
         """Return "; did you mean X?" for a category of the feature, or nothing."""
-        if self._searches_left <= 0 or feature.categories is None or not isinstance(value, str):
+        if self.are_used_up or feature.categories is None or not isinstance(value, str):
             return ""
         return self._did_you_mean(value, (c for c in feature.categories if isinstance(c, str)))
 
@@ -205,7 +210,7 @@ class Suggestions:
 
         None if no word is similar, or if the budget is used up before one is found.
         """
-        if self._searches_left <= 0 or self._letters_left <= 0:
+        if self.are_used_up:
             return None
         self._searches_left -= 1
         word = word[:MAX_WORD_LETTERS].casefold()

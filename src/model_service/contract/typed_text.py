@@ -21,7 +21,7 @@ _NUMBER_WITH_ANY_POINT = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)
 _INTEGER = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _NUMBER_START = frozenset("+-.0123456789")
 # No number begins with these. White space and a spreadsheet's apostrophe can be before a number.
-NO_NUMBER_START = frozenset(string.printable) - _NUMBER_START - {*string.whitespace, "'"}
+_NO_NUMBER_START = frozenset(string.printable) - _NUMBER_START - {*string.whitespace, "'"}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _BITS = {"1": True, "0": False}
 _REQUEST_BOOLEANS = {"true": True, "false": False, **_BITS}
@@ -50,6 +50,12 @@ def is_number(text: str) -> bool:
 def is_spreadsheet_number(text: str) -> bool:
     """Return whether a spreadsheet reads a cell as a number, with a decimal comma too."""
     return _NUMBER_WITH_ANY_POINT.fullmatch(text) is not None
+
+
+def is_plainly_no_number(text: str) -> bool:
+    """Return whether a cell is neither a number, nor missing, nor escaped for a spreadsheet."""
+    start = text[:1]
+    return start in _NO_NUMBER_START or (start in _NUMBER_START and not is_number(text))
 
 
 def number(text: str) -> float | None:
@@ -141,6 +147,17 @@ def _request_category(feature: Feature, text: str) -> Scalar:
         return float(stripped)
     # If the feature accepts other categories, " Urban" is one of them, as it is in JSON.
     return stripped if feature.closed and stripped in feature.text_categories else text
+
+
+def is_unlisted(feature: Feature, text: object) -> bool:
+    """Return whether text plainly is none of the categories of a feature that takes no others."""
+    return (
+        feature.has_only_texts
+        and isinstance(text, str)
+        and text[:1] not in ("", "'")  # missing, or escaped for a spreadsheet
+        and text not in feature.text_categories
+        and text.strip() not in feature.text_categories
+    )
 
 
 def _sample_category(feature: Feature, text: str) -> Scalar:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import operator
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
-from model_service.batch.parsed import Parsed, Rejection
+from model_service.batch.parsed import MAX_TEXT_CHARACTERS, Parsed, Rejection
 from model_service.contract.contract import Contract
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS
 from model_service.contract.unusual import RowWarning
@@ -28,6 +31,8 @@ from model_service.model.predictions import Prediction
 
 # In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
 MAX_CELL_CHARACTERS = 600
+# So many texts fit into a cell in any case.
+MAX_UNCUT_TEXTS = MAX_CELL_CHARACTERS // MAX_TEXT_CHARACTERS
 
 
 class AnswerLines(NamedTuple):
@@ -50,7 +55,9 @@ class AnswerWriter:
 
     `header` has the names of the input's columns; `example` is a prediction, which has the shape
     of all. With `keeps_bad_rows` the other rows are written too, with a last column `error`; else
-    they are left out. `columns` are the places of the input's columns that are written; None: all.
+    they are left out. Of the first `max_described` bad rows the column says what is wrong, of the
+    others how many problems they have. `columns` are the places of the input's columns that are
+    written; None: all.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class AnswerWriter:
         delimiter: str,
         *,
         keeps_bad_rows: bool,
+        max_described: int = sys.maxsize,
         columns: Sequence[int] | None = None,
         has_bom: bool = False,
     ) -> None:
@@ -71,6 +79,7 @@ class AnswerWriter:
         self._paths = list(self.answers.values())
         self._header, self._delimiter, self._has_bom = header, delimiter, has_bom
         self._keeps_bad_rows, self._columns = keeps_bad_rows, columns
+        self._left_to_describe = max_described
         self.appended = [*self.answers, *errors]
         self._errors = errors
         # A column for warnings, which is written if there are any.
@@ -99,7 +108,9 @@ class AnswerWriter:
         """
         if not self._keeps_bad_rows:
             return AnswerLines(self._well_formed(chunk, parsed.places, predictions, warnings), ())
-        errors = quoted_cells(error_cells(parsed, len(chunk)), self._delimiter)
+        described = error_cells(parsed, len(chunk), self._left_to_describe)
+        self._left_to_describe -= min(self._left_to_describe, len(parsed.rejections))
+        errors = quoted_cells(described, self._delimiter)
         ends = [self._delimiter + cell for cell in errors]
         if not parsed.rejections:
             return AnswerLines(self._well_formed(chunk, chunk.places, predictions, warnings), ends)
@@ -157,12 +168,21 @@ class AnswerWriter:
         }
 
 
-def error_cells(parsed: Parsed, row_count: int) -> Sequence[str]:
-    """Return what is wrong with each row, "" if nothing is."""
+def error_cells(parsed: Parsed, row_count: int, max_described: int = sys.maxsize) -> Sequence[str]:
+    """Return what is wrong with each row, "" if nothing is; for later ones how much is wrong."""
     cells = [""] * row_count
-    for place, rejections in parsed.rejections.items():
+    found = iter(parsed.rejections.items())
+    for place, rejections in islice(found, max_described):
         cells[place] = _listing_cell(rejections)
+    for place, rejections in found:
+        cells[place] = _count_cell(len(rejections))
     return escape_formulas(cells)
+
+
+@lru_cache
+def _count_cell(count: int) -> str:
+    problems = "1 problem" if count == 1 else f"{count} problems"
+    return f"{problems}; only the first rows with problems say which"
 
 
 def warning_cells(warnings: PlacedWarnings, places: Iterable[int]) -> Sequence[str]:
@@ -172,6 +192,8 @@ def warning_cells(warnings: PlacedWarnings, places: Iterable[int]) -> Sequence[s
 
 def _listing_cell(found: Sequence[Rejection] | Sequence[RowWarning]) -> str:
     """Return the first texts, and how many there are besides."""
+    if len(found) <= MAX_UNCUT_TEXTS:
+        return "; ".join([one.text for one in found])
     shown = [one.text for one in found[:MAX_SHOWN_PROBLEMS]]
     while len(shown) > 1 and sum(map(len, shown)) > MAX_CELL_CHARACTERS:
         shown.pop()

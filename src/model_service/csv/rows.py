@@ -54,10 +54,12 @@ def _cell_reader(feature: Feature, suggestions: Suggestions) -> ValueReader:
 def add_problems(problems: Problems, parsed: Parsed, chunk: Chunk) -> None:
     """Add the problems of all rows of a chunk to those of the file."""
     found = ((place, one) for place, of_row in parsed.rejections.items() for one in of_row)
+    unlisted = Counter(parsed.counts)
     while not problems.is_full and (next_one := next(found, None)) is not None:
         place, one = next_one
         problems.add(chunk.problem(place, one.feature or None, one.message, one.reason))
-    problems.counts.update((one.reason, one.feature) for _, one in found)
+        unlisted[one.reason, one.feature] -= 1
+    problems.counts.update(+unlisted)
 
 
 def cell_of(feature: Feature | None, text: str) -> str:

@@ -31,6 +31,8 @@ Predict = Callable[[Batch], tuple[Sequence[Prediction], Sequence[int]]]
 EARLY_SECONDS, MAX_EARLY_BYTES = 5.0, 1 << 25
 # A file with so many problems is not read to its end.
 MAX_COUNTED_PROBLEMS = 100_000
+# With `keep_bad_rows`: a description takes more time, and 20 times more bytes, than a small row.
+MAX_DESCRIBED_ROWS = 20_000
 # An answer has as many cells in each row as the header: a file of short rows under a wide header
 # must not become one of gigabytes.
 MAX_MISSING_CELLS = 10_000_000
@@ -86,6 +88,7 @@ class _Run:
             self._file.header,
             self._file.delimiter,
             keeps_bad_rows=job.keep_bad_rows,
+            max_described=MAX_DESCRIBED_ROWS,
             has_bom=self._file.has_bom,
         )
         appended = self._writer.appended

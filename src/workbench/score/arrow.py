@@ -132,7 +132,7 @@ def parse_array(array: Any, reader: ValueReader) -> ParsedColumn:
         numbers = array.to_numpy(zero_copy_only=False).astype(np.float64)
         return parse_numbers(numbers, reader, lambda place: json_value(array[place].as_py()))
     codes, distinct = _encoded(array)
-    return coded_column(codes, list(map(reader.read, distinct)))
+    return coded_column(reader.feature.name, codes, list(map(reader.read, distinct)))
 
 
 def _is_number(kind: Any) -> bool:

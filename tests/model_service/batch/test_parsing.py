@@ -16,6 +16,7 @@ from model_service.contract.contract import Coded, Contract, Feature, listed
 from model_service.contract.parsing import Suggestions, parse_rows
 from model_service.contract.problems import Invalid
 from model_service.contract.typed_text import request_value
+from model_service.csv.rows import cell_of
 
 numbers_and_others = st.sampled_from(
     [
@@ -27,8 +28,15 @@ numbers_and_others = st.sampled_from(
 floats = st.floats() | st.sampled_from([0.0, 5.5, 2.0**53, 2.0**63, -(2.0**63), 1e300])
 
 
-def reader_of(feature: Feature, to_json: Any) -> ValueReader:
-    return ValueReader(feature, Suggestions({}), to_json)
+def reader_of(feature: Feature, to_json: Any, suggestions: Any = None) -> ValueReader:
+    return ValueReader(feature, suggestions or Suggestions({}), to_json)
+
+
+def used_up() -> Suggestions:
+    suggestions = Suggestions({})
+    while not suggestions.are_used_up:
+        suggestions.nearest("a", ["b"])
+    return suggestions
 
 
 def one_by_one(reader: ValueReader, values: list[Any]) -> list[Any]:
@@ -40,7 +48,8 @@ def at_once(column: ParsedColumn, feature: Feature) -> list[Any]:
     values = listed(column.values)
     if feature.type in ("number", "integer") and not isinstance(column.values, Coded):
         values = [None if value != value else value for value in values]
-    for position, rejection in column.rejections.items():
+    wrong = column.rejections
+    for position, rejection in zip(wrong.positions, wrong.described(), strict=True):
         values[position] = rejection
     return values
 
@@ -57,6 +66,23 @@ def test_cells(feature: Feature, texts: list[str]) -> None:
     reader = reader_of(feature, lambda text: request_value(feature, text))
     found = at_once(TextColumn(reader, 100).parse(texts), feature)
     assert list(map(shown, found)) == list(map(shown, one_by_one(reader, texts)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(feature=strategies.features, texts=st.lists(numbers_and_others, min_size=1, max_size=6))
+def test_without_suggestions_a_cell_is_refused_as_before(
+    feature: Feature, texts: list[str]
+) -> None:
+    def to_json(text: str) -> object:
+        return request_value(feature, cell_of(feature, text))
+
+    quick, slow = (reader_of(feature, to_json, suggestions) for suggestions in (used_up(), None))
+    for found, expected in zip(one_by_one(quick, texts), one_by_one(slow, texts), strict=True):
+        if isinstance(expected, Rejection):
+            assert (found.reason, found.feature) == (expected.reason, expected.feature)
+            assert expected.message.startswith(found.message)
+        else:
+            assert shown(found) == shown(expected)
 
 
 @settings(max_examples=400, deadline=None)

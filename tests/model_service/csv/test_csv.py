@@ -632,6 +632,22 @@ def test_the_error_cell_of_a_row_is_bounded(
     assert len(bad) == len(short) == 102
 
 
+def test_the_first_bad_rows_are_described_and_the_others_counted(
+    around: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_DESCRIBED_ROWS", 2)
+    client = around(Mirror(), [{"name": "a"}, {"name": "b"}], {"a": 1, "b": 1})
+    _, *rows = table(send(client, "a,b\nx,1\n1,1\ny,1\nx,1\nx,y\n1,1\n", "keep"))
+    assert [row[-1] for row in rows] == [
+        'a must be a number, not "x"',
+        "",
+        'a must be a number, not "y"',
+        "1 problem; only the first rows with problems say which",
+        "2 problems; only the first rows with problems say which",
+        "",
+    ]
+
+
 def test_a_wide_header_over_short_rows_makes_no_answer_of_gigabytes(
     around: Callable[..., FlaskClient],
 ) -> None:

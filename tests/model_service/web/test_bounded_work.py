@@ -28,10 +28,10 @@ from model_service.model.loading import load_model
 from model_service.web.app import create_app
 
 MAX_BYTES = 1 << 20
-# The bound of the product is about 1 s of an idle core. A core that others use takes longer for the
-# same work: `pace` says how much.
-MAX_CPU_SECONDS, MAX_MEMORY_BYTES = 2.0, 64 << 20
-IDLE_SECONDS_OF_PACE = 0.02
+MAX_CPU_SECONDS, MAX_MEMORY_BYTES = 1.0, 64 << 20
+# Of a core of 2025. Older cores, and those that others use too, take longer for the same work:
+# `slowness` says how much.
+USUAL_SECONDS_OF_UNIT = 0.06
 PROCESS = Path("/proc/self")
 
 FEATURE_COUNT, CATEGORY_COUNT, ROW_COUNT, MAX_CSV_ROWS = 1000, 5000, 1000, 200_000
@@ -243,12 +243,34 @@ def answer(served: Served, sent: Sent) -> tuple[int, int]:
         response.close()
 
 
-def pace() -> float:
-    """Return how much longer than on an idle core a loop takes."""
-    started, total = time.process_time(), 0
-    for number in range(400_000):
-        total += number
-    return (time.process_time() - started) / IDLE_SECONDS_OF_PACE
+def slowness() -> float:
+    """Return how much longer than usually a unit of work takes, which is like that of requests."""
+    started = time.process_time()
+    cells = ",".join(map(str, range(100_000))).split(",")
+    codes = {cell: number for number, cell in enumerate(cells)}
+    records = [[cell, number] for cell, number in codes.items()]
+    "\n".join([f"{cell};{number}" for cell, number in records])
+    return (time.process_time() - started) / USUAL_SECONDS_OF_UNIT
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a request has cost, and the size of its answer."""
+
+    status: int
+    size: int
+    seconds: float  # of the processor, less on a slow one
+    memory: int
+
+
+def measure(served: Served, sent: Sent) -> Cost:
+    """Send a request and measure it."""
+    gc.collect()
+    slow_before = slowness()
+    before, started = reset_peak_memory(), time.process_time()
+    status, size = answer(served, sent)
+    seconds, memory = time.process_time() - started, peak_memory() - before
+    return Cost(status, size, seconds / max(1.0, slow_before, slowness()), memory)
 
 
 def reset_peak_memory() -> int:
@@ -270,16 +292,15 @@ def test_each_request_is_bounded(served: Served, requests: Requests) -> None:
     over = []
     for name, sent in requests(served.names, dict(served.row)):
         assert len(sent.body.encode()) < MAX_BYTES, name
-        before, slowness, started = reset_peak_memory(), pace(), time.process_time()
-        status, size = answer(served, sent)
-        seconds, memory = time.process_time() - started, peak_memory() - before
-        slowness = max(1.0, slowness, pace())
+        cost = measure(served, sent)
+        if cost.seconds > MAX_CPU_SECONDS:
+            cost = measure(served, sent)  # without what only a first call costs
         line = (
-            f"{name}: {len(sent.body)} bytes -> {status}, {size} bytes, "
-            f"{seconds:.2f} s at {slowness:.1f}, {memory / 2**20:.0f} MiB"
+            f"{name}: {len(sent.body)} bytes -> {cost.status}, {cost.size} bytes, "
+            f"{cost.seconds:.2f} s, {cost.memory / 2**20:.0f} MiB"
         )
         print(line)
-        assert status < 500, line
-        if seconds > MAX_CPU_SECONDS * slowness or memory > MAX_MEMORY_BYTES:
+        assert cost.status < 500, line
+        if cost.seconds > MAX_CPU_SECONDS or cost.memory > MAX_MEMORY_BYTES:
             over.append(line)
     assert over == []
