@@ -15,6 +15,7 @@ from model_service.csv.records import (
     RecordReader,
     Records,
     bad_file,
+    first_line,
     split_cells,
 )
 from model_service.csv.writer import unescape_formula
@@ -154,11 +155,12 @@ def read_layout(file: IO[bytes], names: Collection[str], max_line_characters: in
     """
     file.seek(0)
     has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+    begin = first_line(file, len(codecs.BOM_UTF8) * has_bom)
     headers: dict[str, tuple[int, list[str]]] = {}
     errors = []
     for delimiter in DELIMITERS:
         try:
-            headers[delimiter] = _first_record(file, delimiter, max_line_characters)
+            headers[delimiter] = _first_record(file, delimiter, max_line_characters, begin)
         except BadFile as error:
             errors.append(error)
     if not headers:
@@ -175,13 +177,13 @@ def read_layout(file: IO[bytes], names: Collection[str], max_line_characters: in
     plain = [
         unescape_formula(name) if unescape_formula(name) in others else name for name in header
     ]
-    return Layout(tuple(plain), delimiter, max_line_characters, has_bom, line)
+    return Layout(tuple(plain), delimiter, max_line_characters, has_bom, line, begin)
 
 
 def _first_record(
-    file: IO[bytes], delimiter: str, max_line_characters: int
+    file: IO[bytes], delimiter: str, max_line_characters: int, begin: Position
 ) -> tuple[int, list[str]]:
-    first = RecordReader(file, delimiter, max_line_characters).first()
+    first = RecordReader(file, delimiter, max_line_characters, begin).first()
     if first is None:
         raise bad_file("the file is empty", 1)
     return first

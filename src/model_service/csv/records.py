@@ -64,6 +64,25 @@ class Position:
 BEGINNING = Position(0, 1)
 
 
+def first_line(file: IO[bytes], offset: int) -> Position:
+    """Return where the first line that is not blank begins, from a byte of the first line on.
+
+    A file can begin with a million blank lines, and its header is read once for each delimiter.
+    """
+    file.seek(offset)
+    line, last = 1, b""
+    while block := file.read(BLOCK_BYTES):
+        rest = block.lstrip(b"\r\n")
+        blank = block[: len(block) - len(rest)]
+        offset += len(blank)
+        # \r\n is one line end, on both sides of a block's end too.
+        line += blank.count(b"\n") + blank.count(b"\r") - (last + blank).count(b"\r\n")
+        if rest:
+            break
+        last = block[-1:]
+    return Position(offset, line)
+
+
 class RecordReader:
     """Reads the records of a file between two positions, in blocks of about BLOCK_BYTES.
 

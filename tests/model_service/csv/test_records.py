@@ -95,3 +95,11 @@ def test_what_is_not_utf8_is_refused_with_its_line() -> None:
     with pytest.raises(BadFile) as refused:
         list(RecordReader(io.BytesIO(b"a\n\xe9\n"), ",", 1000))
     assert refused.value.problems[0].line == 2
+
+
+@anyhow
+@given(st.lists(st.sampled_from(["\n", "\r", "\r\n"]), max_size=9).map("".join), texts)
+def test_blank_lines_before_the_first_record_are_skipped_at_once(blank: str, text: str) -> None:
+    content = (blank + text).encode()
+    begin = records.first_line(io.BytesIO(content), 0)
+    assert by_us(content, begin) == by_us(content)

@@ -204,6 +204,8 @@ def csv_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, S
         "unknown values": distinct(names, unknown_value),
         "good rows": csv(names, ",".join(good.values()), ROW_COUNT),
         "shuffled columns": csv(["#", *(shuffled(names[0], seed) for seed in range(1000))], "1", 1),
+        "blank lines": "\r" * (MAX_BYTES - 1),
+        "a row and blank lines": csv(names, ",".join(good.values()), 1) + "\r" * 900_000,
         "repeated columns": ",".join(f"{number % 90_000:x}" for number in range(180_000)),
     }
     for name, body in bodies.items():

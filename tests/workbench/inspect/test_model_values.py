@@ -266,6 +266,30 @@ def test_what_a_file_drops_is_checked(before: bytes, drop: bytes, tmp_path: Path
     assert inspect(path).unknown_names == ("numpy.memmap",)
 
 
+def test_a_state_does_not_change_after_it_is_set(tmp_path: Path) -> None:
+    """An object has copied it: what is added later hides what the object holds."""
+    state = b"}\x94(" + text("func") + text("numpy") + text("mean") + b"\x93"
+    state += text("kw_args") + b"}" + text("out") + b"K\x01su"
+    made = text("sklearn.preprocessing._function_transformer") + text("FunctionTransformer")
+    path = tmp_path / "model.pkl"
+    path.write_bytes(
+        b"\x80\x04" + made + b"\x93)\x81" + state + b"bh\x00" + text("func") + b"Ns\x86."
+    )
+    with pytest.raises(RefusedFile, match="it changes a state that it has set already"):
+        inspect(path)
+
+
+def test_a_slot_takes_the_place_of_an_attribute(tmp_path: Path) -> None:
+    """A loader sets the slots of a state after its attributes."""
+    state = b"}" + text("_kwargs") + b"}" + text("out") + b"K\x01ss"
+    slots = b"}" + text("_score_func") + text("numpy") + text("mean") + b"\x93s"
+    made = text("sklearn.metrics._scorer") + text("_Scorer") + b"\x93)\x81"
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + made + state + slots + b"\x86b.")
+    with pytest.raises(RefusedFile, match=r"_kwargs that give numpy\.mean out"):
+        inspect(path)
+
+
 # Models of usual practice, which need no trust.
 USUAL: dict[str, Callable[[], object]] = {
     "a ufunc": lambda: fitted(np.log1p),

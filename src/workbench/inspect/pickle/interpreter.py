@@ -275,6 +275,7 @@ class PickleInterpreter(PickleStack):
             if target.cls == PARTIAL:
                 check_partial_state(target.args[0], state)
             target.state = state
+            self.keep_state(state)
             if target.cls == JOBLIB_WRAPPER:
                 self.stack[-1] = self._read_joblib_array(target)
 

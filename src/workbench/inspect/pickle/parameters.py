@@ -25,16 +25,26 @@ RESPONSE_METHODS = frozenset(
 # Attributes with the name of a method that is called.
 METHOD_NAMES = ("_response_method", "response_method", "stack_method", "stack_method_")
 # LightGBM's native code gets the parameters with each prediction; these open files and sockets.
+# All aliases: https://lightgbm.readthedocs.io/en/stable/Parameters.html, and those of version 2.
 LIGHTGBM_PARAMETERS = frozenset(
     """
-    config config_file data forcedbins_filename forcedsplits_filename init_score_file
-    initscore_filename input_model local_listen_port local_port machine_list machine_list_file
-    machine_list_filename machines model_in model_input model_out model_output num_machine
-    num_machines output_model output_result predict_result prediction_result save_binary
-    snapshot_freq test test_data train train_data valid valid_data
+    config config_file convert_model convert_model_file data data_filename forced_splits
+    forced_splits_file forced_splits_filename forcedbins_filename forcedsplits_filename fs
+    init_score_file init_score_filename initscore_filename input_init_score input_model
+    is_save_binary is_save_binary_file local_listen_port local_port machine_list machine_list_file
+    machine_list_filename machines mlist model_in model_input model_out model_output name_pred nodes
+    num_machine num_machines output_model output_result parser_config_file port pred_name
+    predict_name predict_result prediction_name prediction_result save_binary save_period
+    snapshot_freq test test_data test_data_file train train_data train_data_file valid valid_data
+    valid_data_file valid_data_init_scores valid_data_initscores valid_filenames valid_init_score
+    valid_init_score_file workers
     """.split()
 )
-ONE_MACHINE = {"num_machine": 1, "num_machines": 1, "save_binary": False, "snapshot_freq": -1}
+ONE_MACHINE = {
+    **dict.fromkeys(("num_machine", "num_machines"), 1),
+    **dict.fromkeys(("is_save_binary", "is_save_binary_file", "save_binary"), False),
+    **dict.fromkeys(("save_period", "snapshot_freq"), -1),
+}
 
 
 def check_parameter(place: Place, value: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.values import Dict, Instance, Set
-from workbench.inspect.refused_file import malformed
+from workbench.inspect.refused_file import dangerous, malformed
 
 OBJECT_COST, INSTANCE_COST = 80, 200  # bytes of memory that even a small one takes
 
@@ -20,6 +20,7 @@ class PickleStack:
         self.stack: list[object] = []
         self.marks: list[int] = []  # heights of the stack at each MARK
         self.memo: list[object] = []
+        self.states: dict[int, Dict] = {}  # by id: what objects have taken their state from
 
     def push(self, value: object) -> None:
         self.stack.append(value)
@@ -117,9 +118,17 @@ class PickleStack:
             target.entries = target.entries or Dict()
             target.entries.extend(flat)
         elif isinstance(target, Dict):
+            if id(target) in self.states:  # the object has kept what was in it before
+                raise dangerous("it changes a state that it has set already")
             target.extend(flat)
         else:
             raise malformed("it sets items of something that is no dict")
+
+    def keep_state(self, state: object) -> None:
+        """Let the dicts of a state stay as they are: an object copies them."""
+        for part in state if isinstance(state, tuple) else (state,):
+            if isinstance(part, Dict):
+                self.states[id(part)] = part
 
     def set_item(self) -> None:
         value, key = self.pop(), self.pop()

@@ -105,8 +105,13 @@ class Instance:
 
     def attribute(self, name: str) -> object:
         """Return the attribute that the pickled state sets, or None."""
-        attributes = self.attributes()
-        return attributes.get(name) if attributes is not None else None
+        state = self.state
+        found = None
+        # A loader sets slots last, whether the class has them or not.
+        for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
+            if isinstance(part, Dict) and (held := part.get(name)) is not None:
+                found = held
+        return found
 
     def attributes(self) -> Dict | None:
         """Return the pickled `__dict__`, or None."""
