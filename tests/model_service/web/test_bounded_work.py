@@ -22,10 +22,12 @@ import pytest
 from conftest import adopted
 from flask.testing import FlaskClient
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
+from workbench.verify.prove import prove
 
 MAX_BYTES = 1 << 20
 MAX_CPU_SECONDS, MAX_MEMORY_BYTES = 1.0, 64 << 20
@@ -72,6 +74,15 @@ def wide(folder: Path) -> dict[str, str]:
     return {"sample_data": str(folder / "sample.csv")}
 
 
+def neighbours(folder: Path) -> dict[str, str]:
+    """30 numbers, and a model that is explained by asking it."""
+    values = np.random.default_rng(0).normal(size=(60, 30))
+    frame = pd.DataFrame(values, columns=[f"f{number}" for number in range(30)])
+    joblib.dump(KNeighborsClassifier().fit(frame, frame["f0"] > 0), folder / "model.joblib")
+    frame.to_csv(folder / "sample.csv", index=False)
+    return {"sample_data": str(folder / "sample.csv")}
+
+
 def category(listed: list[Any], *, one_hot: bool = False) -> Callable[[Path], dict[str, str]]:
     """A category of 5,000 values and a number."""
 
@@ -93,6 +104,7 @@ MODELS = {
     "texts": category(words(CATEGORY_COUNT, 0)),
     "numbers": category(list(range(CATEGORY_COUNT))),
     "one-hot": category(words(FEATURE_COUNT, 0), one_hot=True),
+    "neighbours": neighbours,
 }
 
 
@@ -101,6 +113,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp(request.param)
     answers = MODELS[request.param](folder)
     project = adopted(folder, folder / "model.joblib", **answers)
+    if "sample_data" in answers:
+        prove(project)  # so that it explains
     model = load_model(project / "model")
     client = create_app(model).test_client()
     row = model.manifest.example()
@@ -115,8 +129,9 @@ class Sent:
     """A request."""
 
     path: str
-    kind: str
-    body: str
+    kind: str = ""
+    body: str = ""
+    method: str = "POST"
 
 
 # By the names of the features, and a row that the model takes.
@@ -233,11 +248,49 @@ def form_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, 
         yield f"pasted: {name}", Sent("/row", FORM, f"row={text}")
 
 
+def explain_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, Sent]]:
+    refused = {name: -abs(v) if isinstance(v, float) else v for name, v in row.items()}
+    others = [{**refused, names[0]: number} for number in range(-32, 0)]
+    bodies = {
+        "a row": json.dumps(refused),
+        "32 rows": batch([json.dumps(refused)] * 32),
+        "32 unlike rows": batch(map(json.dumps, others)),
+        "33 rows": batch([json.dumps(refused)] * 33),
+    }
+    for path in ("/explain", "/predict?explain=1", "/predict?reasons=4", "/explain?reasons=4"):
+        for name, body in bodies.items():
+            yield f"{name} to {path}", Sent(path, JSON, body)
+    line = ",".join(map(str, refused.values()))
+    for path in ("/predict?reasons=4", "/predict?reasons=4&on_error=keep"):
+        yield f"a CSV to {path}", Sent(path, CSV, csv(names, line))
+    yield "why, of the form", Sent("/?explain=1", FORM, urlencode(refused))
+
+
+def page_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, Sent]]:
+    pages = "/ /?example=1 /accent.css /docs /docs/swagger-ui-bundle.js /example.csv /features "
+    pages += "/health /metadata /metrics /model /model.md /openapi.json /ready /static/a.svg"
+    for path in pages.split():
+        yield path, Sent(path, method="GET")
+
+
+ALL_REQUESTS: list[Requests] = [
+    json_requests,
+    csv_requests,
+    form_requests,
+    explain_requests,
+    page_requests,
+]
+
+
 def answer(served: Served, sent: Sent) -> tuple[int, int]:
     """Send a request; return status and bytes of the answer, without keeping them."""
     accept = {"Accept": "text/html"} if sent.kind not in (JSON, CSV) else {}
-    response = served.client.post(
-        sent.path, data=sent.body.encode(), content_type=sent.kind, headers=accept
+    response = served.client.open(
+        sent.path,
+        method=sent.method,
+        data=sent.body.encode(),
+        content_type=sent.kind,
+        headers=accept,
     )
     try:
         return response.status_code, sum(map(len, response.response))
@@ -289,7 +342,7 @@ def peak_memory() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
-@pytest.mark.parametrize("requests", [json_requests, csv_requests, form_requests])
+@pytest.mark.parametrize("requests", ALL_REQUESTS)
 def test_each_request_is_bounded(served: Served, requests: Requests) -> None:
     over = []
     for name, sent in requests(served.names, dict(served.row)):
@@ -306,3 +359,16 @@ def test_each_request_is_bounded(served: Served, requests: Requests) -> None:
         if cost.seconds > MAX_CPU_SECONDS or cost.memory > MAX_MEMORY_BYTES:
             over.append(line)
     assert over == []
+
+
+def test_each_route_gets_a_request(served: Served) -> None:
+    routes = served.client.application.url_map
+    adapter = routes.bind("localhost")
+    requests = (sent for made in ALL_REQUESTS for sent in made(served.names, dict(served.row)))
+    tried = {
+        (adapter.match(sent.path.partition("?")[0], sent.method)[0], sent.method)
+        for _, sent in requests
+    }
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    known = {(r.endpoint, method) for r in routes.iter_rules() for method in r.methods & methods}
+    assert tried == known
