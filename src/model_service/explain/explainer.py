@@ -19,7 +19,7 @@ from model_service.errors import ServiceError
 from model_service.explain.blackbox import Box, Budget
 from model_service.explain.numbers import ModelInput, Steps
 from model_service.explain.owners import words_of
-from model_service.explain.parts import LinearPart, Part, TreePart
+from model_service.explain.parts import Explained, LinearPart, Part, TreePart, Word
 from model_service.explain.pieces import NoSum, Piece, take_apart, unwrapped
 from model_service.explain.responses import (
     Kind,
@@ -28,7 +28,7 @@ from model_service.explain.responses import (
     response_of,
     targets_of,
 )
-from model_service.fast_path.data import native_method
+from model_service.fast_path.data import RowTransform, native_method
 
 FORMAT = 1
 # A row with more columns is solved by NumPy.
@@ -118,25 +118,6 @@ class About:
         return cls(**{**document, **changed})
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word of a text and what it adds; None stands for all words that are not in the text."""
-
-    word: str | None
-    contribution: float
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The explanation of one row and one column of the response."""
-
-    contributions: Sequence[float]  # of each feature
-    base: float
-    value: float
-    error: Sequence[float] | None = None  # standard errors of each, None if they are exact
-    words: tuple[Word, ...] = ()
-
-
 class NotAdditive(ServiceError):
     """Base and contributions do not add up to the value: a defect, and no explanation."""
 
@@ -210,10 +191,11 @@ class Explainer:
 
         Raises DoesNotFit, NotAdditive and what the model raises.
         """
-        if self._box is not None:
-            found = self._by_mixing(batch, columns, budget)
-        else:
-            found = self._in_closed_form(batch, columns, budget)
+        found = self._without_matrix(batch, columns)
+        if found is None:  # a look at the clock takes as long as one row without a matrix
+            with budget:
+                solve = self._in_closed_form if self._box is None else self._by_mixing
+                found = solve(batch, columns, budget)
         for explanations in found:
             for explained in explanations.values():
                 _require_sum(explained, self.tolerance)
@@ -239,11 +221,6 @@ class Explainer:
     def _in_closed_form(
         self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
     ) -> list[dict[int, Explained]]:
-        if len(batch) == 1 and (values := self._row_values(batch)) is not None:
-            part = self._terms[0].part
-            assert isinstance(part, LinearPart)
-            terms = {column: part.solve_values(values, column) for column in columns[0]}
-            return [{c: Explained(t.contributions, t.base, t.value) for c, t in terms.items()}]
         root = self._input.root(batch)
         matrices = [term.steps.matrix(root) for term in self._terms]
         found = []
@@ -253,27 +230,33 @@ class Explainer:
             found.append({column: self._solve(rows, column) for column in wanted})
         return found
 
-    def _row_values(self, batch: Batch) -> Sequence[float] | None:
-        """Return the values before a linear model that takes one row alone; None if there are none.
+    def _without_matrix(
+        self, batch: Batch, columns: Sequence[Sequence[int]]
+    ) -> list[dict[int, Explained]] | None:
+        """Explain one row of a linear model as Python values; None if that is not possible.
 
         Whatever fails here is left to the matrix of the row, which decides whether it is an error.
         """
-        if self._row is None:
+        if self._linear_row is None or len(batch) != 1:
             return None
+        part, transform = self._linear_row
         with suppress(Exception):
-            values: Sequence[float] = self._row(self._input.row(batch))
-            return values if math.isfinite(sum(values)) else None
+            values = transform(self._input.row(batch))
+            if math.isfinite(sum(values)):
+                return [{column: part.solve_values(values, column) for column in columns[0]}]
         return None
 
     @cached_property
-    def _row(self) -> Any:
-        """The way of one row through the steps before a linear model, if it has one."""
-        if len(self._terms) != 1 or self._terms[0].words:
+    def _linear_row(self) -> tuple[LinearPart, RowTransform] | None:
+        """The only linear model and the way of one row through its steps, if there are such."""
+        term = self._terms[0] if len(self._terms) == 1 else None
+        if term is None or term.words or term.steps.row is None:
             return None
-        term = self._terms[0]
-        is_small = isinstance(term.part, LinearPart) and len(term.part.player) <= MAX_ROW_COLUMNS
-        is_whole = term.piece.weight == 1.0 and term.piece.first_output == 0
-        return term.steps.row if is_small and is_whole else None
+        part, piece = term.part, term.piece
+        if not isinstance(part, LinearPart) or len(part.player) > MAX_ROW_COLUMNS:
+            return None
+        is_whole = piece.weight == 1.0 and piece.first_output == 0
+        return (part, term.steps.row) if is_whole else None
 
     def _solve(self, rows: Sequence[Any], column: int) -> Explained:
         contributions = np.zeros(len(self._contract.features))

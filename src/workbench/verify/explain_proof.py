@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from model_service.contract.contract import Batch, Row, json_text, same_json
-from model_service.explain.answer import number_of
 from model_service.explain.blackbox import Box, Budget, DoesNotFit
 from model_service.explain.build import build_explainer
 from model_service.explain.explainer import (
-    Explained,
     Explainer,
     Importance,
     NotAdditive,
@@ -33,6 +31,8 @@ from model_service.explain.explainer import (
 )
 from model_service.explain.game import Permutations
 from model_service.explain.numbers import ModelInput
+from model_service.explain.parts import Explained
+from model_service.explain.reasons import number_of
 from model_service.explain.responses import Unexplained
 from model_service.model.explanations import example_batch, fingerprint, subject_of
 from model_service.model.manifest import Explanations

@@ -13,8 +13,8 @@ from conftest import EXAMPLE
 from explaining import batch_of, explainer, subject
 from sklearn.ensemble import GradientBoostingClassifier
 
-from model_service.explain.answer import MAX_REASONS, MIN_SHARE
 from model_service.explain.blackbox import Budget
+from model_service.explain.reasons import MAX_REASONS, MIN_SHARE
 
 sys.path.insert(0, str(EXAMPLE))
 import train as loan
