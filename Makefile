@@ -58,7 +58,7 @@ bench-bulk: $(DEV)
 # make bench-explain  what explanations cost, beside shap, into benchmarks/explain.md
 bench-explain: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.explain --folder .bench \
-		--models '$(MODELS)' --rounds $(or $(ROUNDS),7)
+		--models '$(MODELS)' --rounds $(or $(ROUNDS),30)
 
 # make bench-score  make score beside pandas and the model itself; ROWS=1000000 MODELS=logistic,hist,…
 bench-score: $(DEV)

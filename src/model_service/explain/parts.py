@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from model_service.explain.leaves import (
-    LeafGame,
     LeafMasks,
     fits_tables,
     leaf_game,
@@ -150,6 +149,8 @@ class TreePart:
     ) -> None:
         self.nodes, self.background = nodes, background
         self.constant, self.player_count = constant, player_count
+        # Before the workers fork: they share its memory, and none makes a request wait for it.
+        self.game = leaf_game(nodes, background)
         self._values = [nodes.output_values(output) for output in range(len(constant))]
         shares = background.reached_shares()
         self.base = np.array([float(shares @ values) for values in self._values]) + constant
@@ -158,11 +159,6 @@ class TreePart:
         """Add to each output what the trees lack: the start of a boosting, a base score."""
         self.constant = self.constant + added
         self.base = self.base + added
-
-    @cached_property
-    def game(self) -> LeafGame:
-        """The tables or pairs."""
-        return leaf_game(self.nodes, self.background)
 
     @property
     def is_quick(self) -> bool:
