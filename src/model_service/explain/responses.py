@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from model_service.contract.contract import json_text, same_json
-from model_service.explain.pieces import class_name, unwrapped
+from model_service.explain.components import class_name, unwrapped
 
 # log-odds: of a class against all others. score: the model's own decision. log: of a number.
 Kind = Literal["log-odds", "score", "probability", "value", "log", "vote"]
