@@ -28,7 +28,10 @@ from workbench.progress import step
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
-PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN)
+PROVEN = (
+    *(files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN),
+    files.KEPT_ANSWERS,
+)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -115,14 +118,16 @@ def prove(
 ) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
-    It has a copy of `model/` and the rows of `sample`, and nothing else of the user's. Raises
-    UserError.
+    It has a copy of `model/`, the rows of `sample` and the answers that were kept of the model
+    before, and nothing else of the user's. Raises UserError.
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         copy = Path(name).resolve()
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
         if sample is not None:
             files.write(copy / files.KEPT_SAMPLE, sample)
+        if (kept := project / files.KEPT_ANSWERS).exists():
+            files.write(copy / files.KEPT_ANSWERS, kept.read_bytes())
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
         try:
@@ -134,7 +139,7 @@ def prove(
             raise
         for path in PROVEN:
             if (copy / path).exists():
-                shutil.copyfile(copy / path, project / path)
+                files.write(project / path, (copy / path).read_bytes())
             else:
                 (project / path).unlink(missing_ok=True)
     return report
