@@ -79,7 +79,9 @@ async function predict(file, onError, progress, signal) {
     signal,
   });
   if (!response.ok) {
-    showProblem(await response.json(), file.name);
+    const problem = await response.json();
+    // The reason is for the owner: the log has it.
+    showProblem(response.status < 500 ? problem : { detail: "The service cannot answer now. Try again in a minute." }, file.name);
     return;
   }
   const summary = new Summary();
