@@ -36,10 +36,7 @@ def write_kept_answers(project: Path, manifest: Manifest, golden: Golden) -> Non
 def read_kept_answers(project: Path) -> KeptAnswers | None:
     """Read the answers that were kept; None if there are none that can be read."""
     path = project / files.KEPT_ANSWERS
-    try:
-        golden = read_golden(path)
-    except GoldenError:  # the file only serves a report
-        return None
+    golden = _read(path)
     if golden is None:
         return None
     about = files.read_json(path)
@@ -54,6 +51,14 @@ def keep_recorded_answers(project: Path, manifest: Manifest) -> None:
     kept = read_kept_answers(project)
     if kept is not None and kept.are_of(manifest):
         return
-    golden = read_golden(project / files.GOLDEN)
+    golden = _read(project / files.GOLDEN)
     if golden is not None and manifest.verified:
         write_kept_answers(project, manifest, golden)
+
+
+def _read(path: Path) -> Golden | None:
+    """Read rows with predictions; None if they cannot be read: they only serve a report."""
+    try:
+        return read_golden(path)
+    except GoldenError:
+        return None
