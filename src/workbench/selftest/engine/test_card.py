@@ -125,7 +125,7 @@ def test_many_values_are_a_histogram_with_a_text_alternative(
     card = feature_card(model, entry, {"missing": 0, "shares": [0.1, 0, 0.6, 0.3], **profile})
     assert card.histogram is not None
     assert text in card.histogram.text
-    assert card.histogram.path == "M0 40v-7h.9v7zM2 40v-40h.9v40zM3 40v-20h.9v20z"
+    assert card.histogram.path == "M0.5 40v-7M2.5 40v-40M3.5 40v-20"
 
 
 def test_a_model_with_many_features_has_no_charts_and_a_small_page(model: Model) -> None:
