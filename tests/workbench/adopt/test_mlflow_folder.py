@@ -18,7 +18,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 from model_service.contract.contract import Batch
 from model_service.model.loading import load_model
-from workbench.adopt.answers import Answers, check_answers
+from workbench.adopt.answers import Answers
+from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import decide
 from workbench.adopt.problems import AnswerError
 from workbench.inspect import inspect
