@@ -17,7 +17,7 @@ from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
 from model_service.web.titles import feature_titles
-from model_service.web.wording import format_number
+from model_service.web.wording import format_value
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
+        return format_value(value)
     text = json.dumps(value) if isinstance(value, bool) else str(value)
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
