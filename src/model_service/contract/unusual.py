@@ -5,7 +5,7 @@ Standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +61,14 @@ class _Range:
         # An array has NaN in the place of None.
         return value is None or self.low <= value <= self.high or value != value
 
-    def is_usual(self, values: Sequence[Any]) -> bool:
-        """Return whether that holds for all values."""
-        present = values if None not in values else [v for v in values if v is not None]
-        return not present or (self.low <= min(present) and max(present) <= self.high)
+    def find(self, values: Values) -> Iterable[tuple[int, Any]]:
+        """Yield the values that it does not take, with their positions."""
+        if not hasattr(values, "dtype"):
+            return _find_each(self, values)
+        # An array, which is compared as a whole; NaN is on neither side.
+        array: Any = values
+        positions = ((array < self.low) | (array > self.high)).nonzero()[0]
+        return zip(positions.tolist(), array[positions].tolist(), strict=True)
 
     def message(self, value: Any) -> str:
         return f"{value:.12g} is outside {self.usual}"
@@ -80,15 +84,26 @@ class _Categories:
         """Return whether a value is a known category, or missing."""
         return value in self.known
 
-    def is_usual(self, values: Sequence[Value]) -> bool:
-        """Return whether that holds for all values."""
-        return self.known.issuperset(values)
+    def find(self, values: Values) -> Iterable[tuple[int, Any]]:
+        """Yield the values that it does not take, with their positions."""
+        return _find_each(self, values)
 
     def message(self, value: Any) -> str:
         text = json_text(value)
         shown = text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
         quoted = f'"{shown}"' if isinstance(value, str) else shown
         return f"{quoted} is not one of {self.usual}"
+
+
+def _find_each(check: _Range | _Categories, values: Values) -> Iterable[tuple[int, Any]]:
+    """Yield the values that a check does not take; each distinct one of codes is judged once."""
+    if not isinstance(values, Coded):
+        return [(place, v) for place, v in enumerate(listed(values)) if not check.takes(v)]
+    is_unusual = [not check.takes(value) for value in values.distinct]
+    if not any(is_unusual):
+        return ()
+    codes = enumerate(values.codes.tolist())
+    return [(place, values.distinct[code]) for place, code in codes if is_unusual[code]]
 
 
 class UnusualValues:
@@ -130,13 +145,9 @@ class UnusualValues:
         for position, message in self._mostly_missing(columns):
             found[position] = [RowWarning(None, message)]
         for check in self._checks:
-            values = columns[check.name]
-            if check.is_usual(listed(values.distinct if isinstance(values, Coded) else values)):
-                continue
-            for position, value in enumerate(listed(values)):
-                if not check.takes(value):
-                    warning = RowWarning(check.name, check.message(value))
-                    found.setdefault(position, []).append(warning)
+            for position, value in check.find(columns[check.name]):
+                warning = RowWarning(check.name, check.message(value))
+                found.setdefault(position, []).append(warning)
         return found
 
     def _find_in_row(self, row: Mapping[str, Value]) -> BatchWarnings:
@@ -157,19 +168,27 @@ class UnusualValues:
 
     def _mostly_missing(self, columns: Mapping[str, Values]) -> Iterator[tuple[int, str]]:
         nullable = {name: columns[name] for name in self._nullable}
-        plain = (_with_none(values) for values in nullable.values())
-        missing = [values for values in plain if None in values]
+        missing = [flags for flags in map(_missing, nullable.values()) if True in flags]
         if len(missing) <= self._max_missing:
             return
         for position, row in enumerate(zip(*missing, strict=True)):
-            count = row.count(None)
+            count = row.count(True)
             if count > self._max_missing:
                 yield position, self._missing_message(count)
 
 
-def _with_none(values: Values) -> list[Value]:
-    """Return the values as Python objects, with None for those that are missing."""
-    return [None if value != value else value for value in listed(values)]
+def _missing(values: Values) -> list[bool]:
+    """Return whether each value is missing."""
+    if isinstance(values, Coded):
+        of_distinct = [value is None or value != value for value in values.distinct]
+        if not any(of_distinct):
+            return []
+        return list(map(of_distinct.__getitem__, values.codes.tolist()))
+    if hasattr(values, "dtype"):
+        array: Any = values
+        flags: list[bool] = (array != array).tolist()
+        return flags
+    return [value is None or value != value for value in values]
 
 
 def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:
