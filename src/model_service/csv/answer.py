@@ -131,8 +131,8 @@ class AnswerWriter:
         texts = chunk.texts if self._columns is None and chunk.delimiter == delimiter else None
         if texts is not None and not may_be_formulas(texts, delimiter):
             texts = texts if len(places) == len(texts) else [texts[place] for place in places]
-            ends = csv_lines([[""] * len(texts), *appended], delimiter)
-            return list(map(operator.add, texts, ends))
+            cells_of_answers = [quoted_cells(cells, delimiter) for cells in appended]
+            return list(map(delimiter.join, zip(texts, *cells_of_answers, strict=True)))
         cells: Sequence[Sequence[str]] = self._chosen(chunk.columns)
         if len(places) < len(chunk.places):
             positions = {place: position for position, place in enumerate(chunk.places)}
