@@ -23,8 +23,8 @@ from model_service.contract.typed_text import NO_NUMBER_START
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
 # Up to here a float holds every whole number.
 EXACT_INTEGER_LIMIT = 2**53
-# Whether the numbers of a column repeat is seen from so many.
-SAMPLED_CELLS = 256
+# Numbers are looked up if among so many there are at most so many different ones.
+SAMPLED_CELLS, MAX_DISTINCT_CELLS = 1000, 750
 _NUMBER_MARKS = str.maketrans("", "", "+-.eE")
 
 
@@ -83,10 +83,10 @@ def is_plain_number(feature: Feature) -> bool:
 
 def _plain_numbers(texts: Sequence[str], feature: Feature) -> Any:
     """Return cells as an array if each is plainly a valid number, or missing; else None."""
-    if len(set(texts[:SAMPLED_CELLS])) > SAMPLED_CELLS // 2:
+    if len(set(texts[:SAMPLED_CELLS])) > MAX_DISTINCT_CELLS:
         numbers = _floats(texts, feature)
         return None if numbers is None else as_column(numbers, feature)
-    # Numbers repeat if they are rounded, and reading one takes twice the time of looking it up.
+    # Rounded numbers repeat, and reading one takes twice the time of looking it up.
     distinct = dict.fromkeys(texts)
     numbers = _floats(distinct, feature)
     if numbers is None:
@@ -103,7 +103,7 @@ def _floats(texts: Collection[str], feature: Feature) -> Any:
         return None
     # Of these characters, float() takes what typed_text.number takes.
     is_missing = feature.nullable and "" in texts
-    readable = (text or "nan" for text in texts) if is_missing else texts
+    readable = [text or "nan" for text in texts] if is_missing else texts
     try:
         numbers = np.fromiter(map(float, readable), np.float64, len(texts))
     except ValueError:

@@ -24,6 +24,8 @@ from model_service.contract.profile import Profile
 # A value may be beyond an end of the range by so much of its width.
 MARGIN = 0.1
 MAX_SHOWN_CATEGORIES, MAX_SHOWN_CHARACTERS = 10, 40
+# Missing values are None and NaN: so many codes are looked for by comparing arrays.
+MAX_COMPARED_CODES = 2
 # Of fewer features, one without a value is no sign of a row that is mostly unknown.
 MIN_FEATURES = 3
 
@@ -171,24 +173,31 @@ class UnusualValues:
         missing = [flags for flags in map(_missing, nullable.values()) if True in flags]
         if len(missing) <= self._max_missing:
             return
-        for position, row in enumerate(zip(*missing, strict=True)):
-            count = row.count(True)
+        for position, count in enumerate(_counts(missing)):
             if count > self._max_missing:
                 yield position, self._missing_message(count)
 
 
-def _missing(values: Values) -> list[bool]:
-    """Return whether each value is missing."""
+def _missing(values: Values) -> Any:
+    """Return whether each value is missing: as an array, or of a list as a list."""
     if isinstance(values, Coded):
-        of_distinct = [value is None or value != value for value in values.distinct]
-        if not any(of_distinct):
-            return []
-        return list(map(of_distinct.__getitem__, values.codes.tolist()))
-    if hasattr(values, "dtype"):
-        array: Any = values
-        flags: list[bool] = (array != array).tolist()
-        return flags
-    return [value is None or value != value for value in values]
+        codes = {code for code, v in enumerate(values.distinct) if v is None or v != v}
+        if len(codes) > MAX_COMPARED_CODES:  # rejected values, which no row has any more
+            return [code in codes for code in values.codes.tolist()]
+        found: Any = values.codes < 0
+        for code in codes:
+            found = found | (values.codes == code)
+        return found
+    array: Any = values
+    return array != array if hasattr(array, "dtype") else [v is None or v != v for v in values]
+
+
+def _counts(missing: Sequence[Any]) -> Sequence[int]:
+    """Return how many values of each row are missing."""
+    if all(hasattr(flags, "dtype") for flags in missing):
+        counts: list[int] = sum(flags * 1 for flags in missing).tolist()
+        return counts
+    return [row.count(True) for row in zip(*map(list, missing), strict=True)]
 
 
 def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:

@@ -273,7 +273,7 @@ class _ArrowWriter:
             arrays.append(_array(values_at(rows.answers, path), kind))
         texts = [rows.warnings] if self._columns.can_warn else []
         for cells in texts if rows.errors is None else [*texts, rows.errors]:
-            arrays.append(pa.array([cell or None for cell in cells], pa.string()))
+            arrays.append(_texts(cells))
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._columns.schema)
         self._stream.write_batch(batch)
 
@@ -281,6 +281,13 @@ class _ArrowWriter:
         """End the file; there are no lines in it."""
         self._stream.close()
         return ()
+
+
+def _texts(cells: Sequence[str]) -> Any:
+    """Return cells as an array, in which an empty one is missing."""
+    if not any(cells):
+        return pa.nulls(len(cells), pa.string())
+    return pa.array([cell or None for cell in cells], pa.string())
 
 
 def _array(values: list[Any], kind: Any) -> Any:
