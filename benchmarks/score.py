@@ -66,12 +66,12 @@ RATE_GOALS = {("logistic", "parquet"): 500_000, ("logistic", "csv"): 300_000}
 MEMORY_GOAL = 450
 HERE = Path(__file__).resolve().parent
 ABOUT = """\
-Written by `make bench-score`. Each figure is CPU time of one thread, of all that a process does: the
-machine can be busy with other work, which changes times less than it changes clocks, and ratios
-less than times. "bare" is `predict_proba(frame)` alone, in a process that has the frame. "pandas"
-reads the file, predicts and writes it, and validates nothing. `make score` validates every value,
-writes classes, labels and probabilities, and a column of warnings. "start" is a run over one row:
-nearly all of it is the import of the model's libraries. Rows/s are those beyond the start."""
+Written by `make bench-score`. Each figure is CPU time of one thread, of all that a process does: a
+machine that is busy with other work changes it less than the clock, and ratios less than times.
+"bare" is `predict_proba(frame)` alone, in a process that has the frame. "pandas" reads the file,
+predicts and writes it, and validates nothing. `make score` validates every value, and writes
+classes, labels, probabilities and warnings. "start" is a run over one row: nearly all of it is the
+import of the model's libraries. Rows/s are those beyond the start."""
 
 
 @dataclass(frozen=True)
@@ -260,10 +260,10 @@ def report(
         f"- {rows:,} loans, medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at "
         "the end, on 2 processors.",
         table(header, lines),
-        "The goals are, beyond the start, the CPU time of bare `predict_proba` for linear models and "
-        "boosters, 1.15 times it for a forest, and 1.6 times without a fast path; a CSV in 0.6 times "
-        "the time of pandas; 500,000 rows/s from Parquet to Parquet and 300,000 from CSV to CSV "
-        "for the loan example.",
+        "The goals are, beyond the start, the CPU time of bare `predict_proba` for linear models "
+        "and boosters, 1.15 times it for a forest, and 1.6 times without a fast path; a CSV in 0.6 "
+        "times the time of pandas; 500,000 rows/s from Parquet to Parquet and 300,000 from CSV to "
+        "CSV for the loan example, whose model is the logistic regression.",
         f"{rows * copies:,} loans from a folder of {copies} Parquet files into one: "
         f"{many.cpu:.0f} s of CPU time, {rows * copies / many.cpu:,.0f} rows/s with the start, at "
         f"most {many.megabytes:.0f} MB. The goal is {MEMORY_GOAL} MB for any number of rows.",
