@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app, render_template, request
@@ -28,15 +29,37 @@ DISK_FULL = {
     *(errno.EMFILE, errno.ENFILE),
 }
 
-# Status and headers of the engine's errors; the title is the error's own summary.
-RESPONSES: Mapping[type[ServiceError], tuple[int, Mapping[str, str]]] = {
-    InvalidRows: (422, {}),
-    TooManyRows: (413, {}),
-    DoesNotFit: (422, {}),
-    NotFinite: (422, {}),
-    NotAdditive: (500, {}),
-    NotReady: (503, {}),
-    Unavailable: (503, {"Retry-After": "1"}),
+# Title and detail on a page, instead of those for programs and their authors.
+PageText = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ErrorResponse:
+    """The response to an error of the engine; the title is the error's own summary."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    page_text: PageText | None = None
+
+
+RESPONSES: Mapping[type[ServiceError], ErrorResponse] = {
+    InvalidRows: ErrorResponse(422),
+    TooManyRows: ErrorResponse(413),
+    DoesNotFit: ErrorResponse(422),
+    NotFinite: ErrorResponse(422),
+    NotAdditive: ErrorResponse(500),
+    NotReady: ErrorResponse(
+        503, {"Retry-After": "60"}, ("This service is being updated", "Try again in a minute.")
+    ),
+    Unavailable: ErrorResponse(
+        503, {"Retry-After": "1"}, ("This service cannot answer now", "Try again in a moment.")
+    ),
+}
+# Instead of Werkzeug's descriptions.
+HTTP_PAGE_TEXTS: Mapping[int, PageText] = {
+    404: ("There is no such page", "Check the address."),
+    405: ("This address is for programs", "The documentation of the API says how they use it."),
+    413: ("The file is too large", "Send it in parts."),
 }
 
 
@@ -50,20 +73,26 @@ class RequestProblem(Exception):
         detail: str = "",
         errors: Problems | None = None,
         headers: Mapping[str, str] | None = None,
+        page_text: PageText | None = None,
     ) -> None:
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
         self.errors = errors if errors is not None else Problems()
-        self.headers = headers or {}
+        self.headers, self.page_text = headers or {}, page_text
 
     @classmethod
     def of(cls, error: ServiceError) -> RequestProblem:
         """Return the response to an error of the engine."""
-        status, headers = next(
-            response for kind, response in RESPONSES.items() if isinstance(error, kind)
-        )
+        response = next(response for kind, response in RESPONSES.items() if isinstance(error, kind))
         problems = error.problems if isinstance(error, InvalidRows) else None
-        return cls(status, error.summary, str(error), problems, headers)
+        return cls(
+            response.status,
+            error.summary,
+            str(error),
+            problems,
+            response.headers,
+            response.page_text,
+        )
 
 
 def problem_document(status: int, title: str, detail: str, errors: Problems) -> dict[str, Any]:
@@ -78,12 +107,21 @@ def problem_document(status: int, title: str, detail: str, errors: Problems) -> 
 
 
 def problem_response(
-    status: int, title: str, detail: str = "", errors: Problems | None = None
+    status: int,
+    title: str,
+    detail: str = "",
+    errors: Problems | None = None,
+    page_text: PageText | None = None,
 ) -> Response:
     errors = errors if errors is not None else Problems()
-    body = problem_document(status, title, detail, errors)
     # A caller without an Accept header, as programs are, gets the first type.
-    if request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"]) == "text/html":
+    is_page = request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"]) == "text/html"
+    # The script of the form asks for JSON; an author can open /ready in a browser.
+    is_for_people = request.blueprint == "pages" or (is_page and request.blueprint != "api")
+    if page_text is not None and is_for_people:
+        title, detail = page_text
+    body = problem_document(status, title, detail, errors)
+    if is_page:
         shown, hidden_count = shown_problems(errors)
         page = render_page(
             "error.html", problem=body, shown_errors=shown, hidden_count=hidden_count
@@ -103,7 +141,9 @@ def init_app(app: Flask, service: Service) -> None:
     @app.errorhandler(RequestProblem)
     def _request_problem(problem: RequestProblem) -> Response:
         service.metrics.count_rejected(problem.errors.counts)
-        response = problem_response(problem.status, problem.title, problem.detail, problem.errors)
+        response = problem_response(
+            problem.status, problem.title, problem.detail, problem.errors, problem.page_text
+        )
         response.headers.update(problem.headers)
         return response
 
@@ -117,7 +157,13 @@ def init_app(app: Flask, service: Service) -> None:
         cause = error.__context__ if isinstance(error, ClientDisconnected) else None
         if isinstance(cause, OSError) and (response := _response_to_os_error(cause)) is not None:
             return response
-        response = problem_response(error.code or 500, error.name, error.description or "")
+        status = error.code or 500
+        # The owner's own description stays: abort(404, "There is no such customer.").
+        is_own = error.description != type(error).description
+        page_text = None if is_own else HTTP_PAGE_TEXTS.get(status)
+        response = problem_response(
+            status, error.name, error.description or "", page_text=page_text
+        )
         # Headers that belong to the status: Allow, Retry-After.
         for name, value in error.get_headers():
             if name.lower() not in ("content-type", "content-length"):
@@ -134,7 +180,12 @@ def init_app(app: Flask, service: Service) -> None:
         # The caller gets an id and nothing else; the log has the traceback under this id.
         error_id = request_log.current().request_id
         current_app.logger.exception("error %s", error_id)
-        return problem_response(500, "Internal Server Error", f"The log has more under {error_id}.")
+        return problem_response(
+            500,
+            "Internal Server Error",
+            f"The log has more under {error_id}.",
+            page_text=("Something went wrong", f"If it happens again, report it with {error_id}."),
+        )
 
 
 def _response_to_os_error(error: OSError) -> Response | None:

@@ -16,7 +16,7 @@ from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
 from model_service.web.titles import feature_titles
-from model_service.web.wording import format_number
+from model_service.web.wording import format_number, format_value
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +111,8 @@ def _why(
     return Why(
         name=name,
         of=of,
-        base=_number(explanation["base"]),
-        value=_number(explanation["value"]),
+        base=format_number(explanation["base"]),
+        value=format_number(explanation["value"]),
         background=f"{explanation['background']:,} {rows}",
         sentence=_sentence(shown, of),
         bars=tuple(
@@ -121,7 +121,7 @@ def _why(
         hidden_count=len(hidden),
         hidden_sum=_signed(sum(entry["contribution"] for entry in hidden)),
         words=_word_bars(words),
-        error=None if error is None else _number(error),
+        error=None if error is None else format_number(error),
     )
 
 
@@ -155,7 +155,7 @@ def _sentence(entries: Sequence[Mapping[str, Any]], of: str) -> str:
         verb = "raises" if entry["contribution"] > 0 else "lowers"
         what = f"the {of}" if number == 0 else "it"
         value = f" ({_shown(entry['value'])})" if _shown(entry["value"]) else ""
-        amount = _number(abs(entry["contribution"]))
+        amount = format_number(abs(entry["contribution"]))
         parts.append(f"{entry['feature']}{value} {verb} {what} by {amount}")
     return f"{'; '.join(parts)}."
 
@@ -164,18 +164,14 @@ def _shown(value: Any) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:.6g}" if abs(value) < 10_000 else format_number(value)
+        return format_value(value)
     text = json.dumps(value) if isinstance(value, bool) else str(value)
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else format_number(float(f"{value:.4g}"))
-
-
 def _signed(value: float) -> str:
     sign = "+" if value > 0 else MINUS if value < 0 else ""
-    return f"{sign}{_number(abs(value))}"
+    return f"{sign}{format_number(abs(value))}"
 
 
 # The model card.
@@ -227,7 +223,7 @@ def _card(of: str, entries: Sequence[Importance], titles: Mapping[str, str]) -> 
         tuple(
             ImportanceBar(
                 titles[entry.feature],
-                _number(entry.mean_absolute),
+                format_number(entry.mean_absolute),
                 round(100 * entry.mean_absolute / largest, 1),
                 _direction(entry),
             )

@@ -11,7 +11,7 @@ from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
 from model_service.web.titles import feature_title
-from model_service.web.wording import Bar, format_percent, format_value
+from model_service.web.wording import Bar, format_percent, format_together, format_value
 
 TASK_TEXTS: Mapping[str, str] = {
     "classification": "Classification",
@@ -51,7 +51,7 @@ class CardSection:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A histogram as an SVG path: each bar is one unit wide, the highest CHART_HEIGHT units."""
+    """A histogram as an SVG path: one line for each bar, the highest of CHART_HEIGHT units."""
 
     path: str
     bar_count: int
@@ -86,12 +86,12 @@ def build_model_card(
     manifest: Manifest,
     golden_count: int,
     reproduced: datetime | None,
-    reason: str | None,
+    is_ready: bool,
 ) -> ModelCard:
     """Return the model card.
 
     `golden_count` is the number of golden predictions, `reproduced` the time in UTC at which the
-    model last reproduced them, `reason` why the service is not ready (None: it is).
+    model last reproduced them. Why a service is not ready is for its owner: /ready says it.
     """
     with_charts = len(contract.features) <= MAX_FEATURES_WITH_CHARTS
     return ModelCard(
@@ -100,7 +100,7 @@ def build_model_card(
             CardSection("The model", tuple(_model_entries(manifest))),
             CardSection(
                 "Verification",
-                tuple(_verification_entries(manifest, golden_count, reproduced, reason)),
+                tuple(_verification_entries(manifest, golden_count, reproduced, is_ready)),
             ),
         ),
         tuple(
@@ -159,7 +159,7 @@ def _model_entries(manifest: Manifest) -> Iterator[CardEntry]:
 
 
 def _verification_entries(
-    manifest: Manifest, golden_count: int, reproduced: datetime | None, reason: str | None
+    manifest: Manifest, golden_count: int, reproduced: datetime | None, is_ready: bool
 ) -> Iterator[CardEntry]:
     yield CardEntry("Verified", ("yes" if manifest.verified else "not yet",))
     if golden_count:
@@ -167,8 +167,8 @@ def _verification_entries(
     if reproduced is not None:
         text = f"{reproduced:%Y-%m-%d %H:%M:%S} UTC, when this process began"
         yield CardEntry("Last reproduced", (text,))
-    if reason is not None:
-        yield CardEntry("Not ready", (reason,))
+    if not is_ready:
+        yield CardEntry("Predictions", ("none now: this service is being updated",))
 
 
 def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) -> FeatureCard:
@@ -184,7 +184,7 @@ def _feature_card(feature: Feature, profile: Profile | None, with_charts: bool) 
         bars = tuple(_bar(label, share or 0) for label, share in shares.items())
     elif feature.categories:
         categories = [
-            label if share is None else f"{label} ({_whole_percent(share)})"
+            label if share is None else f"{label} ({format_percent(share)})"
             for label, share in shares.items()
         ]
         lines.append(", ".join(_truncate(categories)))
@@ -211,18 +211,14 @@ def _shares(feature: Feature, profile: Profile | None) -> dict[str, float | None
 
 
 def _bar(label: str, share: float) -> Bar:
-    return Bar(label, share, _whole_percent(share))
-
-
-def _whole_percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return Bar(label, share, format_percent(share))
 
 
 def _range_lines(feature: Feature) -> Iterator[str]:
     low, high = feature.minimum, feature.maximum
     usually = "" if feature.strict else "usually "
     if low is not None and high is not None:
-        yield f"{usually}{format_value(low)} to {format_value(high)}"
+        yield f"{usually}{' to '.join(format_together(low, high))}"
     elif low is not None:
         yield f"{usually}at least {format_value(low)}"
     elif high is not None:
@@ -234,11 +230,12 @@ def build_histogram(profile: Profile) -> Histogram:
     bins = _bins(profile)
     highest = max(profile.shares) or 1
     heights = [round(CHART_HEIGHT * share / highest) for share in profile.shares]
-    path = "".join(f"M{n} {CHART_HEIGHT}v-{h}h.9v{h}z" for n, h in enumerate(heights) if h)
+    # Lines, not boxes: half the bytes, and a page can have 200 histograms.
+    path = "".join(f"M{n}.5 {CHART_HEIGHT}v-{h}" for n, h in enumerate(heights) if h)
     low, high = bins[0][0], bins[-1][1]
     share, most_frequent = max(zip(profile.shares, bins, strict=True), key=lambda pair: pair[0])
     bin_text = " to ".join(dict.fromkeys(most_frequent))
-    text = f"{low} to {high}, most often {bin_text} ({_whole_percent(share)})"
+    text = f"{low} to {high}, most often {bin_text} ({format_percent(share)})"
     return Histogram(path, len(heights), low, high, text)
 
 
@@ -248,7 +245,7 @@ def _bins(profile: Profile) -> list[tuple[str, str]]:
         return [(text, text) for text in _value_texts(profile)]
     first = round(profile.start / profile.step)
     edges = [first + number for number in range(len(profile.shares) + 1)]
-    return list(pairwise(format_value(edge * profile.step) for edge in edges))
+    return list(pairwise(format_together(*(edge * profile.step for edge in edges))))
 
 
 def _value_texts(profile: Profile) -> list[str]:

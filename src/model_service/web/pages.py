@@ -15,7 +15,7 @@ from model_service.contract.snippets import csv_text
 from model_service.csv.reader import ChunkSize, CsvFile
 from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
-from model_service.errors import InvalidRows, ServiceError
+from model_service.errors import InvalidRows
 from model_service.web.accent import stylesheet as accent_stylesheet
 from model_service.web.api import csv_response, keeps_bad_rows
 from model_service.web.card_text import card_markdown, parse_card
@@ -45,7 +45,11 @@ MULTIPART_BYTES = 10_000
 @bp.get("/")
 @policy(menu="Predict")
 def form() -> bytes:
-    """Show the form, filled in with the defaults, or with an example row for `?example=1`."""
+    """Show the form, filled in with the defaults, or with an example row for `?example=1`.
+
+    Raises NotReady and Unavailable: no form is shown that cannot be answered.
+    """
+    service.predictor.require_ready()
     model = service.model
     if "example" in request.args:
         return _render_form(field_texts(model.manifest.example()))
@@ -63,12 +67,12 @@ def predict_row() -> tuple[bytes, int]:
     """Show the form filled in from a pasted row of JSON or CSV, with the prediction."""
     text = request.form.get("row", "")
     try:
-        return _predict(_pasted_texts(text))
-    except (RequestProblem, ServiceError) as error:
-        problem = RequestProblem.of(error) if isinstance(error, ServiceError) else error
+        texts = _pasted_texts(text)
+    except RequestProblem as problem:
         message = f"{problem.title}. {problem.detail}"
         problems = Problems([Problem(1, None, message)])
         return _render_form({}, problems, {"pasted": text}), problem.status
+    return _predict(texts)
 
 
 @bp.post("/file")
@@ -246,8 +250,9 @@ def card_file() -> Response:
 
 def _card() -> ModelCard:
     model, readiness = service.model, service.readiness
-    reason = readiness.reason()  # first: it checks the golden predictions, if that was not done yet
+    # First: it checks the golden predictions, if that was not done yet.
+    is_ready = readiness.reason() is None
     golden_count = len(model.golden.rows) if model.golden is not None else 0
     return build_model_card(
-        model.contract, model.manifest, golden_count, readiness.reproduced_at, reason
+        model.contract, model.manifest, golden_count, readiness.reproduced_at, is_ready
     )

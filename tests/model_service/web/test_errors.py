@@ -48,7 +48,13 @@ RESPONSES = [
     ),
     (NotAdditive("By 0.1."), 500, "The explanation is wrong", "By 0.1.", {}),
     (errors.TooManyRows("At most 5."), 413, "Too many rows", "At most 5.", {}),
-    (NotReady("It is not."), 503, "The model is not ready", "It is not.", {}),
+    (
+        NotReady("It is not."),
+        503,
+        "The model is not ready",
+        "It is not.",
+        {"Retry-After": "60"},
+    ),
     (
         Overloaded(48),
         503,

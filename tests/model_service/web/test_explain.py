@@ -179,6 +179,10 @@ def test_the_page_says_why(client: Client) -> None:
     assert "500 rows of the sample" in why
     assert why.count("<rect") == len(LOAN_ROW)
     assert "not what would happen" in why
+    texts = re.sub("<[^>]*>", " ", why)
+    fractions = re.findall(r"\d+\.\d+", texts)
+    assert fractions
+    assert all(len(number.replace(".", "").lstrip("0")) <= 4 for number in fractions)
 
 
 def test_what_if_gets_why_with_each_answer(client: Client) -> None:

@@ -32,7 +32,7 @@ def card_with_profiles(
     features: list[dict[str, Any]], profiles: list[dict[str, Any]], manifest: Manifest
 ) -> ModelCard:
     manifest = dataclasses.replace(manifest, profiles=read_profiles(profiles))
-    return build_model_card(parse_contract({"features": features}), manifest, 0, None, None)
+    return build_model_card(parse_contract({"features": features}), manifest, 0, None, True)
 
 
 def feature_card(
@@ -68,7 +68,7 @@ def feature_card(
             {"missing": 0, "values": FIVES[:20], "shares": [0.05] * 20},
             [
                 "category",
-                ", ".join(f"{c} (5 %)" for c in FIVES[:20]) + ", and 5 more",
+                ", ".join(f"{c} (5.0 %)" for c in FIVES[:20]) + ", and 5 more",
                 "other categories are taken, too",
                 "must be given",
                 "none missing",
@@ -106,15 +106,19 @@ def test_each_of_a_few_values_has_a_bar(
 ) -> None:
     card = feature_card(model, entry, {"missing": 0, "values": values, "shares": [0.25, 0.75]})
     assert [(bar.label, bar.share, bar.text) for bar in card.bars] == [
-        *((labels[0], 0.25, "25 %"), (labels[1], 0.75, "75 %"))
+        *((labels[0], 0.25, "25.0 %"), (labels[1], 0.75, "75.0 %"))
     ]
 
 
 @pytest.mark.parametrize(
     ("entry", "profile", "text"),
     [
-        ({}, {"start": -0.2, "step": 0.1}, "-0.2 to 0.2, most often 0 to 0.1 (60 %)"),
-        ({}, {"start": 8000, "step": 1000}, "8000 to 12,000, most often 10,000 to 11,000 (60 %)"),
+        ({}, {"start": -0.2, "step": 0.1}, "-0.2 to 0.2, most often 0 to 0.1 (60.0 %)"),
+        (
+            {},
+            {"start": 8000, "step": 1000},
+            "8,000 to 12,000, most often 10,000 to 11,000 (60.0 %)",
+        ),
         ({}, {"start": -1e300, "step": 1e300}, "-1e+300 to 3e+300, most often 1e+300 to 2e+300"),
         ({"type": "date"}, {"start": 1990, "step": 5}, "1990 to 2010, most often 2000 to 2005"),
     ],
@@ -125,7 +129,7 @@ def test_many_values_are_a_histogram_with_a_text_alternative(
     card = feature_card(model, entry, {"missing": 0, "shares": [0.1, 0, 0.6, 0.3], **profile})
     assert card.histogram is not None
     assert text in card.histogram.text
-    assert card.histogram.path == "M0 40v-7h.9v7zM2 40v-40h.9v40zM3 40v-20h.9v20z"
+    assert card.histogram.path == "M0.5 40v-7M2.5 40v-40M3.5 40v-20"
 
 
 def test_a_model_with_many_features_has_no_charts_and_a_small_page(model: Model) -> None:
@@ -153,7 +157,7 @@ def card_entries(
     manifest = dataclasses.replace(
         model.manifest, task=dataclasses.replace(model.manifest.task, **task), verified=True
     )
-    card = build_model_card(contract, manifest, 29, reproduced, "Broken.")
+    card = build_model_card(contract, manifest, 29, reproduced, is_ready=False)
     return {entry.term: entry.lines for section in card.sections for entry in section.entries}
 
 
@@ -180,7 +184,7 @@ def test_entries_of_the_verification(model: Model) -> None:
     assert entries["Verified"] == ("yes",)
     assert entries["Recorded predictions"] == ("29",)
     assert entries["Last reproduced"] == ("2026-07-01 12:30:00 UTC, when this process began",)
-    assert entries["Not ready"] == ("Broken.",)
+    assert entries["Predictions"] == ("none now: this service is being updated",)
 
 
 def test_the_golden_predictions_are_reproduced_once_and_the_time_is_kept(model: Model) -> None:
@@ -215,8 +219,8 @@ def test_a_model_that_is_not_ready_still_has_a_model_card(model: Model, rows: li
     broken = Model(None, model.contract, model.manifest, Golden(rows, [{"prediction": None}]))
     response = create_app(broken).test_client().get("/model")
     assert response.status_code == 200
-    assert "Not ready" in response.text
-    assert "Last reproduced" not in response.text
+    assert "this service is being updated" in response.text
+    assert "reproduce" not in response.text
 
 
 def test_the_model_card_only_allows_get(client: FlaskClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from model_service.contract.contract import Contract, Feature
+from model_service.contract.golden import Golden
+from model_service.contract.snippets import csv_text
 from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.form import field_texts
@@ -118,5 +119,65 @@ def test_a_form_submitted_from_another_site_is_refused(
 
 def test_an_error_is_a_page_for_browsers_and_problem_json_for_programs(client: FlaskClient) -> None:
     text = page(client.get("/nothing", headers=BROWSER_HEADERS), 404)
-    assert re.search(r"<h1>Not Found</h1>", text)
-    assert client.get("/nothing").mimetype == "application/problem+json"
+    assert "<h1>There is no such page</h1>" in text
+    response = client.get("/nothing")
+    assert response.mimetype == "application/problem+json"
+    assert json.loads(response.text)["title"] == "Not Found"
+
+
+def test_a_defect_is_reported_with_the_number_of_its_traceback(
+    model: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(model)
+    monkeypatch.setitem(app.view_functions, "pages.card", lambda: 1 // 0)
+    response = app.test_client().get("/model", headers=BROWSER_HEADERS)
+    text = page(response, 500)
+    assert "<h1>Something went wrong</h1>" in text
+    assert "Zero" not in text
+    assert response.headers["X-Request-ID"] in text
+    assert response.headers["X-Request-ID"] in caplog.text
+
+
+NOT_READY = "The model does not reproduce its recorded predictions"
+
+
+@pytest.fixture
+def updating(model: Model, rows: list[dict[str, Any]]) -> FlaskClient:
+    """A client of a service whose model gives other predictions than the recorded ones."""
+    golden = Golden(rows[:1], [{"prediction": "something else"}])
+    return create_app(
+        Model(model.estimator, model.contract, model.manifest, golden, model.prepare, model.stages)
+    ).test_client()
+
+
+@pytest.mark.parametrize("headers", [BROWSER_HEADERS, {}], ids=["browser", "script"])
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [("GET", "/"), ("GET", "/?example=1"), ("POST", "/"), ("POST", "/row"), ("POST", "/file")],
+)
+def test_people_read_that_a_service_is_being_updated_and_not_why(
+    updating: FlaskClient,
+    rows: list[dict[str, Any]],
+    method: str,
+    route: str,
+    headers: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    forms: dict[str, dict[str, Any]] = {
+        "/row": {"row": json.dumps(rows[0])},
+        "/file": {"file": (io.BytesIO(csv_text(rows[:1]).encode()), "rows.csv")},
+    }
+    form = forms.get(route, field_texts(rows[0])) if method == "POST" else None
+    response = updating.open(route, method=method, data=form, headers=headers)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "60"
+    assert "This service is being updated" in response.text
+    assert NOT_READY not in response.text
+    assert NOT_READY in caplog.text
+
+
+def test_the_owner_reads_why_a_service_is_not_ready_in_a_browser_too(updating: FlaskClient) -> None:
+    for headers in (BROWSER_HEADERS, {}):
+        response = updating.get("/ready", headers=headers)
+        assert response.status_code == 503
+        assert NOT_READY in response.text
