@@ -30,7 +30,7 @@ MAX_INLINE_TREES = 500
 # The nodes of a forest are copied only up to here: a node takes 100 bytes, so 50 MB.
 MAX_COPIED_NODES = 500_000
 # Up to so many rows, and numbers (16 MB), a forest is traversed in one call.
-MAX_JOINT_ROWS, MAX_FLOATS = 400, 1 << 21
+MAX_JOINT_ROWS, MAX_FLOATS = 384, 1 << 21
 # Up to so many rows times trees, HistGradientBoosting is traversed in one call.
 MAX_JOINT_TRAVERSALS = 4000
 
