@@ -257,7 +257,8 @@ def report(
         "# Scoring files",
         ABOUT,
         f"- {day}, the template at commit {commit()}, Python {python};\n"
-        f"- {rows:,} loans, medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at "
+        f"- {rows:,} loans, {'one round' if rounds == 1 else f'medians of {rounds} rounds'}; load "
+        f"average {os.getloadavg()[0]:.1f} at "
         "the end, on 2 processors.",
         table(header, lines),
         "The goals are, beyond the start, the CPU time of bare `predict_proba` for linear models "
