@@ -13,13 +13,8 @@ from slugify import slugify
 
 import wheels
 from workbench import files, vendor
-from workbench.adopt.answers import (
-    BUNDLED_EXAMPLE,
-    PICKLES,
-    Answers,
-    check_answers,
-    with_example,
-)
+from workbench.adopt.answers import BUNDLED_EXAMPLE, PICKLES, Answers, with_example
+from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError, Problem, Repair
 from workbench.adopt.refusal import AGAIN, Command, refused
@@ -29,6 +24,9 @@ from workbench.lock.environment import run
 from workbench.progress import step
 from workbench.smoke import curl
 from workbench.verify import verify
+
+# A longer request, with hundreds of features, would fill the terminal.
+MAX_REQUEST_LETTERS = 2000
 
 
 def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> Answers:
@@ -130,12 +128,13 @@ def _generate(context: Mapping[str, Any], project: Path) -> str:
         lines += _verified(project, decided) if answers.verify else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
+    request = curl(project, address)
     steps = [
         f"cd {project.name}",
         *(["make verify"] if not files.read_manifest(project).verified else []),
         "make run",
         f"# then {address} in a browser, or in another terminal:",
-        curl(project, address),
+        request if len(request) <= MAX_REQUEST_LETTERS else "make curl",
         f"heroku create {project.name} && git push heroku main",
     ]
     return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])

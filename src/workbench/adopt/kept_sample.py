@@ -64,27 +64,36 @@ def kept_sample_text(contract: Contract, path: Path, target: str | None = None) 
     return csv_text(rows)
 
 
-def read_kept_sample(contract: Contract, project: Path) -> list[Row]:
-    """Return the rows of `.sample.csv` that the contract takes; none if there is no such file."""
-    batch, _ = _read(contract, project)
-    return batch.rows()
+def read_kept_sample(contract: Contract, project: Path, max_rows: int = MAX_KEPT_ROWS) -> list[Row]:
+    """Return the rows of `.sample.csv` that the contract takes; none if there is no such file.
+
+    Of more than `max_rows` some at equal distances are read.
+    """
+    records = _read_records(project)
+    count = min(max_rows, len(records))
+    chosen = [records[number * len(records) // count] for number in range(count)]
+    return _batch(contract, chosen).rows()
 
 
 def read_truths(contract: Contract, project: Path) -> Truths | None:
     """Return the rows of `.sample.csv` with their targets; None if it has none."""
-    batch, records = _read(contract, project)
+    records = _read_records(project)
     column = next((n for n in (records[0] if records else {}) if n.startswith(TARGET)), None)
     if column is None or column in contract.by_name:
         return None
+    batch = _batch(contract, records)
     cells = [records[number - 1][column] for number in batch.row_numbers]
     return Truths(column.removeprefix(TARGET), batch.rows(), cells)
 
 
-def _read(contract: Contract, project: Path) -> tuple[Batch, list[dict[str, str]]]:
+def _read_records(project: Path) -> list[dict[str, str]]:
     path = project / files.KEPT_SAMPLE
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    records = list(csv.DictReader(io.StringIO(text, newline="")))
-    return parse_rows(contract, list(_typed_rows(contract, records))), records
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def _batch(contract: Contract, records: Sequence[Mapping[str, str]]) -> Batch:
+    return parse_rows(contract, list(_typed_rows(contract, records)))
 
 
 def _typed_rows(contract: Contract, records: Sequence[Mapping[str, str]]) -> Iterator[Row]:
