@@ -18,7 +18,7 @@ from model_service.batch.scorer import Scorer
 from model_service.csv.answer import AnswerWriter
 from model_service.csv.answer_file import with_empty_cells
 from model_service.errors import ServiceError, StartError
-from model_service.explain.answer import MAX_REASONS
+from model_service.explain.reasons import MAX_REASONS
 from workbench import files
 from workbench.errors import UserError, listing
 from workbench.lock.requirements import LOCK
