@@ -12,6 +12,7 @@ PACKAGES = {
     "curl": "curl",
     "node": "nodejs",
     "openssl": "openssl",
+    "pg_ctlcluster": "postgresql",  # the servers' own programs are not on PATH
     "redis-server": "redis-server",
     "wrk": "wrk",
 }
