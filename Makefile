@@ -84,7 +84,8 @@ bench-wsgi: $(DEV) machine
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.wsgi --folder .bench \
 		--rounds $(or $(ROUNDS),3) --seconds $(or $(SECONDS),2)
 
-# make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder
+# make screenshots  every page of every model, into .screenshots/ or SCREENSHOTS=folder, and the
+#               pictures of the documentation, into docs/images/
 screenshots: $(DEV) browser
 	.venv/bin/python -m pytest -n 2 tests/browser/screenshots.py --screenshots '$(SCREENSHOTS)'
 

@@ -13,13 +13,8 @@ from slugify import slugify
 
 import wheels
 from workbench import files, vendor
-from workbench.adopt.answers import (
-    BUNDLED_EXAMPLE,
-    PICKLES,
-    Answers,
-    check_answers,
-    with_example,
-)
+from workbench.adopt.answers import BUNDLED_EXAMPLE, PICKLES, Answers, with_example
+from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError, Problem, Repair
 from workbench.adopt.refusal import AGAIN, Command, refused

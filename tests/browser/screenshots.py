@@ -1,7 +1,8 @@
-"""Screenshots of every page of every model; pytest collects this file only if it is named.
+"""Screenshots of the pages; pytest collects this file only if it is named.
 
-`make screenshots`, or for some models
-`python -m pytest tests/browser/screenshots.py --screenshots FOLDER -k "loan or iris"`
+`make screenshots` takes those of every page of every model into a folder of their own, and the
+pictures of the documentation into docs/images. For some of them
+`python -m pytest tests/browser/screenshots.py --screenshots FOLDER -k "loan or iris or picture"`
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Visit
+from browser.pictures import PICTURES, picture_path
 from browser.serving import Served
 from browser.test_pages import PAGES
 
@@ -34,3 +36,19 @@ def test_screenshot(
     page.set_viewport_size({"width": width, "height": page.evaluate(HEIGHT)})
     scheme = "dark" if dark else "light"
     page.screenshot(path=folder / f"{name}-{served.model.name}-{width}-{scheme}.png")
+
+
+@pytest.mark.parametrize(
+    ("served", "name"),
+    [(picture.model, name) for name, picture in PICTURES.items()],
+    ids=PICTURES,
+    indirect=["served"],
+)
+def test_picture_of_the_documentation(
+    served: Served, name: str, visit: Visit, tmp_path: Path
+) -> None:
+    picture = PICTURES[name]
+    page = visit(served, picture.path, width=picture.width, dark=picture.dark)
+    page.set_viewport_size({"width": picture.width, "height": picture.height})
+    picture.prepare(page, served.model, tmp_path)
+    page.screenshot(path=picture_path(name), animations="disabled")

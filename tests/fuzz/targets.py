@@ -30,7 +30,8 @@ from model_service.web.app import create_app
 from model_service.web.errors import RequestProblem
 from model_service.web.openapi import document
 from model_service.web.settings import Settings
-from workbench.adopt.answers import Answers, read_features
+from workbench.adopt.answers import Answers
+from workbench.adopt.features_answer import read_features
 from workbench.errors import UserError
 from workbench.inspect import ModelFacts, RefusedFile, bundle_of, inspect, read_document
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser.pictures import MAX_BYTES, PICTURES, picture_path
 from conftest import ROOT, TEMPLATE, git
 from markdown_pages import DOCS, PROJECT_README, Page, documentation, read_page
 from source_messages import Messages
@@ -67,6 +68,20 @@ def test_every_page_is_in_the_index() -> None:
 @pytest.mark.parametrize(("name", "lines"), [("README.md", 150), (PROJECT_README, 120)])
 def test_readmes_are_short(name: str, lines: int) -> None:
     assert len(PAGES[name].text.splitlines()) <= lines
+
+
+def test_the_pictures_are_those_that_make_screenshots_takes() -> None:
+    shown = {
+        os.path.normpath(Path(name).parent / target)
+        for name, page in PAGES.items()
+        for target in page.links
+        if target.endswith(".png")
+    }
+    assert shown == {str(picture_path(name).relative_to(ROOT)) for name in PICTURES}
+    for name in PICTURES:
+        content = picture_path(name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < MAX_BYTES
 
 
 # Commands and options

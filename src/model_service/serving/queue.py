@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # A batch of several requests has at most so many rows; a larger request is predicted alone.
 MAX_BATCH_ROWS = 256
+# The queue's thread ends after so long without a request; an app that nobody asks holds none.
+IDLE_SECONDS = 10.0
 # A timed-out request marks the model as stuck if the prediction has used this share of its time.
 STUCK_SHARE = 0.9
 
@@ -198,18 +200,27 @@ class PredictionQueue:
 
     def _work(self) -> None:
         try:
-            while not self._is_stuck:
-                self._process(self._next_requests())
-        finally:  # a MemoryError can end the thread anywhere, with requests in the queue
+            while not self._is_stuck and self._process_next():
+                pass
+        except BaseException:  # a MemoryError can end the thread anywhere, with requests waiting
             with self._lock:
                 self._has_thread = False
                 if self._waiting:
                     self._start_thread()
+            raise
+
+    def _process_next(self) -> bool:
+        """Predict the next batch, and hold none of it afterwards; return whether there was one."""
+        requests = self._next_requests()
+        self._process(requests)
+        return bool(requests)
 
     def _next_requests(self) -> list[_Request]:
-        """Wait for requests, and take those that are predicted as one batch."""
+        """Wait for requests, and take those that are predicted as one batch; none if it is idle."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting)
+            if not self._changed.wait_for(lambda: self._waiting, IDLE_SECONDS):
+                self._has_thread = False
+                return []
             requests = [self._waiting.popleft()]
             row_count = len(requests[0].batch)
             while self._waiting and not requests[0].is_alone and not self._waiting[0].is_alone:

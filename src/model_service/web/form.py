@@ -13,7 +13,7 @@ from model_service.contract.profile import Profile
 from model_service.contract.typed_text import request_value
 from model_service.contract.unusual import RowWarning
 from model_service.web.titles import feature_titles
-from model_service.web.wording import format_number, format_value
+from model_service.web.wording import format_together
 
 Control = Literal["number", "radio", "select", "text", "checkbox", "date", "textarea"]
 
@@ -208,9 +208,7 @@ def range_text(feature: Feature) -> str:
     if low is None or high is None:
         return ""
     unit = f" {feature.unit}" if feature.unit else ""
-    # No separator in numbers of up to four digits, which can be years.
-    write = format_value if max(abs(low), abs(high)) < 10_000 else format_number
-    return f"{write(low)} to {write(high)}{unit}"
+    return f"{' to '.join(format_together(low, high))}{unit}"
 
 
 def field_text(value: object) -> str:

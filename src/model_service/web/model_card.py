@@ -11,7 +11,7 @@ from model_service.contract.contract import Contract, Feature, Output, json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
 from model_service.web.titles import feature_title
-from model_service.web.wording import Bar, format_percent, format_value
+from model_service.web.wording import Bar, format_percent, format_together, format_value
 
 TASK_TEXTS: Mapping[str, str] = {
     "classification": "Classification",
@@ -218,7 +218,7 @@ def _range_lines(feature: Feature) -> Iterator[str]:
     low, high = feature.minimum, feature.maximum
     usually = "" if feature.strict else "usually "
     if low is not None and high is not None:
-        yield f"{usually}{format_value(low)} to {format_value(high)}"
+        yield f"{usually}{' to '.join(format_together(low, high))}"
     elif low is not None:
         yield f"{usually}at least {format_value(low)}"
     elif high is not None:
@@ -245,7 +245,7 @@ def _bins(profile: Profile) -> list[tuple[str, str]]:
         return [(text, text) for text in _value_texts(profile)]
     first = round(profile.start / profile.step)
     edges = [first + number for number in range(len(profile.shares) + 1)]
-    return list(pairwise(format_value(edge * profile.step) for edge in edges))
+    return list(pairwise(format_together(*(edge * profile.step for edge in edges))))
 
 
 def _value_texts(profile: Profile) -> list[str]:

@@ -112,6 +112,12 @@ def format_value(value: float) -> str:
     return text.replace(",", "") if abs(value) < 10_000 else text
 
 
+def format_together(*values: float) -> list[str]:
+    """Return numbers of one kind: all with separators if one of them is no year."""
+    write = format_value if all(abs(value) < 10_000 for value in values) else format_number
+    return [write(value) for value in values]
+
+
 def format_percent(share: float) -> str:
     """Return a probability in percent; only exactly 0 and 1 are shown as 0.0 % and 100.0 %."""
     if 0 < share < 0.001:

@@ -10,8 +10,9 @@ from typing import Any
 
 from model_service.contract.contract import json_text
 from model_service.model.manifest import Manifest
-from workbench.adopt.answers import Answers, FeaturesAnswer, Part, read_features
+from workbench.adopt.answers import Answers, Part
 from workbench.adopt.author_code import AuthorCode, read_code
+from workbench.adopt.features_answer import FeaturesAnswer, read_features
 from workbench.adopt.problems import AnswerError, Changes, Problem, Repair, concerning
 from workbench.adopt.sample import Sample, read_sample
 from workbench.adopt.transformer_files import (

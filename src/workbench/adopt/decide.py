@@ -13,13 +13,14 @@ from typing import Any
 from model_service.contract.contract import Contract, json_text
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
-from workbench.adopt.answers import Answers, FeaturesAnswer
+from workbench.adopt.answers import Answers
 from workbench.adopt.author_code import AuthorCode, check_code
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
 from workbench.adopt.category_lists import check_category_lists
 from workbench.adopt.chain import build_chain
 from workbench.adopt.choose_versions import choose_versions, written_by
+from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.interface import derive_interface
 from workbench.adopt.kept_sample import rows_to_keep
 from workbench.adopt.look_around import look_around

@@ -15,7 +15,7 @@ from model_service.contract.schema import (
     parse_output,
 )
 from model_service.contract.typed_text import whole
-from workbench.adopt.answers import FeaturesAnswer, joined
+from workbench.adopt.answers import joined
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import (
     Known,
@@ -24,6 +24,7 @@ from workbench.adopt.category_lists import (
     known_categories,
 )
 from workbench.adopt.chain import Chain
+from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames, Repair
 from workbench.adopt.raw_columns import with_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_service.contract.contract import Contract, Row
-from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.case import Case
 from workbench.adopt.category_lists import (
     Known,
@@ -18,6 +17,7 @@ from workbench.adopt.category_lists import (
 from workbench.adopt.chain import Chain
 from workbench.adopt.expected_answers import expected_for_contract, expected_in_sample
 from workbench.adopt.features import declared_features, derive_contract, without_derived
+from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import Notes
 from workbench.adopt.sample_rows import examples
 

@@ -14,9 +14,9 @@ from typing import Any
 from model_service.contract.contract import Contract, Feature, json_text
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 from workbench import files
-from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
+from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import Problem, QuestionNames, Repair
 from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing

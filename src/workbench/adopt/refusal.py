@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import files
-from workbench.adopt.problems import (
-    COOKIECUTTER,
-    Changes,
-    Problem,
-    QuestionNames,
-)
+from workbench.adopt.problems import COOKIECUTTER, Changes, Problem, QuestionNames
 from workbench.errors import UserError, listing
 
 CODE_STEM = "model_code"

@@ -15,8 +15,9 @@ from model_service.contract.golden import GoldenError, read_golden
 from model_service.contract.parsing import parse_rows
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
-from workbench.adopt.answers import Answers, check_answers
+from workbench.adopt.answers import Answers
 from workbench.adopt.changes import Change, find_changes, is_same_model
+from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.kept_sample import read_kept_sample

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from model_service.contract.contract import Scalar
-from workbench.adopt.answers import FeaturesAnswer
 from workbench.adopt.case import Case
+from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.raw_columns import Entry
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample

@@ -11,7 +11,8 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from model_service.contract import contract
-from workbench.adopt.answers import Answers, FeaturesAnswer, Part, texts_of_json
+from workbench.adopt.answers import Answers, Part
+from workbench.adopt.features_answer import FeaturesAnswer, texts_of_json
 from workbench.adopt.old_files import old_file_problem
 from workbench.adopt.problems import AnswerError, Problem, Question
 from workbench.errors import UserError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from stand_ins import model_around
 
 from model_service.contract.contract import Batch, Row
 from model_service.model.loading import load_model
+from model_service.serving import queue
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import (
     MAX_BATCH_ROWS,
@@ -164,6 +166,28 @@ def test_a_thread_that_a_memory_error_ends_is_replaced(
             assert second.result() == [{"prediction": 2}]
     finally:
         gone.set()
+
+
+def test_an_idle_thread_ends_and_the_next_request_gets_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 0.001)
+    model, threads = Busy(), []
+    model.free.set()
+    predictor = made(model, on_waiting=lambda _: threads.append(threading.current_thread()))
+    for number in range(3):
+        assert predictor.submit(rows(number)) == [{"prediction": number}]
+        until(lambda: not threads[-1].is_alive())
+    assert len(set(threads) - {threading.current_thread()}) == 3
+
+
+def test_a_queue_that_nobody_uses_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "IDLE_SECONDS", 0.001)
+    predictor = made(Busy())
+    predictor.submit(rows(1))
+    held = weakref.ref(predictor)
+    del predictor
+    until(lambda: held() is None)
 
 
 def test_a_request_that_timed_out_is_not_computed() -> None:

@@ -132,7 +132,7 @@ def test_the_page_says_it_at_the_field_and_in_the_answer(client: FlaskClient) ->
     assert f'<p class="warning" id="f1-warning">{WARNING["message"]}</p>' in page
     assert re.search(r'<input id="f1"[^>]*aria-describedby="f1-hint f1-warning"', page)
     assert '<p class="warning">1 value is unlike the sample</p>' in page
-    assert '<a href="#f1">applicant_income</a>' in page
+    assert '<a href="#f1">Applicant income</a>' in page
     assert "warning" not in form(client, LOAN_ROW)
 
 

@@ -628,6 +628,17 @@ ARRAY_TRAIN = (
     .replace(".fit(X,", ".fit((X := X.drop(columns='area')).to_numpy(),")
     .replace("predict_proba(X.head(1))", "predict_proba(X.head(1).to_numpy())")
 )
+PROVE_AND_ASK = """
+import json, sys
+from pathlib import Path
+from model_service.model.loading import load_model
+from model_service.web.app import create_app
+from workbench.verify.prove import prove
+proof = prove(Path())
+client = create_app(load_model(Path("model"))).test_client()
+answer = client.post("/predict", json=json.loads(sys.argv[1])).json
+print(json.dumps([str(proof), answer]))
+"""
 STEPS = [(FRAME_STEP, FRAME_TRAIN, "income,loan,area"), (ARRAY_STEP, ARRAY_TRAIN, "income,loan")]
 
 
@@ -641,13 +652,12 @@ def test_an_author_step_before_the_columns_gets_a_frame_or_an_array(
     with pytest.raises(UserError, match=rf"answer features= .* {features}"):
         adopted(tmp_path, model, model_code="code.py", **sample)
     project = adopted(tmp_path, model, model_code="code.py", features=features, **sample)
-    script = (
-        "from workbench.verify.prove import prove; from pathlib import Path; print(prove(Path()))"
-    )
     where = {"cwd": project, "env": environment(PYTHONPATH=str(SRC))}
-    assert b"recorded" in subprocess.check_output([sys.executable, "-c", script], **where)
-    golden = json.loads((project / "model" / "golden.json").read_text())
-    assert list(golden["predictions"][0]["probabilities"].values()) == native[0]
+    row = rows_of(pd.read_csv(tmp_path / "sample.csv").head(1)[features.split(",")])[0]
+    asked = subprocess.check_output([sys.executable, "-c", PROVE_AND_ASK, json.dumps(row)], **where)
+    proof, answer = json.loads(asked.splitlines()[-1])
+    assert "recorded" in proof
+    assert list(answer["probabilities"].values()) == native[0]
 
 
 def test_prepare_makes_the_columns_of_the_authors_app(tmp_path: Path) -> None:

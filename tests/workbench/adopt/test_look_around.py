@@ -31,7 +31,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from workbench.adopt.answers import Answers, Part, check_answers
+from workbench.adopt.answers import Answers, Part
+from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError
 from workbench.adopt.refusal import Command, refused

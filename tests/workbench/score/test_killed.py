@@ -13,7 +13,8 @@ import pytest
 from conftest import EXAMPLE, SRC, environment
 
 pytestmark = pytest.mark.slow
-ROWS, KILLS, SECONDS = 400_000, 3, 240
+# Each file is a part of its own, and there are more than three runs of two workers finish.
+FILES, REPEATS, KILLS, SECONDS = 24, 40, 3, 240
 
 
 def start(project: Path, loans: Path, output: Path, jobs: int) -> subprocess.Popen[bytes]:
@@ -45,8 +46,11 @@ def is_running(pid: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_it_goes_on_after_kill_9(proven: Path, tmp_path: Path) -> None:
     header, *rows = (EXAMPLE / "sample.csv").read_text(encoding="utf-8").splitlines()
-    loans, whole, output = (tmp_path / name for name in ("loans.csv", "whole.csv", "scored.csv"))
-    loans.write_text("\n".join([header, *(rows * (ROWS // len(rows)))]), encoding="utf-8")
+    loans, whole, output = (tmp_path / name for name in ("loans", "whole.csv", "scored.csv"))
+    loans.mkdir()
+    for number in range(FILES):
+        text = "\n".join([header, *rows * REPEATS])
+        (loans / f"{number:02}.csv").write_text(text, encoding="utf-8")
     assert start(proven, loans, whole, 1).wait(SECONDS) == 0
     before = 0
     for _ in range(KILLS):

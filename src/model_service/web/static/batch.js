@@ -7,6 +7,7 @@ const MAX_PROBLEMS = 100;
 const MAX_CLASSES = 20;
 // A longer file is offered to be scored in the background, where the service has jobs.
 const MAX_FOREGROUND_ROWS = 20_000;
+const LONG_FRACTION = /^-?\d+\.\d{4,}(e[+-]\d+)?$/;
 const form = document.getElementById("upload");
 const output = document.getElementById("batch-result");
 const labels = JSON.parse(form.dataset.labels); // of the classes
@@ -206,7 +207,7 @@ class Summary {
     } else this.classCounts.set(value, (this.classCounts.get(value) ?? 0) + 1);
   }
 
-  show(link, { barChart, histogram }) {
+  show(link, { barChart, histogram, formatValue }) {
     const title = element("h3", `${numberFormat.format(this.rowCount)} rows`);
     const parts = [title];
     if (this.errorCount) parts.push(element("p", `${numberFormat.format(this.errorCount)} of them do not fit; the column “${this.header[this.errorColumn]}” says why.`, "error"));
@@ -221,11 +222,11 @@ class Summary {
       parts.push(barChart({ name, feature: name, xs: frequent.map(([value, count]) => `${value} (${numberFormat.format(count)})`), ys: shares, isProbability: true }));
       if (this.classCounts.size > MAX_CLASSES) parts.push(element("p", `and ${numberFormat.format(this.classCounts.size - MAX_CLASSES)} more`, "hint"));
     }
-    parts.push(this.table());
+    parts.push(this.table(formatValue));
     output.replaceChildren(...parts);
   }
 
-  table() {
+  table(formatValue) {
     const table = element("table");
     table.append(element("caption", this.rowCount > this.firstRows.length ? `The first ${this.firstRows.length} rows` : "All rows"));
     // The prediction first: a phone shows only the first columns.
@@ -239,7 +240,9 @@ class Summary {
     const body = table.createTBody();
     for (const cells of this.firstRows) {
       const row = body.insertRow();
-      for (const text of predictionFirst(cells)) row.insertCell().textContent = text;
+      // The file has all digits.
+      const predicted = cells.length - this.predictionColumn;
+      for (const [index, text] of predictionFirst(cells).entries()) row.insertCell().textContent = index < predicted && LONG_FRACTION.test(text) ? formatValue(Number(text)) : text;
     }
     const scroll = element("div", undefined, "scroll");
     scroll.tabIndex = 0;

@@ -114,7 +114,11 @@ def test_each_of_a_few_values_has_a_bar(
     ("entry", "profile", "text"),
     [
         ({}, {"start": -0.2, "step": 0.1}, "-0.2 to 0.2, most often 0 to 0.1 (60.0 %)"),
-        ({}, {"start": 8000, "step": 1000}, "8000 to 12,000, most often 10,000 to 11,000 (60.0 %)"),
+        (
+            {},
+            {"start": 8000, "step": 1000},
+            "8,000 to 12,000, most often 10,000 to 11,000 (60.0 %)",
+        ),
         ({}, {"start": -1e300, "step": 1e300}, "-1e+300 to 3e+300, most often 1e+300 to 2e+300"),
         ({"type": "date"}, {"start": 1990, "step": 5}, "1990 to 2010, most often 2000 to 2005"),
     ],
