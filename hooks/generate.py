@@ -25,6 +25,9 @@ from workbench.progress import step
 from workbench.smoke import curl
 from workbench.verify import verify
 
+# A longer request, with hundreds of features, would fill the terminal.
+MAX_REQUEST_LETTERS = 2000
+
 
 def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> Answers:
     """Read the answers from cookiecutter's context."""
@@ -125,12 +128,13 @@ def _generate(context: Mapping[str, Any], project: Path) -> str:
         lines += _verified(project, decided) if answers.verify else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
+    request = curl(project, address)
     steps = [
         f"cd {project.name}",
         *(["make verify"] if not files.read_manifest(project).verified else []),
         "make run",
         f"# then {address} in a browser, or in another terminal:",
-        curl(project, address),
+        request if len(request) <= MAX_REQUEST_LETTERS else "make curl",
         f"heroku create {project.name} && git push heroku main",
     ]
     return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])

@@ -26,6 +26,7 @@ CODE = MODEL / "custom_code.py"
 CODE_FOLDER = MODEL / "custom_code"  # of several modules, instead of the one file
 PYTHON_VERSION = Path(".python-version")
 KEPT_SAMPLE = Path(".sample.csv")
+KEPT_ANSWERS = Path(".tools") / "answers.json"
 
 
 def dumps(document: Mapping[str, Any]) -> str:

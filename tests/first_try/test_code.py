@@ -75,7 +75,7 @@ def test_a_lambda_that_was_pickled(tmp_path: Path) -> None:
     )
     answers = {"model_path": "cloud.pkl", "features": "length,width"}
     tried = first_try(folder, **answers)
-    assert 'answer trust="__main__.<lambda>"' in tried.message
-    # Trust is typed by the person who decides it: the line to paste does not give it.
-    assert tried.last_line.endswith("model_path=cloud.pkl features=length,width")
-    assert_native(first_try(folder, trust="__main__.<lambda>", **answers).project, folder)
+    assert "(__main__.<lambda>), pickled by cloudpickle. It uses assign. " in tried.message
+    assert "paste it only if you know who wrote the file." in tried.message
+    assert tried.last_line.endswith("features=length,width trust='__main__.<lambda>'")
+    assert_native(again(tried).project, folder)

@@ -173,6 +173,17 @@ def test_the_model_is_pushed_whatever_the_users_own_git_settings_say(tmp_path: P
     assert committed == (EXAMPLE / "model.joblib").read_bytes()
 
 
+@pytest.mark.parametrize(("features", "line"), [(3, "  curl http://"), (300, "  make curl\n")])
+def test_a_request_that_would_fill_the_terminal_is_not_printed(
+    features: int, line: str, tmp_path: Path
+) -> None:
+    numbers = np.random.default_rng(0).normal(size=(20, features))
+    joblib.dump(DecisionTreeClassifier().fit(numbers, [0, 1] * 10), tmp_path / "wide.joblib")
+    names = ",".join(f"sensor_{number}" for number in range(features))
+    result = bake(tmp_path, model_path="wide.joblib", features=names, python_version=PYTHON)
+    assert f"\n{line}" in result.output
+
+
 def test_the_last_line_names_the_model(tmp_path: Path) -> None:
     result = bake(tmp_path, python_version=PYTHON)
     last = result.output.strip().splitlines()[-2:]

@@ -30,7 +30,8 @@ def test_a_row_gets_a_prediction(client: FlaskClient, row: dict[str, object]) ->
 def test_a_row_without_its_features_is_refused_by_name(client: FlaskClient) -> None:
     response = client.post("/predict", json={})
     assert response.status_code == 422
-    assert {error["feature"] for error in response.get_json()["errors"]} == set(EXAMPLES[0])
+    named = [error["feature"] for error in response.get_json()["errors"]]
+    assert named == list(EXAMPLES[0])[:1000]  # an answer lists so many problems at most
 
 
 def test_the_service_is_ready(client: FlaskClient) -> None:

@@ -303,6 +303,7 @@ def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
         unknown_names=_union(facts.unknown_names, other.unknown_names),
         custom_names=_union(facts.custom_names, other.custom_names),
         pickled_names=_union(facts.pickled_names, other.pickled_names),
+        code_uses=_union(facts.code_uses, other.code_uses),
         code_pythons=_common_pythons(facts, other),
     )
 

@@ -38,14 +38,19 @@ def kept_sample_text(contract: Contract, path: Path) -> str:
     return csv_text(rows)
 
 
-def read_kept_sample(contract: Contract, project: Path) -> list[Row]:
-    """Return the rows of `.sample.csv` that the contract takes; none if there is no such file."""
+def read_kept_sample(contract: Contract, project: Path, max_rows: int = MAX_KEPT_ROWS) -> list[Row]:
+    """Return the rows of `.sample.csv` that the contract takes; none if there is no such file.
+
+    Of more than `max_rows` some at equal distances are read.
+    """
     path = project / files.KEPT_SAMPLE
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
-    records = csv.DictReader(io.StringIO(text, newline=""))
-    return parse_rows(contract, list(_typed_rows(contract, list(records)))).rows()
+    records = list(csv.DictReader(io.StringIO(text, newline="")))
+    count = min(max_rows, len(records))
+    chosen = [records[number * len(records) // count] for number in range(count)]
+    return parse_rows(contract, list(_typed_rows(contract, chosen))).rows()
 
 
 def _typed_rows(contract: Contract, records: Sequence[Mapping[str, str]]) -> Iterator[Row]:

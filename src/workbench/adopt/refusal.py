@@ -64,6 +64,8 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
     questions = [p.question for p in problems if p.question is not None and p.repair is None]
     wrong = [names.of(q) for q in dict.fromkeys(questions) if q not in answers]
     changed = [f"{names.of(question)}={value}" for question, value in answers.items()]
+    if trust := answers.get("trust"):
+        yield f"The line trusts {trust}: paste it only if you know who wrote the file."
     if wrong:
         yield f"Correct {listing(wrong)} as said above, and run it again:"
     elif changed:

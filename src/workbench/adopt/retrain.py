@@ -20,6 +20,7 @@ from workbench.adopt.changes import Change, find_changes, is_same_model
 from workbench.adopt.check_answers import check_answers
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.expected_answers import read_expected
+from workbench.adopt.kept_answers import keep_recorded_answers
 from workbench.adopt.kept_sample import read_kept_sample
 from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.refusal import Command, refused
@@ -72,6 +73,7 @@ def adopt(project: Path, options: AdoptOptions) -> str:
     _require_accepted(changes, options)
     same_model = is_same_model(previous, adoption.manifest)
     keeps_golden = same_model and all(change.effect == "none" for change in changes)
+    keep_recorded_answers(project, previous)
     write(adoption, project, _golden(project, adoption.contract) if keeps_golden else None)
     sentences = [change.sentence for change in changes]
     if not changes:

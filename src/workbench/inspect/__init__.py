@@ -35,7 +35,7 @@ from workbench.inspect.formats.pickled_boosters import formats_of
 from workbench.inspect.old_file import refusal_of_old
 from workbench.inspect.pickle.names import distributions_of
 from workbench.inspect.pickle.names_check import check_names
-from workbench.inspect.pickle.pickled_code import modules_of, pythons_of
+from workbench.inspect.pickle.pickled_code import modules_of, pythons_of, uses_of
 from workbench.inspect.pickle.values import walk
 from workbench.inspect.refused_file import OldFile, RefusedFile, malformed
 
@@ -108,6 +108,7 @@ def file_facts(document: Document) -> FileFacts:
         unknown_names=unlisted.unknown,
         custom_names=unlisted.custom,
         pickled_names=unlisted.by_value,
+        code_uses=uses_of(effects.by_value),
         code_pythons=pythons_of(effects.by_value),
         trusted=tuple(sorted(name.qualified for name in effects.names)) if by_skops else (),
         too_old=refusal_of_old(document, libraries.get("scikit-learn"), unlisted),

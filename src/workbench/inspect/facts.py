@@ -62,6 +62,7 @@ class FileFacts:
     custom_names: tuple[str, ...]  # in __main__: need the user's code
     trusted: tuple[str, ...]  # the names that skops.io.load has to be told to trust
     pickled_names: tuple[str, ...]  # whose code is in the file: need the user's trust
+    code_uses: tuple[str, ...]  # globals, modules and attributes that this code uses
     code_pythons: tuple[str, ...] | None  # Pythons that can run that code; None without code
     too_old: OldFile | None  # why the file can be inspected but not served
 
@@ -82,6 +83,7 @@ NO_FILE = FileFacts(
     custom_names=(),
     trusted=(),
     pickled_names=(),
+    code_uses=(),
     code_pythons=None,
     too_old=None,
 )

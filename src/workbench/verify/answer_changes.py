@@ -1,9 +1,10 @@
-"""Which answers an edit changes: of the recorded predictions, and of the expected answers."""
+"""Which answers change: of those recorded and expected by an edit, of those kept by a retrain."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import Batch, json_text
@@ -14,10 +15,14 @@ from model_service.model.model import Model
 from model_service.web.wording import format_number
 from workbench import files
 from workbench.adopt.expected_answers import disagreements
+from workbench.adopt.kept_sample import read_kept_sample
+from workbench.verify.fast_path_proof import predict_in_batches
 from workbench.verify.trial import ProofFailed, failure
 
 ACCEPT = "make verify ACCEPT=answers"
 MAX_KINDS = 3
+# Of the sample, to compare with the next model; fewer of a model with many features.
+MAX_KEPT_ROWS, MAX_KEPT_CELLS = 300, 100_000
 
 Answers = Sequence[Mapping[str, Any]]
 Pair = tuple[Any, Any]  # an answer before and after
@@ -39,6 +44,32 @@ def answer_changes(
     return found
 
 
+def changes_since(model: Model, former: Golden) -> str:
+    """Return how many answers of another model file this one changes, for the same rows."""
+    batch = parse_rows(model.contract, former.rows)
+    found = list(_refused_rows(batch, len(former.rows), "rows"))
+    if batch and (reason := failure(model, batch)) is not None:
+        found.append(f"the model fails on {len(batch)} rows that it took ({reason})")
+    elif batch:
+        changes = list(_changes(model, former, batch, "answers"))
+        found += changes or [f"none of {len(batch)} answers changes"]
+    return "; ".join(found)
+
+
+def answers_to_keep(model: Model, golden: Golden, project: Path) -> Golden:
+    """Return what the model answers for rows of `.sample.csv`; without it, the golden predictions.
+
+    The next model is compared with them.
+    """
+    max_rows = min(MAX_KEPT_ROWS, MAX_KEPT_CELLS // len(model.contract.features))
+    rows = read_kept_sample(model.contract, project, max_rows)
+    found = predict_in_batches(lambda batch: model.predict(Batch.of_rows(batch)), rows)
+    answers = [(row, answer) for row, answer in zip(rows, found, strict=True) if answer is not None]
+    if not answers:
+        return golden
+    return Golden([row for row, _ in answers], [a for _, a in answers], golden.tolerance)
+
+
 def _refused_rows(batch: Batch, count: int, what: str) -> Iterator[str]:
     """Yield how many rows the contract no longer takes, and the first problem."""
     if refused := count - len(batch):
@@ -53,8 +84,12 @@ def _changes_of_golden(model: Model, golden: Golden) -> Iterator[str]:
     """Yield how the recorded predictions change; rows that the contract does not take are said."""
     batch = parse_rows(model.contract, golden.rows)
     yield from _refused_rows(batch, len(golden.rows), "recorded rows")
-    if not batch:
-        return
+    if batch:
+        yield from _changes(model, golden, batch, "recorded answers")
+
+
+def _changes(model: Model, golden: Golden, batch: Batch, what: str) -> Iterator[str]:
+    """Yield how the predictions of golden's rows that are in the batch change."""
     before = [_compared(golden.predictions[number - 1]) for number in batch.row_numbers]
     after = [_compared(prediction) for prediction in model.predict(batch)]
     pairs = [
@@ -68,9 +103,9 @@ def _changes_of_golden(model: Model, golden: Golden) -> Iterator[str]:
         if differences(one["prediction"], other["prediction"], golden.tolerance)
     ]
     if changed:
-        yield _changed(model, changed, len(before), "recorded answers")
+        yield _changed(model, changed, len(before), what)
     elif pairs:
-        yield f"the probabilities of {len(pairs)} of {len(before)} recorded answers change"
+        yield f"only the probabilities of {len(pairs)} of {len(before)} {what} change"
 
 
 def _compared(answer: Mapping[str, Any]) -> dict[str, Any]:

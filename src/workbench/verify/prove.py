@@ -29,8 +29,15 @@ from model_service.model.manifest import Manifest, ServedBy
 from model_service.model.model import Model
 from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
+from workbench.adopt.kept_answers import read_kept_answers, write_kept_answers
 from workbench.verify import resource_limits
-from workbench.verify.answer_changes import ACCEPT, answer_changes, updated_expected
+from workbench.verify.answer_changes import (
+    ACCEPT,
+    answer_changes,
+    answers_to_keep,
+    changes_since,
+    updated_expected,
+)
 from workbench.verify.complete_contract import check_encoders, complete_contract
 from workbench.verify.explain_difference import explain
 from workbench.verify.explain_proof import Proof, prove_explanations
@@ -51,8 +58,8 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     """Check the golden predictions, or record them if there are none; return a report.
 
     They are recorded anew, and expected answers with them, if other answers are accepted. Writes
-    features.json, manifest.json, golden.json, expected.json and, if there are explanations,
-    explain.npz. Raises ProofFailed and ModelError.
+    features.json, manifest.json, golden.json, expected.json, .tools/answers.json and, if there are
+    explanations, explain.npz. Raises ProofFailed and ModelError.
     """
     # Golden predictions are those of the model's own methods.
     model = load_model(project / files.MODEL).with_fast_path(None)
@@ -90,6 +97,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
             *checked,
             *_no_longer_nullable(adopted, model.contract),
         ]
+    report += _changes_since_former_model(project, model, manifest)
     served_by = choose_path(model, golden.rows)
     manifest = dataclasses.replace(manifest, served_by=served_by, verified=True)
     report.append(_served_by(served_by))
@@ -102,6 +110,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
         (project / files.EXPLAIN).unlink(missing_ok=True)
     files.write(project / files.GOLDEN, files.dumps(golden.to_json()))
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
+    write_kept_answers(project, manifest, answers_to_keep(model, golden, project))
     return "\n".join(report)
 
 
@@ -202,6 +211,14 @@ def _accepted_changes(
         else:
             (project / files.EXPECTED).unlink()
     return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in found] or ["No answer changes."]
+
+
+def _changes_since_former_model(project: Path, model: Model, manifest: Manifest) -> list[str]:
+    """Return a sentence on the answers that change since another version was verified."""
+    former = read_kept_answers(project)
+    if former is None or former.are_of(manifest):
+        return []
+    return [f"Compared with version {former.version}, {changes_since(model, former.golden)}."]
 
 
 def record_golden(model: Model) -> Golden:

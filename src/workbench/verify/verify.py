@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from model_service.model.manifest import Environment
 from workbench import files, vendor
 from workbench.adopt.kept_sample import kept_sample_text
 from workbench.errors import CannotVerify, UserError
+from workbench.inspect.pickle.names import DISTRIBUTIONS
 from workbench.lock import lock
 from workbench.lock.environment import (
     CommandError,
@@ -28,7 +29,10 @@ from workbench.progress import step
 from workbench.verify.resource_limits import Limits
 
 # What the proof completes and records.
-PROVEN = (files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN)
+PROVEN = (
+    *(files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN),
+    files.KEPT_ANSWERS,
+)
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
 TESTS = ("tests", "--pyargs", "workbench.selftest")
@@ -87,6 +91,7 @@ def verify(
             raise CannotVerify(error.problems) from None
     with step("Installing them"):
         python = setup(project)
+        _write_bytecode(project, python)
     with _restored_on_failure(project):
         _write_locked_versions(project)
         with step("Predicting in a sandbox"):
@@ -115,14 +120,16 @@ def prove(
 ) -> str:
     """Run workbench.verify.prove in a process with limits; return what it printed.
 
-    It has a copy of `model/` and the rows of `sample`, and nothing else of the user's. Raises
-    UserError.
+    It has a copy of `model/`, the rows of `sample` and the answers that were kept of the model
+    before, and nothing else of the user's. Raises UserError.
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         copy = Path(name).resolve()
         shutil.copytree(project / files.MODEL, copy / files.MODEL)
         if sample is not None:
             files.write(copy / files.KEPT_SAMPLE, sample)
+        if (kept := project / files.KEPT_ANSWERS).exists():
+            files.write(copy / files.KEPT_ANSWERS, kept.read_bytes())
         if vendor.is_ejected(project):
             shutil.copytree(project / "model_service", copy / "model_service")
         try:
@@ -134,7 +141,7 @@ def prove(
             raise
         for path in PROVEN:
             if (copy / path).exists():
-                shutil.copyfile(copy / path, project / path)
+                files.write(project / path, (copy / path).read_bytes())
             else:
                 (project / path).unlink(missing_ok=True)
     return report
@@ -158,6 +165,21 @@ def _prove(copy: Path, python: Path, limits: Limits, accept: str) -> str:
             f"{error} The model hangs, or is too slow to be tried with every feature: then give "
             "PROOF_SECONDS=."
         ) from None
+
+
+def _write_bytecode(project: Path, python: Path) -> None:
+    """Import the known libraries once, so that Python keeps their bytecode in `.venv`.
+
+    The sandbox of the proof cannot write it: it would take seconds to compile them for itself, and
+    the tests as many again.
+    """
+    libraries = files.read_manifest(project).environment.libraries
+    roots = [root for root, name in DISTRIBUTIONS.items() if name in libraries and root[0] != "_"]
+    code = f"import {', '.join(['model_service.web.app', *roots])}"
+    # A library that cannot be imported fails in the proof, too, which says why.
+    with suppress(CommandError), tempfile.TemporaryDirectory(prefix="imports-") as home:
+        env = environ_without_secrets(Path(home))
+        run([python, "-c", code], what="Importing the libraries", cwd=project, env=env)
 
 
 def _write_locked_versions(project: Path) -> None:

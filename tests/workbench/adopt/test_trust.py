@@ -6,16 +6,24 @@ The files in data/trust were made by its make.py, each in an environment of its 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import PYTHON, SRC, TESTS, adopted, bake, environment
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
+from workbench.adopt.problems import AnswerError
+from workbench.adopt.refusal import Command, refused
 from workbench.errors import UserError
 
 MADE = TESTS / "data" / "trust"
@@ -79,6 +87,58 @@ def test_pickled_code_needs_trust_and_the_python_that_wrote_it(python: str, tmp_
     assert (project / ".python-version").read_text() == f"{python}\n"
     assert "\ncloudpickle>=3.1,<3.2\n" in (project / "requirements.in").read_text()
     assert "\ncloudpickle==3.1.2\n" in (project / "requirements.txt").read_text()
+
+
+def ending(folder: Path, model: Path) -> tuple[str, ...]:
+    """Return the last lines of the refusal of a model file for which nothing is trusted."""
+    ROWS.to_csv(folder / "rows.csv", index=False)
+    features = "income,loan,area" if model.name.startswith("category") else "income,loan"
+    with pytest.raises(AnswerError) as caught:
+        adopted(folder, model, features=features, sample_data="rows.csv", python_version="auto")
+    command = Command(("cookiecutter", "TEMPLATE"), {"model_path": model.name})
+    return refused(caught.value.found, command, folder).ending
+
+
+@pytest.mark.parametrize(
+    ("file", "trust"),
+    [
+        ("pickled_pipeline-3.11.pkl", ",".join(PIPELINE)),
+        ("category_encoders.joblib", ",".join(ENCODER)),
+    ],
+)
+def test_the_line_to_paste_trusts_what_is_named_first(
+    file: str, trust: str, tmp_path: Path
+) -> None:
+    said, with_trust, line = ending(tmp_path, MADE / file)
+    assert said == f"The line trusts {trust}: paste it only if you know who wrote the file."
+    assert with_trust == f"Run it again with trust={trust}:"
+    assert shlex.split(line)[-1] == f"trust={trust}"
+
+
+def test_what_pickled_code_uses_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"It uses OFFSET, .*isinstance, .*\. Pickled code is code"):
+        adopt(tmp_path, "pickled_pipeline-3.11.pkl", python_version="auto")
+
+
+def pipeline_with(folder: Path, function: object) -> Path:
+    """Save a fitted pipeline with a function that nobody has called."""
+    model = make_pipeline(FunctionTransformer(), LinearRegression())
+    model.fit(NUMBERS, NUMBERS["income"])
+    model[0].func = function
+    joblib.dump(model, folder / "model.pkl")
+    return folder / "model.pkl"
+
+
+def test_a_name_of_the_standard_library_is_typed_and_not_pasted(tmp_path: Path) -> None:
+    model = pipeline_with(tmp_path, textwrap.shorten)
+    with pytest.raises(UserError, match=r'if you trust it, answer trust="textwrap\.shorten"'):
+        adopted(tmp_path, model, features="income,loan")
+    assert "trust" not in "\n".join(ending(tmp_path, model))
+
+
+def test_a_name_that_no_model_needs_gets_no_line_that_trusts_it(tmp_path: Path) -> None:
+    model = pipeline_with(tmp_path, subprocess.call)
+    assert "trust" not in "\n".join(ending(tmp_path, model))
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])

@@ -33,7 +33,7 @@ LIBRARIES: Mapping[str, tuple[str, str]] = {
     "hmmlearn": ("hmmlearn", ""),
     "implicit.cpu": ("implicit", RECOMMENDER),
     "implicit.als": ("implicit", RECOMMENDER),
-    "interpret.glassbox": ("interpret", ""),
+    "interpret.glassbox": ("interpret", "its classes have not been reviewed"),
     "jax": ("JAX", ""),
     "keras": ("Keras", ""),
     "lifelines": ("lifelines", SURVIVAL),

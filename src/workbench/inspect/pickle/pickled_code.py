@@ -95,6 +95,12 @@ def modules_of(values: Iterable[ByValue]) -> frozenset[str]:
     return frozenset(names)
 
 
+def uses_of(values: Iterable[ByValue]) -> tuple[str, ...]:
+    """Return the globals, modules and attributes that the code uses, for people, sorted."""
+    codes = (value for value in values if isinstance(value, PickledCode))
+    return tuple(sorted({name for code in codes for name in code.names if name.isidentifier()}))
+
+
 def refuse_dangerous_code(values: Iterable[ByValue]) -> None:
     """Raise RefusedFile for code that names functions too dangerous to trust.
 

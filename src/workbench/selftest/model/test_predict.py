@@ -17,6 +17,7 @@ from model_service.contract.golden import (
 from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from model_service.web.settings import Settings
+from workbench.selftest.responses import problem
 
 
 def test_one_row_gets_one_answer(
@@ -81,12 +82,15 @@ def test_the_order_of_the_features_does_not_matter(
 def test_null_is_accepted_if_the_contract_says_so(
     client: FlaskClient, model: Model, rows: list[dict[str, Any]]
 ) -> None:
-    for feature in model.contract.features:
-        response = client.post("/predict", json={**rows[0], feature.name: None})
-        if not feature.nullable:
-            assert response.status_code == 422, feature.name
-        elif model.manifest.verified:
-            assert response.status_code == 200, feature.name
+    features = model.contract.features
+    # Of all in one request: one for each of thousands of features takes a minute.
+    if refused := [feature.name for feature in features if not feature.nullable]:
+        response = client.post("/predict", json={**rows[0], **dict.fromkeys(refused)})
+        errors = problem(response, 422)["errors"]
+        assert [error["feature"] for error in errors] == refused[:1000]
+    nullable = [feature.name for feature in features if feature.nullable]
+    for name in nullable[:50] if model.manifest.verified else ():
+        assert client.post("/predict", json={**rows[0], name: None}).status_code == 200, name
 
 
 def test_the_recorded_predictions_are_reproduced(client: FlaskClient, model: Model) -> None:
