@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
@@ -78,6 +79,8 @@ class Database:
                     return self._transact(self._connection, work)
                 self.close()  # a restart of the database ends all connections
             self._connection = self._connect()
+            # No one closes an application; an open connection would warn.
+            self._end_connection = weakref.finalize(self, self._connection.close)
             return self._transact(self._connection, work)
         except psycopg.Error as error:
             self.close()
@@ -90,12 +93,8 @@ class Database:
     def close(self) -> None:
         """Close the connection; the next use makes another."""
         if self._connection is not None:
-            self._connection.close()
+            self._end_connection()
             self._connection = None
-
-    def __del__(self) -> None:
-        """Close the connection of an application, which has no end of its own."""
-        self.close()
 
     def _connect(self) -> psycopg.Connection:
         connection = psycopg.connect(
