@@ -39,10 +39,11 @@ first-tries: $(DEV)
 fast: $(DEV)
 	$(PYTEST) -m "not slow"
 
-# make zoo      models of several years, adopted and asked in their own environments, and counted
+# make zoo      models of several years, adopted and asked in their own environments, and counted;
+#               YEARS='1.0 newest' and MODELS='xgboost forest' choose
 zoo: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
-		PYTHONPATH=src .venv/bin/python tests/zoo/run_zoo.py $(YEARS)
+		PYTHONPATH=src .venv/bin/python tests/zoo/run_zoo.py $(YEARS) --models '$(MODELS)'
 
 # make bench    serve the same models in several ways and measure; benchmarks/README.md has the options
 bench: $(DEV) machine
@@ -58,7 +59,7 @@ bench-bulk: $(DEV)
 # make bench-explain  what explanations cost, beside shap, into benchmarks/explain.md
 bench-explain: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.explain --folder .bench \
-		--models '$(MODELS)' --rounds $(or $(ROUNDS),7)
+		--models '$(MODELS)' --rounds $(or $(ROUNDS),30)
 
 # make bench-score  make score beside pandas and the model itself; ROWS=1000000 MODELS=logistic,hist,…
 bench-score: $(DEV)

@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from catboost import CatBoostClassifier
 from lightgbm import LGBMClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -33,6 +34,9 @@ CLASSIFIERS: dict[str, Any] = {
     "hist": HistGradientBoostingClassifier(random_state=SEED),
     "xgboost": XGBClassifier(random_state=SEED),
     "lightgbm": LGBMClassifier(random_state=SEED, verbose=-1),
+    "catboost": CatBoostClassifier(
+        iterations=100, random_seed=SEED, verbose=False, allow_writing_files=False
+    ),
 }
 
 
@@ -43,14 +47,14 @@ def main(folder: Path) -> None:
     approved = (frame.pop(loan.TARGET) == "Y").astype(int)
     contract = json.loads((LOAN / "features.json").read_text(encoding="utf-8"))
     features = json.dumps({"features": contract["features"]})
+    texts, topics = letters(np.random.Generator(np.random.PCG64(SEED)))
+    of_text = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, topics)
+    write(folder / "text", of_text, pd.DataFrame({"text": texts}), texts)
+
     for name, classifier in CLASSIFIERS.items():
         model = loan.build().set_params(classifier=classifier).fit(frame, approved)
         write(folder / name, model, frame, frame)
         (folder / name / "features.json").write_text(features, encoding="utf-8")
-
-    texts, topics = letters(np.random.Generator(np.random.PCG64(SEED)))
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, topics)
-    write(folder / "text", model, pd.DataFrame({"text": texts}), texts)
 
 
 def letters(rng: np.random.Generator) -> tuple[list[str], list[int]]:

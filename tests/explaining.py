@@ -14,12 +14,8 @@ from model_service.contract.contract import Batch, Contract, InputKind
 from model_service.contract.schema import parse_contract
 from model_service.explain.blackbox import Budget
 from model_service.explain.build import build_explainer
-from model_service.explain.explainer import (
-    Explained,
-    Explainer,
-    Subject,
-    read_explainer,
-)
+from model_service.explain.explainer import Explainer, Subject, read_explainer
+from model_service.explain.parts import Explained
 from workbench.verify.explain_file import write_explainer
 
 

@@ -32,6 +32,8 @@ def margin(model: Any, rows: Any) -> Any:
         return model.predict(rows, output_margin=True).astype(float)
     if name.startswith("LGBM"):
         return model.predict(rows, raw_score=True)
+    if name.startswith("CatBoost"):
+        return model.predict(rows, prediction_type="RawFormulaVal", thread_count=1)
     if name.startswith("RandomForest"):
         return model.predict_proba(rows)[:, 1]
     return model.decision_function(rows)

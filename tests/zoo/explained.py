@@ -17,6 +17,9 @@ from typing import Any
 Row = Mapping[str, Any]
 MAX_FEATURES, BATCH = 6, 1000
 MAX_BACKGROUND = 120
+# How much a contribution may differ from the definition, and half of the last bit of a share, in 64
+# bits; XGBoost computes in 32.
+PRECISION = {False: (1e-12, 2**-53), True: (1e-6, 2**-24)}
 
 
 def explanation_difference(client: Any, project: Path, row: Row) -> str:
@@ -54,13 +57,18 @@ def _difference(
     background = _background(client, project, row, metadata["explanations"])
     if not explanation["exact"] or len(found) > MAX_FEATURES or background is None:
         return ""
-    worth = _worth(client, row, background, explanation["of"], target)
-    if worth is None:
+    values = _values(client, row, background, explanation["of"], target)
+    if values is None:
         return ""
+    worth = {coalition: _mean(of_rows) for coalition, of_rows in values.items()}
     expected = _shapley(worth, list(found))
     off = max(abs(expected[name] - found[name]) for name in found)
-    # A probability near 0 or 1 says little about its log-odds.
-    allowed = (1e-4 if is_loose else 1e-7) * max(scale, 1e-3)
+    relative, last_bit = PRECISION[is_loose]
+    allowed = relative * max(scale, 1e-3)
+    if explanation["of"].startswith("log-odds"):
+        # A share says the less about its log-odds the nearer it is to 0 or 1; contributions are
+        # weighted differences of two means.
+        allowed += 4 * last_bit * max(_mean([*map(_steepness, v)]) for v in values.values())
     return "" if off <= allowed else f"{explanation['of']} differs from the definition by {off:.1e}"
 
 
@@ -90,10 +98,10 @@ def _typed(feature: Mapping[str, Any], text: str) -> Any:
     return by_text.get(text, text)
 
 
-def _worth(
+def _values(
     client: Any, row: Row, background: Sequence[Row], of: str, target: str | None
-) -> dict[frozenset[str], float] | None:
-    """Return the mean of what is explained for each coalition; None if no answer shows it."""
+) -> dict[frozenset[str], list[float]] | None:
+    """Return what is explained by coalition and background row; None if no answer shows it."""
     names = list(row)
     coalitions = [
         frozenset(members)
@@ -113,9 +121,17 @@ def _worth(
             values.append(value)
     count = len(background)
     return {
-        coalition: math.fsum(values[n * count : (n + 1) * count]) / count
-        for n, coalition in enumerate(coalitions)
+        coalition: values[n * count : (n + 1) * count] for n, coalition in enumerate(coalitions)
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _steepness(log_odds: float) -> float:
+    """Return how much log-odds change for a small change of the share."""
+    return 2 + 2 * math.cosh(log_odds)
 
 
 def _explained_value(prediction: Mapping[str, Any], of: str, target: str | None) -> float | None:

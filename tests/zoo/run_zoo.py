@@ -1,6 +1,6 @@
 """The model zoo: train models with the libraries of several years, adopt them, compare predictions.
 
-    make zoo [YEARS="1.6 newest"]
+    make zoo [YEARS="1.6 newest"] [MODELS="xgboost forest"]
 
 For each year, train_models.py trains, saves and predicts in an environment with the libraries of
 that time. The files are adopted as by cookiecutter; compare.py then verifies them in the
@@ -9,6 +9,7 @@ environments that the adoption pinned, and compares the service's predictions wi
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -96,15 +97,18 @@ class Count:
     wrong: tuple[str, ...]
 
 
-def count(year: str, folder: Path) -> Count:
-    """Train the models of one year in a folder, adopt all of them, and compare predictions."""
+def count(year: str, folder: Path, words: Sequence[str] = ()) -> Count:
+    """Train the models of one year in a folder, adopt all of them, and compare predictions.
+
+    With words, only the models that have one of them in their name.
+    """
     version = PYTHONS.get(year, f"{sys.version_info.major}.{sys.version_info.minor}")
     python = find_python(version)
     if python is None:
         raise SystemExit(f"the year {year} needs Python {version}, which does not run here")
     trained = environment(python, YEARS[year], folder / "trained")
     models = folder / "zoo"
-    run(trained, HERE / "train_models.py", models)
+    run(trained, HERE / "train_models.py", models, *words)
     cases = {
         path.parent: json.loads(path.read_text()) for path in sorted(models.glob("*/case.json"))
     }
@@ -179,12 +183,16 @@ def run(python: Path, *arguments: str | Path) -> str:
     return result.stdout
 
 
-def main(years: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the zoo of each year; return an exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("years", nargs="*", default=list(YEARS))
+    parser.add_argument("--models", default="", help="words; one of them is in a model's name")
+    options = parser.parse_args(arguments)
     status = 0
-    for year in years or YEARS:
+    for year in options.years:
         with tempfile.TemporaryDirectory() as folder:
-            found = count(year, Path(folder))
+            found = count(year, Path(folder), options.models.split())
         print(
             f"{year}: {found.adopted} adopted with the model's own predictions, "
             f"{found.refused} refused as expected, {len(found.wrong)} wrong",

@@ -1,7 +1,8 @@
 """Train and save the models of the zoo, inside an environment with the libraries of one year.
 
-    python train_models.py FOLDER
+    python train_models.py FOLDER [WORD ...]
 
+With words, only the models that have one of them in their name are trained.
 Each model gets a folder with its files and `case.json`: the answers to cookiecutter's questions,
 and either rows with the model's own predictions, or words of the refusal. Models that the
 environment cannot train (a library is missing or too old) are left out.
@@ -790,11 +791,13 @@ GROUPS = (
 )
 
 
-def main(folder: Path) -> None:
-    """Train every model that this environment can train."""
+def main(folder: Path, words: Sequence[str] = ()) -> None:
+    """Train every model that this environment can train, or those with a word in their name."""
     for group in GROUPS:
         for name, make in group():
             model_folder = folder / f"{group.__name__}, {name}"
+            if words and not any(word in model_folder.name for word in words):
+                continue
             model_folder.mkdir(parents=True)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -808,4 +811,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

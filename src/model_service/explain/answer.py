@@ -5,25 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from model_service.contract.contract import (
-    Batch,
-    Contract,
-    Feature,
-    Output,
-    Value,
-    json_text,
-    same_json,
-)
-from model_service.contract.typed_text import whole
+from model_service.contract.contract import Batch, Contract, Output, Value, json_text, same_json
 from model_service.explain.blackbox import Budget, DoesNotFit
-from model_service.explain.explainer import Explained, Explainer, NotAdditive
-from model_service.explain.responses import Kind, TargetColumns
+from model_service.explain.explainer import Explainer, NotAdditive
+from model_service.explain.parts import Explained
+from model_service.explain.reasons import as_typed, reasons_of
+from model_service.explain.responses import ExplainedColumn, Kind, TargetColumns
 
-# Reasons below this share of all that pushed against a row are left out.
-MIN_SHARE = 0.05
-MAX_REASONS = 4
 MAX_EXPONENT = 700.0
 
 
@@ -40,28 +30,11 @@ class UnknownClass(ValueError):
     """The class that a caller asks about is none of the model's; the message names them."""
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """What is explained of a row for one target: a column of the response, perhaps turned."""
+class _Asked(NamedTuple):
+    """What is asked about a row."""
 
-    target: TargetColumns
-    place: int | None  # of the class; None for a number
-
-    @property
-    def column(self) -> int:
-        """The column of the response."""
-        return self.target.first + (self.place or 0 if self.target.width > 1 else 0)
-
-    @property
-    def is_turned(self) -> bool:
-        """Whether it is the first of two classes, which has no column."""
-        return self.target.width == 1 and self.target.classes is not None and self.place == 0
-
-    @property
-    def class_text(self) -> str | None:
-        """The class as JSON text."""
-        classes = self.target.classes
-        return None if classes is None or self.place is None else json_text(classes[self.place])
+    subjects: Sequence[ExplainedColumn]  # to explain, one for each target
+    denied: ExplainedColumn | None  # the class that the row did not get, for the reasons
 
 
 def explain_rows(
@@ -76,37 +49,73 @@ def explain_rows(
 
     `predictions` are those of the batch, in the shape of /predict.
     """
-    output = contract.output
-    positive = _positive(explainer.targets, output) if wanted.reasons else None
-    chosen = [
-        [_choose(target, output, row, wanted.class_text) for target in explainer.targets]
-        if wanted.explanation
-        else []
-        for row in predictions
-    ]
-    refused = [positive is not None and _is_refused(row, output) for row in predictions]
-    columns = []
-    for of_row, is_refused in zip(chosen, refused, strict=True):
-        needed = {choice.column: None for choice in of_row}
-        if is_refused and positive is not None:
-            needed[positive.column] = None
-        columns.append([*needed])
-    found = _explain_some(explainer, batch, columns, budget)
+    targets, output = explainer.targets, contract.output
+    asked = [_asked(targets, output, prediction, wanted) for prediction in predictions]
+    found = _explain_some(explainer, batch, [_columns(one) for one in asked], budget)
     answers = []
-    for number, (explained, row) in enumerate(zip(found, batch.rows(), strict=True)):
+    for row, prediction, one, explained in zip(
+        batch.rows(), predictions, asked, found, strict=True
+    ):
         members: dict[str, Any] = {}
         if wanted.explanation:
             members["explanation"] = _explanation(
-                explainer, contract, row, predictions[number], chosen[number], explained
+                explainer, contract, row, prediction, one.subjects, explained
             )
         if wanted.reasons:
             members["reasons"] = []
-            if refused[number] and positive is not None:
-                own = _turned(explained[positive.column], positive, explainer.about.kind)
+            if one.denied is not None:
+                own = _turned(explained[one.denied.column], one.denied, explainer.about.kind)
                 medians = explainer.about.medians
                 members["reasons"] = reasons_of(contract, row, own, medians, wanted.reasons)
         answers.append(members)
     return answers
+
+
+def _asked(
+    targets: Sequence[TargetColumns],
+    output: Output,
+    prediction: Mapping[str, Any],
+    wanted: ExplainRequest,
+) -> _Asked:
+    subjects: Sequence[ExplainedColumn] = ()
+    if wanted.explanation:
+        subjects = [_subject(target, output, prediction, wanted.class_text) for target in targets]
+    denied = None
+    if wanted.reasons and output.positive is not None and len(targets) == 1:
+        positive = targets[0].subject(output.positive)
+        denied = None if same_json(prediction["prediction"], output.positive) else positive
+    return _Asked(subjects, denied)
+
+
+def _subject(
+    target: TargetColumns, output: Output, prediction: Mapping[str, Any], class_text: str | None
+) -> ExplainedColumn:
+    """Return what is explained: the class that is asked for, the positive, else the predicted.
+
+    Raises UnknownClass.
+    """
+    if target.classes is None:
+        return target.subjects[0]
+    if class_text is not None:
+        found = next((s for s in target.subjects if s.class_text == class_text), None)
+    elif output.positive is not None and target.name is None:
+        found = target.subject(output.positive)
+    elif len(target.classes) == 2:
+        found = target.subjects[1]
+    else:
+        predicted = prediction["prediction"]
+        predicted = predicted if target.name is None else predicted[target.name]
+        class_text, found = json_text(predicted), target.subject(predicted)
+    if found is None:
+        texts = ", ".join(str(subject.class_text) for subject in target.subjects)
+        raise UnknownClass(f"{class_text} is none of the classes {texts}")
+    return found
+
+
+def _columns(asked: _Asked) -> list[int]:
+    """Return the columns of the response that are needed, each once."""
+    subjects = asked.subjects if asked.denied is None else (*asked.subjects, asked.denied)
+    return [*{subject.column: None for subject in subjects}]
 
 
 def _explain_some(
@@ -128,46 +137,9 @@ def _explain_some(
     return found
 
 
-def _positive(targets: Sequence[TargetColumns], output: Output) -> _Chosen | None:
-    if output.positive is None or len(targets) != 1 or targets[0].classes is None:
-        return None
-    return _Chosen(targets[0], _place(targets[0], output.positive))
-
-
-def _place(target: TargetColumns, wanted: Any) -> int | None:
-    for place, known in enumerate(target.classes or ()):
-        if same_json(known, wanted):
-            return place
-    return None
-
-
-def _choose(
-    target: TargetColumns, output: Output, row: Mapping[str, Any], class_text: str | None
-) -> _Chosen:
-    """Return what is explained: the class that is asked for, the positive, else the predicted."""
-    classes = target.classes
-    if classes is None:
-        return _Chosen(target, None)
-    if class_text is not None:
-        texts = [json_text(known) for known in classes]
-        if class_text not in texts:
-            raise UnknownClass(f"{class_text} is none of the classes {', '.join(texts)}")
-        return _Chosen(target, texts.index(class_text))
-    if output.positive is not None and target.name is None:
-        return _Chosen(target, _place(target, output.positive))
-    if len(classes) == 2:
-        return _Chosen(target, 1)
-    predicted = row["prediction"] if target.name is None else row["prediction"][target.name]
-    return _Chosen(target, _place(target, predicted))
-
-
-def _is_refused(row: Mapping[str, Any], output: Output) -> bool:
-    return not same_json(row["prediction"], output.positive)
-
-
-def _turned(explained: Explained, chosen: _Chosen, kind: Kind) -> Explained:
+def _turned(explained: Explained, subject: ExplainedColumn, kind: Kind) -> Explained:
     """Return the explanation of the first of two classes from that of the second one."""
-    if not chosen.is_turned:
+    if not subject.is_turned:
         return explained
     whole = 1.0 if kind in ("probability", "vote") else 0.0
     return Explained(
@@ -184,21 +156,19 @@ def _explanation(
     contract: Contract,
     row: Mapping[str, Value],
     prediction: Mapping[str, Any],
-    chosen: Sequence[_Chosen],
+    subjects: Sequence[ExplainedColumn],
     explained: Mapping[int, Explained],
 ) -> dict[str, Any]:
     """Return the explanation; for several targets one for each, by name."""
-    by_target: dict[str | None, dict[str, Any]] = {}
-    for choice in chosen:
-        own = _turned(explained[choice.column], choice, explainer.about.kind)
-        _require_answer(explainer, contract.output, own, choice, prediction)
-        by_target[choice.target.name] = {
-            "of": subject_text(explainer.about.kind, choice.class_text, contract.output),
-            **_content(contract, row, own, explainer.about.background_count),
+    about, found = explainer.about, {}
+    for subject in subjects:
+        own = _turned(explained[subject.column], subject, about.kind)
+        _require_answer(explainer, contract.output, own, subject, prediction)
+        found[subject.target.name] = {
+            "of": subject_text(about.kind, subject.class_text, contract.output),
+            **_content(contract, row, own, about.background_count),
         }
-    if list(by_target) == [None]:
-        return by_target[None]
-    return {str(name): content for name, content in by_target.items()}
+    return found[None] if None in found else {str(name): one for name, one in found.items()}
 
 
 def subject_text(kind: Kind, class_text: str | None, output: Output) -> str:
@@ -217,20 +187,25 @@ def subject_text(kind: Kind, class_text: str | None, output: Output) -> str:
 def _content(
     contract: Contract, row: Mapping[str, Value], explained: Explained, background_count: int
 ) -> dict[str, Any]:
-    errors = explained.error
+    contributions, errors = explained.contributions, explained.error
+    # Equal contributions in the order of the names: the order of the features says nothing.
+    ranked = sorted(
+        (-abs(contribution), name, place)
+        for place, (name, contribution) in enumerate(
+            zip(contract.by_name, contributions, strict=True)
+        )
+    )
     entries: list[dict[str, Any]] = [
-        {"feature": name, "value": _as_typed(row[name]), "contribution": contribution}
-        for name, contribution in zip(contract.by_name, explained.contributions, strict=True)
+        {"feature": name, "value": as_typed(row[name]), "contribution": contributions[place]}
+        for _, name, place in ranked
     ]
     if errors is not None:
-        for entry, error in zip(entries, errors, strict=True):
-            entry["error"] = error
+        for entry, (_, _, place) in zip(entries, ranked, strict=True):
+            entry["error"] = errors[place]
     if explained.words and len(entries) == 1:
         entries[0]["words"] = [
             {"word": word.word, "contribution": word.contribution} for word in explained.words
         ]
-    # Equal contributions in the order of the names: the order of the features says nothing.
-    entries.sort(key=lambda entry: (-abs(entry["contribution"]), entry["feature"]))
     return {
         "base": explained.base,
         "value": explained.value,
@@ -241,26 +216,21 @@ def _content(
     }
 
 
-def _as_typed(value: Value) -> Value:
-    """Return a value as people type it: 5000, not 5000.0."""
-    return whole(value) if isinstance(value, float) else value
-
-
 def _require_answer(
     explainer: Explainer,
     output: Output,
     explained: Explained,
-    chosen: _Chosen,
+    subject: ExplainedColumn,
     prediction: Mapping[str, Any],
 ) -> None:
     """Compare the value that is explained with what the answer says. Raises NotAdditive."""
-    kind, name = explainer.about.kind, chosen.target.name
+    kind, name = explainer.about.kind, subject.target.name
     answered: float | None
-    if kind in ("log-odds", "probability") and chosen.class_text is not None:
+    if kind in ("log-odds", "probability") and subject.class_text is not None:
         shares = prediction.get("probabilities")
         if shares is None:
             return
-        answered = (shares if name is None else shares[name])[chosen.class_text]
+        answered = (shares if name is None else shares[name])[subject.class_text]
         value = explained.value if kind == "probability" else _logistic(explained.value)
     elif kind == "value" and output.transform is None:
         answered = prediction["prediction"] if name is None else prediction["prediction"][name]
@@ -276,68 +246,3 @@ def _require_answer(
 
 def _logistic(value: float) -> float:
     return 1 / (1 + math.exp(-value)) if value > -MAX_EXPONENT else 0.0
-
-
-def reasons_of(
-    contract: Contract,
-    row: Mapping[str, Value],
-    explained: Explained,
-    medians: Mapping[str, float],
-    count: int,
-) -> list[dict[str, Any]]:
-    """Return the features that pushed most against a row, the largest first."""
-    contributions = explained.contributions
-    against = sum(-c for c in contributions if c < 0)
-    found = [
-        (contribution, feature)
-        for contribution, feature in zip(contributions, contract.features, strict=True)
-        if contribution < -MIN_SHARE * against and feature.explain is not False
-    ]
-    found.sort(key=lambda entry: (entry[0], entry[1].name))
-    return [
-        {
-            "feature": feature.name,
-            **_reason(feature, row[feature.name], medians.get(feature.name)),
-            "contribution": contribution,
-        }
-        for contribution, feature in found[: min(count, MAX_REASONS)]
-    ]
-
-
-def _reason(feature: Feature, value: Value, median: float | None) -> dict[str, str]:
-    """Return the text of a reason, and its code if the contract has one."""
-    declared = feature.reason
-    if value != value:  # NaN, as a CSV's missing numbers are
-        value = None
-    if isinstance(declared, str):
-        return {"reason": declared}
-    declared = declared or {}
-    number = number_of(feature, value)
-    side = None
-    if number is not None and median is not None:
-        side = "low" if number < median else "high" if number > median else None
-    text = declared.get(side or "") or declared.get("text")
-    if text is None and side is None:
-        text = declared.get("low") or declared.get("high")
-    text = text or _default_reason(feature, value, side)
-    return {"reason": text, **({"code": declared["code"]} if "code" in declared else {})}
-
-
-def _default_reason(feature: Feature, value: Value, side: str | None) -> str:
-    title = feature.title or feature.name
-    if value is None:
-        return f"{title} is missing"
-    if feature.type == "text":
-        return title
-    if side and feature.type in ("number", "integer"):
-        return f"{title} is {side}"
-    return f"{title} is {json_text(_as_typed(value))}"
-
-
-def number_of(feature: Feature, value: Value) -> float | None:
-    """Return what a value is compared by: itself, or the code of its category."""
-    if value is None:
-        return None
-    if feature.encode is not None:
-        return float(feature.encode[json_text(value)])
-    return float(value) if isinstance(value, (int, float)) else None

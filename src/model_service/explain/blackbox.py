@@ -105,7 +105,7 @@ class Mixer:
     differs: Callable[[int], Any]  # (background rows, features), for the same
 
 
-class Box:
+class BlackBox:
     """A model as a function, with background rows."""
 
     def __init__(

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from model_service.contract.contract import Batch
+from model_service.explain.components import Component, NoSum, class_name, decompose, unwrapped
 from model_service.explain.explainer import About, Explainer, Subject
 from model_service.explain.leaves import LeafMasks, fits_tables
 from model_service.explain.numbers import NotNumbers, Steps
 from model_service.explain.owners import Untraceable, input_owners, transformed
 from model_service.explain.parts import LinearPart, Part, TreePart
-from model_service.explain.pieces import NoSum, Piece, class_name, take_apart, unwrapped
 from model_service.explain.readers import Unreadable, has_reader, read_trees
 from model_service.explain.responses import Kind, Unexplained, kind_of
 from model_service.explain.trees import Nodes, TooDeep, flatten
@@ -23,7 +23,7 @@ from model_service.fast_path.compile import COMPILE_ERRORS
 PAIR_BACKGROUNDS = (100, 50, 25)
 # Rows that go through the steps to see which columns they make.
 TRACED_ROWS = 8
-# The largest relative difference of a piece from the model's own numbers.
+# The largest relative difference of a component from the model's own numbers.
 TOLERANCES = {True: 1e-5, False: 1e-9}
 
 # What says that a model cannot be solved in closed form. It is evaluated as a whole then.
@@ -66,16 +66,18 @@ def _kind(subject: Subject, rows: Batch) -> Kind:
 
 
 def _closed(subject: Subject, fingerprint: str, sample: Batch, background: str) -> Explainer:
-    pieces = take_apart(subject.estimator)
+    components = decompose(subject.estimator)
     model_input = subject.model_input
     root = model_input.root(sample)
     respond, _ = subject.response()
     native = respond(model_input.native(sample))
-    matrices = [Steps(piece.steps, model_input).matrix(root) for piece in pieces]
-    players = [_players(subject, piece.steps, sample) for piece in pieces]
-    nodes = [_nodes(piece, player) for piece, player in zip(pieces, players, strict=True)]
+    matrices = [Steps(component.steps, model_input).matrix(root) for component in components]
+    players = [_players(subject, component.steps, sample) for component in components]
+    nodes = [
+        _nodes(component, player) for component, player in zip(components, players, strict=True)
+    ]
     for used in _background_sizes(nodes, len(sample)):
-        parts = _parts(subject, pieces, matrices, players, nodes, used)
+        parts = _parts(subject, components, matrices, players, nodes, used)
         if parts is not None:
             break
     else:
@@ -87,15 +89,15 @@ def _closed(subject: Subject, fingerprint: str, sample: Batch, background: str) 
         background,
         tuple("trees" if isinstance(part, TreePart) else "linear" for part in parts),
     )
-    _check_pieces(pieces, parts, matrices, native)
+    _check_components(components, parts, matrices, native)
     return Explainer(subject, about, parts)
 
 
-def _nodes(piece: Piece, player: Any) -> Nodes | None:
-    """Return the trees of a piece, None if it is linear. Raises Unreadable and TooDeep."""
-    if not has_reader(piece.model):
+def _nodes(component: Component, player: Any) -> Nodes | None:
+    """Return the trees of a component, None if it is linear. Raises Unreadable and TooDeep."""
+    if not has_reader(component.model):
         return None
-    found = read_trees(piece.model)
+    found = read_trees(component.model)
     if not found.trees:
         raise Unreadable("there are no trees")
     return flatten(found.trees, player, found.comparison, found.outputs)
@@ -110,7 +112,7 @@ def _background_sizes(nodes: Sequence[Nodes | None], row_count: int) -> list[int
 
 def _parts(
     subject: Subject,
-    pieces: Sequence[Piece],
+    components: Sequence[Component],
     matrices: Sequence[Any],
     players: Sequence[Any],
     nodes: Sequence[Nodes | None],
@@ -119,10 +121,10 @@ def _parts(
     """Return the parts with a background of so many rows; None if that takes too much memory."""
     count = len(subject.contract.features)
     parts: list[Part] = []
-    for piece, matrix, player, trees in zip(pieces, matrices, players, nodes, strict=True):
+    for component, matrix, player, trees in zip(components, matrices, players, nodes, strict=True):
         rows = matrix[_spread(matrix.shape[0], used)]
         if trees is None:
-            parts.append(_linear_part(piece, rows, player, count))
+            parts.append(_linear_part(component, rows, player, count))
             continue
         masks = LeafMasks.of_rows(trees, np.asarray(rows))
         if masks is None:
@@ -132,7 +134,7 @@ def _parts(
 
 
 def _players(subject: Subject, steps: Sequence[Any], sample: Batch) -> Any:
-    """Return the feature of each column before a piece. Raises Untraceable."""
+    """Return the feature of each column before a component. Raises Untraceable."""
     rows = sample[slice(TRACED_ROWS)]
     data, owners = input_owners(subject.contract, subject.builder, rows)
     for step in steps:
@@ -147,8 +149,8 @@ def _spread(row_count: int, wanted: int) -> Any:
     return np.arange(wanted) * row_count // wanted
 
 
-def _linear_part(piece: Piece, rows: Any, player: Any, count: int) -> LinearPart:
-    coefficients, intercept = _coefficients(piece.model)
+def _linear_part(component: Component, rows: Any, player: Any, count: int) -> LinearPart:
+    coefficients, intercept = _coefficients(component.model)
     mean = np.asarray(rows.mean(axis=0)).ravel()
     if coefficients.shape[1] != len(mean):
         raise NoSum("the coefficients are those of other columns")
@@ -177,27 +179,27 @@ def _coefficients(model: Any) -> tuple[Any, Any]:
     return coefficients, np.array(intercept)
 
 
-def _check_pieces(
-    pieces: Sequence[Piece], parts: Sequence[Part], matrices: Sequence[Any], native: Any
+def _check_components(
+    components: Sequence[Component], parts: Sequence[Part], matrices: Sequence[Any], native: Any
 ) -> None:
     """Compare the sum of the parts with the model, and add what the trees lack. Raises NoSum."""
     total = np.zeros_like(native)
     scale = np.maximum(np.abs(native).max(axis=0), 1e-6)
-    for piece, part, matrix in zip(pieces, parts, matrices, strict=True):
+    for component, part, matrix in zip(components, parts, matrices, strict=True):
         outputs = _outputs(part, matrix)
-        end = piece.first_output + outputs.shape[1]
+        end = component.first_output + outputs.shape[1]
         if end > native.shape[1]:
             raise NoSum("the outputs are not those of the model")
-        total[:, piece.first_output : end] += piece.weight * outputs
+        total[:, component.first_output : end] += component.weight * outputs
     rest = np.median(native - total, axis=0)
     loose = any(part.tolerance > TOLERANCES[False] for part in parts)
     allowed = TOLERANCES[loose] * scale
     if not (np.abs(native - total - rest) <= allowed).all():
         raise NoSum("the parts do not add up to the model")
-    for piece, part in zip(pieces, parts, strict=True):
+    for component, part in zip(components, parts, strict=True):
         if isinstance(part, TreePart):
-            columns = slice(piece.first_output, piece.first_output + len(part.constant))
-            part.add_constant(rest[columns] / piece.weight)
+            columns = slice(component.first_output, component.first_output + len(part.constant))
+            part.add_constant(rest[columns] / component.weight)
             rest[columns] = 0.0
     if not (np.abs(rest) <= allowed).all():
         raise NoSum("the parts do not add up to the model")

@@ -16,11 +16,11 @@ import numpy as np
 from model_service.columns.builder import InputBuilder
 from model_service.contract.contract import Batch, Contract
 from model_service.errors import ServiceError
-from model_service.explain.blackbox import Box, Budget
-from model_service.explain.numbers import ModelInput, Steps
+from model_service.explain.blackbox import BlackBox, Budget
+from model_service.explain.components import Component, NoSum, decompose, unwrapped
+from model_service.explain.numbers import ModelInput, Steps, naming
 from model_service.explain.owners import words_of
-from model_service.explain.parts import LinearPart, Part, TreePart
-from model_service.explain.pieces import NoSum, Piece, take_apart, unwrapped
+from model_service.explain.parts import Explained, LinearPart, Part, TreePart, Word
 from model_service.explain.responses import (
     Kind,
     Respond,
@@ -28,7 +28,7 @@ from model_service.explain.responses import (
     response_of,
     targets_of,
 )
-from model_service.fast_path.data import native_method
+from model_service.fast_path.data import RowTransform
 
 FORMAT = 1
 # A row with more columns is solved by NumPy.
@@ -118,25 +118,6 @@ class About:
         return cls(**{**document, **changed})
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word of a text and what it adds; None stands for all words that are not in the text."""
-
-    word: str | None
-    contribution: float
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The explanation of one row and one column of the response."""
-
-    contributions: Sequence[float]  # of each feature
-    base: float
-    value: float
-    error: Sequence[float] | None = None  # standard errors of each, None if they are exact
-    words: tuple[Word, ...] = ()
-
-
 class NotAdditive(ServiceError):
     """Base and contributions do not add up to the value: a defect, and no explanation."""
 
@@ -156,7 +137,7 @@ class NotFinite(ServiceError):
 class _Term:
     """A part of the model with the steps before it."""
 
-    piece: Piece
+    component: Component
     part: Part
     steps: Steps
     words: tuple[str, ...]
@@ -173,20 +154,22 @@ class Explainer:
         background: Batch | None = None,
         player: Any = None,
     ) -> None:
-        """`parts` are those of `take_apart`; without parts, background rows are needed."""
+        """`parts` are those of `decompose`; without parts, background rows are needed."""
         self.about, self.parts, self.player = about, tuple(parts), player
         self._contract = subject.contract
         self.targets = subject.targets
         self._input = subject.model_input
         self._terms: list[_Term] = []
-        self._box: Box | None = None
+        self._black_box: BlackBox | None = None
         if parts:
-            for piece, part in zip(take_apart(subject.estimator), parts, strict=True):
-                words = tuple(words_of(piece.steps)) if isinstance(part, LinearPart) else ()
-                self._terms.append(_Term(piece, part, Steps(piece.steps, self._input), words))
+            for component, part in zip(decompose(subject.estimator), parts, strict=True):
+                words = tuple(words_of(component.steps)) if isinstance(part, LinearPart) else ()
+                self._terms.append(
+                    _Term(component, part, Steps(component.steps, self._input), words)
+                )
         else:
             assert background is not None
-            self._box = _box(subject, self._input, background, player)
+            self._black_box = _black_box(subject, self._input, background, player)
 
     @property
     def is_inline(self) -> bool:
@@ -210,10 +193,11 @@ class Explainer:
 
         Raises DoesNotFit, NotAdditive and what the model raises.
         """
-        if self._box is not None:
-            found = self._by_mixing(batch, columns, budget)
-        else:
-            found = self._in_closed_form(batch, columns, budget)
+        found = self._without_matrix(batch, columns)
+        if found is None:  # a look at the clock takes as long as one row without a matrix
+            with budget:
+                solve = self._in_closed_form if self._black_box is None else self._by_mixing
+                found = solve(batch, columns, budget)
         for explanations in found:
             for explained in explanations.values():
                 _require_sum(explained, self.tolerance)
@@ -222,7 +206,7 @@ class Explainer:
     def _by_mixing(
         self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
     ) -> list[dict[int, Explained]]:
-        assert self._box is not None
+        assert self._black_box is not None
         return [
             {
                 column: Explained(
@@ -233,17 +217,12 @@ class Explainer:
                 )
                 for column in wanted
             }
-            for solution, wanted in zip(self._box.solve(batch, budget), columns, strict=True)
+            for solution, wanted in zip(self._black_box.solve(batch, budget), columns, strict=True)
         ]
 
     def _in_closed_form(
         self, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
     ) -> list[dict[int, Explained]]:
-        if len(batch) == 1 and (values := self._row_values(batch)) is not None:
-            part = self._terms[0].part
-            assert isinstance(part, LinearPart)
-            terms = {column: part.solve_values(values, column) for column in columns[0]}
-            return [{c: Explained(t.contributions, t.base, t.value) for c, t in terms.items()}]
         root = self._input.root(batch)
         matrices = [term.steps.matrix(root) for term in self._terms]
         found = []
@@ -253,37 +232,43 @@ class Explainer:
             found.append({column: self._solve(rows, column) for column in wanted})
         return found
 
-    def _row_values(self, batch: Batch) -> Sequence[float] | None:
-        """Return the values before a linear model that takes one row alone; None if there are none.
+    def _without_matrix(
+        self, batch: Batch, columns: Sequence[Sequence[int]]
+    ) -> list[dict[int, Explained]] | None:
+        """Explain one row of a linear model as Python values; None if that is not possible.
 
         Whatever fails here is left to the matrix of the row, which decides whether it is an error.
         """
-        if self._row is None:
+        if self._linear_row is None or len(batch) != 1:
             return None
+        part, transform = self._linear_row
         with suppress(Exception):
-            values: Sequence[float] = self._row(self._input.row(batch))
-            return values if math.isfinite(sum(values)) else None
+            values = transform(self._input.row(batch))
+            if math.isfinite(sum(values)):
+                return [{column: part.solve_values(values, column) for column in columns[0]}]
         return None
 
     @cached_property
-    def _row(self) -> Any:
-        """The way of one row through the steps before a linear model, if it has one."""
-        if len(self._terms) != 1 or self._terms[0].words:
+    def _linear_row(self) -> tuple[LinearPart, RowTransform] | None:
+        """The only linear model and the way of one row through its steps, if there are such."""
+        term = self._terms[0] if len(self._terms) == 1 else None
+        if term is None or term.words or term.steps.row is None:
             return None
-        term = self._terms[0]
-        is_small = isinstance(term.part, LinearPart) and len(term.part.player) <= MAX_ROW_COLUMNS
-        is_whole = term.piece.weight == 1.0 and term.piece.first_output == 0
-        return term.steps.row if is_small and is_whole else None
+        part, component = term.part, term.component
+        if not isinstance(part, LinearPart) or len(part.player) > MAX_ROW_COLUMNS:
+            return None
+        is_whole = component.weight == 1.0 and component.first_output == 0
+        return (part, term.steps.row) if is_whole else None
 
     def _solve(self, rows: Sequence[Any], column: int) -> Explained:
         contributions = np.zeros(len(self._contract.features))
         base, value = 0.0, 0.0
         words: tuple[Word, ...] = ()
         for term, row in zip(self._terms, rows, strict=True):
-            output = column - term.piece.first_output
+            output = column - term.component.first_output
             if not 0 <= output < len(term.part.base):
                 continue
-            terms, weight = term.part.solve(row, output), term.piece.weight
+            terms, weight = term.part.solve(row, output), term.component.weight
             contributions += weight * np.asarray(terms.contributions)
             base, value = base + weight * terms.base, value + weight * terms.value
             if term.words and isinstance(term.part, LinearPart):
@@ -300,35 +285,25 @@ class Explainer:
         return found
 
 
-def _box(subject: Subject, model_input: ModelInput, background: Batch, player: Any) -> Box:
+def _black_box(
+    subject: Subject, model_input: ModelInput, background: Batch, player: Any
+) -> BlackBox:
     respond, _ = subject.response()
     if player is None:
-        return Box(model_input, respond, background)
+        return BlackBox(model_input, respond, background)
     steps, last = unwrapped(subject.estimator)
     respond_last, _ = response_of(
         last, subject.task, subject.targets, probabilities=subject.probabilities
     )
-    named = native_method(_Given(last), "given")
-    return Box(
+    with_names = naming(last)
+    return BlackBox(
         model_input,
         respond,
         background,
         steps=Steps(steps, model_input),
         player=player,
-        respond_last=lambda matrix: respond_last(named(matrix)),
+        respond_last=lambda matrix: respond_last(with_names(matrix)),
     )
-
-
-class _Given:
-    """Gives back what it gets: a frame, if the model was fitted on one."""
-
-    def __init__(self, model: Any) -> None:
-        if (names := getattr(model, "feature_names_in_", None)) is not None:
-            self.feature_names_in_ = names
-
-    def given(self, data: Any) -> Any:
-        """Return the data."""
-        return data
 
 
 def _words(names: Sequence[str], part: LinearPart, row: Any, output: int) -> tuple[Word, ...]:

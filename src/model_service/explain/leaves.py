@@ -12,7 +12,7 @@ pairs: the leaves with their background masks, and arithmetic over all of them, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import factorial
@@ -109,62 +109,62 @@ class LeafTables:
     def __init__(self, nodes: Nodes, background: LeafMasks) -> None:
         self._nodes = nodes
         depth = nodes.depth
-        self._start = np.concatenate([[0], np.cumsum(depth * (1 << depth))]).astype(np.int64)
-        self._table = np.zeros(self._start[-1])
+        self._table = np.empty(int((depth << depth).sum()))
+        start, end = np.zeros(len(depth), dtype=np.int64), 0
         for level in np.unique(depth[depth > 0]).tolist():
-            self._fill(level, np.flatnonzero(depth == level), background)
-        # The place of each number that is looked up: of its leaf, and within it.
+            leaves = np.flatnonzero(depth == level)
+            block = self._table[end : end + (len(leaves) * level << level)]
+            _fill(block.reshape(len(leaves), level, 1 << level), leaves, background)
+            start[leaves] = end + np.arange(len(leaves)) * (level << level)
+            end += len(block)
+        # Where the numbers of each leaf and feature start, by the mask of the row.
         self._leaf = np.repeat(np.arange(len(depth)), depth)
-        self._place = np.arange(len(self._leaf)) - np.repeat(nodes.path_start[:-1], depth)
-        self._first = self._start[:-1][self._leaf] + self._place
-        self._depth = depth[self._leaf]
-
-    def _fill(self, depth: int, leaves: Any, background: LeafMasks) -> None:
-        """Compute the tables of all leaves with so many features on their path."""
-        size = 1 << depth
-        row = np.full(len(self._nodes.leaf), -1)
-        row[leaves] = np.arange(len(leaves))
-        chosen = np.flatnonzero(row[background.leaf] >= 0)
-        masks = background.mask[chosen].astype(np.int64)
-        failed = bit_counts(masks)
-        counts = np.zeros((len(leaves), depth + 1, size))
-        counts[row[background.leaf[chosen]], failed, masks] = background.count[chosen]
-        _add_subsets(counts, depth)
-        # By the mask m of x: the background rows that fail by r features, none of them in m.
-        every = np.arange(size)
-        passing = counts[:, :, (size - 1) ^ every]
-        of_z, of_x = pair_weights()
-        fails = bit_counts(every)
-        strata = slice(0, depth + 1)
-        whole = np.einsum("lrm,rm->lm", passing, of_z[strata, fails])
-        lost = -np.einsum("lrm,rm->lm", passing, of_x[strata, fails])
-        # Without one more feature, by the mask that has it; the weight is that of m.
-        without = np.einsum("lrm,rm->lm", passing, of_z[strata, (fails - 1).clip(min=0)])
-        table = np.empty((len(leaves), size, depth))
-        for place in range(depth):
-            has = every >> place & 1 == 1
-            table[:, :, place] = np.where(has, lost, whole - without[:, every | 1 << place])
-        places = self._start[leaves][:, np.newaxis] + np.arange(size * depth)
-        self._table[places] = table.reshape(len(leaves), -1) / background.background_count
+        place = np.arange(len(self._leaf)) - np.repeat(nodes.path_start[:-1], depth)
+        self._first = start[self._leaf] + (place << depth[self._leaf])
 
     def contributions(self, masks: Any, leaf_values: Any, player_count: int) -> Any:
         """Return the contribution of each player; `masks` are those of the row at the leaves."""
-        found = self._table[self._first + masks[self._leaf] * self._depth]
-        weights = found * leaf_values[self._leaf]
+        weights = self._table[self._first + masks[self._leaf]] * leaf_values[self._leaf]
         return np.bincount(self._nodes.path_player, weights, player_count)
 
     @property
     def byte_count(self) -> int:
         """How much memory the tables take."""
-        looked_up = (self._leaf, self._place, self._first, self._depth)
-        return int(self._table.nbytes + sum(array.nbytes for array in looked_up))
+        return int(self._table.nbytes + self._leaf.nbytes + self._first.nbytes)
 
 
-def _add_subsets(counts: Any, depth: int) -> None:
-    """Add to the count of each mask those of all its subsets, in place."""
-    for place in range(depth):
-        halves = counts.reshape(*counts.shape[:2], -1, 2, 1 << place)
-        halves[:, :, :, 1] += halves[:, :, :, 0]
+def _fill(table: Any, leaves: Any, background: LeafMasks) -> None:
+    """Compute the tables (leaves, features, masks) of leaves with so many features on the path."""
+    depth, size = table.shape[1:]
+    row = np.full(len(background.pair_start) - 1, -1)
+    row[leaves] = np.arange(len(leaves))
+    chosen = np.flatnonzero(row[background.leaf] >= 0)
+    masks = background.mask[chosen].astype(np.int64)
+    counts = np.zeros((len(leaves), depth + 1, size))
+    counts[row[background.leaf[chosen]], bit_counts(masks), masks] = background.count[chosen]
+    counts /= background.background_count
+    for halves in _halves(counts):  # of each mask those of all its subsets
+        halves[..., 1, :] += halves[..., 0, :]
+    # By the mask m of x: the background rows that fail by r features, none of them in m.
+    passing = counts[:, :, ::-1]
+    of_z, of_x = pair_weights()
+    fails, strata = bit_counts(np.arange(size)), slice(0, depth + 1)
+    whole = np.einsum("lrm,rm->lm", passing, of_z[strata, fails])
+    lost = np.einsum("lrm,rm->lm", passing, of_x[strata, fails])
+    # Without one more feature, by the mask that has it; the weight is that of m.
+    without = np.einsum("lrm,rm->lm", passing, of_z[strata, (fails - 1).clip(min=0)])
+    by_place = zip(_halves(whole), _halves(lost), _halves(without), strict=True)
+    for place, (of_whole, of_lost, of_without) in enumerate(by_place):
+        halves = table[:, place].reshape(of_whole.shape)
+        halves[..., 0, :] = of_whole[..., 0, :] - of_without[..., 1, :]
+        halves[..., 1, :] = -of_lost[..., 1, :]
+
+
+def _halves(by_mask: Any) -> Iterator[Any]:
+    """Yield views of an array by mask, for each feature: (…, without or with it, …)."""
+    size = by_mask.shape[-1]
+    for place in range(size.bit_length() - 1):
+        yield by_mask.reshape(*by_mask.shape[:-1], -1, 2, 1 << place)
 
 
 class LeafPairs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class ModelInput:
 
 
 class Steps:
-    """The steps before a piece of the model."""
+    """The steps before a component of the model."""
 
     def __init__(self, steps: Sequence[Any], model_input: ModelInput) -> None:
         self.row: RowTransform | None = None
@@ -99,6 +99,16 @@ def to_numbers(data: Data) -> Any:
     if isinstance(data, list):
         raise NotNumbers("texts instead of numbers")
     return np.asarray(data, dtype=np.float64)
+
+
+def naming(model: Any) -> Callable[[Any], Any]:
+    """Return the function from a matrix to a frame, for a model that was fitted on one."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        return lambda matrix: matrix
+    import pandas as pd  # noqa: PLC0415  # only for models fitted on a frame
+
+    return lambda matrix: pd.DataFrame(matrix, columns=names)
 
 
 def _numbers(series: Any) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from model_service.explain.leaves import (
-    LeafGame,
     LeafMasks,
     fits_tables,
     leaf_game,
@@ -25,12 +24,22 @@ MAX_QUICK_LEAVES = 5000
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What one part adds to one output of the model for one row."""
+class Word:
+    """A word of a text and what it adds; None stands for all words that are not in the text."""
 
-    contributions: Sequence[float]  # of each player
+    word: str | None
+    contribution: float
+
+
+@dataclass(slots=True)  # a frozen one takes three times as long to create
+class Explained:
+    """The explanation of one row and one output, of a part or of the whole model."""
+
+    contributions: Sequence[float]  # of each feature
     base: float
     value: float
+    error: Sequence[float] | None = None  # standard errors of each, None if they are exact
+    words: Sequence[Word] = ()
 
 
 @dataclass(frozen=True)
@@ -69,16 +78,16 @@ class LinearPart:
             )
         ]
 
-    def solve_values(self, values: Sequence[float], output: int) -> Terms:
+    def solve_values(self, values: Sequence[float], output: int) -> Explained:
         """Do as `solve` for the values of one row: NumPy's calls cost more than its arithmetic."""
         pairs, at_mean, intercept, base = self._scalars[output]
         added = [0.0] * self.player_count
         for (player, coefficient), value in zip(pairs, values, strict=True):
             added[player] += coefficient * value
         contributions = [one - mean for one, mean in zip(added, at_mean, strict=True)]
-        return Terms(contributions, base, sum(added) + intercept)
+        return Explained(contributions, base, sum(added) + intercept)
 
-    def solve(self, row: Any, output: int) -> Terms:
+    def solve(self, row: Any, output: int) -> Explained:
         """Return what each feature adds; `row` is a matrix of one row."""
         own = self.coefficients[output]
         if is_sparse(row):
@@ -89,7 +98,7 @@ class LinearPart:
         contributions = added - self._of_mean[output]
         base = float(self.base[output])
         value = float(added.sum() + self.intercept[output])
-        return Terms(contributions.tolist(), base, value)
+        return Explained(contributions.tolist(), base, value)
 
     is_quick = True  # a row takes less time than handing it to another thread
 
@@ -140,6 +149,8 @@ class TreePart:
     ) -> None:
         self.nodes, self.background = nodes, background
         self.constant, self.player_count = constant, player_count
+        # Before the workers fork: they share its memory, and none makes a request wait for it.
+        self.game = leaf_game(nodes, background)
         self._values = [nodes.output_values(output) for output in range(len(constant))]
         shares = background.reached_shares()
         self.base = np.array([float(shares @ values) for values in self._values]) + constant
@@ -149,22 +160,17 @@ class TreePart:
         self.constant = self.constant + added
         self.base = self.base + added
 
-    @cached_property
-    def game(self) -> LeafGame:
-        """The tables or pairs."""
-        return leaf_game(self.nodes, self.background)
-
     @property
     def is_quick(self) -> bool:
         """Whether a row takes little time: a look-up at each of not too many leaves."""
         return fits_tables(self.nodes) and len(self.nodes.leaf) <= MAX_QUICK_LEAVES
 
-    def solve(self, row: Any, output: int) -> Terms:
+    def solve(self, row: Any, output: int) -> Explained:
         """Return what each feature adds; `row` is a matrix of one row."""
         masks, values = self.nodes.masks(row)[0], self._values[output]
         contributions = self.game.contributions(masks, values, self.player_count)
         value = float(values[masks == 0].sum() + self.constant[output])
-        return Terms(contributions.tolist(), float(self.base[output]), value)
+        return Explained(contributions.tolist(), float(self.base[output]), value)
 
     @property
     def tolerance(self) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from model_service.explain.pieces import class_name, unwrapped
+from model_service.contract.contract import json_text, same_json
+from model_service.explain.components import class_name, unwrapped
 
 # log-odds: of a class against all others. score: the model's own decision. log: of a number.
 Kind = Literal["log-odds", "score", "probability", "value", "log", "vote"]
@@ -45,6 +47,38 @@ class TargetColumns:
     def width(self) -> int:
         """How many columns the target has."""
         return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
+
+    @cached_property
+    def subjects(self) -> tuple[ExplainedColumn, ...]:
+        """What can be explained of the target: each of its classes, or its number."""
+        if self.classes is None:
+            return (ExplainedColumn(self, self.first, None),)
+        return tuple(
+            ExplainedColumn(
+                self,
+                self.first + (place if self.width > 1 else 0),
+                json_text(known),
+                is_turned=self.width == 1 and place == 0,
+            )
+            for place, known in enumerate(self.classes)
+        )
+
+    def subject(self, wanted: Any) -> ExplainedColumn | None:
+        """Return one of the classes; None if it is not among them."""
+        for known, subject in zip(self.classes or (), self.subjects, strict=False):
+            if same_json(known, wanted):
+                return subject
+        return None
+
+
+@dataclass(frozen=True)
+class ExplainedColumn:
+    """A class, or the number, of a target: a column of the response, perhaps turned."""
+
+    target: TargetColumns
+    column: int
+    class_text: str | None  # the class as JSON text
+    is_turned: bool = False  # the first of two classes, which has no column
 
 
 def targets_of(

@@ -138,7 +138,7 @@ class Model:
         """
         assert self.explainer is not None
         self._use_no_threads()
-        with _PREDICTING, budget:
+        with _PREDICTING:
             return explain_rows(self.explainer, self.contract, batch, predictions, wanted, budget)
 
     def _use_no_threads(self) -> None:

@@ -16,6 +16,7 @@ from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
+from model_service.model.quality import Quality
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import PredictionQueue
 from model_service.serving.readiness import Readiness
@@ -40,6 +41,7 @@ class Service:
     unusual: UnusualValues
     metrics: Metrics
     card_text: str  # the owner's part of the model card
+    quality: Quality | None  # what verify measured for the model card
     jobs: JobStorage | None  # None: JOBS is off
 
     @classmethod
@@ -50,6 +52,7 @@ class Service:
         url_map: Map,
         on_stuck: Callable[[], None],
         card_text: str = "",
+        quality: Quality | None = None,
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
         contract = model.contract.with_max_characters(settings.max_text_characters)
@@ -68,7 +71,8 @@ class Service:
         predictor = Predictor(model, queue, readiness)
         unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
         jobs = _job_storage(settings)
-        return cls(settings, model, queue, readiness, predictor, unusual, metrics, card_text, jobs)
+        about = (card_text, quality)
+        return cls(settings, model, queue, readiness, predictor, unusual, metrics, *about, jobs)
 
     @property
     def title(self) -> str:

@@ -10,8 +10,9 @@ from werkzeug.datastructures import MultiDict
 
 from model_service.contract.contract import Batch
 from model_service.errors import TooManyRows
-from model_service.explain.answer import MAX_REASONS, ExplainRequest, UnknownClass
+from model_service.explain.answer import ExplainRequest, UnknownClass
 from model_service.explain.blackbox import DoesNotFit
+from model_service.explain.reasons import MAX_REASONS
 from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.errors import RequestProblem

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
 from model_service.web.titles import feature_titles
-from model_service.web.wording import format_number, format_value
+from model_service.web.wording import format_value
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ NAMED = 3  # features in the sentence
 MAX_VALUE_CHARACTERS = 60
 # A correlation of values and contributions from here on is a direction.
 CLEAR_DIRECTION = 0.5
+
+Write = Callable[[float], str]
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,18 @@ def explain_answer(service: Service, batch: Batch, prediction: Prediction) -> li
         return []
     contract, explanation = service.model.contract, members["explanation"]
     output, titles = contract.output, feature_titles(contract)
-    about = service.model.explainer.about if service.model.explainer is not None else None
-    rows = "rows of the sample"
-    if about is not None and about.background == "positive":
-        rows = f"rows of the sample that get {_label(output, json_text(output.positive))}"
+    rows = _background(service.model.explainer, output)
     if output.targets is None:
         return [_why(output.name, explanation, output, rows, titles)]
     return [_why(name, explanation[name], output, rows, titles) for name in output.targets]
+
+
+def _background(explainer: Explainer | None, output: Output) -> str:
+    """Return which rows a row is compared with."""
+    background = explainer.about.background if explainer is not None else "sample"
+    if background == "positive":
+        return f"rows of the sample that get {_label(output, json_text(output.positive))}"
+    return "example rows" if background == "examples" else "rows of the sample"
 
 
 def _label(output: Output, class_text: str) -> str:
@@ -107,45 +115,47 @@ def _why(
     hidden = entries[MAX_WHY_BARS:]
     words: Sequence[Mapping[str, Any]] = entries[0].get("words", ()) if len(entries) == 1 else ()
     error = explanation["error"]
-    of = _of(explanation["of"], output)
+    of, write = _of(explanation["of"], output), contribution_writer(largest)
     return Why(
         name=name,
         of=of,
-        base=format_number(explanation["base"]),
-        value=format_number(explanation["value"]),
+        base=write(explanation["base"]),
+        value=write(explanation["value"]),
         background=f"{explanation['background']:,} {rows}",
-        sentence=_sentence(shown, of),
+        sentence=_sentence(shown, of, write),
         bars=tuple(
-            _bar(e["feature"], _shown(e["value"]), e["contribution"], largest) for e in shown
+            _bar(e["feature"], _shown(e["value"]), e["contribution"], largest, write) for e in shown
         ),
         hidden_count=len(hidden),
-        hidden_sum=_signed(sum(entry["contribution"] for entry in hidden)),
+        hidden_sum=_signed(sum(entry["contribution"] for entry in hidden), write),
         words=_word_bars(words),
-        error=None if error is None else format_number(error),
+        error=None if error is None else f"{error:.2g}",
     )
 
 
 def _word_bars(words: Sequence[Mapping[str, Any]]) -> tuple[WhyBar, ...]:
     largest = max((abs(word["contribution"]) for word in words), default=0.0) or 1.0
     kept = [*words[:-1][: MAX_WHY_BARS - 1], *words[-1:]]  # the last one stands for all others
+    write = contribution_writer(largest)
     return tuple(
         _bar(
             "all other words" if word["word"] is None else word["word"],
             "",
             word["contribution"],
             largest,
+            write,
         )
         for word in kept
     )
 
 
-def _bar(title: str, value: str, contribution: float, largest: float) -> WhyBar:
+def _bar(title: str, value: str, contribution: float, largest: float, write: Write) -> WhyBar:
     width = round(50 * abs(contribution) / largest, 2)
-    raises = contribution > 0
-    return WhyBar(title, value, _signed(contribution), 50 if raises else 50 - width, width, raises)
+    raises, text = contribution > 0, _signed(contribution, write)
+    return WhyBar(title, value, text, 50 if raises else 50 - width, width, raises)
 
 
-def _sentence(entries: Sequence[Mapping[str, Any]], of: str) -> str:
+def _sentence(entries: Sequence[Mapping[str, Any]], of: str, write: Write) -> str:
     """Return what the features with the largest contributions do."""
     named = [entry for entry in entries[:NAMED] if entry["contribution"]]
     if not named:
@@ -155,7 +165,7 @@ def _sentence(entries: Sequence[Mapping[str, Any]], of: str) -> str:
         verb = "raises" if entry["contribution"] > 0 else "lowers"
         what = f"the {of}" if number == 0 else "it"
         value = f" ({_shown(entry['value'])})" if _shown(entry["value"]) else ""
-        amount = format_number(abs(entry["contribution"]))
+        amount = write(abs(entry["contribution"]))
         parts.append(f"{entry['feature']}{value} {verb} {what} by {amount}")
     return f"{'; '.join(parts)}."
 
@@ -169,9 +179,22 @@ def _shown(value: Any) -> str:
     return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
 
 
-def _signed(value: float) -> str:
+def contribution_writer(largest: float) -> Write:
+    """Return how contributions are written: as many decimals as show three digits of the largest.
+
+    All have the same decimals, so that they can be compared, and added up.
+    """
+    magnitude = math.floor(math.log10(largest))
+    if not -4 <= magnitude < 15:
+        return lambda value: f"{value:.3g}".replace("-", MINUS)
+    decimals = max(0, 2 - magnitude)
+    # Adding zero makes a rounded -0.0 a zero without a sign.
+    return lambda value: f"{round(value, decimals) + 0.0:,.{decimals}f}".replace("-", MINUS)
+
+
+def _signed(value: float, write: Write) -> str:
     sign = "+" if value > 0 else MINUS if value < 0 else ""
-    return f"{sign}{format_number(abs(value))}"
+    return f"{sign}{write(abs(value))}"
 
 
 # The model card.
@@ -218,12 +241,13 @@ def importance_cards(explainer: Explainer | None, contract: Contract) -> list[Im
 
 def _card(of: str, entries: Sequence[Importance], titles: Mapping[str, str]) -> ImportanceCard:
     largest = max(entry.mean_absolute for entry in entries) or 1.0
+    write = contribution_writer(largest)
     return ImportanceCard(
         of,
         tuple(
             ImportanceBar(
                 titles[entry.feature],
-                format_number(entry.mean_absolute),
+                write(entry.mean_absolute),
                 round(100 * entry.mean_absolute / largest, 1),
                 _direction(entry),
             )

@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from model_service.contract.contract import Batch, Row, json_text, same_json
-from model_service.explain.answer import number_of
-from model_service.explain.blackbox import Box, Budget, DoesNotFit
+from model_service.explain.blackbox import BlackBox, Budget, DoesNotFit
 from model_service.explain.build import build_explainer
 from model_service.explain.explainer import (
-    Explained,
     Explainer,
     Importance,
     NotAdditive,
@@ -33,6 +31,8 @@ from model_service.explain.explainer import (
 )
 from model_service.explain.game import Permutations
 from model_service.explain.numbers import ModelInput
+from model_service.explain.parts import Explained
+from model_service.explain.reasons import number_of
 from model_service.explain.responses import Unexplained
 from model_service.model.explanations import example_batch, fingerprint, subject_of
 from model_service.model.manifest import Explanations
@@ -176,10 +176,12 @@ def _check_definition(
         tried = Explainer(subject, explainer.about, (), small, explainer.player)
         wanted = MIXED_ROWS
     native = ModelInput(subject.contract, subject.builder, compiled=False)
-    box = Box(native, subject.response()[0], small, max_enumerated=MAX_ENUMERATED_FEATURES)
+    black_box = BlackBox(
+        native, subject.response()[0], small, max_enumerated=MAX_ENUMERATED_FEATURES
+    )
     chosen = _some(Batch.of_rows(rows), wanted)
     started_at = time.process_time()
-    scale = _scale(box, chosen)
+    scale = _scale(black_box, chosen)
     for number in range(len(chosen)):
         seconds = time.process_time() - started_at
         if number >= MIN_ROWS and seconds > DEFINITION_SECONDS:
@@ -189,9 +191,9 @@ def _check_definition(
         found = tried.explain(row, columns, _budget(tried, 1))[0]
         if explainer.parts and count > MAX_ENUMERATED_FEATURES:
             left = max(DEFINITION_SECONDS - seconds, 1.0) / (len(chosen) - number)
-            _compare_estimate(box, row, found, scale, explainer.tolerance, left)
+            _compare_estimate(black_box, row, found, scale, explainer.tolerance, left)
         elif explainer.parts or count <= MAX_ENUMERATED_FEATURES:
-            _compare_exact(box, row, found, scale, explainer.tolerance)
+            _compare_exact(black_box, row, found, scale, explainer.tolerance)
 
 
 def _check_wide(subject: Subject, explainer: Explainer, sample: Batch) -> None:
@@ -205,11 +207,11 @@ def _check_wide(subject: Subject, explainer: Explainer, sample: Batch) -> None:
         names = [list(background)[i] for i in random.permutation(len(background))[:MIXED_FEATURES]]
         one, row = Batch.of_rows([background]), {**background, **{n: other[n] for n in names}}
         tried = build_explainer(subject, "", one, one)
-        box = Box(native, subject.response()[0], one)
-        scale = _scale(box, one)
+        black_box = BlackBox(native, subject.response()[0], one)
+        scale = _scale(black_box, one)
         batch = Batch.of_rows([row])
         found = tried.explain(batch, [list(range(len(scale)))], Budget(None))[0]
-        _compare_exact(box, batch, found, scale, explainer.tolerance)
+        _compare_exact(black_box, batch, found, scale, explainer.tolerance)
 
 
 def _some(batch: Batch, count: int) -> Batch:
@@ -218,14 +220,14 @@ def _some(batch: Batch, count: int) -> Batch:
     return batch.without(set(range(len(batch))) - kept)
 
 
-def _scale(box: Box, batch: Batch) -> Any:
-    return np.maximum(np.abs(box.responses(batch)).max(axis=0), 1e-6)
+def _scale(black_box: BlackBox, batch: Batch) -> Any:
+    return np.maximum(np.abs(black_box.responses(batch)).max(axis=0), 1e-6)
 
 
 def _compare_exact(
-    box: Box, row: Batch, found: dict[int, Explained], scale: Any, tolerance: float
+    black_box: BlackBox, row: Batch, found: dict[int, Explained], scale: Any, tolerance: float
 ) -> None:
-    (solution,) = box.solve(row, Budget(None))
+    (solution,) = black_box.solve(row, Budget(None))
     for column, explained in found.items():
         off = np.abs(solution.contributions[column] - np.array(explained.contributions)).max()
         off = max(off, abs(solution.base[column] - explained.base))
@@ -234,14 +236,14 @@ def _compare_exact(
 
 
 def _compare_estimate(
-    box: Box,
+    black_box: BlackBox,
     row: Batch,
     found: dict[int, Explained],
     scale: Any,
     tolerance: float,
     seconds: float,
 ) -> None:
-    mixer = box.mixer(row)
+    mixer = black_box.mixer(row)
     estimate = Permutations(mixer.evaluate(0), mixer.differs(0))
     ends_at = time.process_time() + seconds
     while estimate.pair_count < PERMUTATIONS // 2:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_service.contract.contract import Batch
-from model_service.explain.blackbox import Box, Budget, DoesNotFit
+from model_service.explain.blackbox import BlackBox, Budget, DoesNotFit
 from model_service.explain.game import Permutations, enumerate_coalitions
 
 BACKGROUND = np.random.default_rng(0).integers(0, 4, size=(6, 8)).astype(float)
@@ -102,10 +102,10 @@ def batch(rows: Any) -> Batch:
 
 def solve(seconds_per_row: float, row_count: int, milliseconds: int) -> Any:
     clock = Clock(seconds_per_row)
-    box = Box(Rows(), clock.respond, batch(BACKGROUND))  # type: ignore[arg-type]
+    black_box = BlackBox(Rows(), clock.respond, batch(BACKGROUND))  # type: ignore[arg-type]
     rows = batch(np.repeat(ROW[np.newaxis], row_count, axis=0))
     with Budget(milliseconds, clock) as budget:
-        return box.solve(rows, budget), clock.now
+        return black_box.solve(rows, budget), clock.now
 
 
 @pytest.mark.parametrize(

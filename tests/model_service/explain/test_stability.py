@@ -13,8 +13,8 @@ from conftest import EXAMPLE
 from explaining import batch_of, explainer, subject
 from sklearn.ensemble import GradientBoostingClassifier
 
-from model_service.explain.answer import MAX_REASONS, MIN_SHARE
 from model_service.explain.blackbox import Budget
+from model_service.explain.reasons import MAX_REASONS, MIN_SHARE
 
 sys.path.insert(0, str(EXAMPLE))
 import train as loan
@@ -29,16 +29,23 @@ def reasons(contributions: Any) -> frozenset[int]:
     return frozenset(n for n in largest if contributions[n] < -MIN_SHARE * against)
 
 
-def is_tie(contributions: Any, error: Any, one: frozenset[int], other: frozenset[int]) -> bool:
-    """Return whether the features that differ are within two standard errors of the border."""
-    against = -contributions[contributions < 0].sum()
-    inside = max(contributions[n] for n in one)
-    outside = min((contributions[n] for n in range(len(contributions)) if n not in one), default=0)
-    borders = inside, outside, -MIN_SHARE * against
-    return all(
-        min(abs(contributions[n] - border) for border in borders) <= 2 * error[n] + 2 * error.max()
-        for n in one ^ other
+def is_tie(found: Any, resampled: Any, one: frozenset[int], other: frozenset[int]) -> bool:
+    """Return whether features that differ in two sets of reasons are too close to tell apart.
+
+    That is: each is under two standard errors away from one that takes its place, or from the
+    smallest share that is a reason. `resampled` are the contributions (backgrounds, features).
+    """
+    limit, limits = (
+        MIN_SHARE * np.minimum(values, 0).sum(axis=-1) for values in (found, resampled)
     )
+
+    def is_close(n: int, rivals: frozenset[int]) -> bool:
+        distances = [(found[n] - found[m], resampled[:, n] - resampled[:, m]) for m in rivals]
+        distances.append((found[n] - limit, resampled[:, n] - limits))
+        return any(abs(distance) < 2 * drawn.std(ddof=1) for distance, drawn in distances)
+
+    gone, come = one - other, other - one
+    return all(is_close(n, come) for n in gone) and all(is_close(n, gone) for n in come)
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +79,13 @@ def test_the_same_reasons_for_nearly_all_refused_loans(
             for _ in range(RESAMPLES)
         ]
     )
-    errors = found.std(axis=0, ddof=1)
     stable = ties = 0
     for resampled in found:
         for number in range(REFUSED):
             one, other = reasons(whole[number]), reasons(resampled[number])
             if one == other:
                 stable += 1
-            elif is_tie(whole[number], errors[number], one, other):
+            elif is_tie(whole[number], found[:, number], one, other):
                 ties += 1
     total = REFUSED * RESAMPLES
     print(f"{kind}: {stable / total:.1%} the same, {ties / total:.1%} ties")
@@ -101,3 +107,7 @@ def test_another_order_of_the_features_gives_the_same_reasons(
     # The pipeline takes its columns by name.
     backwards = explained(model, reordered, rows[reordered.columns])
     np.testing.assert_allclose(backwards[:, ::-1], forwards, atol=1e-12)
+    last = len(frame.columns) - 1
+    assert [frozenset(last - n for n in reasons(row)) for row in backwards] == [
+        reasons(row) for row in forwards
+    ]

@@ -18,6 +18,7 @@ from model_service.contract.snippets import csv_text
 from model_service.explain.blackbox import Budget
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
+from model_service.web.explain_page import MINUS, contribution_writer
 from model_service.web.settings import Settings
 
 # Refused: the amount is far above all incomes.
@@ -183,6 +184,24 @@ def test_the_page_says_why(client: Client) -> None:
     fractions = re.findall(r"\d+\.\d+", texts)
     assert fractions
     assert all(len(number.replace(".", "").lstrip("0")) <= 4 for number in fractions)
+
+
+@pytest.mark.parametrize(
+    ("largest", "value", "text"),
+    [
+        (2.2, 2.1999, "2.20"),
+        (2.2, -0.049, f"{MINUS}0.05"),
+        (2.2, -0.001, "0.00"),
+        (0.266, 0.0154, "0.015"),
+        (159_899.2, 8362.4, "8,362"),
+        (3e-9, -2.5e-9, f"{MINUS}2.5e{MINUS}09"),
+        (4e20, 1.5e20, "1.5e+20"),
+    ],
+)
+def test_contributions_have_the_decimals_of_the_largest(
+    largest: float, value: float, text: str
+) -> None:
+    assert contribution_writer(largest)(value) == text
 
 
 def test_what_if_gets_why_with_each_answer(client: Client) -> None:

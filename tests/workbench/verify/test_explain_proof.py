@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from model_service.contract.contract import Batch
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget
-from model_service.explain.parts import LinearPart, Terms
+from model_service.explain.parts import Explained, LinearPart
 from model_service.model.loading import load_model
 from model_service.model.model import Model
 from workbench import files
@@ -133,7 +133,7 @@ def test_wrong_explanations_are_not_served(
 ) -> None:
     solve = LinearPart.solve_values
 
-    def solve_wrongly(self: LinearPart, values: Sequence[float], output: int) -> Terms:
+    def solve_wrongly(self: LinearPart, values: Sequence[float], output: int) -> Explained:
         terms = solve(self, values, output)
         return dataclasses.replace(terms, contributions=terms.contributions[::-1])
 

@@ -16,7 +16,7 @@ from model_service.explain.readers import has_reader
 
 
 @dataclass(frozen=True)
-class Piece:
+class Component:
     """A linear model or a sum of trees behind steps, as a term of the whole model."""
 
     steps: tuple[Any, ...]  # fitted transformers
@@ -65,46 +65,48 @@ def is_linear(model: Any) -> bool:
     return class_name(model) != "" and hasattr(model, "coef_") and hasattr(model, "intercept_")
 
 
-def take_apart(estimator: Any) -> list[Piece]:
+def decompose(estimator: Any) -> list[Component]:
     """Return the terms of a model. Raises NoSum."""
     steps, model = unwrapped(estimator)
-    found = [replace(piece, steps=(*steps, *piece.steps)) for piece in _terms(model)]
+    found = [replace(component, steps=(*steps, *component.steps)) for component in _terms(model)]
     if not found:
         raise NoSum(f"{type(model).__name__} has no terms")
     return found
 
 
-def _terms(model: Any) -> Iterator[Piece]:
+def _terms(model: Any) -> Iterator[Component]:
     name = class_name(model)
     if name == "VotingRegressor" or (name == "VotingClassifier" and model.voting == "soft"):
         yield from _votes(model, probabilities=name == "VotingClassifier")
     elif name == "MultiOutputRegressor":
         for number, member in enumerate(model.estimators_):
-            yield from _moved(take_apart(member), number)
+            yield from _moved(decompose(member), number)
     elif has_reader(model):
         # Since scikit-learn 1.4 HistGradientBoosting encodes its categorical features itself.
         own = getattr(model, "_preprocessor", None)
-        yield Piece(() if own is None else (own,), model)
+        yield Component(() if own is None else (own,), model)
     elif is_linear(model):
-        yield Piece((), model)
+        yield Component((), model)
     else:
         raise NoSum(f"{type(model).__name__} is neither linear nor a sum of trees")
 
 
-def _moved(pieces: Sequence[Piece], first_output: int) -> Iterator[Piece]:
-    for piece in pieces:
-        yield replace(piece, first_output=first_output)
+def _moved(components: Sequence[Component], first_output: int) -> Iterator[Component]:
+    for component in components:
+        yield replace(component, first_output=first_output)
 
 
-def _votes(model: Any, *, probabilities: bool) -> Iterator[Piece]:
+def _votes(model: Any, *, probabilities: bool) -> Iterator[Component]:
     weights = model._weights_not_none or [1.0] * len(model.estimators_)
     for member, weight in zip(model.estimators_, weights, strict=True):
-        pieces = take_apart(member)
+        components = decompose(member)
         # The probabilities of a boosting or of a logistic regression are no sum.
-        if probabilities and not all(averages_probabilities(piece.model) for piece in pieces):
+        if probabilities and not all(
+            averages_probabilities(component.model) for component in components
+        ):
             raise NoSum("a member of the voting gives probabilities that are no sum of trees")
-        for piece in pieces:
-            yield replace(piece, weight=piece.weight * float(weight) / float(sum(weights)))
+        for component in components:
+            yield replace(component, weight=component.weight * float(weight) / float(sum(weights)))
 
 
 def averages_probabilities(model: Any) -> bool:
