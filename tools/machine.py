@@ -10,6 +10,7 @@ import sys
 # By command; the packages are Debian's.
 PACKAGES = {
     "curl": "curl",
+    "java": "default-jre-headless",
     "node": "nodejs",
     "openssl": "openssl",
     "pg_ctlcluster": "postgresql",  # the servers' own programs are not on PATH
