@@ -18,6 +18,7 @@ FEATURES = MODEL / "features.json"
 MANIFEST = MODEL / "manifest.json"
 GOLDEN = MODEL / "golden.json"
 EXPLAIN = MODEL / "explain.npz"
+QUALITY = MODEL / "quality.json"
 EXPECTED = MODEL / "expected.json"
 PROPOSED = MODEL / "features.proposed.json"
 # What verify found out: members of the output with which all expected answers agree.

@@ -65,13 +65,16 @@ def adopt(
     output: Mapping[str, Any] | None = None,
     service: Mapping[str, Any] | None = None,
     native: Any = None,
+    target: pd.Series | None = None,
     proven: bool = True,
     **answers: str,
 ) -> Adopted:
     """Save a fitted estimator and a sample, adopt them, and prove the model."""
     model, csv, contract = (folder / name for name in ("model.joblib", "s.csv", "features.json"))
     joblib.dump(estimator, model)
-    sample.to_csv(csv, index=False)
+    (sample if target is None else sample.assign(**{str(target.name): target})).to_csv(
+        csv, index=False
+    )
     features = features or [{"name": column} for column in sample.columns]
     document = {"features": features, "output": output or {}, "service": service or {}}
     contract.write_text(json.dumps(document), encoding="utf-8")
@@ -87,11 +90,13 @@ def adopt(
 def loan(folder: Path, *, proven: bool = True) -> Adopted:
     """Classes with labels; features with units, ranges and defaults; some are nullable."""
     document = json.loads((EXAMPLE / "features.json").read_text(encoding="utf-8"))
+    sample = pd.read_csv(EXAMPLE / "sample.csv")
     return adopt(
         folder,
         "loan" if proven else "unverified",
         joblib.load(EXAMPLE / "model.joblib"),
-        pd.read_csv(EXAMPLE / "sample.csv").drop(columns="loan_status"),
+        sample.drop(columns="loan_status"),
+        target=sample["loan_status"],
         features=document["features"],
         output=document["output"],
         proven=proven,
@@ -133,12 +138,14 @@ def price(folder: Path) -> Adopted:
     )
     paid = 4200 * sample["area"] + 9000 * sample["rooms"] + 300 * (sample["built"] - 1890)
     paid *= np.where(sample["district"] == "Centre", 1.4, 1.0)
+    paid += rng.normal(0, 20_000, 300)
     encode = make_column_transformer((OneHotEncoder(), ["district"]), remainder="passthrough")
     return adopt(
         folder,
         "price",
         make_pipeline(encode, LinearRegression()).fit(sample, paid),
         sample,
+        target=paid.rename("price"),
         features=[
             {"name": "area", "unit": "m²", "description": "Living area"},
             {"name": "rooms", "type": "integer"},

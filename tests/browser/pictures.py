@@ -59,11 +59,9 @@ def upload(page: Page, model: Adopted, folder: Path) -> None:
     page.evaluate("document.querySelector('#batch h2').scrollIntoView()")
 
 
-def show_features(page: Page, model: Adopted, folder: Path) -> None:
-    """Scroll the model card to what matters to the model."""
-    page.get_by_role("heading", name="What matters to the model").evaluate(
-        "h => h.scrollIntoView()"
-    )
+def show_quality(page: Page, model: Adopted, folder: Path) -> None:
+    """Scroll the model card to the truth beside the predictions."""
+    page.get_by_role("heading", name="Truth and prediction").evaluate("h => h.scrollIntoView()")
 
 
 def nothing(page: Page, model: Adopted, folder: Path) -> None:
@@ -87,6 +85,6 @@ PICTURES: Mapping[str, Picture] = {
     "phone": Picture("price", "/?example=1", predict, width=390, height=844, dark=True),
     "warning": Picture("penguins", "/?example=1", mistype, height=700),
     "csv": Picture("price", "/", upload, height=900),
-    "model-card": Picture("loan", "/model", show_features, height=1000),
+    "model-card": Picture("loan", "/model", show_quality, height=1000),
     "api": Picture("loan", "/docs", nothing, height=1000),
 }

@@ -21,6 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from model_service.csv.spool import SpooledFile
 from model_service.model.loading import load_model
 from model_service.model.model import Model
+from model_service.model.quality import read_quality
 from model_service.web import (
     api,
     auth,
@@ -108,13 +109,16 @@ class ModelService(Flask):
             "lstrip_blocks": True,
         }  # half the bytes of a page
         settings = settings or Settings.from_environment()
-        card_text = ""
+        card_text, quality = "", None
         if not isinstance(model, Model):
             folder = self._model_folder(model, settings)
             model, card_text = load_model(folder), read_card(folder)
+            quality = read_quality(folder, model)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
-        self.service = Service.around(model, settings, self.url_map, self._on_stuck, card_text)
+        self.service = Service.around(
+            model, settings, self.url_map, self._on_stuck, card_text, quality
+        )
         self.context_processor(self._page_context)
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)

@@ -16,6 +16,7 @@ from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
+from model_service.model.quality import Quality
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import PredictionQueue
 from model_service.serving.readiness import Readiness
@@ -39,6 +40,7 @@ class Service:
     unusual: UnusualValues
     metrics: Metrics
     card_text: str  # the owner's part of the model card
+    quality: Quality | None  # what verify measured for the model card
 
     @classmethod
     def around(
@@ -48,6 +50,7 @@ class Service:
         url_map: Map,
         on_stuck: Callable[[], None],
         card_text: str = "",
+        quality: Quality | None = None,
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
         contract = model.contract.with_max_characters(settings.max_text_characters)
@@ -65,7 +68,9 @@ class Service:
         model = model.with_contract(contract)
         predictor = Predictor(model, queue, readiness)
         unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
-        return cls(settings, model, queue, readiness, predictor, unusual, metrics, card_text)
+        return cls(
+            settings, model, queue, readiness, predictor, unusual, metrics, card_text, quality
+        )
 
     @property
     def title(self) -> str:

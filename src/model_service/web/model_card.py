@@ -87,16 +87,19 @@ def build_model_card(
     golden_count: int,
     reproduced: datetime | None,
     is_ready: bool,
+    quality: Sequence[CardEntry] = (),
 ) -> ModelCard:
     """Return the model card.
 
     `golden_count` is the number of golden predictions, `reproduced` the time in UTC at which the
     model last reproduced them. Why a service is not ready is for its owner: /ready says it.
+    `quality` says how well the model predicts, if that was measured.
     """
     with_charts = len(contract.features) <= MAX_FEATURES_WITH_CHARTS
     return ModelCard(
         (
             CardSection("What it predicts", tuple(_output_entries(contract.output, manifest))),
+            *([CardSection("How well it predicts", tuple(quality))] if quality else []),
             CardSection("The model", tuple(_model_entries(manifest))),
             CardSection(
                 "Verification",

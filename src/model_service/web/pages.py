@@ -33,6 +33,7 @@ from model_service.web.form import (
 )
 from model_service.web.model_card import CHART_HEIGHT, ModelCard, build_model_card
 from model_service.web.policy import policy
+from model_service.web.quality_card import quality_entries, quality_plots
 from model_service.web.strict_json import parse_json
 from model_service.web.wording import describe_prediction, summarize_warnings
 
@@ -229,6 +230,7 @@ def card() -> str:
         texts=texts,
         chart_height=CHART_HEIGHT,
         importance=importance_cards(model.explainer, model.contract),
+        quality=quality_plots(service.quality, model.contract.output),
     )
 
 
@@ -254,5 +256,10 @@ def _card() -> ModelCard:
     is_ready = readiness.reason() is None
     golden_count = len(model.golden.rows) if model.golden is not None else 0
     return build_model_card(
-        model.contract, model.manifest, golden_count, readiness.reproduced_at, is_ready
+        model.contract,
+        model.manifest,
+        golden_count,
+        readiness.reproduced_at,
+        is_ready,
+        quality_entries(service.quality, model.contract.output),
     )

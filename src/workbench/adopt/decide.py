@@ -27,6 +27,7 @@ from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.proposals import Proposal, propose
+from workbench.adopt.target_column import target_beside
 from workbench.adopt.transformer_files import FileReader
 from workbench.adopt.trust import check_names
 from workbench.errors import listing
@@ -169,13 +170,16 @@ def derive(case: Case, beside: Notes = ()) -> Adoption:
         transformers=chain.copied_files(answers.model.path),
         expected=interface.expected,
         proposed=proposed,
-        kept_sample=_kept_sample(case, interface.contract),
+        kept_sample=_kept_sample(case, chain.facts, interface.contract),
         former=frozenset(case.previous.environment.libraries if case.previous else ()),
         declared=case.declared,
         notes=(*notes, *version_notes, *proposal_notes, *interface_notes, *beside),
     )
 
 
-def _kept_sample(case: Case, contract: Contract) -> str | None:
-    rows = rows_to_keep(contract, case.sample) if case.sample is not None else []
+def _kept_sample(case: Case, facts: ModelFacts, contract: Contract) -> str | None:
+    if case.sample is None:
+        return None
+    target = target_beside(facts, case.sample, contract)
+    rows = rows_to_keep(contract, case.sample, target)
     return csv_text(rows) if rows else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Scalar
+from model_service.contract.contract import Contract, Scalar
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
@@ -80,6 +80,16 @@ def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str 
     if len(with_classes) == 1 and not called:
         return with_classes[0]
     return known[0] if len(known) == 1 and not called else None
+
+
+def target_beside(facts: ModelFacts, sample: Sample, contract: Contract) -> str | None:
+    """Return the column beside the features that is certainly the only target, or None."""
+    if facts.task not in ("classification", "regression") or contract.output.targets is not None:
+        return None
+    used = {EXPECTED_COLUMN, *contract.by_name}
+    used |= {name for f in contract.features for name in (f.one_hot or {}).values()}
+    names = [name for name, c in sample.columns.items() if name not in used and not c.counts_rows]
+    return find_target(facts, sample, names) if names else None
 
 
 def called_target(names: Sequence[str]) -> str | None:

@@ -27,9 +27,11 @@ from model_service.model.guard import MUST_ONLY_COMPUTE, ModelActed
 from model_service.model.loading import load_model
 from model_service.model.manifest import Manifest, ServedBy
 from model_service.model.model import Model
+from model_service.model.quality import read_quality
 from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
 from workbench.adopt.kept_answers import read_kept_answers, write_kept_answers
+from workbench.adopt.kept_sample import read_truths
 from workbench.verify import resource_limits
 from workbench.verify.answer_changes import (
     ACCEPT,
@@ -42,6 +44,7 @@ from workbench.verify.complete_contract import check_encoders, complete_contract
 from workbench.verify.explain_difference import explain
 from workbench.verify.explain_proof import Proof, prove_explanations
 from workbench.verify.fast_path_proof import choose_path
+from workbench.verify.measure_quality import measure_quality
 from workbench.verify.trial import ProofFailed, example_rows, failure, predictable_rows
 
 # Golden rows are in git, checked at every start and sent by every smoke test: few are enough.
@@ -59,7 +62,8 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
 
     They are recorded anew, and expected answers with them, if other answers are accepted. Writes
     features.json, manifest.json, golden.json, expected.json, .tools/answers.json and, if there are
-    explanations, explain.npz. Raises ProofFailed and ModelError.
+    explanations, explain.npz; quality.json if the sample has the target.
+    Raises ProofFailed and ModelError.
     """
     # Golden predictions are those of the model's own methods.
     model = load_model(project / files.MODEL).with_fast_path(None)
@@ -104,6 +108,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     explained = _explanations(model, manifest, golden, project)
     manifest = dataclasses.replace(manifest, explanations=explained.explanations)
     report.append(explained.report)
+    report += _measured(model.with_manifest(manifest.for_output(model.contract.output)), project)
     if explained.content is not None:
         files.write(project / files.EXPLAIN, explained.content)
     else:
@@ -120,6 +125,24 @@ def _explanations(model: Model, manifest: Manifest, golden: Golden, project: Pat
     if manifest.serves_fast_path:
         served = served.with_fast_path(served.compile_fast_path())
     return prove_explanations(served, project)
+
+
+def _measured(model: Model, project: Path) -> Iterator[str]:
+    """Write quality.json from the target of the sample; without a sample keep that of this model.
+
+    Yields what was measured.
+    """
+    truths = read_truths(model.contract, project)
+    if truths is None:
+        quality = read_quality(project / files.MODEL, model)
+    else:
+        quality = measure_quality(model, truths)
+    if quality is None:
+        (project / files.QUALITY).unlink(missing_ok=True)
+        return
+    files.write(project / files.QUALITY, files.dumps(quality.to_json()))
+    if truths is not None:
+        yield f"Its predictions were compared with {quality.target} in {quality.rows:,} rows."
 
 
 def _served_by(served_by: ServedBy) -> str:

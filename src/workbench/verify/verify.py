@@ -13,7 +13,7 @@ from typing import Any
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
-from workbench.adopt.kept_sample import kept_sample_text
+from workbench.adopt.kept_sample import kept_sample_text, read_truths
 from workbench.errors import CannotVerify, UserError
 from workbench.inspect.pickle.names import DISTRIBUTIONS
 from workbench.lock import lock
@@ -31,7 +31,7 @@ from workbench.verify.resource_limits import Limits
 # What the proof completes and records.
 PROVEN = (
     *(files.FEATURES, files.MANIFEST, files.GOLDEN, files.EXPECTED, files.EXPLAIN),
-    files.KEPT_ANSWERS,
+    *(files.QUALITY, files.KEPT_ANSWERS),
 )
 # pytest's arguments: the owner's tests with the whole selftest, and with those tests of it whose
 # result depends on the model. The engine's own do not change with the model; CI runs all of them.
@@ -110,9 +110,11 @@ def _sample(project: Path, options: VerifyOptions) -> str | None:
     """Return the text of the rows from which the proof computes. Raises UserError."""
     if options.sample:
         contract = files.read_contract(project)
-        return kept_sample_text(contract, Path(options.sample).expanduser())
-    kept = project / files.KEPT_SAMPLE
-    return files.read(kept) if kept.exists() else None
+        kept = read_truths(contract, project)
+        target = kept.target if kept is not None else None
+        return kept_sample_text(contract, Path(options.sample).expanduser(), target)
+    path = project / files.KEPT_SAMPLE
+    return files.read(path) if path.exists() else None
 
 
 def prove(

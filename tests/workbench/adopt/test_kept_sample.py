@@ -8,7 +8,7 @@ import pytest
 from conftest import EXAMPLE, git
 
 from model_service.contract.schema import parse_contract, read_contract
-from workbench.adopt.kept_sample import kept_sample_text, read_kept_sample
+from workbench.adopt.kept_sample import kept_sample_text, read_kept_sample, read_truths
 from workbench.errors import UserError
 
 KINDS = parse_contract(
@@ -45,6 +45,28 @@ def test_rows_are_kept_as_callers_type_them(tmp_path: Path) -> None:
         {"age": 31.0, "member": True, "area": "Urban", "married": "no"},
         {"age": None, "member": False, "area": "Rural", "married": "yes"},
     ]
+
+
+def test_the_target_of_the_sample_is_kept_beside_the_rows(loan: Path) -> None:
+    contract = read_contract(loan / "model" / "features.json")
+    truths = read_truths(contract, loan)
+    assert truths is not None
+    assert truths.target == "loan_status"
+    assert truths.rows == read_kept_sample(contract, loan)
+    assert set(truths.cells) == {"N", "Y"}
+
+
+def test_the_target_stays_with_its_row_if_others_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("age,paid\n31,yes\nold,no\n33,\n")
+    contract = parse_contract({"features": [{"name": "age"}]})
+    text = kept_sample_text(contract, tmp_path / "train.csv", "paid")
+    (tmp_path / ".sample.csv").write_text(text)
+    truths = read_truths(contract, tmp_path)
+    assert truths is not None
+    assert (truths.rows, truths.cells) == ([{"age": 31.0}, {"age": 33.0}], ["yes", ""])
+    without = kept_sample_text(contract, tmp_path / "train.csv")
+    assert "paid" not in without
+    assert "other" not in kept_sample_text(contract, tmp_path / "train.csv", "other")
 
 
 def test_rows_that_an_edited_contract_refuses_are_left_out(tmp_path: Path) -> None:
