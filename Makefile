@@ -61,10 +61,11 @@ bench-explain: $(DEV)
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m benchmarks.explain --folder .bench \
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),30)
 
-# make bench-score  make score beside pandas and the model itself; ROWS=1000000 MODELS=logistic,hist,…
+# make bench-score  make score beside pandas and the model itself, into benchmarks/score.md;
+#                   ROWS=1000000 ROUNDS=3 MODELS=logistic,hist,…
 bench-score: $(DEV)
 	PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" .venv/bin/python -m benchmarks.score \
-		--folder .bench $(if $(ROWS),--rows '$(ROWS)') $(if $(MODELS),--models '$(MODELS)')
+		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) --models '$(MODELS)'
 
 # make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
 bench-guard: $(DEV)

@@ -10,6 +10,7 @@ import sys
 # By command; the packages are Debian's.
 PACKAGES = {
     "curl": "curl",
+    "java": "default-jre-headless",
     "node": "nodejs",
     "openssl": "openssl",
     "redis-server": "redis-server",

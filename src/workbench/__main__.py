@@ -180,7 +180,7 @@ def _port(options: Options) -> str:
 ADOPT_OPTIONS = ("MODEL", "FEATURES", "SAMPLE", "TRANSFORMERS", "CODE", "TRUST", "ACCEPT")
 PLAN_OPTIONS = ("RPS", "P95", "PEAK", "HOURS", "ROWS", "URL", "API_KEY", "JSON")
 VERIFY_OPTIONS = ("ACCEPT", "SAMPLE", "PROOF_SECONDS", "PROOF_MEGABYTES")
-SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE")
+SCORE_OPTIONS = ("INPUT", "OUTPUT", "JOBS", "ON_ERROR", "COLUMNS", "ENGINE", "EXPLAIN")
 COMMANDS: dict[str, Command] = {
     "setup": Command("make .venv from both requirements files", _setup),
     "run": Command("serve as the dyno does, on PORT (default 8000)", _run, ("PORT",)),

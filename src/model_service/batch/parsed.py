@@ -14,6 +14,7 @@ import numpy as np
 
 from model_service.contract.contract import Batch, Coded, Values
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Reason
+from model_service.contract.unusual import BatchWarnings, RowWarning
 
 # In a cell `error` each problem is cut to so many characters.
 MAX_TEXT_CHARACTERS = 120
@@ -45,6 +46,8 @@ class Rejection:
         return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
 
 
+# By place of the row in its part.
+PlacedWarnings = Mapping[int, Sequence[RowWarning]]
 Describe = Callable[[str], Any]  # a Rejection
 
 
@@ -135,6 +138,10 @@ class Parsed:
     batch: Batch
     rejections: Mapping[int, Sequence[Rejection]]  # by place, in order
     counts: ProblemCounts
+
+    def placed(self, found: BatchWarnings) -> PlacedWarnings:
+        """Return the warnings of the batch by place."""
+        return {self.places[position]: warnings for position, warnings in found.items()}
 
     def without(self, failing: Sequence[int], message: str) -> Parsed:
         """Return the same with a rejection of some of the valid rows, counted from 0."""

@@ -5,7 +5,7 @@ Standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from model_service.contract.profile import Profile
 # A value may be beyond an end of the range by so much of its width.
 MARGIN = 0.1
 MAX_SHOWN_CATEGORIES, MAX_SHOWN_CHARACTERS = 10, 40
+# Missing values are None and NaN: so many codes are looked for by comparing arrays.
+MAX_COMPARED_CODES = 2
 # Of fewer features, one without a value is no sign of a row that is mostly unknown.
 MIN_FEATURES = 3
 
@@ -61,10 +63,14 @@ class _Range:
         # An array has NaN in the place of None.
         return value is None or self.low <= value <= self.high or value != value
 
-    def is_usual(self, values: Sequence[Any]) -> bool:
-        """Return whether that holds for all values."""
-        present = values if None not in values else [v for v in values if v is not None]
-        return not present or (self.low <= min(present) and max(present) <= self.high)
+    def find(self, values: Values) -> Iterable[tuple[int, Any]]:
+        """Yield the values that it does not take, with their positions."""
+        if not hasattr(values, "dtype"):
+            return _find_each(self, values)
+        # An array, which is compared as a whole; NaN is on neither side.
+        array: Any = values
+        positions = ((array < self.low) | (array > self.high)).nonzero()[0]
+        return zip(positions.tolist(), array[positions].tolist(), strict=True)
 
     def message(self, value: Any) -> str:
         return f"{value:.12g} is outside {self.usual}"
@@ -80,15 +86,26 @@ class _Categories:
         """Return whether a value is a known category, or missing."""
         return value in self.known
 
-    def is_usual(self, values: Sequence[Value]) -> bool:
-        """Return whether that holds for all values."""
-        return self.known.issuperset(values)
+    def find(self, values: Values) -> Iterable[tuple[int, Any]]:
+        """Yield the values that it does not take, with their positions."""
+        return _find_each(self, values)
 
     def message(self, value: Any) -> str:
         text = json_text(value)
         shown = text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
         quoted = f'"{shown}"' if isinstance(value, str) else shown
         return f"{quoted} is not one of {self.usual}"
+
+
+def _find_each(check: _Range | _Categories, values: Values) -> Iterable[tuple[int, Any]]:
+    """Yield the values that a check does not take; each distinct one of codes is judged once."""
+    if not isinstance(values, Coded):
+        return [(place, v) for place, v in enumerate(listed(values)) if not check.takes(v)]
+    is_unusual = [not check.takes(value) for value in values.distinct]
+    if not any(is_unusual):
+        return ()
+    codes = enumerate(values.codes.tolist())
+    return [(place, values.distinct[code]) for place, code in codes if is_unusual[code]]
 
 
 class UnusualValues:
@@ -130,13 +147,9 @@ class UnusualValues:
         for position, message in self._mostly_missing(columns):
             found[position] = [RowWarning(None, message)]
         for check in self._checks:
-            values = columns[check.name]
-            if check.is_usual(listed(values.distinct if isinstance(values, Coded) else values)):
-                continue
-            for position, value in enumerate(listed(values)):
-                if not check.takes(value):
-                    warning = RowWarning(check.name, check.message(value))
-                    found.setdefault(position, []).append(warning)
+            for position, value in check.find(columns[check.name]):
+                warning = RowWarning(check.name, check.message(value))
+                found.setdefault(position, []).append(warning)
         return found
 
     def _find_in_row(self, row: Mapping[str, Value]) -> BatchWarnings:
@@ -157,19 +170,34 @@ class UnusualValues:
 
     def _mostly_missing(self, columns: Mapping[str, Values]) -> Iterator[tuple[int, str]]:
         nullable = {name: columns[name] for name in self._nullable}
-        plain = (_with_none(values) for values in nullable.values())
-        missing = [values for values in plain if None in values]
+        missing = [flags for flags in map(_missing, nullable.values()) if True in flags]
         if len(missing) <= self._max_missing:
             return
-        for position, row in enumerate(zip(*missing, strict=True)):
-            count = row.count(None)
+        for position, count in enumerate(_counts(missing)):
             if count > self._max_missing:
                 yield position, self._missing_message(count)
 
 
-def _with_none(values: Values) -> list[Value]:
-    """Return the values as Python objects, with None for those that are missing."""
-    return [None if value != value else value for value in listed(values)]
+def _missing(values: Values) -> Any:
+    """Return whether each value is missing: as an array, or of a list as a list."""
+    if isinstance(values, Coded):
+        codes = {code for code, v in enumerate(values.distinct) if v is None or v != v}
+        if len(codes) > MAX_COMPARED_CODES:  # rejected values, which no row has any more
+            return [code in codes for code in values.codes.tolist()]
+        found: Any = values.codes < 0
+        for code in codes:
+            found = found | (values.codes == code)
+        return found
+    array: Any = values
+    return array != array if hasattr(array, "dtype") else [v is None or v != v for v in values]
+
+
+def _counts(missing: Sequence[Any]) -> Sequence[int]:
+    """Return how many values of each row are missing."""
+    if all(hasattr(flags, "dtype") for flags in missing):
+        counts: list[int] = sum(flags * 1 for flags in missing).tolist()
+        return counts
+    return [row.count(True) for row in zip(*map(list, missing), strict=True)]
 
 
 def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
-from model_service.batch.parsed import Parsed, Rejection
+from model_service.batch.parsed import Parsed, PlacedWarnings, Rejection
 from model_service.contract.contract import Contract
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS
 from model_service.contract.unusual import RowWarning
@@ -41,7 +42,6 @@ class AnswerLines(NamedTuple):
         return list(map(operator.add, self.starts, self.ends)) if self.ends else self.starts
 
 
-PlacedWarnings = Mapping[int, Sequence[RowWarning]]  # by place of the record in its chunk
 _NO_WARNINGS: PlacedWarnings = {}
 
 
@@ -74,13 +74,13 @@ class AnswerWriter:
         self.appended = [*self.answers, *errors]
         self._errors = errors
         # A column for warnings, which is written if there are any.
-        self._warnings = free_name("warnings", {*names, *self.appended, *header})
+        self.warnings = free_name("warnings", {*names, *self.appended, *header})
         self.has_warnings = False
 
     def header(self) -> bytes:
         """Return the line of the header."""
         names = self._chosen(self._header)
-        warnings = [self._warnings] if self.has_warnings else []
+        warnings = [self.warnings] if self.has_warnings else []
         appended = (*self.answers, *warnings, *self._errors)
         header = [[escape_formula(name)] for name in (*names, *appended)]
         lines = encode_lines(csv_lines(header, self._delimiter))
@@ -131,8 +131,8 @@ class AnswerWriter:
         texts = chunk.texts if self._columns is None and chunk.delimiter == delimiter else None
         if texts is not None and not may_be_formulas(texts, delimiter):
             texts = texts if len(places) == len(texts) else [texts[place] for place in places]
-            ends = csv_lines([[""] * len(texts), *appended], delimiter)
-            return list(map(operator.add, texts, ends))
+            cells_of_answers = [quoted_cells(cells, delimiter) for cells in appended]
+            return list(map(delimiter.join, zip(texts, *cells_of_answers, strict=True)))
         cells: Sequence[Sequence[str]] = self._chosen(chunk.columns)
         if len(places) < len(chunk.places):
             positions = {place: position for position, place in enumerate(chunk.places)}
@@ -167,7 +167,8 @@ def error_cells(parsed: Parsed, row_count: int) -> Sequence[str]:
 
 def warning_cells(warnings: PlacedWarnings, places: Iterable[int]) -> Sequence[str]:
     """Return what is unusual in the row at each place, "" if nothing is."""
-    return escape_formulas([_listing_cell(warnings.get(place, ())) for place in places])
+    cells = {place: escape_formula(_listing_cell(found)) for place, found in warnings.items()}
+    return list(map(cells.get, places, repeat("")))
 
 
 def _listing_cell(found: Sequence[Rejection] | Sequence[RowWarning]) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, TextIO
 
-from model_service.batch.parsed import Parsed, Rejection
-from model_service.batch.scorer import Scorer
+from model_service.batch.parsed import Rejection
+from model_service.batch.scorer import Scored, Scorer
 from model_service.csv.reader import Chunk, ChunkSize, Layout
 from model_service.csv.rows import RowReader
-from model_service.model.predictions import Prediction
 
 CHUNK_ROWS = 8192
 # The model's input for a chunk: a category can become thousands of columns.
@@ -29,19 +28,21 @@ class PartReport:
     max_listed: int  # rejected rows; others are only counted
     rows: int = 0
     rejected: int = 0
+    warned: int = 0  # rows with something unusual
     first: tuple[int, int | None, Rejection] | None = field(default=None)
 
     def add(
         self,
         first_row: int,
         row_count: int,
-        rejections: Mapping[int, Sequence[Rejection]],
+        scored: Scored,
         line_at: Callable[[int], int | None],
     ) -> None:
-        """Add some rows; `rejections` are by place, counted from 0, and `line_at` takes a place."""
+        """Add some rows; `line_at` takes a place among them, counted from 0."""
         self.rows += row_count
+        self.warned += len(scored.warnings)
         writer = csv.writer(self.rejected_file, lineterminator="\r\n")
-        for place, of_row in rejections.items():
+        for place, of_row in scored.parsed.rejections.items():
             line = line_at(place)
             if self.first is None:
                 self.first = first_row + place, line, of_row[0]
@@ -54,8 +55,8 @@ class PartReport:
 
 def scored_chunks(
     scorer: Scorer, file: IO[bytes], layout: Layout, end: int, report: PartReport
-) -> Iterator[tuple[Chunk, Parsed, Sequence[Prediction]]]:
-    """Yield the chunks up to a byte of the file with their predictions; add them to the report.
+) -> Iterator[tuple[Chunk, Scored]]:
+    """Yield the chunks up to a byte of the file, scored; add them to the report.
 
     The chunks of a part are the same at each run, and so are the last bits of the predictions.
     """
@@ -63,6 +64,6 @@ def scored_chunks(
     reader = RowReader(contract, layout.header)
     max_rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), CHUNK_ROWS), 1)
     for chunk in layout.chunks(file, ChunkSize(max_rows, max_rows), end=end):
-        parsed, predictions = scorer.predict(reader.parse(chunk))
-        report.add(chunk.first, len(chunk), parsed.rejections, chunk.lines.__getitem__)
-        yield chunk, parsed, predictions
+        scored = scorer.score(reader.parse(chunk))
+        report.add(chunk.first, len(chunk), scored, chunk.lines.__getitem__)
+        yield chunk, scored

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any
 
-from model_service.batch.parsed import Parsed
+from model_service.batch.parsed import Parsed, PlacedWarnings
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.problems import ProblemCounts, Problems
 from model_service.contract.unusual import BatchWarnings, RowWarning
-from model_service.csv.answer import AnswerLines, AnswerWriter, PlacedWarnings
+from model_service.csv.answer import AnswerLines, AnswerWriter
+from model_service.csv.answer_file import AnswerFile, with_empty_cells
 from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
 from model_service.csv.records import bad_file
 from model_service.csv.rows import RowReader, add_problems, header_problems
-from model_service.csv.writer import LINE_END, encode_lines
+from model_service.csv.writer import encode_lines
 from model_service.errors import BadFile, InvalidRows, TooManyRows
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import MODEL_FAILS
@@ -91,8 +91,7 @@ class _Run:
         appended = self._writer.appended
         if problems := header_problems(self._file.header, names, appended, self._file.line):
             raise BadFile(problems)
-        # Of each line in the spool: its characters before the place of a warning, and after it.
-        self._spooled_lengths = (array("I"), array("I"))
+        self._spooled = AnswerFile(spool, self._writer, can_warn=job.find_warnings is not None)
         self._reader = RowReader(job.contract, self._file.header)
         max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
         self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
@@ -105,7 +104,6 @@ class _Run:
         is not waited for: the platform wants a first byte in time.
         """
         problems = Problems()
-        self._spool.write(self._writer.header())
         started_at = time.monotonic()
         size = ChunkSize(self._chunk_size.rows)
         for chunk in self._file.chunks(size):
@@ -138,9 +136,9 @@ class _Run:
 
     def answer(self) -> Generator[bytes, None, None]:
         """Yield the answer in parts. Raises InvalidRows if the model fails on a row."""
-        self._spool.seek(0)
-        while part := self._spool.read(1 << 16):
-            yield part
+        yield self._writer.header()
+        places = self._spooled.places if self._writer.has_warnings else ()
+        yield from with_empty_cells(self._spool, places, self._file.delimiter)
         if self._spooled_count < self._row_count:
             for chunk in self._file.chunks(self._chunk_size, skip=self._spooled_count):
                 lines = self._predict(chunk, self._reader.parse(chunk))
@@ -162,30 +160,8 @@ class _Run:
         if self._job.find_warnings is None:
             return {}
         found = self._job.find_warnings(parsed.batch)
-        if found and not self._writer.has_warnings:
-            self._add_column_to_spool()
-        return {parsed.places[position]: warnings for position, warnings in found.items()}
-
-    def _note_lengths(self, lines: AnswerLines) -> None:
-        """Note where in these lines of the spool the cell of a warning has its place."""
-        before, after = self._spooled_lengths
-        before.extend(map(len, lines.starts))
-        after.extend(map(len, lines.ends or [""] * len(lines.starts)))
-
-    def _add_column_to_spool(self) -> None:
-        """Put an empty cell for warnings into each line of the spool: none of them has any."""
-        self._spool.seek(0)
-        text, place = self._spool.read().decode(), len(self._writer.header().decode())
-        self._writer.has_warnings = True
-        self._spool.seek(0)
-        self._spool.truncate()
-        self._spool.write(self._writer.header())
-        lines = []
-        for before, after in zip(*self._spooled_lengths, strict=True):
-            middle, end = place + before, place + before + after
-            lines.append(text[place:middle] + self._file.delimiter + text[middle:end])
-            place = end + len(LINE_END)
-        self._spool.write(encode_lines(lines))
+        self._writer.has_warnings = self._writer.has_warnings or bool(found)
+        return parsed.placed(found)
 
     def _require_few_missing_cells(self, chunk: Chunk) -> None:
         """Raise BadFile if short rows lack more cells than an answer can make up for."""
@@ -207,10 +183,8 @@ class _Run:
         except InvalidRows as error:
             problems.extend(error.problems)
             return
-        self._spool.write(encode_lines(lines.joined()))
+        self._spooled.write(lines)
         self._spooled_count = chunk.last
-        if self._job.find_warnings is not None and not self._writer.has_warnings:
-            self._note_lengths(lines)
 
     def _predict(self, chunk: Chunk, parsed: Parsed) -> AnswerLines:
         """Return the lines of a chunk with its predictions."""

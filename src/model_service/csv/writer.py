@@ -109,7 +109,9 @@ def quoted_cells(cells: Sequence[str], delimiter: str) -> Sequence[str]:
     if not any(mark in text for mark in ('"', "\r", "\n", delimiter)):
         return cells
     special = re.compile(f'["\r\n{re.escape(delimiter)}]').search
-    return ['"' + cell.replace('"', '""') + '"' if special(cell) else cell for cell in cells]
+    return [
+        '"' + cell.replace('"', '""') + '"' if cell and special(cell) else cell for cell in cells
+    ]
 
 
 def quoted_lines(records: Iterable[Sequence[str]], delimiter: str) -> list[str]:

@@ -198,6 +198,14 @@ class Model:
         )
 
     @property
+    def why_unexplained(self) -> str | None:
+        """Why there are no explanations; None if there are."""
+        if self.explainer is not None:
+            return None
+        reason = self.manifest.explanations.reason
+        return reason or "make verify has not proven any for this model: run it."
+
+    @property
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
         # It records a wider tolerance if more than the last bits of a sum differ.

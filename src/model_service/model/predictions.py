@@ -80,6 +80,17 @@ def values_at(predictions: Sequence[Mapping[str, Any] | None], path: Path) -> li
     return values
 
 
+def with_columns(
+    predictions: Sequence[Prediction], columns: Mapping[str, list[Any]]
+) -> Sequence[Prediction]:
+    """Return predictions with more members, of which each has a value for every row."""
+    if isinstance(predictions, Predictions):
+        return Predictions({**predictions.columns, **columns})
+    return [
+        {**prediction, **more} for prediction, more in zip(predictions, _rows(columns), strict=True)
+    ]
+
+
 class PredictionFormat:
     """Format model output as JSON predictions; look-ups by class are computed once."""
 

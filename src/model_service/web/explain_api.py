@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
@@ -12,8 +11,9 @@ from model_service.contract.contract import Batch
 from model_service.errors import TooManyRows
 from model_service.explain.answer import ExplainRequest, UnknownClass
 from model_service.explain.blackbox import DoesNotFit
+from model_service.explain.reason_columns import reason_columns, reason_names
 from model_service.explain.reasons import MAX_REASONS
-from model_service.model.predictions import Prediction
+from model_service.model.predictions import Prediction, with_columns
 from model_service.web.current import Service
 from model_service.web.errors import RequestProblem
 
@@ -45,10 +45,7 @@ def why_unexplained(service: Service) -> str | None:
     """Return why there are no explanations, or None if there are."""
     if not service.settings.explain:
         return "EXPLAIN is off; set it to on, or unset it."
-    if service.model.explainer is None:
-        reason = service.model.manifest.explanations.reason
-        return reason or "make verify has not proven any for this model: run it."
-    return None
+    return service.model.why_unexplained
 
 
 def require_explainable(service: Service, batch: Batch) -> None:
@@ -84,9 +81,9 @@ class ReasonColumns:
         self._service, self._wanted = service, replace(wanted, explanation=False)
         self._budget = service.explain_budget()
         self._row_count = 0
-        self.names = [f"reason_{number}" for number in range(1, wanted.reasons + 1)]
+        self.names = reason_names(wanted.reasons)
 
-    def add(self, batch: Batch, predictions: Sequence[Prediction]) -> list[Prediction]:
+    def add(self, batch: Batch, predictions: Sequence[Prediction]) -> Sequence[Prediction]:
         """Return the predictions with their reasons. Raises DoesNotFit."""
         if not len(batch):
             return []
@@ -95,12 +92,4 @@ class ReasonColumns:
         except DoesNotFit as error:
             raise self._budget.exceeded(self._row_count + error.row_count) from None
         self._row_count += len(batch)
-        return [
-            {**prediction, **self._cells(members)}
-            for prediction, members in zip(predictions, found, strict=True)
-        ]
-
-    def _cells(self, members: dict[str, Any]) -> dict[str, str]:
-        texts = [reason["reason"] for reason in members["reasons"]]
-        texts += [""] * (len(self.names) - len(texts))
-        return dict(zip(self.names, texts, strict=True))
+        return with_columns(predictions, reason_columns(found, self._wanted.reasons))

@@ -45,8 +45,9 @@ def score(project: Path, options: Mapping[str, str]) -> int:
             progress.end()
         summary = run.finish(results)
     spent = duration(time.monotonic() - started_at)
+    warned = f"{summary.warned:,} with warnings, " if summary.warned else ""
     print(
-        f"{summary.rows:,} rows, {summary.rejected:,} rejected, in {spent}: "
+        f"{summary.rows:,} rows, {summary.rejected:,} rejected, {warned}in {spent}: "
         f"{', '.join(summary.files)}"
     )
     return REJECTED if summary.rejected else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_service.batch.parsed import Parsed, ParsedColumn, coded_column, combine
+from model_service.batch.parsed import ParsedColumn, coded_column, combine
 from model_service.batch.parsing import ValueReader, is_plain_number, parse_numbers
-from model_service.batch.scorer import Scorer
-from model_service.contract.contract import Contract, json_text
+from model_service.batch.scorer import Scored, Scorer
+from model_service.contract.contract import json_text
 from model_service.contract.parsing import Suggestions
-from model_service.csv.answer import AnswerWriter, error_cells
+from model_service.csv.answer import AnswerLines, AnswerWriter, error_cells, warning_cells
+from model_service.csv.answer_file import AnswerFile
 from model_service.csv.part import MAX_CHUNK_CELLS, PartReport, scored_chunks
-from model_service.csv.writer import csv_lines, encode_lines, escape_formula, escape_formulas
+from model_service.csv.writer import csv_lines, escape_formula, escape_formulas, quoted_cells
 from model_service.model.model import Model
 from model_service.model.predictions import Path as ValuePath
 from model_service.model.predictions import Prediction, values_at
@@ -31,8 +32,8 @@ from workbench.score.job import Job, Part, Source
 BATCH_ROWS = 1 << 16
 
 Answers = Sequence[Prediction | None]
-# Columns of the input with what was read of them and their predictions.
-Scored = tuple[Any, Parsed, Sequence[Prediction]]
+# Columns of the input, and what came of them.
+ScoredBatch = tuple[Any, Scored]
 
 
 def column_names(source: Source) -> tuple[str, ...]:
@@ -61,19 +62,22 @@ def row_groups(source: Source, rows: int) -> Iterator[tuple[int, int, int]]:
         yield 0, 0, 0
 
 
-def score(scorer: Scorer, job: Job, part: Part, report: PartReport, path: Path) -> None:
-    """Score a part whose input or output is Parquet, into a file."""
+def score(scorer: Scorer, job: Job, part: Part, report: PartReport, path: Path) -> Sequence[int]:
+    """Score a part whose input or output is Parquet, into a file.
+
+    Return where the lines of a CSV have no cell for warnings.
+    """
     _take_python_strings(scorer.model)
     columns = _Columns.of(scorer, job, part)
-    scored = _scored_csv if job.headers[part.source] is not None else _scored_parquet
-    batches = scored(scorer, job, part, report)
+    scored_batches = _scored_csv if job.headers[part.source] is not None else _scored_parquet
     with path.open("wb") as file:
-        write = _arrow_writer(columns, file) if job.writes_parquet else _csv_writer(columns, file)
-        for batch, parsed, predictions in batches:
+        make_writer = _ArrowWriter if job.writes_parquet else _CsvWriter
+        writer = make_writer(columns, file)
+        for batch, scored in scored_batches(scorer, job, part, report):
             if job.on_error == "stop" and report.first is not None:
                 break
-            write.batch(*columns.answered(batch, parsed, predictions))
-        write.close()
+            writer.write(columns.answered(batch, scored))
+        return writer.close()
 
 
 def _take_python_strings(model: Model) -> None:
@@ -84,18 +88,17 @@ def _take_python_strings(model: Model) -> None:
         pd.set_option("mode.string_storage", "python")
 
 
-def _scored_csv(scorer: Scorer, job: Job, part: Part, report: PartReport) -> Iterator[Scored]:
+def _scored_csv(scorer: Scorer, job: Job, part: Part, report: PartReport) -> Iterator[ScoredBatch]:
     header = job.headers[part.source]
     assert header is not None
     with Path(job.sources[part.source].path).open("rb") as file:
-        for chunk, parsed, predictions in scored_chunks(
-            scorer, file, header.layout(part), part.end, report
-        ):
+        layout = header.layout(part)
+        for chunk, scored in scored_chunks(scorer, file, layout, part.end, report):
             arrays = [pa.array(column, pa.string()) for column in chunk.columns]
             batch = pa.RecordBatch.from_arrays(arrays, names=list(header.names))
             if chunk.malformed:  # they have no cells for these columns
                 batch = _with_malformed(batch, len(chunk), chunk.places)
-            yield batch, parsed, predictions
+            yield batch, scored
 
 
 def _with_malformed(batch: Any, row_count: int, places: Sequence[int]) -> Any:
@@ -106,7 +109,9 @@ def _with_malformed(batch: Any, row_count: int, places: Sequence[int]) -> Any:
     return batch.take(pa.array(indices, pa.int64()))
 
 
-def _scored_parquet(scorer: Scorer, job: Job, part: Part, report: PartReport) -> Iterator[Scored]:
+def _scored_parquet(
+    scorer: Scorer, job: Job, part: Part, report: PartReport
+) -> Iterator[ScoredBatch]:
     contract = scorer.model.contract
     suggestions = Suggestions(contract.by_name)
     readers = {f.name: ValueReader(f, suggestions, json_value) for f in contract.features}
@@ -119,10 +124,9 @@ def _scored_parquet(scorer: Scorer, job: Job, part: Part, report: PartReport) ->
         columns = {
             name: parse_array(batch.column(name), reader) for name, reader in readers.items()
         }
-        read = combine(columns, range(batch.num_rows), first, {})
-        parsed, predictions = scorer.predict(read)
-        report.add(first, batch.num_rows, parsed.rejections, lambda _: None)
-        yield batch, parsed, predictions
+        scored = scorer.score(combine(columns, range(batch.num_rows), first, {}))
+        report.add(first, batch.num_rows, scored, lambda _: None)
+        yield batch, scored
         first += batch.num_rows
 
 
@@ -174,15 +178,26 @@ def json_value(value: Any) -> object:
 
 
 @dataclass(frozen=True)
+class _Answered:
+    """The rows that are written, and what stands beside them; of a bad row there is no answer."""
+
+    batch: Any
+    answers: Answers
+    warnings: Sequence[str]
+    errors: Sequence[str] | None  # None: there is no column for them
+
+
+@dataclass(frozen=True)
 class _Columns:
     """The columns that are written: some of the input's, and those of the answer with types."""
 
-    contract: Contract
+    writer: AnswerWriter  # which knows their names
     copied: tuple[str, ...] | None
     answers: Mapping[str, tuple[ValuePath, Any]]
-    error: str | None
+    keeps_bad_rows: bool
+    can_warn: bool
     delimiter: str
-    schema: Any  # of all columns
+    schema: Any  # of all columns of a part that is Parquet
 
     @classmethod
     def of(cls, scorer: Scorer, job: Job, part: Part) -> _Columns:
@@ -191,34 +206,36 @@ class _Columns:
             schema = _opened(job.sources[part.source]).schema_arrow.remove_metadata()
         else:
             schema = pa.schema([(name, pa.string()) for name in header.names])
+        keeps, model = job.on_error == "keep", scorer.model
+        writer = AnswerWriter(
+            model.contract, scorer.example, schema.names, ",", keeps_bad_rows=keeps
+        )
         if job.columns is not None:
             schema = pa.schema([schema.field(name) for name in job.columns])
-        names = [] if header is None else header.names
-        keeps = job.on_error == "keep"
-        model = scorer.model
-        writer = AnswerWriter(model.contract, scorer.example, names, ",", keeps_bad_rows=keeps)
         answers = {name: (path, _type_of(path, model)) for name, path in writer.answers.items()}
         for name, (_, kind) in answers.items():
             schema = schema.append(pa.field(name, kind))
-        error = writer.appended[-1] if keeps else None
-        if error is not None:
-            schema = schema.append(pa.field(error, pa.string()))
-        return cls(model.contract, job.columns, answers, error, job.delimiter, schema)
+        texts = [writer.warnings] if scorer.can_warn else []
+        texts += writer.appended[-1:] if keeps else []
+        for name in texts:
+            schema = schema.append(pa.field(name, pa.string()))
+        return cls(writer, job.columns, answers, keeps, scorer.can_warn, job.delimiter, schema)
 
-    def answered(
-        self, batch: Any, parsed: Parsed, predictions: Sequence[Prediction]
-    ) -> tuple[Any, Answers, Sequence[str] | None]:
-        """Return the rows that are written, their answers and, with a column for them, errors."""
+    def answered(self, batch: Any, scored: Scored) -> _Answered:
+        """Return the rows that are written."""
+        parsed, answers = scored.parsed, scored.predictions
         if self.copied is not None:
             batch = batch.select(list(self.copied))
-        if self.error is None:
+        if not self.keeps_bad_rows:
             kept = batch if not parsed.rejections else batch.take(pa.array(parsed.places))
-            return kept, predictions, None
-        answers: Answers = predictions
-        if parsed.rejections:
-            by_place = dict(zip(parsed.places, predictions, strict=True))
-            answers = [by_place.get(place) for place in range(batch.num_rows)]
-        return batch, answers, error_cells(parsed, batch.num_rows)
+            return _Answered(kept, answers, warning_cells(scored.warnings, parsed.places), None)
+        every_place = range(batch.num_rows)
+        warnings = warning_cells(scored.warnings, every_place)
+        errors = error_cells(parsed, batch.num_rows)
+        if not parsed.rejections:
+            return _Answered(batch, answers, warnings, errors)
+        by_place = dict(zip(parsed.places, answers, strict=True))
+        return _Answered(batch, [by_place.get(place) for place in every_place], warnings, errors)
 
 
 def _type_of(path: ValuePath, model: Model) -> Any:
@@ -241,26 +258,36 @@ _CLASS_TYPES: Mapping[type, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class _Writer:
-    batch: Callable[[Any, Answers, Sequence[str] | None], None]
-    close: Callable[[], None]
+class _ArrowWriter:
+    """Writes rows as an Arrow file, with a column for warnings if there can be any."""
 
+    def __init__(self, columns: _Columns, file: Any) -> None:
+        self._columns, self._stream = columns, pa.ipc.new_file(file, columns.schema)
 
-def _arrow_writer(columns: _Columns, file: Any) -> _Writer:
-    stream = pa.ipc.new_file(file, columns.schema)
-
-    def write(batch: Any, answers: Answers, errors: Sequence[str] | None) -> None:
-        if not batch.num_rows:
+    def write(self, rows: _Answered) -> None:
+        """Write some rows."""
+        if not rows.batch.num_rows:
             return
-        arrays = list(batch.columns)
-        for path, kind in columns.answers.values():
-            arrays.append(_array(values_at(answers, path), kind))
-        if errors is not None:
-            arrays.append(pa.array([error or None for error in errors], pa.string()))
-        stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns.schema))
+        arrays = list(rows.batch.columns)
+        for path, kind in self._columns.answers.values():
+            arrays.append(_array(values_at(rows.answers, path), kind))
+        texts = [rows.warnings] if self._columns.can_warn else []
+        for cells in texts if rows.errors is None else [*texts, rows.errors]:
+            arrays.append(_texts(cells))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self._columns.schema)
+        self._stream.write_batch(batch)
 
-    return _Writer(write, stream.close)
+    def close(self) -> Sequence[int]:
+        """End the file; there are no lines in it."""
+        self._stream.close()
+        return ()
+
+
+def _texts(cells: Sequence[str]) -> Any:
+    """Return cells as an array, in which an empty one is missing."""
+    if not any(cells):
+        return pa.nulls(len(cells), pa.string())
+    return pa.array([cell or None for cell in cells], pa.string())
 
 
 def _array(values: list[Any], kind: Any) -> Any:
@@ -269,18 +296,30 @@ def _array(values: list[Any], kind: Any) -> Any:
     return pa.array(values, kind)
 
 
-def _csv_writer(columns: _Columns, file: Any) -> _Writer:
-    paths = [path for path, _ in columns.answers.values()]
+class _CsvWriter:
+    """Writes rows as the lines of a CSV."""
 
-    def write(batch: Any, answers: Answers, errors: Sequence[str] | None) -> None:
-        if not batch.num_rows:
+    def __init__(self, columns: _Columns, file: Any) -> None:
+        self._columns = columns
+        self._file = AnswerFile(file, columns.writer, can_warn=columns.can_warn)
+
+    def write(self, rows: _Answered) -> None:
+        """Write some rows."""
+        if not rows.batch.num_rows:
             return
-        cells = [escape_formulas(_cells(array)) for array in batch.columns]
-        cells += [_answer_cells(answers, path) for path in paths]
-        cells += [] if errors is None else [errors]
-        file.write(encode_lines(csv_lines(cells, columns.delimiter)))
+        columns, delimiter = self._columns, self._columns.delimiter
+        cells = [escape_formulas(_cells(column)) for column in rows.batch.columns]
+        cells += [_answer_cells(rows.answers, path) for path, _ in columns.answers.values()]
+        writer = columns.writer
+        writer.has_warnings = writer.has_warnings or any(rows.warnings)
+        if writer.has_warnings:
+            cells.append(rows.warnings)
+        errors = [delimiter + cell for cell in quoted_cells(rows.errors or (), delimiter)]
+        self._file.write(AnswerLines(csv_lines(cells, delimiter), errors))
 
-    return _Writer(write, lambda: None)
+    def close(self) -> Sequence[int]:
+        """Return where the lines have no cell for warnings."""
+        return self._file.places
 
 
 def _answer_cells(answers: Answers, path: ValuePath) -> list[str]:
@@ -300,13 +339,19 @@ def _cell_value(value: Any) -> Any:
     )
 
 
-def join(paths: Sequence[Path], output: Path, answers: Sequence[str]) -> None:
-    """Write the parts of a run as one Parquet file; `answers` are the numbers among its columns."""
+def join(
+    paths: Sequence[Path], output: Path, answers: Sequence[str], dropped: Sequence[str]
+) -> None:
+    """Write the parts of a run as one Parquet file, without some columns.
+
+    `answers` are the numbers among the columns of the answer.
+    """
     writer = None
     try:
         for path in paths:
             with pa.memory_map(str(path)) as file:
                 table = pa.ipc.open_file(file).read_all()
+                table = table.select([n for n in table.column_names if n not in dropped])
                 if writer is None:
                     # Numbers that are all different gain nothing by a dictionary.
                     coded = [name for name in table.schema.names if name not in answers]

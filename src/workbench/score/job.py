@@ -17,6 +17,8 @@ ON_ERROR = ("reject", "keep", "stop")
 # The others are only counted.
 MAX_LISTED_REJECTIONS = 1_000_000
 FINGERPRINT_DIGITS = 32
+# Beside the data of a part that is CSV: where its first lines have no cell for warnings.
+PLACES_SUFFIX = "places"
 # A line of a file: as long as the model's texts can be.
 MAX_LINE_CHARACTERS = 1 << 24
 
@@ -90,6 +92,7 @@ class Job:
     delimiter: str  # of a CSV that is written
     on_error: str
     columns: tuple[str, ...] | None  # of the input that are written; None: all
+    reasons: int  # columns reason_1, reason_2, …
     model: str  # SHA-256 of the manifest, the contract and the lock
 
     @property
@@ -142,6 +145,7 @@ class Result:
     size: int
     rows: int = 0
     rejected: int = 0
+    warned: int = 0  # rows with something unusual
     first: tuple[int, int | None, str, str] | None = None  # row, line, feature, message
     error: str | None = None
 

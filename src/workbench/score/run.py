@@ -7,6 +7,7 @@ import csv
 import hashlib
 import re
 import shutil
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from model_service.batch.scorer import Scorer
 from model_service.csv.answer import AnswerWriter
+from model_service.csv.answer_file import with_empty_cells
 from model_service.errors import ServiceError, StartError
+from model_service.explain.reasons import MAX_REASONS
 from workbench import files
 from workbench.errors import UserError, listing
 from workbench.lock.requirements import LOCK
@@ -26,6 +29,7 @@ from workbench.score.job import (
     MAX_LISTED_REJECTIONS,
     ON_ERROR,
     PARQUET_SUFFIXES,
+    PLACES_SUFFIX,
     Job,
     Part,
     Result,
@@ -42,6 +46,7 @@ class Summary:
 
     rows: int
     rejected: int
+    warned: int
     files: tuple[str, ...]
 
 
@@ -61,7 +66,7 @@ class Run:
 
         Raises UserError.
         """
-        scorer = _scorer(project)
+        scorer = _scorer(project, _reasons(options.get("EXPLAIN", "0")))
         job, names, line = _job(project, options, scorer)
         columns = job.columns or names
         if unknown := [name for name in columns if name not in names]:
@@ -100,12 +105,15 @@ class Run:
         ordered = sorted(results, key=lambda result: result.number)
         self.check(ordered)
         numbers = [result.number for result in ordered]
+        warned = sum(result.warned for result in ordered)
+        self.writer.has_warnings = warned > 0
         written = self._write_output(numbers)
         rejected = sum(result.rejected for result in ordered)
         if path := self._write_rejected(ordered):
             written.append(str(path))
         shutil.rmtree(self.job.folder)
-        return Summary(sum(result.rows for result in ordered), rejected, tuple(written))
+        rows = sum(result.rows for result in ordered)
+        return Summary(rows, rejected, warned, tuple(written))
 
     def check(self, results: Sequence[Result]) -> None:
         """Raise UserError for a part that has failed, or for a rejected row that ends the run."""
@@ -150,14 +158,23 @@ class Run:
             from workbench.score import arrow  # noqa: PLC0415  # pyarrow, for Parquet only
 
             numeric = [n for n, path in self.writer.answers.items() if path[0] == "probabilities"]
-            arrow.join(paths, staged, numeric)
+            dropped = () if self.writer.has_warnings else (self.writer.warnings,)
+            arrow.join(paths, staged, numeric, dropped)
         else:
             with staged.open("wb") as file:
                 file.write(self.writer.header())
-                for path in paths:
+                for number, path in zip(numbers, paths, strict=True):
                     with path.open("rb") as part:
-                        shutil.copyfileobj(part, file, 1 << 20)
+                        places = self._empty_cells(number)
+                        file.writelines(with_empty_cells(part, places, self.job.delimiter))
         staged.replace(output)
+
+    def _empty_cells(self, number: int) -> Sequence[int]:
+        """Return where the lines of a part need an empty cell for warnings."""
+        places = array("Q")
+        if self.writer.has_warnings:
+            places.frombytes(self.job.part_path(number, PLACES_SUFFIX).read_bytes())
+        return places
 
     def _write_rejected(self, results: Sequence[Result]) -> Path | None:
         """Write the list of rejected rows, numbered as in their file; None if there is none."""
@@ -190,9 +207,17 @@ class Run:
             listed += result.rejected
 
 
-def _scorer(project: Path) -> Scorer:
+def _reasons(text: str) -> int:
+    if text not in map(str, range(MAX_REASONS + 1)):
+        raise UserError(
+            f"EXPLAIN={text} must be the number of reasons for each row, from 1 to {MAX_REASONS}."
+        )
+    return int(text)
+
+
+def _scorer(project: Path, reasons: int) -> Scorer:
     try:
-        return load_scorer(str(project))
+        return load_scorer(str(project), reasons)
     except (StartError, ServiceError) as error:
         raise UserError(str(error)) from None
 
@@ -219,6 +244,7 @@ def _job(
         _delimiter(output, headers[0].delimiter if headers[0] is not None else ","),
         on_error,
         columns,
+        _reasons(options.get("EXPLAIN", "0")),
         _model_hash(project),
     )
     return job, names, headers[0].line if headers[0] is not None else 1

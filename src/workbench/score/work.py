@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from model_service.batch.scorer import Scorer
 from model_service.csv.answer import AnswerWriter
+from model_service.csv.answer_file import AnswerFile
 from model_service.csv.part import PartReport, scored_chunks
-from model_service.csv.writer import encode_lines
 from model_service.errors import InvalidRows, ServiceError, StartError
-from workbench.score.job import MAX_LISTED_REJECTIONS, Job, Part, Result
+from workbench.score.job import MAX_LISTED_REJECTIONS, PLACES_SUFFIX, Job, Part, Result
 
 
 def score_part(project: str, job_json: str, part: Part) -> Result:
@@ -23,7 +24,7 @@ def score_part(project: str, job_json: str, part: Part) -> Result:
     if finished.exists():
         return Result.from_json(finished.read_text(encoding="utf-8"))
     try:
-        result = _score(load_scorer(project), job, part)
+        result = _score(load_scorer(project, job.reasons), job, part)
     except (StartError, ServiceError) as error:
         return Result(part.number, part.size, error=_reason(error))
     except Exception as error:  # it has to reach the person who waits, from another machine too
@@ -50,42 +51,49 @@ def _job(text: str) -> Job:
 
 
 @lru_cache(maxsize=1)
-def load_scorer(project: str) -> Scorer:
+def load_scorer(project: str, reasons: int) -> Scorer:
     """Return the project's model, loaded once in this process."""
-    return Scorer(Path(project) / "model")
+    return Scorer(Path(project) / "model", reasons)
 
 
 def _score(scorer: Scorer, job: Job, part: Part) -> Result:
     data = job.part_path(part.number, job.data_suffix)
+    places = job.part_path(part.number, PLACES_SUFFIX)
     rejected = job.part_path(part.number, "rejected.csv")
-    staged_data, staged_rejected = _staged(data), _staged(rejected)
-    with staged_rejected.open("w", encoding="utf-8", newline="") as listed:
+    with _staged(rejected).open("w", encoding="utf-8", newline="") as listed:
         report = PartReport(listed, MAX_LISTED_REJECTIONS)
         if job.sources[part.source].is_parquet or job.writes_parquet:
             from workbench.score import arrow  # noqa: PLC0415  # pyarrow, for Parquet only
 
-            arrow.score(scorer, job, part, report, staged_data)
+            empty_cells = arrow.score(scorer, job, part, report, _staged(data))
         else:
-            _score_csv(scorer, job, part, report, staged_data)
-    staged_rejected.replace(rejected)
-    staged_data.replace(data)
+            empty_cells = _score_csv(scorer, job, part, report, _staged(data))
+    _staged(places).write_bytes(array("Q", empty_cells).tobytes())
+    for path in (rejected, places, data):
+        _staged(path).replace(path)
     first = None
     if report.first is not None:
         row, line, rejection = report.first
         first = (row, line, rejection.feature, rejection.message)
-    return Result(part.number, part.size, report.rows, report.rejected, first)
+    return Result(part.number, part.size, report.rows, report.rejected, report.warned, first)
 
 
-def _score_csv(scorer: Scorer, job: Job, part: Part, report: PartReport, path: Path) -> None:
+def _score_csv(
+    scorer: Scorer, job: Job, part: Part, report: PartReport, path: Path
+) -> Sequence[int]:
+    """Score a part into a file; return where it has no cell for warnings."""
     header = job.headers[part.source]
     assert header is not None
     layout = header.layout(part)
     writer = answer_writer(scorer, job, header.names, job.delimiter)
     with Path(job.sources[part.source].path).open("rb") as file, path.open("wb") as output:
-        for chunk, parsed, predictions in scored_chunks(scorer, file, layout, part.end, report):
+        answer = AnswerFile(output, writer, can_warn=scorer.can_warn)
+        for chunk, scored in scored_chunks(scorer, file, layout, part.end, report):
             if job.on_error == "stop" and report.first is not None:
-                return
-            output.write(encode_lines(writer.lines(chunk, parsed, predictions).joined()))
+                break
+            writer.has_warnings = report.warned > 0
+            answer.write(writer.lines(chunk, scored.parsed, scored.predictions, scored.warnings))
+    return answer.places
 
 
 def answer_writer(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import Batch
+from model_service.contract.contract import Batch, Coded, Values
 from model_service.contract.profile import Profile
 from model_service.contract.schema import parse_contract
 from model_service.contract.unusual import UnusualValues
@@ -113,5 +115,17 @@ def test_a_row_has_the_same_warnings_alone_and_in_a_batch(rows: list[dict[str, A
     contract = parse_contract({"features": [LENGTH, ISLAND, YEAR]})
     unusual = UnusualValues(contract, SAMPLE, {})
     alone = [unusual.find(Batch.of_rows([row])).get(0, []) for row in rows]
-    found = unusual.find(Batch.of_rows(rows))
-    assert [found.get(number, []) for number in range(len(rows))] == alone
+    for batch in (Batch.of_rows(rows), as_read_from_a_file(rows)):
+        found = unusual.find(batch)
+        assert [found.get(number, []) for number in range(len(rows))] == alone
+
+
+def as_read_from_a_file(rows: list[dict[str, Any]]) -> Batch:
+    """Return the rows with numbers as arrays, and other values as codes."""
+    numbers = {n: [row[n] for row in rows] for n in ("length", "year")}
+    columns: dict[str, Values] = {
+        n: np.array([math.nan if v is None else v for v in of]) for n, of in numbers.items()
+    }
+    known: list[Any] = ["unused", None, "Dream", "Mars"]
+    columns["island"] = Coded(np.array([known.index(row["island"]) for row in rows]), known)
+    return Batch(columns, range(1, len(rows) + 1))

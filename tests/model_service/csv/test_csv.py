@@ -559,7 +559,7 @@ def test_the_files_are_closed_and_removed(
     send(client, "x\nA\n")
     send(client, "y\n")
     client.post("/predict", data="x\n1\n", content_type="text/csv", buffered=False).close()
-    assert len(opened) == 7  # of a bad header nothing is made
+    assert len(opened) == 6  # of a bad header and a bad row nothing is answered
     assert all(file.closed for file in opened)
     assert not list(tmp_path.iterdir())
 

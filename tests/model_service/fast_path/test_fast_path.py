@@ -420,9 +420,21 @@ def test_many_rows_and_large_forests_are_traversed_tree_by_tree(
     found = [Column(f"n{n}", "float", column.tolist()) for n, column in enumerate(values.T)]
     monkeypatch.setattr(trees, "MAX_COPIED_NODES", 0)
     monkeypatch.setattr(trees, "MAX_JOINT_TRAVERSALS", 0)
-    monkeypatch.setattr(trees, "MAX_FLOATS", 200)
     for model in (RandomForestClassifier(5), HistGradientBoostingClassifier(max_iter=5)):
         check_model(model.fit(frame_of(found), y), found, probabilities=True, kind="frame")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_forest_adds_few_and_many_rows_in_the_same_order(classes: int) -> None:
+    random = np.random.RandomState(0)
+    matrix = random.standard_normal((trees.MAX_JOINT_ROWS + 1, 3))
+    model = RandomForestClassifier(30, max_depth=4, random_state=0)
+    model.fit(matrix, np.digitize(matrix[:, 0], [-0.5, 0.5][: classes - 1]))
+    predict = compile_known_model(model, True).matrix
+    _, together = predict(matrix)
+    parts = np.array_split(matrix, 5)
+    np.testing.assert_array_equal(together, np.concatenate([predict(p)[1] for p in parts]))
+    np.testing.assert_array_equal(together, model.predict_proba(matrix))
 
 
 TEXT = ["the loan is paid", "", "no loan, no money", "Paid money money", "ünïcode loan"] * 4

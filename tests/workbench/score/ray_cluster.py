@@ -16,6 +16,7 @@ if __name__ == "__main__":
         num_cpus=2,
         include_dashboard=False,
         logging_level="error",
+        _node_ip_address="127.0.0.1",
         object_store_memory=80 << 20,
     )
     running = server.serve("127.0.0.1", int(sys.argv[1]))

@@ -1,7 +1,8 @@
 """scikit-learn's trees, forests and gradient boosting, by its own compiled tree traversals.
 
 The native methods spend their time on validation and on one call for each tree. With few rows, a
-whole forest is traversed in one call here.
+whole forest is traversed in one call here. Many rows pass tree after tree, so that a tree stays in
+the processor's cache.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from model_service.fast_path.steps.registry import CompiledModel, register_model
 MAX_INLINE_TREES = 500
 # The nodes of a forest are copied only up to here: a node takes 100 bytes, so 50 MB.
 MAX_COPIED_NODES = 500_000
-# Of a forest, so many numbers are held at a time: 16 MB.
-MAX_FLOATS = 1 << 21
+# Up to so many rows, and numbers (16 MB), a forest is traversed in one call.
+MAX_JOINT_ROWS, MAX_FLOATS = 384, 1 << 21
 # Up to so many rows times trees, HistGradientBoosting is traversed in one call.
 MAX_JOINT_TRAVERSALS = 4000
 
@@ -117,37 +118,40 @@ def _forest_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
     find_leaves = _leaf_finder(trees)
     convert = _to_float32(estimator, allow_nan=_allows_nan(estimator.estimators_[0]))
     by_node = np.concatenate([_node_probabilities(tree) for tree in trees])
+    starts = np.cumsum([tree.node_count for tree in trees])[:-1]
+    shares_by_tree = list(zip(trees, np.split(by_node, starts), strict=True))
     size = len(trees)
-    chunk_rows = max(1, MAX_FLOATS // (size * len(classes)))
+    max_joint_rows = min(MAX_JOINT_ROWS, MAX_FLOATS // (size * len(classes)))
+
+    def sum_shares(matrix: Any) -> Any:
+        # Both ways add the trees in their order, so the last bits are the same.
+        if find_leaves is not None and len(matrix) <= max_joint_rows and not np.isnan(matrix).any():
+            return by_node[find_leaves(matrix)].sum(axis=1)
+        sums = np.zeros((len(matrix), len(classes)))
+        for tree, shares in shares_by_tree:
+            sums += shares.take(tree.apply(matrix), axis=0)
+        return sums
 
     def predict(data: Data) -> Outputs:
-        matrix = convert(data)
-        sums = [
-            by_node[find_leaves(matrix[start : start + chunk_rows])].sum(axis=1)
-            for start in range(0, len(matrix), chunk_rows)
-        ]
-        shares = (sums[0] if len(sums) == 1 else np.concatenate(sums)) / size
+        shares = sum_shares(convert(data)) / size
         return classes[shares.argmax(axis=1)], shares if probabilities else None
 
     inline = tree_count(estimator, per_class=False) <= MAX_INLINE_TREES
     return CompiledModel(predict, inline=inline)
 
 
-def _leaf_finder(trees: Sequence[Any]) -> MatrixTransform:
+def _leaf_finder(trees: Sequence[Any]) -> MatrixTransform | None:
     """Return the function from rows to their leaf in each tree, of the shape (rows, trees).
 
     Nodes are numbered through all trees. The kernel of gradient boosting traverses many trees in
     one call and adds up the values of the leaves: it gets copies of the trees whose values are
-    the numbers of their nodes, each with a sum of its own.
+    the numbers of their nodes, each with a sum of its own. It does not handle missing values. None
+    if there are too many nodes to copy, or no such kernel.
     """
     starts = np.cumsum([0] + [tree.node_count for tree in trees])
     predict_stages = _boosting_kernel()
-
-    def find_by_tree(matrix: Any) -> Any:
-        return np.array([tree.apply(matrix) for tree in trees]).T + starts[:-1]
-
     if starts[-1] > MAX_COPIED_NODES or predict_stages is None:
-        return find_by_tree
+        return None
     numbered = np.empty((1, len(trees)), dtype=object)
     for index, (tree, start) in enumerate(zip(trees, starts[:-1], strict=True)):
         copy = type(tree)(tree.n_features, np.ones(1, dtype=np.intp), 1)
@@ -155,14 +159,12 @@ def _leaf_finder(trees: Sequence[Any]) -> MatrixTransform:
         copy.__setstate__({**tree.__getstate__(), "values": nodes})
         numbered[0, index] = SimpleNamespace(tree_=copy)
 
-    def find_jointly(matrix: Any) -> Any:
-        if np.isnan(matrix).any():  # the kernel does not handle missing values
-            return find_by_tree(matrix)
+    def find(matrix: Any) -> Any:
         sums = np.zeros((len(matrix), len(trees)))
         predict_stages(numbered, matrix, 1.0, sums)
         return sums.astype(np.intp)
 
-    return find_jointly
+    return find
 
 
 def _boosting_kernel() -> Any:
