@@ -101,6 +101,13 @@ def ask(port: int, route: str, body: Any = None) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
+def peak_memory(process: Path) -> int:
+    """Return the most memory that a process has had, in bytes, from its folder in /proc."""
+    lines = (process / "status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(kilobytes) * 1024
+
+
 @dataclass(frozen=True)
 class Server:
     process: subprocess.Popen[str]
@@ -114,9 +121,7 @@ class Server:
 
     def peak(self) -> int:
         """Return the most memory that the worker has had, in bytes."""
-        lines = (self.worker / "status").read_text().splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return int(kilobytes) * 1024
+        return peak_memory(self.worker)
 
     def temporary_files(self) -> list[str]:
         """Return what the worker holds open that has no name any more."""
@@ -127,11 +132,13 @@ class Server:
         return [link for link in links if link.endswith("(deleted)")]
 
     @contextmanager
-    def answer(self, body: bytes | Iterable[bytes]) -> Iterator[HTTPResponse]:
+    def answer(
+        self, body: bytes | Iterable[bytes], method: str = "POST", path: str = "/predict"
+    ) -> Iterator[HTTPResponse]:
         """Send a CSV, in chunks if it is not one piece."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request("POST", "/predict", body, {"Content-Type": "text/csv"})
+            connection.request(method, path, body, {"Content-Type": "text/csv"})
             with connection.getresponse() as response:
                 yield response
         finally:

@@ -14,6 +14,7 @@ from conftest import SRC
 ENGINE = (
     {"model_service.__main__"},
     {"model_service.server", "model_service.web"},
+    {"model_service.jobs"},
     {"model_service.csv"},
     {"model_service.batch"},
     {"model_service.serving"},

@@ -13,6 +13,7 @@ PACKAGES = {
     "java": "default-jre-headless",
     "node": "nodejs",
     "openssl": "openssl",
+    "pg_ctlcluster": "postgresql",  # the servers' own programs are not on PATH
     "redis-server": "redis-server",
     "wrk": "wrk",
 }

@@ -53,12 +53,17 @@ TODAY = "2026-11-22"
 # httptools is llhttp, the parser of Node.js: gunicorn's own, in Python, took a fifth of the time of
 # a row. It needs nothing else and has wheels for all these Pythons; where there is none, gunicorn's
 # own worker serves.
-SERVICE = ("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1", "httptools==0.9.0")
+# psycopg is for jobs, with libpq inside; it needs typing-extensions before Python 3.13.
+SERVICE = (
+    *("flask==3.1.3", "flask-swagger-ui==5.34.0", "gunicorn==27.0.1", "httptools==0.9.0"),
+    *("psycopg[binary]==3.3.9", "typing-extensions==4.16.0"),
+)
 SERVICE_BOUNDS = {
     "flask": ">=3.1,<4",
     "flask-swagger-ui": ">=5.34,<6",
     "gunicorn": ">=27,<28",
     "httptools": ">=0.9,<1",
+    "psycopg[binary]": ">=3.2,<4",
 }
 TESTS = ("pytest",)
 

@@ -54,6 +54,9 @@ class App:
     concurrency: int | None = None
     predict_seconds: int = Settings.predict_seconds
     keys: bool | None = None  # whether API_KEYS has to be set; None: app.json does not mention it
+    jobs: bool = False
+    job_workers: int = 0
+    has_database: bool = False
 
     @property
     def dyno(self) -> Dyno | None:
@@ -71,19 +74,24 @@ def parse_app(text: str | None) -> App | None:
     try:
         document = json.loads(text or "{}")
         environment = document.get("env", {})
-        workers, seconds = (
+        workers, seconds, jobs = (
             variable.get("value") if isinstance(variable, dict) else variable
-            for variable in map(environment.get, ("WEB_CONCURRENCY", "PREDICT_SECONDS"))
+            for variable in map(environment.get, ("WEB_CONCURRENCY", "PREDICT_SECONDS", "JOBS"))
         )
+        formation = document.get("formation", {})
         keys = environment.get("API_KEYS")
         if isinstance(keys, dict):
             keys = keys.get("value") or keys.get("required", True)
         return App(
             stack=document.get("stack"),
-            size=str(document.get("formation", {}).get("web", {}).get("size") or BASIC.name),
+            size=str(formation.get("web", {}).get("size") or BASIC.name),
             concurrency=int(workers) if workers else None,
             predict_seconds=int(seconds or Settings.predict_seconds),
             keys=None if keys is None else bool(keys),
+            jobs=jobs == "on",
+            job_workers=int(formation.get("worker", {}).get("quantity") or 0),
+            has_database="DATABASE_URL" in environment
+            or "heroku-postgresql" in json.dumps(document.get("addons", [])),
         )
     except (AttributeError, TypeError, ValueError):
         return None

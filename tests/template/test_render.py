@@ -97,7 +97,9 @@ def test_every_data_file_parses(loan: Path) -> None:
 def test_the_platform_finds_what_it_wants(loan: Path) -> None:
     assert re.fullmatch(r"3\.\d+\n", (loan / ".python-version").read_text())
     assert (loan / "Procfile").read_text() == (
-        "web: gunicorn --config gunicorn.conf.py\nrelease: python -m model_service check\n"
+        "web: gunicorn --config gunicorn.conf.py\n"
+        "release: python -m model_service check\n"
+        "worker: python -m model_service jobs\n"
     )
     for name in ("runtime.txt", "Pipfile", "poetry.lock", "uv.lock", "pdm.lock"):
         assert not (loan / name).exists()

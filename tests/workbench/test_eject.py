@@ -31,7 +31,7 @@ def newer(tmp_path: Path) -> Path:
         path = template / "src" / "model_service" / name
         path.write_text(path.read_text() + "\n")
     procfile = template / TEMPLATE.name / "Procfile"
-    procfile.write_text(procfile.read_text() + "worker: python -m model_service jobs\n")
+    procfile.write_text(procfile.read_text() + "clock: python clock.py\n")
     return template
 
 
@@ -100,7 +100,7 @@ def test_upgrade_replaces_both_wheels_and_names_what_lags(loan_copy: Path, newer
     old, new = before[vendor.ENGINE], after[vendor.ENGINE]
     assert f"{vendor.ENGINE} {old.version} -> {new.version}" in shown
     assert f"{vendor.TOOLS} {before[vendor.TOOLS].version}: unchanged" in shown
-    assert "Procfile differs from the template's; it lacks: worker: python" in shown
+    assert "Procfile differs from the template's; it lacks: clock: python" in shown
     assert "templates/form.html: the engine's own form.html has changed" in shown
     assert "error.html" not in shown
     assert "Makefile" not in shown

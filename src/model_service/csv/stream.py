@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ MAX_MISSING_CELLS = 10_000_000
 MAX_CHUNK_CELLS = 1 << 21
 
 
+@dataclass
+class Progress:
+    """How far a file has come."""
+
+    row_count: int | None = None  # of the file; None while it is being checked
+    done: int = 0  # rows with an answer
+    rejected: int = 0  # of these: rows with an error in the place of a prediction
+
+
 @dataclass(frozen=True)
 class CsvJob:
     """How CSV files are answered.
@@ -49,7 +59,8 @@ class CsvJob:
     refused, and `on_rejected` gets their counts. If `find_warnings` finds any in the file, the
     answer has a column for them, and `on_warnings` gets each. A record has at most
     `max_line_characters`. The check of a whole file takes at most `check_seconds`, or TimedOut is
-    raised.
+    raised. `on_progress` is called after each chunk that is checked or answered; an exception that
+    it raises ends the work.
     """
 
     contract: Contract
@@ -62,6 +73,11 @@ class CsvJob:
     on_rejected: Callable[[ProblemCounts], None] = lambda counts: None
     find_warnings: Callable[[Batch], BatchWarnings] | None = None  # None: there can be none
     on_warnings: Callable[[Iterable[RowWarning]], None] = lambda warnings: None
+    on_progress: Callable[[Progress], None] = lambda progress: None
+
+    def check_header(self, file: IO[bytes]) -> None:
+        """Read no more than the header. Raises BadFile."""
+        _Run(self, file, io.BytesIO())
 
     def run(self, file: IO[bytes], spool: IO[bytes]) -> Generator[bytes, None, None]:
         """Check a whole file and return its answer in parts.
@@ -99,6 +115,7 @@ class _Run:
         max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
         self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
         self._row_count = self._spooled_count = self._missing_cell_count = 0
+        self._progress = Progress()
 
     def check(self) -> None:
         """Read the whole file. Raises BadFile, TooManyRows, TimedOut, and InvalidRows for all rows.
@@ -110,6 +127,7 @@ class _Run:
         started_at = time.monotonic()
         size = ChunkSize(self._chunk_size.rows)
         for chunk in self._file.chunks(size):
+            self._job.on_progress(self._progress)
             self._row_count = chunk.last
             if self._row_count > self._job.max_rows:
                 limit = f"At most {self._job.max_rows} rows a CSV; send it in parts."
@@ -136,6 +154,8 @@ class _Run:
             raise bad_file("the file has no rows below its header", self._file.line)
         if problems:
             raise InvalidRows(problems)
+        self._progress.row_count = self._row_count
+        self._job.on_progress(self._progress)
 
     def answer(self) -> Generator[bytes, None, None]:
         """Yield the answer in parts. Raises InvalidRows if the model fails on a row."""
@@ -210,4 +230,7 @@ class _Run:
         if self._job.keep_bad_rows:
             self._job.on_rejected(parsed.counts)
         self._chunk_size.adapt(len(chunk), time.monotonic() - started_at)
+        self._progress.done += len(chunk)
+        self._progress.rejected += len(parsed.rejections)
+        self._job.on_progress(self._progress)
         return lines

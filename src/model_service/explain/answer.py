@@ -107,6 +107,7 @@ def _subject(
         predicted = predicted if target.name is None else predicted[target.name]
         class_text, found = json_text(predicted), target.subject(predicted)
     if found is None:
+        class_text = json_text(output.positive) if class_text is None else class_text
         texts = ", ".join(str(subject.class_text) for subject in target.subjects)
         raise UnknownClass(f"{class_text} is none of the classes {texts}")
     return found

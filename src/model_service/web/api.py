@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -19,6 +17,8 @@ from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.answer import ExplainRequest
 from model_service.model.predictions import Prediction
+from model_service.web import jobs_api
+from model_service.web.bodies import csv_stream, json_response, keeps_bad_rows, received_file
 from model_service.web.current import Service, current_service, service
 from model_service.web.errors import RequestProblem
 from model_service.web.explain_api import (
@@ -34,6 +34,7 @@ from model_service.web.policy import policy
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
 bp = Blueprint("api", __name__)
+bp.register_blueprint(jobs_api.bp)
 
 
 @bp.post("/predict")
@@ -99,26 +100,7 @@ def _parsed_body() -> Any:
 
 
 def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None = None) -> Response:
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        detail = "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8) and send it again."
-        raise RequestProblem(400, "The CSV must be UTF-8", detail)
-    max_bytes = service.settings.max_csv_bytes
-    if (request.content_length or 0) > max_bytes:
-        raise _too_large(max_bytes)
-    received = request.environ["wsgi.input"]
-    if isinstance(received, SpooledFile):  # the engine's worker has received the whole body
-        return csv_response(received, keep_bad_rows, wanted)
-    # At its limit Werkzeug cuts a chunked body off without an error.
-    request.max_content_length = max_bytes + 1
-    return csv_response(request.stream, keep_bad_rows, wanted)
-
-
-def keeps_bad_rows(on_error: str) -> bool:
-    """Return whether `on_error` is "keep" and not "refuse". Raises RequestProblem."""
-    if on_error not in ("refuse", "keep"):
-        raise RequestProblem(400, "Unknown on_error", 'It must be "refuse" or "keep".')
-    return on_error == "keep"
+    return csv_response(csv_stream(service.settings.max_csv_bytes), keep_bad_rows, wanted)
 
 
 def csv_response(
@@ -156,14 +138,7 @@ def csv_response(
     )
     with contextlib.ExitStack() as opened:
         spool = opened.enter_context(SpooledFile())
-        file = stream
-        if stream is not request.environ["wsgi.input"]:
-            file = opened.enter_context(SpooledFile())
-            _receive(stream, file, settings.max_csv_bytes)
-        file.seek(0, os.SEEK_END)
-        if file.tell() > settings.max_csv_bytes:
-            raise _too_large(settings.max_csv_bytes)
-        file.seek(0)
+        file = received_file(stream, settings.max_csv_bytes, opened)
         parts = opened.enter_context(contextlib.closing(job.run(file, spool)))
         files = opened.pop_all()
     response = Response(stream_with_context(_streamed(parts, files)), mimetype="text/csv")
@@ -171,20 +146,6 @@ def csv_response(
     name = f"{model.manifest.about.name}-predictions.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
-
-
-def _too_large(max_bytes: int) -> RequestProblem:
-    return RequestProblem(413, "The CSV is too large", f"At most {max_bytes} bytes.")
-
-
-def _receive(stream: IO[bytes], file: IO[bytes], max_bytes: int) -> None:
-    """Write a body into a file. Raises RequestProblem."""
-    byte_count = 0
-    while byte_count <= max_bytes and (piece := stream.read(1 << 16)):
-        byte_count += len(piece)
-        file.write(piece)
-    if byte_count > max_bytes:
-        raise _too_large(max_bytes)
 
 
 def _streamed(parts: Iterator[bytes], files: contextlib.ExitStack) -> Iterator[bytes]:
@@ -221,9 +182,8 @@ def openapi() -> Response:
     model, settings = service.model, service.settings
     keys, limited = bool(settings.api_keys), settings.requests_per_minute is not None
     explains = why_unexplained(current_service()) is None
-    return json_response(
-        document(model.contract, model.manifest, keys=keys, limited=limited, explains=explains)
-    )
+    configured = {"keys": keys, "limited": limited, "explains": explains, "jobs": settings.jobs}
+    return json_response(document(model.contract, model.manifest, **configured))
 
 
 @bp.get("/health")
@@ -247,15 +207,6 @@ def metrics() -> Response:
     ready = service.readiness.reason() is None
     gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
     return Response(service.metrics.text(gauges), content_type=CONTENT_TYPE)
-
-
-# Predictions are JSON values already. Flask's encoder would look for other types in each of them.
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
-
-
-def json_response(content: object) -> Response:
-    """Return a response of JSON."""
-    return Response(_ENCODER.encode(content) + "\n", content_type="application/json")
 
 
 def validate(rows: list[Any], service: Service) -> Batch:

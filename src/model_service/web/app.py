@@ -34,10 +34,11 @@ from model_service.web import (
     rate_limit,
     request_log,
 )
+from model_service.web.bodies import MULTIPART_BYTES
 from model_service.web.card_text import read_card
 from model_service.web.current import Service
 from model_service.web.fast_lane import FastLane
-from model_service.web.policy import PUBLIC, menu_of, set_policy
+from model_service.web.policy import DEFAULT, PUBLIC, menu_of, policy_of, set_policy
 from model_service.web.settings import Settings
 
 if TYPE_CHECKING:
@@ -165,7 +166,9 @@ class ModelService(Flask):
         mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         if is_ours and mimetype not in FILE_TYPES:
             return default
-        return max(default, self.service.settings.max_csv_bytes + pages.MULTIPART_BYTES)
+        policy = policy_of(self, endpoint) or DEFAULT
+        csv_bytes: int = getattr(self.service.settings, policy.csv_limit)
+        return max(default, csv_bytes + MULTIPART_BYTES)
 
     def _on_stuck(self) -> None:
         self._end_process()

@@ -25,6 +25,7 @@ from model_service.web.metrics import Metrics
 from model_service.web.settings import Settings
 
 if TYPE_CHECKING:
+    from model_service.jobs.storage import JobStorage
     from model_service.web.app import ModelService
 
 
@@ -41,6 +42,7 @@ class Service:
     metrics: Metrics
     card_text: str  # the owner's part of the model card
     quality: Quality | None  # what verify measured for the model card
+    jobs: JobStorage | None  # None: JOBS is off
 
     @classmethod
     def around(
@@ -68,9 +70,9 @@ class Service:
         model = model.with_contract(contract)
         predictor = Predictor(model, queue, readiness)
         unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
-        return cls(
-            settings, model, queue, readiness, predictor, unusual, metrics, card_text, quality
-        )
+        jobs = _job_storage(settings)
+        about = (card_text, quality)
+        return cls(settings, model, queue, readiness, predictor, unusual, metrics, *about, jobs)
 
     @property
     def title(self) -> str:
@@ -126,6 +128,16 @@ class Service:
     def _count(self, predictions: Sequence[Prediction]) -> None:
         request_log.current().row_count += len(predictions)
         self.metrics.count_predictions(predictions)
+
+
+def _job_storage(settings: Settings) -> JobStorage | None:
+    if not settings.jobs:
+        return None
+    # They import psycopg, which takes 20 MB of memory.
+    from model_service.jobs.database import Database  # noqa: PLC0415
+    from model_service.jobs.storage import JobStorage  # noqa: PLC0415
+
+    return JobStorage(Database(settings.database_url or ""))
 
 
 def _can_predict_inline(model: Model) -> bool:

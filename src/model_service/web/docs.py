@@ -93,6 +93,7 @@ def page() -> str:
         failures=_failures(rows[0], needs_key),
         fields=_fields(service.model.contract),
         needs_key=needs_key,
+        jobs_url=url_for("api.jobs.create", _external=True) if service.settings.jobs else None,
     )
 
 

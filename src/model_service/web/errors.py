@@ -15,6 +15,7 @@ from model_service.contract.problems import Problems, shown_problems
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.blackbox import DoesNotFit
 from model_service.explain.explainer import NotAdditive, NotFinite
+from model_service.jobs.job import DatabaseUnavailable, NoSuchJob, NotDone
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Unavailable
 from model_service.web import request_log
@@ -53,6 +54,17 @@ RESPONSES: Mapping[type[ServiceError], ErrorResponse] = {
     ),
     Unavailable: ErrorResponse(
         503, {"Retry-After": "1"}, ("This service cannot answer now", "Try again in a moment.")
+    ),
+    NoSuchJob: ErrorResponse(
+        404,
+        page_text=(
+            "There is no such file",
+            "Files and their predictions are deleted 24 hours after they were scored.",
+        ),
+    ),
+    NotDone: ErrorResponse(409, {"Retry-After": "5"}),
+    DatabaseUnavailable: ErrorResponse(
+        503, {"Retry-After": "5"}, ("This service cannot answer now", "Try again in a moment.")
     ),
 }
 # Instead of Werkzeug's descriptions.

@@ -30,7 +30,12 @@ _PLAIN = re.compile(r"[\w./:+-]+", re.ASCII)
 
 def init_app(app: Flask, service: Service) -> None:
     """Write what the engine and the project's own code log to standard output."""
-    for name in {"model_service", app.name.partition(".")[0]}:
+    log_to_stdout("model_service", app.name.partition(".")[0])
+
+
+def log_to_stdout(*names: str) -> None:
+    """Write what these loggers log to standard output."""
+    for name in names:
         logger = logging.getLogger(name)
         logger.addHandler(OUTPUT)  # has no effect the second time
         logger.setLevel(logging.INFO)

@@ -26,12 +26,13 @@ def document(
     keys: bool = False,
     limited: bool = False,
     explains: bool = False,
+    jobs: bool = False,
 ) -> dict[str, Any]:
     """Return the document for one model.
 
     The request examples are rows that the model is known to predict. `keys`: whether
     callers need an API key; `limited`: whether their requests are rate limited;
-    `explains`: whether there are explanations.
+    `explains`: whether there are explanations; `jobs`: whether files are scored in the background.
     """
     filled: dict[str, Any] = json.loads(_openapi_json())
     filled["info"] = {
@@ -42,6 +43,11 @@ def document(
     rows = [manifest.example(), manifest.example(1)]
     if not explains:
         _remove_explanations(filled)
+    if jobs:
+        body = filled["paths"]["/jobs"]["post"]["requestBody"]["content"]
+        body["text/csv"]["example"] = csv_text(rows)
+    else:
+        _remove_jobs(filled)
     for path in {"/predict", "/explain"} & {*filled["paths"]}:
         content = filled["paths"][path]["post"]["requestBody"]["content"]
         content["application/json"]["examples"] = {
@@ -82,6 +88,13 @@ def _remove_explanations(filled: dict[str, Any]) -> None:
     del components["parameters"]
     for name in ("Explanation", "Reason"):
         del components["schemas"][name]
+
+
+def _remove_jobs(filled: dict[str, Any]) -> None:
+    for path in [path for path in filled["paths"] if path.startswith("/jobs")]:
+        del filled["paths"][path]
+    filled["tags"] = [tag for tag in filled["tags"] if tag["name"] != "Jobs"]
+    del filled["components"]["schemas"]["Job"], filled["components"]["responses"]
 
 
 def _explanation_properties(contract: Contract) -> dict[str, Any]:

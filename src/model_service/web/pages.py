@@ -17,7 +17,8 @@ from model_service.csv.rows import cell_of
 from model_service.csv.writer import escape_formula
 from model_service.errors import InvalidRows
 from model_service.web.accent import stylesheet as accent_stylesheet
-from model_service.web.api import csv_response, keeps_bad_rows
+from model_service.web.api import csv_response
+from model_service.web.bodies import keeps_bad_rows, uploaded_file
 from model_service.web.card_text import card_markdown, parse_card
 from model_service.web.current import current_service, service
 from model_service.web.errors import RequestProblem, render_page
@@ -38,9 +39,6 @@ from model_service.web.strict_json import parse_json
 from model_service.web.wording import describe_prediction, summarize_warnings
 
 bp = Blueprint("pages", __name__)
-
-# What a form adds to the bytes of the uploaded file: multipart headers and its other fields.
-MULTIPART_BYTES = 10_000
 
 
 @bp.get("/")
@@ -79,11 +77,8 @@ def predict_row() -> tuple[bytes, int]:
 @bp.post("/file")
 def predict_file() -> Response:
     """Return the predictions of an uploaded CSV; with JavaScript the page uses /predict itself."""
-    request.max_content_length = service.settings.max_csv_bytes + MULTIPART_BYTES
-    keep = keeps_bad_rows(request.form.get("on_error", "refuse"))
-    if (file := request.files.get("file")) is None or not file.filename:
-        raise RequestProblem(422, "There is no file", "Choose a CSV file.")
-    return csv_response(file.stream, keep)
+    file = uploaded_file(service.settings.max_csv_bytes)
+    return csv_response(file, keeps_bad_rows(request.form.get("on_error", "refuse")))
 
 
 def _submitted_texts(form: MultiDict[str, str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ class Policy:
     needs_key: bool = True  # if API_KEYS is set
     is_limited: bool = True  # by REQUESTS_PER_MINUTE
     is_cross_origin: bool = False  # scripts of CORS_ORIGINS can read its answers
+    csv_limit: str = "max_csv_bytes"  # the setting that limits a CSV, also one in a form
     menu: str | None = None  # its name in the menu of the pages; its address has no variables
 
 
@@ -41,10 +42,11 @@ def policy(
     needs_key: bool = True,
     is_limited: bool = True,
     is_cross_origin: bool = False,
+    csv_limit: str = "max_csv_bytes",
     menu: str | None = None,
 ) -> Callable[[View], View]:
     """Give a view function a policy; stands below the decorator of the route."""
-    declared = Policy(needs_key, is_limited, is_cross_origin, menu)
+    declared = Policy(needs_key, is_limited, is_cross_origin, csv_limit, menu)
 
     def declare(view: View) -> View:
         set_policy(view, declared)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from model_service.errors import StartError
 
 # In lower case, names of other alphabets in their xn-- form, without the scheme's own port.
 ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?P<port>[0-9]{1,5}))?")
+DATABASE_SCHEME = re.compile("postgres(ql)?://")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 MAX_PROXIES = 10
@@ -169,6 +171,27 @@ class Settings:
         "processor time of a request for its explanations; of more rows than fit it is refused "
         "with 422",
     )
+    jobs: bool = config_var(
+        "JOBS",
+        _switch,
+        False,
+        "on: `/jobs` takes CSV files that workers score in the background; needs `DATABASE_URL`",
+        unset="off",
+    )
+    max_job_bytes: int = config_var(
+        "MAX_JOB_BYTES",
+        _positive,
+        50 * 1024 * 1024,
+        "a longer CSV for `/jobs` is refused with 413; its rows are not limited",
+    )
+    database_url: str | None = config_var(
+        "DATABASE_URL",
+        _text,
+        None,
+        "PostgreSQL that holds the jobs; Heroku sets it with the add-on",
+        unset="unset: none",
+        is_secret=True,
+    )
     api_keys: tuple[bytes, ...] = config_var(
         "API_KEYS",
         _hashes,
@@ -219,6 +242,22 @@ class Settings:
         "`heroku labs:enable runtime-dyno-metadata`",
         unset="unset: no date",
     )
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError if JOBS is on without what it needs."""
+        if not self.jobs:
+            return
+        if not DATABASE_SCHEME.match(self.database_url or ""):
+            found = "is no address of a PostgreSQL (postgres://…)"  # it holds a password
+            raise SettingsError(
+                f"JOBS is on, and DATABASE_URL {found if self.database_url else 'is not set'}: "
+                "heroku addons:create heroku-postgresql:essential-0, or set JOBS to off."
+            )
+        if find_spec("psycopg") is None:
+            raise SettingsError(
+                "JOBS is on, and psycopg is not installed: add psycopg[binary] to "
+                "requirements.in, then make lock; or set JOBS to off."
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

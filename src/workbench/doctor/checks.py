@@ -37,7 +37,7 @@ def _checks(elsewhere: Elsewhere | None) -> Mapping[str, Check]:
     """Return the checks for a platform: without those of Heroku's build, with its own file."""
     if elsewhere is None:
         return CHECKS
-    left_out = {"app.json", "slug"}
+    left_out = {"app.json", "jobs", "slug"}
     if elsewhere.platform.builds_image:
         left_out.add("package manager")
     kept = {name: check for name, check in CHECKS.items() if name not in left_out}
@@ -316,6 +316,36 @@ def check_keys(snapshot: Snapshot) -> Result:
     return ok(f"{'needed' if required else 'open to everyone'}, says app.json")
 
 
+def check_jobs(snapshot: Snapshot) -> Result:
+    """Compare JOBS in app.json with what jobs need; the config vars of the app are not known."""
+    app = snapshot.app or heroku.App()
+    if not app.jobs:
+        if app.job_workers:
+            return warning(
+                "app.json starts a worker, and does not set JOBS: the worker ends immediately",
+                'Write "JOBS": {"value": "on"} into env of app.json, or "quantity": 0 for worker.',
+            )
+        return ok("off, unless JOBS is set")
+    if all(entry.name != "psycopg" for entry in snapshot.requirements[str(LOCK)] or ()):
+        advice = f"Write psycopg[binary] into {SOURCE}, then make lock."
+        return error("on, and psycopg is not installed: the service does not start", advice)
+    if "worker" not in snapshot.processes:
+        advice = "Write into the Procfile: worker: python -m model_service jobs"
+        return error("on, and the Procfile has no worker: each job would wait for ever", advice)
+    if not app.has_database:
+        return warning(
+            "on, and app.json names no database: without one the service does not start",
+            "heroku addons:create heroku-postgresql:essential-0, and "
+            '"addons": ["heroku-postgresql:essential-0"] in app.json.',
+        )
+    if not app.job_workers:
+        return warning(
+            "on, and app.json starts no worker: each job would wait",
+            'heroku ps:scale worker=1, and "quantity": 1 for worker in app.json.',
+        )
+    return ok(f"on, {app.job_workers} x worker")
+
+
 def check_slug(snapshot: Snapshot) -> Result:
     slug = snapshot.slug
     if isinstance(slug, Result):
@@ -452,6 +482,7 @@ CHECKS: dict[str, Check] = {
     "file size": check_file_size,
     "verified": check_verified,
     "API keys": check_keys,
+    "jobs": check_jobs,
     "slug": check_slug,
     "boot": check_boot,
     "memory": check_memory,

@@ -109,6 +109,7 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         for name in FILES
     }
     locked = requirements[str(LOCK)] or ()
+    procfile = _read(project / "Procfile") or ""
     installed = slug.installed(project)
     if different := slug.difference(locked, installed):
         reason = warning(f"not measured: {different}", "make setup, then make doctor")
@@ -118,7 +119,6 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         size = slug.estimate(project, locked, installed, tracked)
         # Only Heroku sets WEB_CONCURRENCY; gunicorn.conf.py takes one worker without it.
         workers = 1 if elsewhere else (app or heroku.App()).workers
-        procfile = _read(project / "Procfile") or ""
         boot_limit = elsewhere.platform.boot_seconds if elsewhere else heroku.BOOT_SECONDS
         measurements = measure(
             project, procfile, workers, rows_to_predict(project, manifest), boot_limit
@@ -131,6 +131,7 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         python=(_read(project / files.PYTHON_VERSION) or "").strip() or None,
         manifest=manifest,
         app=app,
+        processes=frozenset(line.partition(":")[0] for line in procfile.splitlines()),
         requirements=requirements,
         lock_is_current=_lock_is_current(project),
         vendor=_vendor(project),

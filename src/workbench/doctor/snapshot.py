@@ -91,6 +91,7 @@ class Snapshot:
     python: str | None  # .python-version
     manifest: Manifest
     app: heroku.App | None  # None: app.json cannot be read
+    processes: frozenset[str]  # of the Procfile
     requirements: Mapping[str, tuple[Requirement, ...] | None]
     lock_is_current: bool
     vendor: Vendor

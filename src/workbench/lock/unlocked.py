@@ -30,7 +30,7 @@ def requirements_in(
     `engine` is the line of the vendored engine, if the project has one. `former` names the
     libraries of the model before: those that only it needed leave the file.
     """
-    written = {*pins.bounds, *pins.unpinned, *MODEL_LIBRARIES}
+    written = {*map(distribution_of, pins.bounds), *pins.unpinned, *MODEL_LIBRARIES}
     written |= set(DISTRIBUTIONS.values()) & set(former)
     own = [
         line

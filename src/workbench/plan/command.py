@@ -14,9 +14,10 @@ from workbench.errors import UserError
 from workbench.plan.calibrate import bodies, calibrate
 from workbench.plan.costs import costs
 from workbench.plan.deployed import measure_deployed, narrowed
+from workbench.plan.jobs import plan_jobs
 from workbench.plan.report import Report
 from workbench.plan.sizes import Need, Sizing, cheapest
-from workbench.platforms.plans import plans_of, read_plans
+from workbench.platforms.plans import databases_of, plans_of, read_plans
 
 HEROKU = "heroku"
 
@@ -43,6 +44,7 @@ NUMBERS = {
     "PEAK": Number(1, 1000, "the busiest minute, in times of RPS: PEAK=3", "1"),
     "HOURS": Number(0.1, 24, "hours a day with requests: HOURS=10", "24"),
     "ROWS": Number(1, 1000, "rows in a request: ROWS=1", "1", "whole number"),
+    "JOBS": Number(0, 100, "worker dynos for /jobs: JOBS=1", "0", "whole number"),
 }
 
 
@@ -52,18 +54,24 @@ def plan(project: Path, options: Mapping[str, str], key: str | None = None) -> R
     app = heroku.parse_app(_read(project / "app.json")) or heroku.App()
     rows = rows_to_predict(project, files.read_manifest(project))
     calibration = calibrate(project, rows, need.rows, need.rps)
-    dynos = tuple(plan for plan in plans_of(HEROKU) if plan.sleeps is None)
+    several = need.job_workers > 1  # Basic has one dyno of a kind
+    dynos = tuple(p for p in plans_of(HEROKU) if p.sleeps is None and (p.scales or not several))
     deployed = None
     if url := options.get("URL"):
         deployed = measure_deployed(url, key, bodies(rows, need.rows))
         dynos = narrowed(dynos, app.size.lower(), deployed.cores(calibration))
     sizing = Sizing(need, calibration)
     found = [option for dyno in dynos for option in sizing.options(dyno, app.concurrency)]
+    best = cheapest(found)
+    jobs = None
+    if best is not None and need.job_workers:
+        jobs = plan_jobs(sizing, best, dynos, databases_of(HEROKU))
     return Report(
         need=need,
         calibration=calibration,
         options=found,
-        best=cheapest(found),
+        best=best,
+        jobs=jobs,
         costs=costs(sizing, (plan for plan in read_plans() if plan.platform != HEROKU)),
         max_load=sizing.max_load,
         deployed=deployed,
@@ -72,7 +80,7 @@ def plan(project: Path, options: Mapping[str, str], key: str | None = None) -> R
 
 
 def read_need(options: Mapping[str, str]) -> Need:
-    """Read RPS, P95 in milliseconds, PEAK, HOURS and ROWS. Raises UserError with all problems."""
+    """Read RPS, P95 in milliseconds and the others. Raises UserError with all problems."""
     values = {name: _value(options.get(name, number.default)) for name, number in NUMBERS.items()}
     problems = [
         f"{name}={options.get(name, '')!r} is no {number.kind} from {number.low:g} to "
@@ -88,6 +96,7 @@ def read_need(options: Mapping[str, str]) -> Need:
         peak=values["PEAK"],
         hours=values["HOURS"],
         rows=int(values["ROWS"]),
+        job_workers=int(values["JOBS"]),
     )
 
 

@@ -12,8 +12,9 @@ from datetime import date
 from workbench.plan.calibrate import Calibration
 from workbench.plan.costs import Cost
 from workbench.plan.deployed import Deployed
+from workbench.plan.jobs import JobsPlan
 from workbench.plan.sizes import Figures, Need, Option
-from workbench.platforms.plans import MAX_AGE_MONTHS, Plan
+from workbench.platforms.plans import MAX_AGE_MONTHS, Priced
 
 WIDTH = 100
 BUSY_MACHINE = 1.0
@@ -29,6 +30,7 @@ class Report:
     calibration: Calibration
     options: Sequence[Option]
     best: Option | None
+    jobs: JobsPlan | None
     costs: Sequence[Cost]
     max_load: float
     deployed: Deployed | None
@@ -51,6 +53,9 @@ class Report:
             "deployed": None if self.deployed is None else asdict(self.deployed),
             "options": [_document(option) for option in self.options],
             "cheapest": None if self.best is None else _document(self.best),
+            "jobs": None
+            if self.jobs is None
+            else {**asdict(self.jobs), "dollars": self.jobs.dollars},
             "platforms": [
                 {**asdict(cost), "option": _document(cost.option)} for cost in self.costs
             ],
@@ -61,7 +66,7 @@ class Report:
 
     def text(self) -> str:
         """Return the report for people."""
-        lines = [*self._head(), "", *_columns(self._sizes()), "", *self._result()]
+        lines = [*self._head(), "", *_columns(self._sizes()), "", *self._result(), *self._jobs()]
         if self.costs:
             lines += ["", *_columns(self._platforms()), *self._dates()]
         notes = [f"Warning: {text}" for text in self._warnings()]
@@ -138,6 +143,22 @@ class Report:
             return
         yield from _wrap("No size is sure to do. Raise P95, or divide the callers among apps.")
 
+    def _jobs(self) -> Iterator[str]:
+        if (jobs := self.jobs) is None or self.best is None:
+            return
+        if jobs.dyno is None or jobs.database is None or jobs.dollars is None:
+            yield from _wrap(
+                f"Jobs: no size holds a worker, or none has {jobs.connections} connections."
+            )
+            return
+        total = jobs.dollars + (self.best.dollars or 0)
+        yield from _wrap(
+            f"Jobs: heroku ps:scale worker={jobs.workers}:{jobs.dyno.name} "
+            f"({_dollars(jobs.workers * jobs.dyno.dollars)}); heroku addons:create "
+            f"{jobs.database.name} ({_dollars(jobs.database.dollars)}), {jobs.connections} of its "
+            f"{jobs.database.connections} connections. With the web dynos: {_dollars(total)}."
+        )
+
     def _platforms(self) -> Iterator[tuple[str, ...]]:
         yield ("platform", "best plan", "a month", "1 M rows", "first caller", "")
         for cost in self.costs:
@@ -184,8 +205,10 @@ class Report:
             )
         return found
 
-    def _plans(self) -> list[Plan]:
-        plans = [option.plan for option in self.options]
+    def _plans(self) -> list[Priced]:
+        plans: list[Priced] = [option.plan for option in self.options]
+        if self.jobs is not None and self.jobs.database is not None:
+            plans.append(self.jobs.database)
         return plans + [c.option.plan for c in self.costs if c.option.plan not in plans]
 
 

@@ -33,6 +33,7 @@ class Need:
     peak: float = 1
     hours: float = 24
     rows: int = 1
+    job_workers: int = 0
 
     @property
     def peak_rps(self) -> float:

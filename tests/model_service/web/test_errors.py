@@ -9,6 +9,7 @@ from model_service import errors
 from model_service.contract.problems import Problem, Problems
 from model_service.explain.blackbox import DoesNotFit
 from model_service.explain.explainer import NotAdditive, NotFinite
+from model_service.jobs.job import DatabaseUnavailable, NoSuchJob, NotDone
 from model_service.serving.predictor import NotReady
 from model_service.serving.queue import Overloaded, Stopped, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
@@ -75,6 +76,27 @@ RESPONSES = [
         "The model is stuck",
         "It has not answered for 0.5 s; this process is being replaced.",
         AGAIN,
+    ),
+    (
+        NoSuchJob(),
+        404,
+        "There is no such job",
+        "It belongs to another key, was deleted, or ended over 24 hours ago.",
+        {},
+    ),
+    (
+        NotDone("running"),
+        409,
+        "The job has no result",
+        "Its state is running; GET /jobs/ID says more.",
+        {"Retry-After": "5"},
+    ),
+    (
+        DatabaseUnavailable("It is busy."),
+        503,
+        "The database does not answer",
+        "It is busy.",
+        {"Retry-After": "5"},
     ),
     (
         Stopped(),

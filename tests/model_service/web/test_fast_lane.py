@@ -19,8 +19,8 @@ from werkzeug.test import EnvironBuilder
 from model_service.model.loading import load_model
 from model_service.server.request import CutBody
 from model_service.web import api
-from model_service.web.api import json_response
 from model_service.web.app import ModelService, create_app
+from model_service.web.bodies import json_response
 from model_service.web.settings import Settings
 
 

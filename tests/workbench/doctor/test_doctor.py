@@ -539,6 +539,45 @@ def test_whether_keys_are_needed_is_written_down(
         assert word in f"{finding.found} {finding.advice}"
 
 
+ON, WORKER = '"env": {"JOBS": "on"}', '"formation": {"worker": {"quantity": 2}}'
+ADDONS = '"addons": [{"plan": "heroku-postgresql:essential-1"}]'
+PROCESSES = frozenset({"web", "release", "worker"})
+
+
+@pytest.mark.parametrize(
+    ("declared", "processes", "verdict", "words"),
+    [
+        ([], PROCESSES, "ok", ["off"]),
+        (['"formation": {"worker": {"quantity": 0}}'], PROCESSES, "ok", ["off"]),
+        ([WORKER], PROCESSES, "warning", ["ends immediately", '"JOBS"']),
+        ([ON, WORKER, ADDONS], {"web"}, "error", ["Procfile", "python -m model_service jobs"]),
+        ([ON, WORKER], PROCESSES, "warning", ["no database", "essential-0"]),
+        ([ON, ADDONS], PROCESSES, "warning", ["would wait", "ps:scale worker=1"]),
+        ([ON, WORKER, ADDONS], PROCESSES, "ok", ["on, 2 x worker"]),
+    ],
+)
+def test_jobs_need_a_worker_and_a_database(
+    declared: list[str],
+    processes: frozenset[str],
+    verdict: str,
+    words: list[str],
+    snapshot: Snapshot,
+) -> None:
+    app = heroku.parse_app(f"{{{', '.join(declared)}}}")
+    finding = finding_of("jobs", dataclasses.replace(snapshot, app=app, processes=processes))
+    assert finding.verdict == verdict
+    for word in words:
+        assert word in f"{finding.found} {finding.advice}"
+
+
+def test_jobs_without_psycopg_are_an_error(snapshot: Snapshot) -> None:
+    app = heroku.parse_app(f"{{{ON}, {WORKER}, {ADDONS}}}")
+    requirements = {**snapshot.requirements, "requirements.txt": ()}
+    without = dataclasses.replace(snapshot, app=app, requirements=requirements)
+    finding = finding_of("jobs", without)
+    assert (finding.verdict, "psycopg[binary]" in finding.advice) == ("error", True)
+
+
 @pytest.mark.parametrize(
     ("declared", "seconds", "verdict", "words"),
     [

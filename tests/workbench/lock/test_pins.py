@@ -21,6 +21,7 @@ from conftest import EXAMPLE, SRC
 from workbench.lock import choose, table
 from workbench.lock.environment import find_python
 from workbench.lock.pins import NoPins, Pins
+from workbench.lock.requirements import distribution_of
 from workbench.lock.table import HEROKU_PYTHONS
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
@@ -81,7 +82,7 @@ def test_every_set_is_complete(release: str, python: str, numpy_major: int | Non
         assert "narwhals" in chosen.model
     for part in (chosen.model, chosen.service, chosen.tests, chosen.bounds):
         assert list(part) == sorted(part)
-        assert all(NAME.fullmatch(name) for name in part)
+        assert all(NAME.fullmatch(distribution_of(name)) for name in part)
     for part in (chosen.model, chosen.service, chosen.tests):
         assert all(EXACT.fullmatch(version) for version in part.values())
     # One environment gets all of them: where two parts share a name they agree.
@@ -94,9 +95,11 @@ def test_bounds_contain_the_pins(release: str, python: str) -> None:
     for pandas in (True, False):
         chosen = pins(release, python, pandas=pandas)
         exact = {**chosen.model, **chosen.service}
-        assert all(within(exact[name], bounds) for name, bounds in chosen.bounds.items())
+        assert all(
+            within(exact[distribution_of(name)], bounds) for name, bounds in chosen.bounds.items()
+        )
         named = {"scikit-learn", "numpy", "scipy", "joblib"}
-        named |= {"flask", "flask-swagger-ui", "gunicorn", "httptools"}
+        named |= {"flask", "flask-swagger-ui", "gunicorn", "httptools", "psycopg[binary]"}
         assert set(chosen.bounds) == named | ({"pandas"} if pandas else set())
         assert chosen.bounds["scikit-learn"] == f"=={release}"
 

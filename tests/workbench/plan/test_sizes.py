@@ -18,9 +18,10 @@ from workbench.plan.calibrate import Calibration, capped
 from workbench.plan.command import read_need
 from workbench.plan.costs import DAYS, HOUR, cost, costs, month, usage
 from workbench.plan.deployed import Deployed, narrowed
+from workbench.plan.jobs import plan_jobs
 from workbench.plan.report import Report
 from workbench.plan.sizes import MAX_LOAD, MAX_QUICK_LOAD, Need, Option, Sizing, cheapest
-from workbench.platforms.plans import Plan, plans_of, read_plans
+from workbench.platforms.plans import Plan, databases_of, plans_of, read_plans
 
 MB = heroku.MEGABYTE
 
@@ -229,13 +230,14 @@ def report(need: Need, calibration: Calibration, today: date = date(2026, 11, 30
     sizing, options = sizing_of(need, calibration), options_for(need, calibration)
     bills = costs(sizing, (plan for plan in read_plans() if plan.platform != "heroku"))
     best = cheapest(options)
-    return Report(need, calibration, options, best, bills, sizing.max_load, None, today)
+    jobs = plan_jobs(sizing, best, DYNOS, databases_of("heroku")) if best else None
+    return Report(need, calibration, options, best, jobs, bills, sizing.max_load, None, today)
 
 
 @pytest.mark.parametrize(
     ("need", "calibration"),
     [
-        (Need(50, 0.2), measured()),
+        (Need(50, 0.2, job_workers=1), measured()),
         (Need(50, 0.2, 3, 8, 16), measured(0.02, 0.03)),
         (Need(100_000, 0.01, 10), measured()),
         (Need(0.01, 60), measured(30, 40, 50_000)),
@@ -257,3 +259,34 @@ def test_old_prices_and_a_busy_machine_are_said() -> None:
     assert "Warning: the price of heroku basic is of 2026-09-06, over 18" in text
     assert "Warning: this machine had 6.0 busy processes a core" in text
     assert "Warning" not in report(Need(50, 0.2), measured()).text()
+
+
+JOBS = [
+    # requests/s, MB of one worker, worker dynos; their size, database, connections, dollars
+    (1, 100, 1, ("basic", "essential-0", 2 + 1 + 2, 7 + 5)),
+    (150, 100, 3, ("standard-1x", "essential-0", 2 * 2 + 3 + 2, 3 * 25 + 5)),
+    (1, 100, 14, ("standard-1x", "essential-0", 2 + 14 + 2, 14 * 25 + 5)),
+    (1, 100, 17, ("standard-1x", "standard-0", 2 + 17 + 2, 17 * 25 + 50)),
+    (1, 600, 2, ("standard-2x", "essential-0", 4 + 2 + 2, 2 * 50 + 5)),
+]
+
+
+@pytest.mark.parametrize(("rps", "megabytes", "workers", "expected"), JOBS)
+def test_jobs_take_dynos_a_database_and_its_connections(
+    rps: float, megabytes: float, workers: int, expected: tuple[str, str, int, int]
+) -> None:
+    sizing = sizing_of(Need(rps, 0.2, job_workers=workers), measured(megabytes=megabytes))
+    dynos = [plan for plan in DYNOS if plan.scales or workers == 1]
+    web = cheapest([option for plan in dynos for option in sizing.options(plan)])
+    assert web is not None
+    jobs = plan_jobs(sizing, web, dynos, databases_of("heroku"))
+    assert jobs.dyno is not None
+    assert jobs.database is not None
+    name = jobs.database.name.removeprefix("heroku-postgresql:")
+    assert (jobs.dyno.name, name, jobs.connections, jobs.dollars) == expected
+
+
+def test_more_connections_than_any_database_has_are_no_plan() -> None:
+    sizing = sizing_of(Need(1, 0.2, job_workers=200), measured())
+    web = next(sizing.options(dyno("standard-1x")))
+    assert plan_jobs(sizing, web, DYNOS, databases_of("heroku")).dollars is None

@@ -7,14 +7,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from workbench.platforms.plans import Plan, plans_of, read_plans
+from workbench.platforms.plans import Plan, Priced, databases_of, plans_of, read_plans
 
 PLANS = read_plans()
 every_plan = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"{plan.platform} {plan.name}")
 
 
-@every_plan
-def test_a_price_has_a_source_and_is_at_most_18_months_old(plan: Plan) -> None:
+@pytest.mark.parametrize(
+    "plan", [*PLANS, *databases_of("heroku")], ids=lambda plan: f"{plan.platform} {plan.name}"
+)
+def test_a_price_has_a_source_and_is_at_most_18_months_old(plan: Priced) -> None:
     assert urlsplit(plan.source).scheme == "https"
     assert not plan.is_outdated(date.today()), f"look it up again: {plan.source}"
 

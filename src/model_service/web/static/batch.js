@@ -5,6 +5,8 @@ import { CsvReader } from "./csv.js";
 const PREVIEW_ROWS = 5;
 const MAX_PROBLEMS = 100;
 const MAX_CLASSES = 20;
+// A longer file is offered to be scored in the background, where the service has jobs.
+const MAX_FOREGROUND_ROWS = 20_000;
 const LONG_FRACTION = /^-?\d+\.\d{4,}(e[+-]\d+)?$/;
 const form = document.getElementById("upload");
 const output = document.getElementById("batch-result");
@@ -35,13 +37,34 @@ section.addEventListener("drop", (event) => {
 });
 document.getElementById("drop").hidden = false;
 
+// Without JavaScript it is always there.
+const background = document.getElementById("background");
+if (background) background.hidden = true;
+fileInput.addEventListener("change", async () => {
+  const file = fileInput.files[0];
+  if (background) background.hidden = true;
+  if (file && (isTooLarge(file) || (await countRows(file)) > MAX_FOREGROUND_ROWS)) offerBackground(file);
+});
+
+function isTooLarge(file) {
+  return file.size > Number(form.dataset.maxBytes);
+}
+
+function offerBackground(file) {
+  if (!background || file.size > Number(background.dataset.maxBytes)) return false;
+  background.hidden = false;
+  return true;
+}
+
 form.addEventListener("submit", async (event) => {
+  if (event.submitter?.hasAttribute("formaction")) return; // the form itself is sent
   event.preventDefault();
   const file = fileInput.files[0];
   if (!file) return;
-  if (file.size > Number(form.dataset.maxBytes)) {
+  if (isTooLarge(file)) {
     // The service would close the connection during the upload.
-    output.replaceChildren(element("p", "The file is too large; send it in parts.", "error"));
+    const advice = offerBackground(file) ? "score it in the background" : "send it in parts";
+    output.replaceChildren(element("p", `The file is too large; ${advice}.`, "error"));
     return;
   }
   const button = form.querySelector("button");
@@ -73,6 +96,7 @@ function showProgress(abort) {
 
 async function predict(file, onError, progress, signal) {
   const rowCount = await countRows(file);
+  if (rowCount > MAX_FOREGROUND_ROWS) offerBackground(file);
   const response = await fetch(`${form.dataset.predict}?on_error=${onError}`, {
     method: "POST",
     headers: { "Content-Type": "text/csv", Accept: "text/csv, application/problem+json" },
@@ -80,6 +104,7 @@ async function predict(file, onError, progress, signal) {
     signal,
   });
   if (!response.ok) {
+    if (response.status === 413) offerBackground(file);
     const problem = await response.json();
     // The reason is for the owner: the log has it.
     showProblem(response.status < 500 ? problem : { detail: "The service cannot answer now. Try again in a minute." }, file.name);

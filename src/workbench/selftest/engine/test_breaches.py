@@ -41,6 +41,7 @@ ROUTES = {
     *("GET /docs", "GET /docs/<any('swagger-ui.css', 'swagger-ui-bundle.js'):name>"),
     *("POST /predict", "POST /explain", "GET /features", "GET /metadata", "GET /openapi.json"),
     *("GET /accent.css", "GET /model.md"),
+    *("POST /jobs", "GET /jobs/<job_id>", "GET /jobs/<job_id>/result", "DELETE /jobs/<job_id>"),
     *("GET /health", "GET /ready", "GET /metrics", "GET /static/<path:filename>"),
 }
 

@@ -53,6 +53,7 @@ def test_every_route_needs_a_key_but_the_public_ones(app: Flask) -> None:
     files: dict[str, dict[str, Any]] = {
         "static": {"filename": "style.css"},
         "docs.viewer": {"name": "swagger-ui.css"},
+        **{f"api.jobs.{name}": {"job_id": "1"} for name in ("show", "result", "delete")},
     }
     assert {rule.endpoint for rule in app.url_map.iter_rules()} > PUBLIC
     for rule in app.url_map.iter_rules():

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from model_service.model.model import Model
 from model_service.web.app import create_app
+from model_service.web.settings import Settings
 
 ROUTES = ["/features", "/health", "/metadata", "/openapi.json", "/ready"]
 
@@ -34,6 +35,23 @@ def test_errors_are_problems(client: FlaskClient, method: str, route: str, statu
     assert response.json is not None
     assert response.json["status"] == status
     assert status != 405 or response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("POST", "/jobs"),
+        ("GET", "/jobs/1"),
+        ("GET", "/jobs/00000000-0000-4000-8000-000000000000/result"),
+        ("DELETE", "/jobs/1"),
+    ],
+)
+def test_without_jobs_their_routes_name_the_setting(model: Model, method: str, route: str) -> None:
+    client = create_app(model, Settings(jobs=False)).test_client()
+    response = client.open(route, method=method, data="a\n", content_type="text/csv")
+    assert response.status_code == 404
+    assert "JOBS" in response.text
+    assert "jobs" not in client.get("/openapi.json").text
 
 
 def test_metadata_describes_the_model_and_not_the_sample(client: FlaskClient) -> None:

@@ -1,0 +1,41 @@
+"""How a worker scores a file: as `POST /predict` does, without its limits of rows and of time."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from model_service.contract.contract import Batch
+from model_service.contract.unusual import UnusualValues
+from model_service.csv.stream import CsvJob, Progress
+from model_service.model.predictions import Prediction
+from model_service.serving.predictor import Predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """What is the same for each file."""
+
+    predictor: Predictor
+    unusual: UnusualValues
+    max_line_characters: int
+
+    def csv_job(self, on_progress: Callable[[Progress], None], *, keep_bad_rows: bool) -> CsvJob:
+        """Return how a file is scored. Raises what the model raises for an example row."""
+        model = self.predictor.model
+        return CsvJob(
+            contract=model.contract,
+            example=self.predictor.predict(Batch.of_rows([model.manifest.example()]))[0],
+            predict=self.predictor.predict_valid if keep_bad_rows else self._predict_all,
+            max_rows=sys.maxsize,
+            max_line_characters=self.max_line_characters,
+            check_seconds=math.inf,
+            keep_bad_rows=keep_bad_rows,
+            find_warnings=self.unusual.find if self.unusual.can_warn else None,
+            on_progress=on_progress,
+        )
+
+    def _predict_all(self, batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
+        return self.predictor.predict(batch, part=True), ()

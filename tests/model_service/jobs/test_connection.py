@@ -1,0 +1,40 @@
+"""How a process connects to PostgreSQL, without one."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from model_service.jobs.database import CONNECT_SECONDS, connection_string
+from model_service.web.settings import Settings, SettingsError
+
+HEROKU = {"DYNO": "web.1"}
+URL = "postgres://ada:secret@db.example:5432/jobs"
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "expected"),
+    [
+        (URL, {}, {"host": "db.example", "dbname": "jobs", "connect_timeout": CONNECT_SECONDS}),
+        (URL, {}, {"sslmode": None}),
+        (URL, HEROKU, {"sslmode": "require"}),
+        (f"{URL}?sslmode=verify-full&connect_timeout=2", HEROKU, {"sslmode": "verify-full"}),
+        (f"{URL}?sslmode=verify-full&connect_timeout=2", HEROKU, {"connect_timeout": 2}),
+        (URL.replace("postgres:", "postgresql:"), {}, {"user": "ada", "password": "secret"}),
+    ],
+)
+def test_a_connection_has_time_outs_and_on_heroku_tls(
+    url: str, environment: dict[str, str], expected: dict[str, object]
+) -> None:
+    found = conninfo_to_dict(connection_string(url, environment))
+    assert {name: found.get(name) for name in expected} == {
+        name: value if value is None else str(value) for name, value in expected.items()
+    }
+
+
+def test_a_url_of_another_database_matters_only_to_jobs() -> None:
+    other = {"DATABASE_URL": "mysql://ada:secret@db.example/jobs"}
+    assert not Settings.from_environment(other).jobs
+    with pytest.raises(SettingsError, match="DATABASE_URL is no address") as caught:
+        Settings.from_environment({**other, "JOBS": "on"})
+    assert "secret" not in str(caught.value)
