@@ -273,12 +273,20 @@ def page_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, 
         yield path, Sent(path, method="GET")
 
 
+def job_requests(names: list[str], row: dict[str, Any]) -> Iterator[tuple[str, Sent]]:
+    """As JOBS is off; where it is on, a process of its own predicts."""
+    yield "a job", Sent("/jobs", CSV, csv(names, ",".join(map(str, row.values()))))
+    for method, path in (("GET", "/jobs/a"), ("GET", "/jobs/a/result"), ("DELETE", "/jobs/a")):
+        yield f"{method} {path}", Sent(path, method=method)
+
+
 ALL_REQUESTS: list[Requests] = [
     json_requests,
     csv_requests,
     form_requests,
     explain_requests,
     page_requests,
+    job_requests,
 ]
 
 
