@@ -120,7 +120,7 @@ def test_a_model_that_never_returns_times_out(moody: Path) -> None:
     assert csv.status_code == 503
     page = asked.post("/", data={"x": "1"}, headers={"Accept": "text/html"})
     assert page.status_code == 503
-    assert "The model is stuck" in page.text
+    assert "This service cannot answer now" in page.text
 
 
 def answer_of(asked: FlaskClient, value: int) -> Any:
