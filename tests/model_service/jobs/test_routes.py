@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import openapi_spec_validator
 import pytest
@@ -140,7 +139,9 @@ def test_a_job_is_there_until_it_is_deleted(
     assert database.execute("select * from model_job_parts") == []
 
 
-@pytest.mark.parametrize("job_id", ["123e4567-e89b-42d3-a456-426614174000", "1", "%00", "{}", "a b"])
+@pytest.mark.parametrize(
+    "job_id", ["123e4567-e89b-42d3-a456-426614174000", "1", "%00", "{}", "a b"]
+)
 def test_an_unknown_id_is_404(client: FlaskClient, job_id: str) -> None:
     response = client.get(f"/jobs/{job_id}")
     assert response.status_code == 404
