@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from benchmarks.environments import LIBRARIES
+from benchmarks.environments import CATBOOST, LIBRARIES
 from benchmarks.soak import run_soak
 from conftest import ROOT, bake
 from soaking import (
@@ -46,7 +46,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = str(folder / "venv" / "bin" / "python")
     for command in (
         ["uv", "venv", "--quiet", "--python", str(INTERPRETER), str(folder / "venv")],
-        ["uv", "pip", "install", "--quiet", "--python", python, *LIBRARIES],
+        ["uv", "pip", "install", "--quiet", "--python", python, *LIBRARIES, CATBOOST],
         [python, str(ROOT / "benchmarks" / "train.py"), str(folder / "models")],
     ):
         subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL)

@@ -42,7 +42,7 @@ def test_the_file_is_missing_then_there(project: Path, name: str) -> None:
     assert found["platform file"].verdict == "ok"
     left_out = CHECKS.keys() - found.keys()
     built = {"package manager"} if PLATFORMS[name].builds_image else set()
-    assert left_out == {"app.json", "slug"} | built
+    assert left_out == {"app.json", "jobs", "slug"} | built
 
 
 def test_an_edited_file_is_named(project: Path) -> None:

@@ -76,7 +76,8 @@ def same_values(feature: Feature, nullable: bool, column: tuple[Any, list[Any]],
     reader = ValueReader(feature, Suggestions({}), json_value)
     parsed = parse_array(array, reader)
     found = listed(parsed.values)
-    for position, rejection in parsed.rejections.items():
+    rejections = parsed.rejections
+    for position, rejection in zip(rejections.positions, rejections.described(), strict=True):
         found[position] = rejection
     expected = [reader.read(json_value(value)) for value in array.to_pylist()]
     assert list(map(shown, found)) == list(map(shown, expected)), (feature, array)
