@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from model_service.contract.contract import Batch, Output, json_text
@@ -42,18 +43,14 @@ def measure_quality(model: Model, truths: Truths) -> Quality | None:
         numbers = [(_number(cell), _number(prediction["prediction"])) for cell, prediction in pairs]
         known = [(t, p) for t, p in numbers if t is not None and p is not None]
         if _are_enough(known, pairs):
-            return _replace(quality, len(known), numbers=_number_quality(known))
+            return replace(quality, rows=len(known), numbers=_number_quality(known))
     elif task.kind == "classification" and task.classes:
         names = class_names(task.classes, model.contract.output)
         found = [(names[cell], prediction) for cell, prediction in pairs if cell in names]
         if _are_enough(found, pairs):
             classes = _class_quality(found, task.classes, model.contract.output)
-            return _replace(quality, len(found), classes=classes)
+            return replace(quality, rows=len(found), classes=classes)
     return None
-
-
-def _replace(quality: Quality, rows: int, **measured: Any) -> Quality:
-    return Quality(quality.target, rows, quality.subject, **measured)
 
 
 def _are_enough(known: Sequence[Any], pairs: Sequence[Any]) -> bool:
