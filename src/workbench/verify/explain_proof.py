@@ -102,8 +102,8 @@ def prove_explanations(model: Model, project: Path) -> Proof:
         background=about.background_count,
     )
     report = (
-        f"Explanations of its answers ({about.kind}, by {by}) are those of the definition, and "
-        f"are in {files.EXPLAIN}."
+        f"Explanations of its answers ({about.kind}) are those of the definition, and are in "
+        f"{files.EXPLAIN}."
     )
     return Proof(explanations, content, report)
 
