@@ -48,7 +48,7 @@ class Scorer:
 
     def __init__(self, directory: Path, reasons: int = 0) -> None:
         self.model = _with_larger_chunks(load_model(directory))
-        self._reasons = reasons
+        self.reasons = reasons
         if reasons and (why := self.model.why_unexplained) is not None:
             raise ModelError(f"There are no explanations: {why}")
         contract, manifest = self.model.contract, self.model.manifest
@@ -67,7 +67,7 @@ class Scorer:
     def example(self) -> Prediction:
         """A prediction, which shows the shape of all."""
         example = self._predictor.predict(Batch.of_rows([self.model.manifest.example()]))[0]
-        return {**example, **dict.fromkeys(reason_names(self._reasons), "")}
+        return {**example, **dict.fromkeys(reason_names(self.reasons), "")}
 
     @property
     def can_warn(self) -> bool:
@@ -82,21 +82,21 @@ class Scorer:
         if failing:
             batch, parsed = batch.without(set(failing)), parsed.without(failing, MODEL_FAILS)
             warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}
-        if self._reasons and len(batch):
+        if self.reasons and len(batch):
             predictions = with_columns(predictions, self._reason_columns(batch, predictions))
         return Scored(parsed, predictions, warnings)
 
     def _reason_columns(
         self, batch: Batch, predictions: Sequence[Prediction]
     ) -> dict[str, list[str]]:
-        wanted = ExplainRequest(explanation=False, reasons=self._reasons)
-        columns: dict[str, list[str]] = {name: [] for name in reason_names(self._reasons)}
+        wanted = ExplainRequest(explanation=False, reasons=self.reasons)
+        columns: dict[str, list[str]] = {name: [] for name in reason_names(self.reasons)}
         for start in range(0, len(batch), EXPLAINED_ROWS):
             rows = slice(start, start + EXPLAINED_ROWS)
             explained = self._predictor.explain(
                 batch[rows], predictions[rows], wanted, Budget(None)
             )
-            for name, texts in reason_columns(explained, self._reasons).items():
+            for name, texts in reason_columns(explained, self.reasons).items():
                 columns[name] += texts
         return columns
 

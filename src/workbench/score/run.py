@@ -244,7 +244,7 @@ def _job(
         _delimiter(output, headers[0].delimiter if headers[0] is not None else ","),
         on_error,
         columns,
-        _reasons(options.get("EXPLAIN", "0")),
+        scorer.reasons,
         _model_hash(project),
     )
     return job, names, headers[0].line if headers[0] is not None else 1
