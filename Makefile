@@ -62,10 +62,11 @@ bench-explain: $(DEV)
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),30)
 
 # make bench-score  make score beside pandas and the model itself, into benchmarks/score.md;
-#                   ROWS=1000000 ROUNDS=3 MODELS=logistic,hist,…
+#                   ROWS=1000000 ROUNDS=3 COPIES=100 MODELS=logistic,hist,…
 bench-score: $(DEV)
 	PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" .venv/bin/python -m benchmarks.score \
-		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) --models '$(MODELS)'
+		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
+		--copies $(or $(COPIES),100) --models '$(MODELS)'
 
 # make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
 bench-guard: $(DEV)
