@@ -341,9 +341,9 @@ def head(seconds: float) -> str:
             ABOUT,
             *describe_machine(),
             f"- each load is sent for {seconds:g} s (the dyno's half as long) in an open loop: at "
-            "random moments, to a worker at random, whether earlier requests are answered or not; latency is from the "
-            "planned moment to the answer. Service and client run in a control group before other "
-            f"programs (`cpu.shares` {cgroup.SHARES:,}).",
+            "random moments, to a worker at random, whether earlier requests are answered or not; "
+            "latency is from the planned moment to the answer. Service and client run in a control "
+            f"group before other programs (`cpu.shares` {cgroup.SHARES:,}).",
         )
     )
 
