@@ -74,7 +74,6 @@ def calibrate(
 ) -> Calibration:
     """Serve with one worker, as a dyno does, and measure. Raises UserError."""
     machine_load, command = _machine_load(), _command(project)
-    golden = read_golden(project / files.GOLDEN)
     try:
         with serving(project, command, 1) as server:
             boot_seconds = server.wait_until_ready(heroku.BOOT_SECONDS)
@@ -87,6 +86,7 @@ def calibrate(
             lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / many.cpu, MIN_RATE))
             alone = _alone(server, requests, lone_rate)
             pair = (few.cpu, many.cpu) if alone.is_cpu else (few.wall, many.wall)
+            golden = read_golden(project / files.GOLDEN)  # the service is ready, so it is valid
             batches = golden is not None and golden.are_rows_alike
             return Calibration(
                 rows=row_count,

@@ -76,10 +76,7 @@ def test_each_request_is_answered_or_rejected_and_never_early(
     assert idle == Outcome([], 0)
     alone = min(service.times)
     quickest = min(service.seconds(alone, 1, has_waited=waited) for waited in (False, True))
-    assert all(
-        quickest * 0.999 <= seconds <= service.timeout_seconds
-        for seconds in busy.latencies
-    )
+    assert all(quickest * 0.999 <= seconds <= service.timeout_seconds for seconds in busy.latencies)
     assert list(busy.latencies) == sorted(busy.latencies)
 
 
