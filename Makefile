@@ -70,7 +70,7 @@ bench-score: $(DEV)
 
 # make bench-plan  what make plan predicts beside what happens, into benchmarks/plan.md; as root;
 #                  SECONDS=60 for each load, PARTS=sleeping,capacity,dyno
-bench-plan: $(DEV)
+bench-plan: $(DEV) machine
 	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH="$(CURDIR)/src" .venv/bin/python \
 		-m benchmarks.plan --folder .bench --seconds $(or $(SECONDS),60) --parts '$(PARTS)'
 

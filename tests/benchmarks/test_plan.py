@@ -100,7 +100,7 @@ def test_one_case_can_be_wrong_and_half_of_them_a_little(errors: list[float], ve
 
 @pytest.mark.parametrize(("predicted", "reached"), [(1140, True), (860, True), (1200, False)])
 def test_the_capacity_is_within_its_goal(predicted: float, reached: bool) -> None:
-    text = report_capacities([CapacityResult("loan", predicted, 1000)])
+    text = report_capacities([CapacityResult("loan", predicted, 1000, 0.99)])
     assert ("missed" in text) != reached
 
 
