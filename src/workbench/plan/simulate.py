@@ -16,9 +16,6 @@ from itertools import accumulate
 
 from model_service.web.settings import Settings
 
-# Seconds: a quota with less is used up. Sums of floats would leave ever smaller rests of it.
-TICK = 1e-9
-
 
 @dataclass(frozen=True)
 class Service:
@@ -50,15 +47,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Instance:
-    """Workers that share cores; a busy worker gets its share, and at most one core.
-
-    With `quota_period` the cores are a quota instead: workers run at full speed until they have
-    used `cores` x `quota_period` seconds of CPU, and stand still for the rest of the period.
-    """
+    """Workers that share cores; a busy worker gets its share, and at most one core."""
 
     workers: int
     cores: float
-    quota_period: float | None = None
 
     def speed(self, busy: int) -> float:
         """Return the share of a core that each of the busy workers gets."""
@@ -168,7 +160,6 @@ class _Run:
         self._workers = [_Worker() for _ in range(instance.workers)]
         self._now = self._work = 0.0
         self._ends: list[tuple[float, int]] = []  # a heap: the end on the clock of work, the worker
-        self._period_end = self._quota = 0.0  # the end of the quota's period, and what is left
 
     def arrive(self, time: float, phase: int) -> None:
         """Let a request arrive at one of the workers; `advance` has been called for `time`."""
@@ -184,30 +175,14 @@ class _Run:
     def advance(self, time: float) -> None:
         """Let all batches end that end before `time`."""
         while self._ends:
-            speed, until = self._pace(len(self._ends))
-            end = self._now + (self._ends[0][0] - self._work) / speed if speed else math.inf
-            moment = min(end, until, time)
-            self._work += (moment - self._now) * speed
-            self._quota -= (moment - self._now) * speed * len(self._ends)
-            self._now = moment
-            if end <= moment:
-                self._work, number = heapq.heappop(self._ends)
-                self._finish(number)
-            elif moment == time:
-                return
+            speed = self._instance.speed(len(self._ends))
+            end = self._now + (self._ends[0][0] - self._work) / speed
+            if end > time:
+                self._work += (time - self._now) * speed
+                break
+            self._now, (self._work, number) = end, heapq.heappop(self._ends)
+            self._finish(number)
         self._now = time
-
-    def _pace(self, busy: int) -> tuple[float, float]:
-        """Return the speed of the busy workers, and the time until which it can last."""
-        if (period := self._instance.quota_period) is None:
-            return self._instance.speed(busy), math.inf
-        if self._now >= self._period_end:
-            periods = self._now // period + 1
-            self._period_end = period * (periods + (period * periods <= self._now))
-            self._quota = self._instance.cores * period
-        if self._quota < TICK:
-            return 0.0, self._period_end
-        return 1.0, min(self._now + self._quota / busy, self._period_end)
 
     def _start(self, number: int, *, has_waited: bool) -> None:
         worker = self._workers[number]

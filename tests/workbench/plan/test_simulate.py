@@ -54,39 +54,6 @@ def test_workers_that_share_a_core_get_half_of_it_each() -> None:
     assert outcome.mean == pytest.approx(2, rel=0.03)
 
 
-class TestQuota:
-    """A tenth of a core, as 0.1 s of CPU in each second."""
-
-    TENTH = Instance(workers=1, cores=0.1, quota_period=1)
-
-    @staticmethod
-    def outcome(seconds: float, load: float, requests: int, instance: Instance) -> Outcome:
-        service = Service((seconds,), seconds, max_batch=1, **ENDLESS)
-        rate = load * instance.cores / seconds
-        (outcome,) = simulate(service, instance, [Phase(rate, requests / rate)], seed=3)
-        return outcome
-
-    def test_a_long_request_runs_in_a_part_of_each_period(self) -> None:
-        outcome = self.outcome(1.0, 0.01, 200, self.TENTH)
-        assert min(outcome.latencies) >= 8.2  # 0.1 s, eight periods, 0.1 s
-        assert outcome.percentile(0.9) <= 10.0
-
-    def test_a_short_one_has_the_speed_of_a_core(self) -> None:
-        assert self.outcome(0.01, 0.1, 500, self.TENTH).percentile(0.9) == pytest.approx(0.01)
-
-    def test_two_workers_share_it(self) -> None:
-        pair = Instance(workers=2, cores=0.1, quota_period=1)
-        outcome = self.outcome(0.1, 0.5, 2_000, pair)
-        assert outcome.percentile(0.2) == pytest.approx(0.1)
-        assert 1 < outcome.percentile(0.95) < 5
-
-    def test_the_capacity_is_that_of_a_steady_share(self) -> None:
-        service = Service((0.01,), 0.01, 1, max_in_flight=1000, timeout_seconds=math.inf)
-        for instance in (self.TENTH, Instance(workers=1, cores=0.1)):
-            (outcome,) = simulate(service, instance, [Phase(20, 400)])
-            assert outcome.rejected_share == pytest.approx(0.5 - 1000 / 8000, abs=0.03)
-
-
 loads = st.floats(0.1, 3)
 services = st.builds(
     Service,
@@ -95,12 +62,7 @@ services = st.builds(
     max_batch=st.integers(1, 48),
     max_in_flight=st.integers(1, 48),
 )
-instances = st.builds(
-    Instance,
-    workers=st.integers(1, 4),
-    cores=st.floats(0.1, 4),
-    quota_period=st.none() | st.floats(0.01, 1),
-)
+instances = st.builds(Instance, workers=st.integers(1, 4), cores=st.floats(0.1, 4))
 
 
 @settings(deadline=None, max_examples=50)
