@@ -70,7 +70,7 @@ def timed(model, batch):
 Model.predict = timed
 {PEAK.replace("print(re", "print(seconds); print(re")}"""
 SEED, GROUP_ROWS = 7, 1 << 17
-ROWS, COPIES = 1_000_000, 20
+ROWS, COPIES = 1_000_000, 100
 KINDS = ("parquet", "csv")
 # CPU time beyond the start, as a multiple of bare predict_proba(frame); and of a whole run, as a
 # multiple of pandas' way.

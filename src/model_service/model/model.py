@@ -15,7 +15,8 @@ from joblib import parallel_backend
 from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
-from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
+from model_service.contract.golden import Golden
+from model_service.contract.unusual import UnusualValues
 from model_service.explain.answer import ExplainRequest, explain_rows
 from model_service.explain.blackbox import Budget
 from model_service.explain.explainer import Explainer
@@ -171,6 +172,11 @@ class Model:
         """The columns in the order of the training."""
         return self.manifest.columns or tuple(self.contract.column_kinds)
 
+    @cached_property
+    def unusual(self) -> UnusualValues:
+        """What finds values unlike the sample."""
+        return UnusualValues(self.contract, self.manifest.derived, self.manifest.profiles)
+
     def unknown_categories(self, batch: Batch) -> list[str]:
         """Return the model's pandas categories that would lose a value of these rows.
 
@@ -208,8 +214,7 @@ class Model:
     @property
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
-        # It records a wider tolerance if more than the last bits of a sum differ.
-        return self.golden is not None and self.golden.tolerance <= RELATIVE_TOLERANCE
+        return self.golden is not None and self.golden.are_rows_alike
 
     @property
     def predicts_rows_alone(self) -> bool:

@@ -16,6 +16,7 @@ from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.answer import ExplainRequest
+from model_service.jobs.job import DatabaseUnavailable
 from model_service.model.predictions import Prediction
 from model_service.web import jobs_api
 from model_service.web.bodies import csv_stream, json_response, keeps_bad_rows, received_file
@@ -28,7 +29,7 @@ from model_service.web.explain_api import (
     why_unexplained,
     with_explanations,
 )
-from model_service.web.metrics import CONTENT_TYPE
+from model_service.web.metrics import CONTENT_TYPE, Gauge
 from model_service.web.openapi import document
 from model_service.web.policy import policy
 from model_service.web.strict_json import PARSED_ROW, parse_json
@@ -137,7 +138,7 @@ def csv_response(
         check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
         on_rejected=service.metrics.count_rejected,
-        find_warnings=service.unusual.find if service.unusual.can_warn else None,
+        find_warnings=service.model.unusual.find if service.model.unusual.can_warn else None,
         on_warnings=service.metrics.count_warnings,
     )
     with contextlib.ExitStack() as opened:
@@ -208,8 +209,12 @@ def ready() -> Response:
 @bp.get("/metrics")
 def metrics() -> Response:
     """What all workers have counted, for Prometheus."""
-    ready = service.readiness.reason() is None
-    gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
+    ready = service.predictor.readiness.reason() is None
+    gauges = [Gauge.single("model_ready", "Whether the model may predict.", ready)]
+    if service.jobs is not None:
+        with contextlib.suppress(DatabaseUnavailable):  # the log says so; the others are there
+            counts = service.jobs.counts()
+            gauges.append(Gauge("model_jobs", "Jobs that have not ended.", counts, "state"))
     return Response(service.metrics.text(gauges), content_type=CONTENT_TYPE)
 
 
