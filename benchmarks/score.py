@@ -87,7 +87,8 @@ predicts and writes it, and validates nothing. `make score` validates every valu
 classes, labels, probabilities and warnings. "start" is a run over one row: nearly all of it is the
 import of the model's libraries. Rows/s are those beyond the start. "predict" is the part of a row
 that the model takes, by its fast path or its own methods: the rest reads, validates and writes. A
-missed share of pandas' time has in brackets what start and predict alone would be."""
+missed share of pandas' time has in brackets what start and predict alone would be. Of a CSV's row,
+about 0.9 µs go into the text of two probabilities (`repr`), which pandas writes too."""
 
 
 @dataclass(frozen=True)
