@@ -428,8 +428,8 @@ def report_capacities(results: Sequence[CapacityResult]) -> str:
             'from it: "had" is the part of a core that the worker had. Goal: within '
             f"{CAPACITY_GOAL:.0%}.",
             table(("model", "predicted", "measured", "error", "had", ""), rows),
-            "The plan's own client is Python: it cannot keep a quick service busy, which then wakes "
-            "up more often than under wrk. So a quick service has more capacity than predicted.",
+            "The plan's own client is Python: it cannot keep a quick service busy, which then "
+            "wakes up more often than under wrk. It has more capacity than predicted.",
         )
     )
 
