@@ -40,9 +40,16 @@ MAX_OTHERS = 0.1
 
 
 def absent_columns(
-    entries: Sequence[Entry], absent: Sequence[str], case: Case, chain: Chain
+    entries: Sequence[Entry],
+    absent: Sequence[str],
+    case: Case,
+    chain: Chain,
+    described: Sequence[Entry] | None,
 ) -> list[Problem]:
-    """Return the problems of features that the sample has no column for."""
+    """Return the problems of features that the sample has no column for.
+
+    `described` are the features with what the sample tells of them; without it nothing is proposed.
+    """
     sample, names = case.sample, case.answers.names
     assert sample is not None
     problem = proposals.suggest_features_file(entries, absent, sample, names)
@@ -70,6 +77,13 @@ def absent_columns(
             f"function prepare(frame) that returns the model's columns, and {names.features}= with "
             "what callers know."
         )
+        if repair is None and described is not None:
+            message += (
+                f" If callers send {made} themselves, paste the last line: its features file has "
+                f"all columns, and what {sample.path.name} says about them."
+            )
+            features = {"features": [dict(entry) for entry in described]}
+            repair = Repair({"sample_data": ""}, features=features)
         problems.append(Problem(None, message, repair))
     return problems
 
