@@ -36,6 +36,7 @@ from workbench.adopt.sample_checks import (
     unclear_cells,
 )
 from workbench.adopt.sample_rows import column_of
+from workbench.adopt.stemmed_texts import stemmed_texts
 from workbench.adopt.target_column import Columns, called_target, feature_columns
 from workbench.adopt.text_column import text_feature
 from workbench.errors import listing
@@ -74,6 +75,8 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
     entries: list[Entry]
     notes: Notes
     if chain.facts.takes_texts and not (chain.prepares and len(declared.features) > 1):
+        if (problem := stemmed_texts(case, chain)) is not None:
+            raise AnswerError(problem)
         entry, notes = text_feature(declared, case, chain.facts)
         entries = [entry]
     else:

@@ -51,7 +51,7 @@ def refused(problems: Sequence[Problem], command: Command, folder: Path) -> User
     if codes:
         path = _write_new(folder, CODE_STEM, ".py", codes[0])
         answers = {**answers, "model_code": path}
-        messages.append(f"They are in {path}: check it.")
+        messages.append(f"The code is in {path}: check it.")
     return UserError(messages, list(_ending(problems, command, answers)))
 
 
