@@ -9,7 +9,6 @@ from functools import cached_property
 
 from postgres import Postgres
 
-from model_service.contract.unusual import UnusualValues
 from model_service.csv.stream import Progress
 from model_service.jobs.database import Database
 from model_service.jobs.leases import Lease, Leases
@@ -18,7 +17,6 @@ from model_service.jobs.worker import Worker
 from model_service.model.model import Model
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import PredictionQueue
-from model_service.serving.readiness import Readiness
 
 
 class InterruptedLeases(Leases):
@@ -54,10 +52,8 @@ class WorkerHere:
     def worker(self) -> Worker:
         model = self.model
         queue = PredictionQueue(model.predict, timeout_seconds=20, max_in_flight=8, batches=False)
-        predictor = Predictor(model, queue, Readiness(model, queue))
-        manifest = model.manifest
-        unusual = UnusualValues(model.contract, manifest.derived, manifest.profiles)
-        scorer = Scorer(predictor, unusual, 1 << 20)
+        predictor = Predictor.around(model, queue)
+        scorer = Scorer(predictor, 1 << 20)
         return Worker(self.leases, scorer, self.stop)
 
 

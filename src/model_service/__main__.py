@@ -86,7 +86,6 @@ def check(directory: Path | None = None) -> Iterator[str]:
 
 def work_on_jobs(directory: Path | None = None) -> int:
     """Score jobs until SIGTERM; return the exit status. Raises StartError and NotReady."""
-    from model_service.contract.unusual import UnusualValues  # noqa: PLC0415
     from model_service.jobs.scoring import Scorer  # noqa: PLC0415
     from model_service.model.loading import load_model  # noqa: PLC0415
     from model_service.web.logs import log_to_stdout  # noqa: PLC0415
@@ -105,14 +104,12 @@ def work_on_jobs(directory: Path | None = None) -> int:
     predictor = _ready_predictor(
         load_model(directory or settings.model_directory or Path("model")), settings
     )
-    manifest, contract = predictor.model.manifest, predictor.model.contract
-    unusual = UnusualValues(contract, manifest.derived, manifest.profiles)
     log_to_stdout("model_service")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database = PatientDatabase(settings.database_url or "", stop)
-    scorer = Scorer(predictor, unusual, settings.max_csv_line_characters)
+    scorer = Scorer(predictor, settings.max_csv_line_characters)
     logging.getLogger("model_service.jobs").info("waiting for jobs")
     Worker(Leases(database), scorer, stop).run()
     database.close()
@@ -125,7 +122,6 @@ def _ready_predictor(model: Model, settings: Settings) -> Predictor:
     """Return what predicts in this process. Raises NotReady."""
     from model_service.serving.predictor import Predictor  # noqa: PLC0415
     from model_service.serving.queue import PredictionQueue  # noqa: PLC0415
-    from model_service.serving.readiness import Readiness  # noqa: PLC0415
 
     queue = PredictionQueue(
         model.predict,
@@ -133,11 +129,10 @@ def _ready_predictor(model: Model, settings: Settings) -> Predictor:
         max_in_flight=settings.max_in_flight,
         batches=model.answers_rows_alike,
     )
-    readiness = Readiness(model, queue)
-    if reason := readiness.reason():
+    predictor = Predictor.around(model, queue, settings.max_text_characters)
+    if reason := predictor.readiness.reason():
         raise NotReady(reason)
-    contract = model.contract.with_max_characters(settings.max_text_characters)
-    return Predictor(model.with_contract(contract), queue, readiness)
+    return predictor
 
 
 def _parser() -> argparse.ArgumentParser:

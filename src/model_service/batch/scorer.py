@@ -11,7 +11,6 @@ from pathlib import Path
 
 from model_service.batch.parsed import Parsed, PlacedWarnings
 from model_service.contract.contract import Batch
-from model_service.contract.unusual import UnusualValues
 from model_service.errors import ModelError
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget
@@ -21,7 +20,6 @@ from model_service.model.model import Model
 from model_service.model.predictions import Prediction, with_columns
 from model_service.serving.predictor import MODEL_FAILS, Predictor
 from model_service.serving.queue import PredictionQueue
-from model_service.serving.readiness import Readiness
 
 # A machine that scores files has more memory for a chunk than a dyno.
 CHUNK_ROWS = 8192
@@ -51,8 +49,6 @@ class Scorer:
         self.reasons = reasons
         if reasons and (why := self.model.why_unexplained) is not None:
             raise ModelError(f"There are no explanations: {why}")
-        contract, manifest = self.model.contract, self.model.manifest
-        self._unusual = UnusualValues(contract, manifest.derived, manifest.profiles)
         queue = PredictionQueue(
             self.model.predict,
             timeout_seconds=math.inf,
@@ -60,7 +56,7 @@ class Scorer:
             batches=False,
             inline=True,
         )
-        self._predictor = Predictor(self.model, queue, Readiness(self.model, queue))
+        self._predictor = Predictor.around(self.model, queue)
         self._predictor.require_ready()
 
     @cached_property
@@ -72,13 +68,13 @@ class Scorer:
     @property
     def can_warn(self) -> bool:
         """Whether there can be warnings at all."""
-        return self._unusual.can_warn
+        return self.model.unusual.can_warn
 
     def score(self, parsed: Parsed) -> Scored:
         """Predict the valid rows; those on which the model fails are rejected in the result."""
         batch = parsed.batch
         predictions, failing = self._predictor.predict_valid(batch)
-        warnings = parsed.placed(self._unusual.find(batch) if self.can_warn else {})
+        warnings = parsed.placed(self.model.unusual.find(batch) if self.can_warn else {})
         if failing:
             batch, parsed = batch.without(set(failing)), parsed.without(failing, MODEL_FAILS)
             warnings = {place: w for place, w in warnings.items() if place not in parsed.rejections}

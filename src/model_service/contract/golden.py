@@ -33,9 +33,21 @@ class Golden:
         tolerance = {} if usual else {"tolerance": self.tolerance}
         return {"rows": self.rows, "predictions": self.predictions, **tolerance}
 
+    @classmethod
+    def from_json(cls, document: Any) -> Golden:
+        """Return what `to_json` wrote. Raises GoldenError."""
+        try:
+            rows, predictions = list(document["rows"]), list(document["predictions"])
+            tolerance = float(document.get("tolerance", RELATIVE_TOLERANCE))
+        except (ValueError, KeyError, TypeError) as error:
+            raise GoldenError(f"These are no recorded predictions: {error!r}.") from None
+        if not len(rows) == len(predictions) > 0:
+            raise GoldenError("There has to be one prediction for each row, and a row.")
+        return cls(rows, predictions, tolerance)
+
 
 class GoldenError(ValueError):
-    """golden.json does not contain golden predictions."""
+    """A document does not contain golden predictions."""
 
 
 def read_golden(path: Path) -> Golden | None:
@@ -43,14 +55,10 @@ def read_golden(path: Path) -> Golden | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        rows, predictions = document["rows"], document["predictions"]
-        if len(rows) == len(predictions) > 0:
-            tolerance = float(document.get("tolerance", RELATIVE_TOLERANCE))
-            return Golden(list(rows), list(predictions), tolerance)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise GoldenError(f"{path} holds no recorded predictions; restore it from git.")
+        return Golden.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        problem = f"{path} holds no recorded predictions; restore it from git."
+        raise GoldenError(problem) from None
 
 
 def json_batches(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from model_service.contract.contract import Batch
-from model_service.contract.unusual import UnusualValues
 from model_service.csv.stream import CsvJob, Progress
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor
@@ -19,7 +18,6 @@ class Scorer:
     """What is the same for each file."""
 
     predictor: Predictor
-    unusual: UnusualValues
     max_line_characters: int
 
     def csv_job(self, on_progress: Callable[[Progress], None], *, keep_bad_rows: bool) -> CsvJob:
@@ -33,7 +31,7 @@ class Scorer:
             max_line_characters=self.max_line_characters,
             check_seconds=math.inf,
             keep_bad_rows=keep_bad_rows,
-            find_warnings=self.unusual.find if self.unusual.can_warn else None,
+            find_warnings=model.unusual.find if model.unusual.can_warn else None,
             on_progress=on_progress,
         )
 

@@ -16,6 +16,7 @@ from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
+from model_service.contract.unusual import UnusualValues
 from model_service.explain.answer import ExplainRequest, explain_rows
 from model_service.explain.blackbox import Budget
 from model_service.explain.explainer import Explainer
@@ -170,6 +171,11 @@ class Model:
     def _names(self) -> tuple[str, ...]:
         """The columns in the order of the training."""
         return self.manifest.columns or tuple(self.contract.column_kinds)
+
+    @cached_property
+    def unusual(self) -> UnusualValues:
+        """What finds values unlike the sample."""
+        return UnusualValues(self.contract, self.manifest.derived, self.manifest.profiles)
 
     def unknown_categories(self, batch: Batch) -> list[str]:
         """Return the model's pandas categories that would lose a value of these rows.

@@ -156,5 +156,5 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """End a worker whose model is stuck, without waiting for its threads as Python would."""
-    if worker.booted and worker.wsgi.service.queue.is_stuck:
+    if worker.booted and worker.wsgi.service.predictor.queue.is_stuck:
         os._exit(1)

@@ -39,6 +39,16 @@ class Predictor:
     queue: PredictionQueue
     readiness: Readiness
 
+    @classmethod
+    def around(
+        cls, model: Model, queue: PredictionQueue, max_text_characters: int | None = None
+    ) -> Predictor:
+        """Return the predictor of a model; its recorded rows may have longer texts."""
+        readiness = Readiness(model, queue)
+        if max_text_characters is not None:
+            model = model.with_contract(model.contract.with_max_characters(max_text_characters))
+        return cls(model, queue, readiness)
+
     def require_ready(self) -> None:
         """Raise Stuck or NotReady if the model cannot predict, or must not."""
         self.queue.require_working()

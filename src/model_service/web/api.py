@@ -133,7 +133,7 @@ def csv_response(
         check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
         on_rejected=service.metrics.count_rejected,
-        find_warnings=service.unusual.find if service.unusual.can_warn else None,
+        find_warnings=service.model.unusual.find if service.model.unusual.can_warn else None,
         on_warnings=service.metrics.count_warnings,
     )
     with contextlib.ExitStack() as opened:
@@ -204,7 +204,7 @@ def ready() -> Response:
 @bp.get("/metrics")
 def metrics() -> Response:
     """What all workers have counted, for Prometheus."""
-    ready = service.readiness.reason() is None
+    ready = service.predictor.readiness.reason() is None
     gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
     return Response(service.metrics.text(gauges), content_type=CONTENT_TYPE)
 

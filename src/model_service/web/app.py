@@ -142,7 +142,7 @@ class ModelService(Flask):
         the server replace this process, and returns immediately.
         """
         self._end_process = end_process
-        self.service.readiness.begin()
+        self.service.predictor.readiness.begin()
 
     def answers_inline(self, environ: WSGIEnvironment, body: bytes) -> bool:
         """Return whether a server can answer a request in the thread that reads all requests."""

@@ -11,7 +11,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
 from model_service.contract.contract import Batch
-from model_service.contract.unusual import BatchWarnings, UnusualValues
+from model_service.contract.unusual import BatchWarnings
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
@@ -19,7 +19,6 @@ from model_service.model.predictions import Prediction
 from model_service.model.quality import Quality
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import PredictionQueue
-from model_service.serving.readiness import Readiness
 from model_service.web import request_log
 from model_service.web.metrics import Metrics
 from model_service.web.settings import Settings
@@ -34,11 +33,7 @@ class Service:
     """What an application serves: `app.service`."""
 
     settings: Settings
-    model: Model
-    queue: PredictionQueue
-    readiness: Readiness
     predictor: Predictor
-    unusual: UnusualValues
     metrics: Metrics
     card_text: str  # the owner's part of the model card
     quality: Quality | None  # what verify measured for the model card
@@ -55,8 +50,7 @@ class Service:
         quality: Quality | None = None,
     ) -> Service:
         """Return the service of a model; `on_stuck` is called if it blocks a thread for good."""
-        contract = model.contract.with_max_characters(settings.max_text_characters)
-        metrics = Metrics(url_map, contract, model.manifest)
+        metrics = Metrics(url_map, model.contract, model.manifest)
         queue = PredictionQueue(
             model.predict,
             timeout_seconds=settings.predict_seconds,
@@ -66,13 +60,13 @@ class Service:
             on_stuck=on_stuck,
             on_waiting=metrics.set_waiting,
         )
-        readiness = Readiness(model, queue)
-        model = model.with_contract(contract)
-        predictor = Predictor(model, queue, readiness)
-        unusual = UnusualValues(contract, model.manifest.derived, model.manifest.profiles)
-        jobs = _job_storage(settings)
-        about = (card_text, quality)
-        return cls(settings, model, queue, readiness, predictor, unusual, metrics, *about, jobs)
+        predictor = Predictor.around(model, queue, settings.max_text_characters)
+        return cls(settings, predictor, metrics, card_text, quality, _job_storage(settings))
+
+    @property
+    def model(self) -> Model:
+        """The model, with the limits of this service."""
+        return self.predictor.model
 
     @property
     def title(self) -> str:
@@ -103,7 +97,7 @@ class Service:
 
     def warnings(self, batch: Batch) -> BatchWarnings:
         """Return what is unlike the sample in predicted rows, and count it."""
-        found = self.unusual.find(batch)
+        found = self.model.unusual.find(batch)
         if found:
             self.metrics.count_warnings(warning for of_row in found.values() for warning in of_row)
         return found

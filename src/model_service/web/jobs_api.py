@@ -128,7 +128,7 @@ def _sent_stream() -> IO[bytes]:
 def _check_header(file: IO[bytes], *, keep_bad_rows: bool) -> None:
     """Refuse what a worker could only refuse later. Raises ServiceError."""
     service = current_service()
-    scorer = Scorer(service.predictor, service.unusual, service.settings.max_csv_line_characters)
+    scorer = Scorer(service.predictor, service.settings.max_csv_line_characters)
     scorer.csv_job(lambda progress: None, keep_bad_rows=keep_bad_rows).check_header(file)
 
 

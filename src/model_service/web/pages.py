@@ -246,7 +246,7 @@ def card_file() -> Response:
 
 
 def _card() -> ModelCard:
-    model, readiness = service.model, service.readiness
+    model, readiness = service.model, service.predictor.readiness
     # First: it checks the golden predictions, if that was not done yet.
     is_ready = readiness.reason() is None
     golden_count = len(model.golden.rows) if model.golden is not None else 0

@@ -6,12 +6,14 @@ these answers change.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_service.contract.golden import Golden, GoldenError, read_golden
 from model_service.model.manifest import Manifest
 from workbench import files
+from workbench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,12 @@ def write_kept_answers(project: Path, manifest: Manifest, golden: Golden) -> Non
 
 
 def read_kept_answers(project: Path) -> KeptAnswers | None:
-    """Read the answers that were kept; None if there are none that can be read."""
-    path = project / files.KEPT_ANSWERS
-    golden = _read(path)
-    if golden is None:
+    """Read the answers that were kept; None if they cannot be read: they only serve a report."""
+    try:
+        document = files.read_json(project / files.KEPT_ANSWERS)
+        return KeptAnswers(document["version"], document["sha256"], Golden.from_json(document))
+    except (UserError, KeyError, GoldenError):
         return None
-    about = files.read_json(path)
-    return KeptAnswers(about["version"], about["sha256"], golden)
 
 
 def keep_recorded_answers(project: Path, manifest: Manifest) -> None:
@@ -51,14 +52,7 @@ def keep_recorded_answers(project: Path, manifest: Manifest) -> None:
     kept = read_kept_answers(project)
     if kept is not None and kept.are_of(manifest):
         return
-    golden = _read(project / files.GOLDEN)
-    if golden is not None and manifest.verified:
-        write_kept_answers(project, manifest, golden)
-
-
-def _read(path: Path) -> Golden | None:
-    """Read rows with predictions; None if they cannot be read: they only serve a report."""
-    try:
-        return read_golden(path)
-    except GoldenError:
-        return None
+    with suppress(GoldenError):
+        golden = read_golden(project / files.GOLDEN)
+        if golden is not None and manifest.verified:
+            write_kept_answers(project, manifest, golden)

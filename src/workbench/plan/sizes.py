@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from workbench.doctor.checks import MEMORY_SHARE
+from workbench.doctor.checks.measured import MEMORY_SHARE
 from workbench.plan.calibrate import Calibration
 from workbench.plan.simulate import Instance, Phase, simulate
 from workbench.platforms.plans import Plan

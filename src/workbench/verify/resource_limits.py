@@ -45,9 +45,10 @@ class Limits:
 
 def out_of_memory() -> str:
     """Return the message for a model that has reached the memory limit."""
+    megabytes = memory_limit() // MEGABYTE
     return (
-        f"The model needs more than the {memory_limit() // MEGABYTE} MB of memory that the proof "
-        "may take. If it is meant for a dyno that has more, give PROOF_MEGABYTES=."
+        f"The model needs more than the {megabytes} MB of memory that the proof may take. If it is "
+        f"meant for a dyno that has more, put PROOF_MEGABYTES={2 * megabytes} before the command."
     )
 
 

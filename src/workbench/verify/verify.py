@@ -164,8 +164,8 @@ def _prove(copy: Path, python: Path, limits: Limits, accept: str) -> str:
         )
     except TimedOut as error:
         raise UserError(
-            f"{error} The model hangs, or is too slow to be tried with every feature: then give "
-            "PROOF_SECONDS=."
+            f"{error} The model hangs, or is too slow to be tried with every feature: then put "
+            f"PROOF_SECONDS={2 * limits.seconds} before the command."
         ) from None
 
 

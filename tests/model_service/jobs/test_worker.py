@@ -29,6 +29,12 @@ def send(client: FlaskClient) -> Send:
     return lambda body: str(client.post("/jobs", data=body, **CSV).location)
 
 
+@pytest.fixture
+def reports_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker renews its lease after each chunk of rows."""
+    monkeypatch.setattr(worker_module, "REPORT_SECONDS", 0)
+
+
 def tries(database: Postgres) -> list[tuple[object, ...]]:
     return database.execute("select state, tries from model_jobs")
 
@@ -124,16 +130,15 @@ def test_a_worker_that_dies_three_times_ends_a_job(
     assert database.execute("select * from model_job_parts") == []
 
 
+@pytest.mark.usefixtures("reports_always")
 def test_a_job_that_is_deleted_while_it_runs_ends(
     client: FlaskClient,
     model: Model,
     database: Postgres,
     loans: Loans,
     send: Send,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(worker_module, "REPORT_SECONDS", 0)
     address = send(loans(5))
     here = WorkerHere(model, database.url, interrupt=lambda: client.delete(address))
     assert here.worker.work()
@@ -142,15 +147,14 @@ def test_a_job_that_is_deleted_while_it_runs_ends(
     assert not here.worker.work()
 
 
+@pytest.mark.usefixtures("reports_always")
 def test_a_job_is_given_back_when_the_worker_is_told_to_stop(
     client: FlaskClient,
     model: Model,
     database: Postgres,
     loans: Loans,
     send: Send,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker_module, "REPORT_SECONDS", 0)
     body = loans(50)
     address = send(body)
     here = WorkerHere(model, database.url)
@@ -164,15 +168,14 @@ def test_a_job_is_given_back_when_the_worker_is_told_to_stop(
     assert client.get(f"{address}/result").data == expected
 
 
+@pytest.mark.usefixtures("reports_always")
 def test_progress_is_shown(
     client: FlaskClient,
     model: Model,
     database: Postgres,
     loans: Loans,
     send: Send,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker_module, "REPORT_SECONDS", 0)
     address = send(loans(20_000))
     seen: list[tuple[int | None, int]] = []
 

@@ -112,3 +112,19 @@ def test_what_was_kept_is_only_for_a_report(project: Path, stricter: Path) -> No
     (project / ".tools" / "answers.json").write_text("{")
     adopt(project, AdoptOptions(model=str(stricter)))
     assert "Compared with version 1, " in prove(project)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"version": 1, "sha256": "0", "rows": []}',
+        '{"version": 1, "sha256": "0", "rows": [{}], "predictions": []}',
+        '{"rows": [{}], "predictions": [{}]}',
+    ],
+)
+def test_kept_answers_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".tools").mkdir()
+    (tmp_path / ".tools" / "answers.json").write_text(text)
+    assert read_kept_answers(tmp_path) is None

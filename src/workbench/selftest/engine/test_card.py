@@ -188,7 +188,7 @@ def test_entries_of_the_verification(model: Model) -> None:
 
 
 def test_the_golden_predictions_are_reproduced_once_and_the_time_is_kept(model: Model) -> None:
-    readiness = create_app(model).service.readiness
+    readiness = create_app(model).service.predictor.readiness
     assert readiness.reproduced_at is None
     before = datetime.now(timezone.utc)
     assert readiness.reason() is None

@@ -133,7 +133,7 @@ def test_a_model_that_is_not_ready_is_counted_as_such(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(model)
-    monkeypatch.setattr(app.service.readiness, "reason", lambda: "It is not.")
+    monkeypatch.setattr(app.service.predictor.readiness, "reason", lambda: "It is not.")
     assert value(samples(app.test_client()), "model_ready") == 0
 
 
