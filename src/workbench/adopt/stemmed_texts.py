@@ -56,7 +56,8 @@ def _with_stemmer(case: Case) -> Iterator[tuple[SourceFile, str, str]]:
             source = read_source(path, PurePosixPath(path.name))
         except AnswerError:  # it is not Python
             continue
-        functions = [node.name for node in source.tree.body if _stems_a_text(node)]
+        defined = [node for node in source.tree.body if isinstance(node, ast.FunctionDef)]
+        functions = [node.name for node in defined if _stems_a_text(node)]
         if len(set(functions)) == 1 and (code := definitions_only(source, functions)) is not None:
             yield source, functions[0], code + PREPARE.format(name=functions[0])
 
@@ -70,14 +71,13 @@ def _sources(case: Case) -> Iterator[Path]:
                     yield path
 
 
-def _stems_a_text(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.FunctionDef):
-        return False
-    arguments = node.args
+def _stems_a_text(function: ast.FunctionDef) -> bool:
+    """Return whether a function takes one value and calls a method `stem`."""
+    arguments = function.args
     required = len(arguments.posonlyargs + arguments.args) - len(arguments.defaults)
     return required == 1 and any(
         isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
         and inner.func.attr == "stem"
-        for inner in ast.walk(node)
+        for inner in ast.walk(function)
     )
