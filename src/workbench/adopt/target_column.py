@@ -86,7 +86,7 @@ def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str 
 def target_beside(facts: ModelFacts, sample: Sample, contract: Contract) -> str | None:
     """Return the column beside the features that is the only target, or None.
 
-    A column that is left when all others are features is the target, if its values can be.
+    The first or last column is the target if all others are features, and its values can be one.
     """
     if facts.task not in ("classification", "regression") or contract.output.targets is not None:
         return None
@@ -94,8 +94,10 @@ def target_beside(facts: ModelFacts, sample: Sample, contract: Contract) -> str 
     used |= {name for f in contract.features for name in (f.one_hot or {}).values()}
     names = [name for name, c in sample.columns.items() if name not in used and not c.counts_rows]
     found = find_target(facts, sample, names) if names else None
-    if found is None and len(names) == 1 and _is_possible(sample.columns[names[0]], facts):
-        return None if _is_identifier(sample, names[0]) else names[0]
+    columns = list(sample.columns)
+    if found is None and len(names) == 1 and names[0] in (columns[0], columns[-1]):
+        is_possible = _is_possible(sample.columns[names[0]], facts)
+        return names[0] if is_possible and not _is_identifier(sample, names[0]) else None
     return found
 
 

@@ -259,3 +259,22 @@ def test_a_model_without_any_names_gets_numbered_ones(tmp_path: Path) -> None:
     (problem,) = refused(REGRESSION, X, tmp_path, sample_data="")
     assert problem.repair is not None
     assert problem.repair.features == {"features": [{"name": "feature_1"}, {"name": "feature_2"}]}
+
+
+@pytest.mark.parametrize(
+    ("sample", "target"),
+    [
+        (X.assign(price_lkr=X.b * 3), "price_lkr"),
+        (X.assign(number=range(N)), None),  # an identifier
+        (X.assign(c=X.b)[["a", "c", "b"]], None),  # between features, so it was one once
+        (X.assign(c=X.b, d=X.b), None),
+    ],
+    ids=["the last", "identifier", "between", "two"],
+)
+def test_the_only_other_column_is_compared_with_the_predictions(
+    sample: pd.DataFrame, target: str | None, tmp_path: Path
+) -> None:
+    kept = decided(LinearRegression().fit(X, X.b), sample, tmp_path).kept_sample
+    assert kept is not None
+    header = kept.splitlines()[0]
+    assert header == ("a,b" if target is None else f"a,b,target: {target}")
