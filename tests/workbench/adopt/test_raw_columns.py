@@ -278,3 +278,23 @@ def test_the_only_other_column_is_compared_with_the_predictions(
     assert kept is not None
     header = kept.splitlines()[0]
     assert header == ("a,b" if target is None else f"a,b,target: {target}")
+
+
+@pytest.mark.parametrize(
+    ("codes", "proposed"),
+    [
+        ({"No": 0, "No phone service": 0, "Yes": 1}, {"No": 0, "No phone service": 0, "Yes": 1}),
+        ({"No": 0, "No phone service": 1, "Yes": 2}, {"No": 0, "No phone service": 1, "Yes": 2}),
+    ],
+    ids=["two", "three"],
+)
+def test_what_the_model_compares_with_tells_how_no_and_yes_were_coded(
+    codes: dict[str, int], proposed: dict[str, int], tmp_path: Path
+) -> None:
+    lines = np.array(["No", "No phone service", "Yes"] * 40)
+    frame = X.assign(lines=[codes[line] for line in lines])
+    model = RandomForestClassifier(20, random_state=0).fit(frame, lines == "Yes")
+    (problem,) = refused(model, X.assign(lines=lines), tmp_path)
+    assert problem.repair is not None
+    (feature,) = [f for f in problem.repair.features["features"] if f["name"] == "lines"]
+    assert feature["encode"] == proposed
