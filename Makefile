@@ -5,7 +5,7 @@ DEMO = .demo
 YEARS ?=
 SCREENSHOTS ?= .screenshots
 
-.PHONY: help test test-all first-tries fast bench bench-bulk bench-explain bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
+.PHONY: help test test-all first-tries fast bench bench-bulk bench-explain bench-plan bench-score bench-guard bench-wsgi soak fuzz zoo screenshots machine browser lint demo \
 	stop lock clean
 
 help:
@@ -62,10 +62,17 @@ bench-explain: $(DEV)
 		--models '$(MODELS)' --rounds $(or $(ROUNDS),30)
 
 # make bench-score  make score beside pandas and the model itself, into benchmarks/score.md;
-#                   ROWS=1000000 ROUNDS=3 MODELS=logistic,hist,…
+#                   ROWS=1000000 ROUNDS=3 COPIES=100 MODELS=logistic,hist,…
 bench-score: $(DEV)
 	PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" .venv/bin/python -m benchmarks.score \
-		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) --models '$(MODELS)'
+		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
+		--copies $(or $(COPIES),100) --models '$(MODELS)'
+
+# make bench-plan  what make plan predicts beside what happens, into benchmarks/plan.md; as root;
+#                  SECONDS=60 for each load, PARTS=sleeping,capacity,dyno
+bench-plan: $(DEV) machine
+	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH="$(CURDIR)/src" .venv/bin/python \
+		-m benchmarks.plan --folder .bench --seconds $(or $(SECONDS),60) --parts '$(PARTS)'
 
 # make bench-guard  PROJECT=…, rendered and verified: what the guard around the model costs a request
 bench-guard: $(DEV)

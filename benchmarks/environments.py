@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+COOKIECUTTER = (sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input")
 # What a rendered project is made of.
 SOURCES = ("{{cookiecutter.project_slug}}", "src", "hooks", "cookiecutter.json", "examples")
 # The newest Python that all peers support.
@@ -41,9 +42,9 @@ class Workshop:
         content = "\n".join([PYTHON, *LIBRARIES, *requirements])
         stamp = environment / ".complete"
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != content:
-            _run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(environment))
+            run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(environment))
             install = ("uv", "pip", "install", "--quiet", "--python", str(environment))
-            _run(*install, *LIBRARIES, *requirements)
+            run(*install, *LIBRARIES, *requirements)
             stamp.write_text(content, encoding="utf-8")
         return environment
 
@@ -53,7 +54,7 @@ class Workshop:
         if not (models / "catboost" / "answers.json").exists():  # the last one that is written
             shutil.rmtree(models, ignore_errors=True)
             python = self.environment("train", [CATBOOST]) / "bin" / "python"
-            _run(str(python), str(ROOT / "benchmarks" / "train.py"), str(models))
+            run(str(python), str(ROOT / "benchmarks" / "train.py"), str(models))
         return models
 
     def project(self, model: str) -> Path:
@@ -68,9 +69,8 @@ class Workshop:
             answers = {"project_name": f"Bench {model}", "python_version": PYTHON}
             if model != EXAMPLE:
                 answers |= self._answers(model)
-            command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
             words = [f"{name}={value}" for name, value in answers.items()]
-            _run(*command, *words, folder=folder)
+            run(*COOKIECUTTER, *words, folder=folder)
         return project
 
     def _answers(self, model: str) -> dict[str, str]:
@@ -111,7 +111,7 @@ def clean_environment() -> dict[str, str]:
     return {**variables, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _run(*command: str, folder: Path = ROOT) -> None:
+def run(*command: str, folder: Path = ROOT) -> None:
     """Run a command that must succeed. Raises CalledProcessError."""
     print("$", " ".join(command[:6]), "…" if len(command) > 6 else "", flush=True)
     subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL)

@@ -56,7 +56,7 @@ except SystemExit as end:
 print(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 SEED, GROUP_ROWS = 7, 1 << 17
-ROWS, COPIES = 1_000_000, 20
+ROWS, COPIES = 1_000_000, 100
 KINDS = ("parquet", "csv")
 # CPU time beyond the start, as a multiple of bare predict_proba(frame); and of a whole run, as a
 # multiple of pandas' way.

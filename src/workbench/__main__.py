@@ -101,7 +101,11 @@ def _doctor(project: Path, options: Options) -> int:
 def _platform(project: Path, options: Options) -> None:
     from workbench.platforms import command
 
-    print(command.platform(project, options["NAME"], overwrite="OVERWRITE" in options))
+    jobs = options.get("JOBS", "off")
+    if jobs not in ("on", "off"):
+        raise UserError(f"JOBS={jobs!r} is neither on nor off; make platform NAME=render JOBS=on")
+    name, overwrite = options["NAME"], "OVERWRITE" in options
+    print(command.platform(project, name, jobs=jobs == "on", overwrite=overwrite))
 
 
 def _score(project: Path, options: Options) -> int:
@@ -204,7 +208,7 @@ COMMANDS: dict[str, Command] = {
     "platform": Command(
         "write the file that another platform than Heroku wants",
         _platform,
-        ("NAME", "OVERWRITE"),
+        ("NAME", "JOBS", "OVERWRITE"),
         ("NAME",),
     ),
     "score": Command(

@@ -25,6 +25,10 @@ _FIND = """
 select id, case when state = 'running' and leased_until < now() then 'waiting' else state end,
   row_count, done, rejected, expires_at, error
 from model_jobs where id = %s and owner is not distinct from %s"""
+_COUNT = """
+select count(*) filter (where state = 'waiting' or leased_until < now()),
+  count(*) filter (where state = 'running' and leased_until >= now())
+from model_jobs where state in ('waiting', 'running')"""
 _DELETE = "delete from model_jobs where id = %s and owner is not distinct from %s"
 EXPIRE = "delete from model_jobs where state <> 'running' and expires_at < now()"
 _SIZE = """
@@ -60,6 +64,11 @@ class JobStorage:
         *members, error = row
         found = (*members, None if error is None else json.loads(error))
         return Job(*found)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs of all callers wait and run."""
+        row = self._database.run(lambda c: c.execute(_COUNT).fetchone())
+        return dict(zip(("waiting", "running"), row or (0, 0), strict=True))
 
     def delete(self, job: UUID, owner: str | None) -> None:
         """Delete a job in any state; its worker stops at the next chunk. Raises NoSuchJob."""

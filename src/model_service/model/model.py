@@ -15,7 +15,7 @@ from joblib import parallel_backend
 from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
-from model_service.contract.golden import RELATIVE_TOLERANCE, Golden
+from model_service.contract.golden import Golden
 from model_service.contract.unusual import UnusualValues
 from model_service.explain.answer import ExplainRequest, explain_rows
 from model_service.explain.blackbox import Budget
@@ -214,8 +214,7 @@ class Model:
     @property
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
-        # It records a wider tolerance if more than the last bits of a sum differ.
-        return self.golden is not None and self.golden.tolerance <= RELATIVE_TOLERANCE
+        return self.golden is not None and self.golden.are_rows_alike
 
     @property
     def predicts_rows_alone(self) -> bool:

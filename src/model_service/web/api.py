@@ -16,6 +16,7 @@ from model_service.csv.spool import SpooledFile
 from model_service.csv.stream import CsvJob
 from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.answer import ExplainRequest
+from model_service.jobs.job import DatabaseUnavailable
 from model_service.model.predictions import Prediction
 from model_service.web import jobs_api
 from model_service.web.bodies import csv_stream, json_response, keeps_bad_rows, received_file
@@ -28,7 +29,7 @@ from model_service.web.explain_api import (
     why_unexplained,
     with_explanations,
 )
-from model_service.web.metrics import CONTENT_TYPE
+from model_service.web.metrics import CONTENT_TYPE, Gauge
 from model_service.web.openapi import document
 from model_service.web.policy import policy
 from model_service.web.strict_json import PARSED_ROW, parse_json
@@ -205,7 +206,11 @@ def ready() -> Response:
 def metrics() -> Response:
     """What all workers have counted, for Prometheus."""
     ready = service.predictor.readiness.reason() is None
-    gauges = {"model_ready": ("Whether the model may predict.", float(ready))}
+    gauges = [Gauge.single("model_ready", "Whether the model may predict.", ready)]
+    if service.jobs is not None:
+        with contextlib.suppress(DatabaseUnavailable):  # the log says so; the others are there
+            counts = service.jobs.counts()
+            gauges.append(Gauge("model_jobs", "Jobs that have not ended.", counts, "state"))
     return Response(service.metrics.text(gauges), content_type=CONTENT_TYPE)
 
 

@@ -12,11 +12,11 @@ from model_service.web.current import Service
 from model_service.web.policy import policy_of
 
 PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = "Content-Disposition, Retry-After, X-Request-ID"
+EXPOSED = "Content-Disposition, Location, Retry-After, X-Request-ID"
 
 
 def init_app(app: Flask, service: Service) -> None:

@@ -57,7 +57,7 @@ def _forbid_caching(response: Response) -> Response:
 
 
 @bp.post("")
-@policy(csv_limit="max_job_bytes")
+@policy(is_cross_origin=True, csv_limit="max_job_bytes")
 def create() -> AnyResponse:
     """Store a CSV for a worker; the form of the page is redirected to the page of the job."""
     storage, is_form = _storage(), request.mimetype == FORM
@@ -80,7 +80,7 @@ def create() -> AnyResponse:
 
 
 @bp.get("/<job_id>")
-@policy()
+@policy(is_cross_origin=True)
 def show(job_id: str) -> Response:
     """Return how far a job is, as JSON, or as a page if the caller is a browser."""
     job = _find(job_id)
@@ -91,7 +91,7 @@ def show(job_id: str) -> Response:
 
 
 @bp.get("/<job_id>/result")
-@policy()
+@policy(is_cross_origin=True)
 def result(job_id: str) -> Response:
     """Return the CSV with its predictions."""
     job = _find(job_id)
@@ -107,7 +107,7 @@ def result(job_id: str) -> Response:
 
 
 @bp.delete("/<job_id>")
-@policy()
+@policy(is_cross_origin=True)
 def delete(job_id: str) -> Response:
     """Delete a job and its files, whether it has ended or not."""
     _storage().delete(_parse_id(job_id), _owner())

@@ -87,6 +87,28 @@ class Family:
         yield sample(f"{self.name}_count", labels, count)
 
 
+@dataclass(frozen=True)
+class Gauge:
+    """A metric that is asked for, not counted: its values now, by the value of its label."""
+
+    name: str
+    help: str
+    values: Mapping[str, float]
+    label: str = ""
+
+    @classmethod
+    def single(cls, name: str, help: str, value: float) -> Gauge:
+        """Return a gauge without a label."""
+        return cls(name, help, {"": value})
+
+    def lines(self) -> Iterator[str]:
+        """Yield it in Prometheus' text format."""
+        yield f"# HELP {self.name} {self.help}"
+        yield f"# TYPE {self.name} gauge"
+        for text, value in self.values.items():
+            yield sample(self.name, {self.label: text}, value)
+
+
 def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, Family]:
     """Return all metrics of a service in the order in which they are shown, by a short name."""
     # A failed request has no route if its path or its method fits none.
@@ -360,14 +382,14 @@ class Metrics:
         cells = self._warnings
         self._add((cells.get((one.feature or "",), cells[("",)]), 1) for one in warnings)
 
-    def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
-        """Return all metrics, and `gauges`: help and current value of each, by name."""
+    def text(self, gauges: Iterable[Gauge]) -> str:
+        """Return these gauges and all metrics."""
         self.lay_out()
         self._reset_dead_gauges()
         lines = ["# HELP model_info The model that predicts.", "# TYPE model_info gauge"]
         lines.append(sample("model_info", self._about, 1))
-        for name, (meaning, now) in gauges.items():
-            lines += [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", sample(name, {}, now)]
+        for gauge in gauges:
+            lines += gauge.lines()
         return "\n".join([*lines, *self._memory.lines()]) + "\n"
 
 

@@ -90,9 +90,12 @@ def show(report: Report) -> str:
 def _elsewhere(project: Path, name: str) -> Elsewhere:
     """Compare the platform's files with those that make platform writes. Raises UserError."""
     platform = command.find(name)
-    wanted = command.render_files(project, platform)
-    present = {path: _read(project / path) for path in wanted}
-    different = [path for path, text in present.items() if text != wanted[path]]
+    both = [command.render_files(project, platform, jobs=jobs) for jobs in (False, True)]
+    present = {path: _read(project / path) for path in both[0]}
+    different = min(
+        ([path for path, text in present.items() if text != wanted[path]] for wanted in both),
+        key=len,
+    )
     # A file that has another purpose too keeps its owner's lines, so it lacks the platform's.
     lacking = [path for path in different if present[path] is None or path in command.SHARED]
     edited = [path for path in different if path not in lacking]

@@ -212,7 +212,7 @@ class Server:
         """Return the CPU time of all processes."""
         if sys.platform != "linux":
             return CpuTime()
-        return cpu_time((self.process.pid, *_linux_children(self.process.pid)))
+        return cpu_time((self.process.pid, *child_pids(self.process.pid)))
 
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float
@@ -244,7 +244,7 @@ def _memory_by_process(master: int) -> dict[int, tuple[int, int]]:
     if sys.platform != "linux":
         return memory_by_ps(master)
     sizes = {}
-    for pid in (master, *_linux_children(master)):
+    for pid in (master, *child_pids(master)):
         with contextlib.suppress(OSError):  # it has ended
             sizes[pid] = _linux_memory(pid)
     return sizes
@@ -283,7 +283,7 @@ def cpu_time(pids: Iterable[int | str]) -> CpuTime:
     return CpuTime(used / 1e9, waited / 1e9)
 
 
-def _linux_children(parent: int) -> list[int]:
+def child_pids(parent: int) -> list[int]:
     children = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

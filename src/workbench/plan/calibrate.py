@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from model_service.contract.golden import read_golden
 from workbench import files, heroku
 from workbench.doctor.findings import Result
 from workbench.doctor.measure import CpuTime, Server, cpu_time, serving
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
 from workbench.lock.environment import VENV
-from workbench.plan.load import (
-    LoadError,
-    Throughput,
-    closed_loop,
-    http_request,
-    moments,
-    open_loop,
-)
+from workbench.plan.load import LoadError, closed_loop, http_request, one_by_one
 from workbench.plan.simulate import Service, percentile
 
-CALLERS = 32
+CALLERS, FEW_CALLERS = 32, 8
 BUSY_SECONDS = 4
+WARM_SECONDS = 1
 MAX_ALONE = 400
 ALONE_SECONDS = 15
 MIN_RATE = 4.0
-# The share of the capacity up to which hardly a request waits for another one.
+# The load of single requests at most: pauses as those of a busy service are none.
 ALONE_LOAD = 0.1
-# A model that waits for something else than the CPU, for more than this share of its time.
-WAITING_SHARE = 0.5
+# Of the time of a request, the CPU time of a model that only computes is more than this share; the
+# rest is switching threads. Other models wait: for a timer, or for another service.
+CPU_SHARE = 0.3
 OK = 200
 
 
@@ -53,6 +51,7 @@ class Calibration:
     is_cpu: bool  # busy_seconds is CPU time, which other processes here do not lengthen
     rate: float  # at which the single requests came
     machine_load: float | None  # runnable processes a core, before the measurement
+    each_seconds: float | None = None  # of a further request in a batch; None: no batches
 
     @property
     def capacity(self) -> float:
@@ -61,7 +60,9 @@ class Calibration:
 
     def service(self) -> Service:
         """Return the worker for a simulation."""
-        return Service(self.alone, self.busy_seconds)
+        if self.each_seconds is None:
+            return Service(self.alone, self.busy_seconds, max_batch=1)
+        return Service(self.alone, self.each_seconds)
 
     def alone_percentile(self, share: float) -> float:
         """Return the seconds within which this share of single requests was answered."""
@@ -79,18 +80,24 @@ def calibrate(
             if isinstance(boot_seconds, Result):
                 raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
             requests = [http_request("/predict", body) for body in bodies(rows, row_count)]
-            _require_answers(server, requests)
-            busy, cpu = _busy(server, requests)
-            lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / busy, MIN_RATE))
+            _busy(server, requests, CALLERS, WARM_SECONDS)
+            few = _busy(server, requests, FEW_CALLERS, BUSY_SECONDS)
+            many = _busy(server, requests, CALLERS, BUSY_SECONDS)
+            lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / many.cpu, MIN_RATE))
+            alone = _alone(server, requests, lone_rate)
+            pair = (few.cpu, many.cpu) if alone.is_cpu else (few.wall, many.wall)
+            golden = read_golden(project / files.GOLDEN)  # the service is ready, so it is valid
+            batches = golden is not None and golden.are_rows_alike
             return Calibration(
                 rows=row_count,
                 boot_seconds=boot_seconds,
                 memory=server.measure_memory(1),
-                alone=_alone(server, requests, lone_rate),
-                busy_seconds=busy,
-                is_cpu=cpu,
+                alone=alone.times,
+                busy_seconds=pair[1],
+                is_cpu=alone.is_cpu,
                 rate=lone_rate,
                 machine_load=machine_load,
+                each_seconds=further_seconds(*pair) if batches else None,
             )
     except (OSError, LoadError) as problem:
         raise UserError(f"the service cannot be measured: {problem}; make doctor") from None
@@ -127,34 +134,67 @@ def _machine_load() -> float | None:
         return None
 
 
-def _require_answers(server: Server, requests: Sequence[bytes]) -> None:
-    """Send one request of each kind, so that all code is warm. Raises UserError."""
-    planned = [0.0] * min(len(requests), CALLERS)
-    bad = [r.status for r in open_loop(server.port, requests, planned) if r.status != OK]
-    if bad:
-        raise UserError(f"/predict answers {bad[0]}; make doctor says why.")
+@dataclass(frozen=True)
+class _Busy:
+    """Seconds of a request among many callers: of CPU, and by the clock."""
+
+    cpu: float
+    wall: float
 
 
-def _busy(server: Server, requests: Sequence[bytes]) -> tuple[float, bool]:
-    """Return the seconds of a request among 32 callers, and whether they are CPU time."""
+def _busy(server: Server, requests: Sequence[bytes], callers: int, seconds: float) -> _Busy:
+    """Let callers send requests. Raises UserError if one is not answered with 200."""
     watch = _Watch(server)
-    found: Throughput = closed_loop(server.port, requests, CALLERS, BUSY_SECONDS)
-    spent = watch.spent()
+    found = closed_loop(server.port, requests, callers, seconds)
     if found.problem is not None:
-        raise UserError(f"/predict answers {found.problem} to {CALLERS} callers; make doctor")
-    is_cpu = spent.server.used > 0 and spent.elsewhere(found.seconds) < WAITING_SHARE
-    return (spent.server.used if is_cpu else found.seconds) / found.responses, is_cpu
+        raise UserError(f"/predict answers {found.problem} to {callers} callers; make doctor")
+    wall = found.seconds / found.responses
+    return _Busy(watch.spent().server.used / found.responses or wall, wall)
 
 
-def _alone(server: Server, requests: Sequence[bytes], rate: float) -> tuple[float, ...]:
-    """Return sorted seconds of single requests, without waiting for other programs' CPU."""
-    count = min(MAX_ALONE, int(rate * ALONE_SECONDS))
+def further_seconds(few: float, many: float) -> float:
+    """Return what a further request in a batch takes, from the seconds of one among the callers.
+
+    In a round each caller has one answer. The batches of a round are as many with 8 callers as
+    with 32, so that what each batch takes by itself is no part of the difference.
+    """
+    difference = CALLERS * many - FEW_CALLERS * few
+    return min(max(difference / (CALLERS - FEW_CALLERS), 0), many)
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """Sorted seconds of single requests, and whether CPU is what they take."""
+
+    times: tuple[float, ...]
+    is_cpu: bool
+
+
+def _alone(server: Server, requests: Sequence[bytes], rate: float) -> _Alone:
+    """Send one request after the other, with pauses as they are at this rate.
+
+    The times are without waiting for the CPU of other programs. No two threads of the service
+    work at the same time here, so what they wait for adds up to what the request waits for.
+    """
     watch = _Watch(server)
-    responses = open_loop(server.port, requests, moments(rate, count))
-    spent = watch.spent()
-    times = sorted(response.seconds for response in responses)
+    end = time.monotonic() + ALONE_SECONDS
+    times: list[float] = []
+    for response in one_by_one(server.port, requests, pauses(rate)):
+        times.append(response.seconds)
+        if len(times) == MAX_ALONE or time.monotonic() > end:
+            break
+    spent, total = watch.spent(), sum(times)
+    working = spent.server.used + spent.client.used
     delays = spent.server.waited + spent.client.waited
-    return capped(times, max(sum(times) - delays, spent.server.used))
+    is_cpu = spent.server.used > 0 and working > CPU_SHARE * (total - delays)
+    return _Alone(capped(sorted(times), max(total - delays, spent.server.used)), is_cpu)
+
+
+def pauses(rate: float, seed: int = 1) -> Iterator[float]:
+    """Yield random seconds between requests that come at this rate on average."""
+    rng = random.Random(seed)
+    while True:
+        yield rng.expovariate(rate)
 
 
 def capped(ordered: Sequence[float], total: float) -> tuple[float, ...]:
@@ -175,11 +215,6 @@ def capped(ordered: Sequence[float], total: float) -> tuple[float, ...]:
 class _Spent:
     server: CpuTime
     client: CpuTime
-
-    def elsewhere(self, seconds: float) -> float:
-        """Return the share of the time in which neither side had the CPU or wanted it."""
-        busy = (self.server.used, self.server.waited, self.client.used, self.client.waited)
-        return 1 - sum(busy) / seconds
 
 
 class _Watch:

@@ -1,23 +1,17 @@
-"""A client that sends requests at planned moments, or as quickly as its callers get answers.
-
-Latency is counted from the planned moment, so a queue in front of the server is not hidden.
-"""
+"""A client that sends one request after the other, or as quickly as its callers get answers."""
 
 from __future__ import annotations
 
-import random
 import re
 import selectors
 import socket
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
 # A response that has not come after this time will not.
 TIMEOUT_SECONDS = 35
-CONNECTIONS = 32
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.I | re.M)
 _CHUNK = 65536
 
@@ -28,7 +22,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """The seconds from the planned moment to the response, and its status."""
+    """The seconds from request to response, and its status."""
 
     seconds: float
     status: int
@@ -52,34 +46,17 @@ def http_request(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def moments(rate: float, count: int, seed: int = 1) -> tuple[float, ...]:
-    """Return when that many requests are sent, in seconds, at random with this mean rate."""
-    rng, now, planned = random.Random(seed), 0.0, []
-    for _ in range(count):
-        now += rng.expovariate(rate)
-        planned.append(now)
-    return tuple(planned)
-
-
-def open_loop(
-    port: int, requests: Sequence[bytes], planned: Sequence[float]
-) -> tuple[Response, ...]:
-    """Send a request at each planned moment, answered or not. Raises LoadError, OSError."""
-    responses: list[Response] = []
-    late: deque[float] = deque()  # planned moments for which there was no free connection
-    source, start = cycle(requests), time.perf_counter()
-    with _Connections(port, CONNECTIONS) as connections:
-        ahead = deque(planned)
-        while ahead or late or connections.busy:
-            now = time.perf_counter() - start
-            while ahead and ahead[0] <= now:
-                late.append(ahead.popleft())
-            while late and connections.idle:
-                connections.send(next(source), late.popleft())
-            pause = ahead[0] - now if ahead else TIMEOUT_SECONDS
-            for moment, status in connections.receive(max(pause, 0), is_due=not ahead):
-                responses.append(Response(time.perf_counter() - start - moment, status))
-    return tuple(responses)
+def one_by_one(port: int, requests: Sequence[bytes], pauses: Iterable[float]) -> Iterator[Response]:
+    """Yield the response to a request after each pause. Raises LoadError, OSError."""
+    with _Connections(port, 1) as connections:
+        for request, pause in zip(cycle(requests), pauses, strict=False):
+            time.sleep(pause)
+            start = time.perf_counter()
+            connections.send(request)
+            statuses: list[int] = []
+            while not statuses:
+                statuses += connections.receive()
+            yield Response(time.perf_counter() - start, statuses[0])
 
 
 def closed_loop(port: int, requests: Sequence[bytes], callers: int, seconds: float) -> Throughput:
@@ -87,13 +64,17 @@ def closed_loop(port: int, requests: Sequence[bytes], callers: int, seconds: flo
     source, count, problem = cycle(requests), 0, None
     with _Connections(port, callers) as connections:
         start = time.perf_counter()
-        while (spent := time.perf_counter() - start) < seconds:
+        while time.perf_counter() - start < seconds:
             while connections.idle:
-                connections.send(next(source), spent)
-            for _, status in connections.receive(TIMEOUT_SECONDS, is_due=True):
+                connections.send(next(source))
+            for status in connections.receive():
                 count += 1
                 problem = status if problem is None and status != 200 else problem
-        return Throughput(count, time.perf_counter() - start, problem)
+        spent = time.perf_counter() - start
+        while connections.busy:  # what is measured next must not wait for these
+            for _ in connections.receive():
+                pass
+        return Throughput(count, spent, problem)
 
 
 class _Connections:
@@ -102,8 +83,7 @@ class _Connections:
     def __init__(self, port: int, count: int) -> None:
         self._selector = selectors.DefaultSelector()
         self.idle = [self._connect(port) for _ in range(count)]
-        self.busy: dict[socket.socket, float] = {}
-        self._received: dict[socket.socket, bytes] = {}
+        self.busy: dict[socket.socket, bytes] = {}  # what was received of the response
 
     def __enter__(self) -> _Connections:
         return self
@@ -119,33 +99,33 @@ class _Connections:
         self._selector.register(connection, selectors.EVENT_READ)
         return connection
 
-    def send(self, request: bytes, moment: float) -> None:
-        """Send a request on an idle connection, and keep the moment for its response."""
+    def send(self, request: bytes) -> None:
+        """Send a request on an idle connection."""
         connection = self.idle.pop(0)
         connection.sendall(request)
-        self.busy[connection] = moment
-        self._received[connection] = b""
+        self.busy[connection] = b""
 
-    def receive(self, timeout: float, *, is_due: bool) -> Iterator[tuple[float, int]]:
-        """Yield the moment and the status of each response that is complete by now.
+    def receive(self) -> Iterator[int]:
+        """Wait, and yield the status of each response that is complete by now.
 
-        Raises LoadError if nothing comes although a response `is_due`.
+        Raises LoadError if nothing comes.
         """
-        events = self._selector.select(timeout)
-        if is_due and not events:
-            raise LoadError(f"no response after {timeout} s")
+        events = self._selector.select(TIMEOUT_SECONDS)
+        if not events:
+            raise LoadError(f"no response after {TIMEOUT_SECONDS} s")
         for key, _ in events:
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
             if not (data := connection.recv(_CHUNK)):
                 raise LoadError("the server closed a connection")
-            self._received[connection] += data
-            if (status := _status(self._received[connection])) is not None:
+            self.busy[connection] += data
+            if (status := response_status(self.busy[connection])) is not None:
+                del self.busy[connection]
                 self.idle.append(connection)
-                yield self.busy.pop(connection), status
+                yield status
 
 
-def _status(data: bytes) -> int | None:
+def response_status(data: bytes) -> int | None:
     """Return the status of a complete response."""
     head, end, body = data.partition(b"\r\n\r\n")
     length = _LENGTH.search(head)

@@ -21,8 +21,9 @@ from model_service.web.settings import Settings
 class Service:
     """One worker on a full core: a request alone takes one of `times`, chosen at random.
 
-    A batch of k requests takes (k - 1) times `each` more, in proportion to that time. Requests
-    beyond `max_in_flight` at a worker are rejected, and those that wait `timeout_seconds`.
+    A batch of k requests takes (k - 1) times `each` more, in proportion to that time. Without
+    batches (`max_batch` is 1) a request that had to wait takes `each` instead, in proportion.
+    Requests beyond `max_in_flight` at a worker are rejected, and those that wait `timeout_seconds`.
     """
 
     times: Sequence[float]
@@ -35,6 +36,13 @@ class Service:
     def mean(self) -> float:
         """Return the mean seconds of a request alone."""
         return sum(self.times) / len(self.times)
+
+    def seconds(self, alone: float, count: int, *, has_waited: bool) -> float:
+        """Return the time of a batch whose first request would take `alone` seconds alone."""
+        growth = self.each / self.mean
+        if self.max_batch == 1 and has_waited:
+            return alone * growth
+        return alone * (1 + (count - 1) * growth)
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,6 @@ class _Run:
         self._workers = [_Worker() for _ in range(instance.workers)]
         self._now = self._work = 0.0
         self._ends: list[tuple[float, int]] = []  # a heap: the end on the clock of work, the worker
-        self._growth = service.each / service.mean
 
     def arrive(self, time: float, phase: int) -> None:
         """Let a request arrive at one of the workers; `advance` has been called for `time`."""
@@ -163,7 +170,7 @@ class _Run:
             return
         worker.waiting.append(_Request(time, phase))
         if not worker.batch:
-            self._start(number)
+            self._start(number, has_waited=False)
 
     def advance(self, time: float) -> None:
         """Let all batches end that end before `time`."""
@@ -177,7 +184,7 @@ class _Run:
             self._finish(number)
         self._now = time
 
-    def _start(self, number: int) -> None:
+    def _start(self, number: int, *, has_waited: bool) -> None:
         worker = self._workers[number]
         while worker.waiting and len(worker.batch) < self._service.max_batch:
             request = worker.waiting.popleft()
@@ -187,7 +194,7 @@ class _Run:
                 worker.batch.append(request)
         if worker.batch:
             alone = self._rng.choice(self._service.times)
-            seconds = alone * (1 + (len(worker.batch) - 1) * self._growth)
+            seconds = self._service.seconds(alone, len(worker.batch), has_waited=has_waited)
             heapq.heappush(self._ends, (self._work + seconds, number))
 
     def _finish(self, number: int) -> None:
@@ -198,7 +205,7 @@ class _Run:
             else:
                 self.answers[request.phase].latencies.append(seconds)
         worker.batch = []
-        self._start(number)
+        self._start(number, has_waited=True)
 
     def _since(self, request: _Request) -> float:
         return self._now - request.arrived

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workbench import files
@@ -16,15 +16,25 @@ SHARED = ("README.md", "app.json", "Procfile", "Dockerfile")
 _READ = (*SHARED, ".slugignore")
 
 
-def platform(project: Path, name: str, *, overwrite: bool = False) -> str:
+def platform(project: Path, name: str, *, jobs: bool = False, overwrite: bool = False) -> str:
     """Write the platform's files and return what was written and what to type next.
 
-    Raises UserError for an unknown platform and for a file that its owner has edited.
+    Raises UserError for an unknown platform, for one that cannot run the worker of `jobs`, and for
+    a file that its owner has edited.
     """
     chosen = find(name)
-    wanted = render_files(project, chosen)
+    if jobs and chosen.jobs.impossible:
+        raise UserError(
+            f"{chosen.title} runs no worker for jobs from its file: {chosen.jobs.impossible}.",
+            ["Nothing was written. Without jobs:", f"make platform NAME={name}"],
+        )
+    wanted, other = (render_files(project, chosen, jobs=choice) for choice in (jobs, not jobs))
     present = {path: text for path in wanted if (text := _text(project / path)) is not None}
-    edited = [p for p, text in present.items() if p not in SHARED and text != wanted[p]]
+    edited = [
+        path
+        for path, text in present.items()
+        if path not in SHARED and text not in (wanted[path], other[path])
+    ]
     if edited and not overwrite:
         raise UserError(
             [
@@ -33,13 +43,14 @@ def platform(project: Path, name: str, *, overwrite: bool = False) -> str:
             ],
             [
                 "Nothing was written. Keep it as it is, or let it be replaced:",
-                f"make platform NAME={name} OVERWRITE=1",
+                f"make platform NAME={name}{' JOBS=on' if jobs else ''} OVERWRITE=1",
             ],
         )
     changed = {path: text for path, text in wanted.items() if present.get(path) != text}
     for path, text in changed.items():
         files.write(project / path, text)
-    return "\n".join(_report(project, chosen, wanted, changed, present))
+    steps = chosen.next_with_jobs() if jobs else chosen.next
+    return "\n".join(_report(project, chosen, wanted, changed, present, steps))
 
 
 def find(name: str) -> Platform:
@@ -54,11 +65,11 @@ def find(name: str) -> Platform:
     )
 
 
-def render_files(project: Path, chosen: Platform) -> dict[str, str]:
+def render_files(project: Path, chosen: Platform, *, jobs: bool = False) -> dict[str, str]:
     """Return the platform's files as they are written into this project. Raises UserError."""
     about = files.read_manifest(project).about
     texts = {name: text for name in _READ if (text := _text(project / name)) is not None}
-    facts = Facts(about.name, about.title, about.description, chosen.proxies, texts)
+    facts = Facts(about.name, about.title, about.description, chosen.proxies, texts, jobs)
     try:
         return chosen.render(facts)
     except (ValueError, AttributeError) as error:
@@ -73,6 +84,7 @@ def _report(
     wanted: Mapping[str, str],
     changed: Mapping[str, str],
     present: Mapping[str, str],
+    steps: Sequence[str],
 ) -> list[str]:
     name = files.read_manifest(project).about.name
     lines = []
@@ -93,7 +105,7 @@ def _report(
         "",
         "Next:",
         f"  make doctor PLATFORM={chosen.name}",
-        *(f"  {line.format(name=name, title=chosen.title)}" for line in chosen.next),
+        *(f"  {line.format(name=name, title=chosen.title)}" for line in steps),
     ]
 
 

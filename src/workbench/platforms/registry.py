@@ -6,11 +6,21 @@ number was tried on the platform itself: docs/how-to/other-platforms.md says so 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workbench.platforms import renderers
 from workbench.platforms.renderers import Facts
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """What to type for jobs before the first deployment and after it; or why there are none."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    impossible: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,8 +43,16 @@ class Platform:
     boot_seconds: int = 60
     request_seconds: int = 60
     oldest_python: str = "3.10"
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def next_with_jobs(self) -> tuple[str, ...]:
+        """Return what to type next if the project takes jobs."""
+        prepare, deploy = self.next[:_PREPARE], self.next[_PREPARE:]
+        return (*prepare, *self.jobs.before, *deploy, *self.jobs.after)
 
 
+# The lines of `next` that commit, and create the app.
+_PREPARE = 2
 _COMMIT = "git add --all && git commit -m 'Deploy to {title}'"
 
 _ALL = (
@@ -59,6 +77,7 @@ _ALL = (
         megabytes=8192,
         boot_seconds=300,
         request_seconds=300,
+        jobs=Jobs(after=("railway up --service {name}-worker",)),
     ),
     Platform(
         "fly",
@@ -68,6 +87,9 @@ _ALL = (
         builds_image=True,
         next=(_COMMIT, "fly apps create {name}", "fly deploy"),
         megabytes=512,
+        jobs=Jobs(
+            before=("fly mpg create", "fly mpg attach CLUSTER --app {name}  # sets DATABASE_URL"),
+        ),
     ),
     Platform(
         "cloudrun",
@@ -81,6 +103,10 @@ _ALL = (
             "gcloud run services replace service.yaml",
         ),
         by_hand="Who may call it: gcloud run services add-iam-policy-binding.",
+        jobs=Jobs(
+            impossible="a Cloud Run service gets CPU for requests only; deploy the image a second "
+            "time, as a worker pool (gcloud run worker-pools deploy)"
+        ),
         megabytes=512,
         boot_seconds=240,
         request_seconds=30,
@@ -93,6 +119,7 @@ _ALL = (
         builds_image=True,
         next=(_COMMIT, "git push https://huggingface.co/spaces/OWNER/{name} HEAD:main"),
         by_hand="API_KEYS and other config vars: Settings > Variables and secrets.",
+        jobs=Jobs(impossible="a Space runs one container with one command"),
         megabytes=16384,
         boot_seconds=1800,
     ),
@@ -110,6 +137,13 @@ _ALL = (
         megabytes=512,
         request_seconds=60,
         oldest_python="3.11",
+        jobs=Jobs(
+            before=(
+                "scalingo --app {name} addons-add postgresql postgresql-starter-512",
+                "scalingo --app {name} env-set JOBS=on",
+            ),
+            after=("scalingo --app {name} scale worker:1",),
+        ),
     ),
     Platform(
         "dokku",
@@ -124,6 +158,14 @@ _ALL = (
             "git push dokku@HOST:{name} HEAD:main",
             f"ssh dokku@HOST ports:set {{name}} http:80:{renderers.PORT}",
         ),
+        jobs=Jobs(
+            before=(
+                "# with the plugin dokku-postgres:",
+                "ssh dokku@HOST postgres:create {name}",
+                "ssh dokku@HOST postgres:link {name} {name}",
+                "ssh dokku@HOST config:set {name} JOBS=on",
+            ),
+        ),
     ),
     Platform(
         "captain",
@@ -133,6 +175,10 @@ _ALL = (
         builds_image=True,
         next=(_COMMIT, "caprover deploy --appName {name} --branch main"),
         by_hand=f"Container HTTP Port in the app's HTTP settings: {renderers.PORT}.",
+        jobs=Jobs(
+            impossible="a CapRover app runs one command; make a second app of the same files with "
+            f"CMD {json.dumps(renderers.WORKER.split())} in its Dockerfile"
+        ),
     ),
     Platform(
         "heroku-fir",
@@ -147,6 +193,10 @@ _ALL = (
         ),
         megabytes=512,
         request_seconds=30,
+        jobs=Jobs(
+            before=("heroku addons:create heroku-postgresql", "heroku config:set JOBS=on"),
+            after=("heroku ps:scale worker=1",),
+        ),
     ),
 )
 PLATFORMS = {platform.name: platform for platform in _ALL}

@@ -14,6 +14,7 @@ from typing import Any
 
 START = "gunicorn --config gunicorn.conf.py"
 RELEASE = "python -m model_service check"
+WORKER = "python -m model_service jobs"
 # /ready is 200 when the model is loaded and reproduces its golden predictions.
 READY, ALIVE = "/ready", "/health"
 # The port of gunicorn.conf.py without PORT.
@@ -22,13 +23,17 @@ PORT = 8000
 
 @dataclass(frozen=True)
 class Facts:
-    """What renderers know of a project: its manifest's names, and the texts of its files."""
+    """What renderers know of a project: its manifest's names, and the texts of its files.
+
+    `jobs`: it takes jobs, so it needs a worker beside the web process, and a database.
+    """
 
     name: str
     title: str
     description: str
     proxies: int
     texts: Mapping[str, str] = field(default_factory=dict)
+    jobs: bool = False
 
 
 def render(facts: Facts) -> dict[str, str]:
@@ -47,26 +52,63 @@ services:
       - key: TRUSTED_PROXIES
         value: "{facts.proxies}"
 """
+    if facts.jobs:
+        database = json.dumps(f"{facts.name}-database")
+        variables = f"""\
+      - key: JOBS
+        value: "on"
+      - key: DATABASE_URL
+        fromDatabase:
+          name: {database}
+          property: connectionString
+"""
+        text += f"""\
+{variables}\
+  - type: worker
+    name: {json.dumps(f"{facts.name}-worker")}
+    runtime: docker
+    plan: starter
+    dockerCommand: {WORKER}
+    envVars:
+{variables}\
+databases:
+  - name: {database}
+    plan: basic-256mb
+"""
     return {"render.yaml": text}
 
 
 def railway(facts: Facts) -> dict[str, str]:
     """https://docs.railway.com/infrastructure-as-code/reference"""
     name = json.dumps(facts.name)
+    build = '{ builder: "DOCKERFILE", dockerfilePath: "Dockerfile" }'
+    imports, database, variables, worker = "project", "", "", ""
+    if facts.jobs:
+        imports = "postgres, project"
+        database = 'const database = postgres("database");\n\n'
+        variables = ', JOBS: "on", DATABASE_URL: database.env.DATABASE_URL'
+        worker = f"""\
+      database,
+      service({json.dumps(f"{facts.name}-worker")}, {{
+        build: {build},
+        start: "{WORKER}",
+        env: {{ JOBS: "on", DATABASE_URL: database.env.DATABASE_URL }},
+      }}),
+"""
     text = f"""\
-import {{ defineRailway, project, service }} from "railway/iac";
+import {{ defineRailway, {imports}, service }} from "railway/iac";
 
-export default defineRailway(() =>
+{database}export default defineRailway(() =>
   project({name}, {{
     resources: [
       service({name}, {{
-        build: {{ builder: "DOCKERFILE", dockerfilePath: "Dockerfile" }},
+        build: {build},
         start: "{START}",
         preDeploy: "{RELEASE}",
         healthcheck: "{READY}",
-        env: {{ TRUSTED_PROXIES: "{facts.proxies}" }},
+        env: {{ TRUSTED_PROXIES: "{facts.proxies}"{variables} }},
       }}),
-    ],
+{worker}    ],
   }}),
 );
 """
@@ -75,6 +117,8 @@ export default defineRailway(() =>
 
 def fly(facts: Facts) -> dict[str, str]:
     """https://fly.io/docs/reference/configuration/"""
+    worker = f'  worker = "{WORKER}"\n' if facts.jobs else ""
+    jobs = '  JOBS = "on"\n' if facts.jobs else ""
     text = f"""\
 app = "{facts.name}"
 # gunicorn finishes its requests on SIGTERM; Fly's default, SIGINT, would cut them off.
@@ -89,9 +133,9 @@ kill_timeout = 30
 
 [processes]
   app = "{START}"
-
+{worker}
 [env]
-  PORT = "{PORT}"
+{jobs}  PORT = "{PORT}"
   # The last address in X-Forwarded-For is the app's own.
   TRUSTED_PROXIES = "{facts.proxies}"
 
@@ -184,12 +228,16 @@ def captain(facts: Facts) -> dict[str, str]:
 
 def scalingo(facts: Facts) -> dict[str, str]:
     """https://developers.scalingo.com/scalingo-json-schema/"""
-    manifest = {
+    manifest: dict[str, Any] = {
         "name": facts.title,
         "description": facts.description,
         "env": {"TRUSTED_PROXIES": {"value": str(facts.proxies)}},
         "formation": {"web": {"amount": 1, "size": "M"}},
     }
+    if facts.jobs:
+        manifest["env"]["JOBS"] = {"value": "on"}
+        manifest["formation"]["worker"] = {"amount": 1, "size": "M"}
+        manifest["addons"] = [{"plan": "postgresql:postgresql-starter-512"}]
     procfile = facts.texts.get("Procfile", "")
     if not re.search(r"^postdeploy:", procfile, re.M):
         # It runs before requests are routed to the new containers.
@@ -210,6 +258,10 @@ def dokku(facts: Facts) -> dict[str, str]:
     if not any(entry.get("path") for entry in checks):
         checks.append({**check, "wait": 5})
     app.setdefault("env", {}).setdefault("TRUSTED_PROXIES", {"value": str(facts.proxies)})
+    if facts.jobs:
+        app["env"]["JOBS"] = {"value": "on"}
+        worker = app.setdefault("formation", {}).setdefault("worker", {})
+        worker["quantity"] = worker.get("quantity") or 1
     return {"app.json": _json(app)}
 
 

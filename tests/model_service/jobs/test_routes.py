@@ -161,6 +161,45 @@ def test_another_key_sees_404(model: Model, database: Postgres, loans: Loans) ->
         assert tuple(response.status_code for response in found) == statuses
 
 
+def test_metrics_count_the_jobs_that_wait_and_run(
+    client: FlaskClient, model: Model, database: Postgres, loans: Loans
+) -> None:
+    def counts() -> list[str]:
+        lines = client.get("/metrics").text.splitlines()
+        return [line.removeprefix("model_jobs") for line in lines if line.startswith("model_jobs")]
+
+    for _ in range(3):
+        send(client, loans(5))
+    lease = "update model_jobs set state = 'running', leased_until = now() + interval '{}' where id"
+    one = " = (select id from model_jobs where state = 'waiting' limit 1)"
+    database.execute(lease.format("1 minute") + one)
+    database.execute(lease.format("-1 minute") + one)  # its worker has died
+    assert counts() == ['{state="waiting"} 2', '{state="running"} 1']
+    work_off(model, database)
+    assert counts() == ['{state="waiting"} 0', '{state="running"} 1']
+    database.stop()
+    try:
+        assert counts() == []
+        assert "model_ready 1" in client.get("/metrics").text
+    finally:
+        database.start()
+
+
+def test_scripts_of_listed_origins_use_jobs(model: Model, database: Postgres, loans: Loans) -> None:
+    origin = "https://app.example.org"
+    settings = Settings(jobs=True, database_url=database.url, cors_origins=(origin,))
+    client = create_app(model, settings).test_client()
+    address = send(client, loans(5), headers={"Origin": origin})
+    asks = {"Origin": origin, "Access-Control-Request-Method": "DELETE"}
+    preflight = client.options(address, headers=asks)
+    assert "DELETE" in preflight.headers["Access-Control-Allow-Methods"]
+    deleted = client.delete(address, headers={"Origin": origin})
+    for response in (preflight, deleted):
+        assert response.status_code == 204
+        assert response.headers["Access-Control-Allow-Origin"] == origin
+        assert "Location" in deleted.headers["Access-Control-Expose-Headers"]
+
+
 def test_jobs_end_24_hours_after_their_end(
     client: FlaskClient, model: Model, database: Postgres, loans: Loans
 ) -> None:

@@ -56,6 +56,12 @@ def test_an_edited_file_is_named(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["render", "dokku"])
+def test_a_file_with_the_worker_of_jobs_is_as_written(project: Path, name: str) -> None:
+    platform(project, name, jobs=True)
+    assert findings(project, name)["platform file"].verdict == "ok"
+
+
 def test_an_unknown_platform_is_refused(project: Path) -> None:
     with pytest.raises(UserError, match="'flyio' is no platform that is known here"):
         findings(project, "flyio")

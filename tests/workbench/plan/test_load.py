@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench.plan.load import LoadError, closed_loop, http_request, moments, open_loop
+from workbench.plan.load import LoadError, closed_loop, http_request, one_by_one
 
 ANSWER = b"HTTP/1.1 %d X\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -43,15 +43,11 @@ def port() -> Iterator[int]:
         server.shutdown()
 
 
-def test_planned_requests_are_all_answered(port: int) -> None:
+def test_one_request_follows_the_other(port: int) -> None:
     requests = [http_request("/predict", body) for body in (b"200", b"503")]
-    responses = open_loop(port, requests, moments(1000, 50))
-    assert sorted(response.status for response in responses) == [200] * 25 + [503] * 25
+    responses = list(one_by_one(port, requests, [0.0] * 50))
+    assert [response.status for response in responses] == [200, 503] * 25
     assert all(response.seconds > 0 for response in responses)
-
-
-def test_more_requests_than_connections_wait_for_one(port: int) -> None:
-    assert len(open_loop(port, [http_request("/", b"200")], [0.0] * 100)) == 100
 
 
 @pytest.mark.parametrize(("body", "problem"), [(b"200", None), (b"429", 429)])
@@ -64,11 +60,4 @@ def test_callers_ask_until_the_end(port: int, body: bytes, problem: int | None) 
 
 def test_a_closed_connection_is_an_error(port: int) -> None:
     with pytest.raises(LoadError, match="closed a connection"):
-        open_loop(port, [http_request("/", b"0")], [0.0])
-
-
-def test_moments_have_the_mean_rate_and_the_same_seed_the_same_ones() -> None:
-    planned = moments(50, 10_000)
-    assert planned[-1] == pytest.approx(200, rel=0.03)
-    assert list(planned) == sorted(planned)
-    assert planned == moments(50, 10_000)
+        list(one_by_one(port, [http_request("/", b"0")], [0.0]))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from datetime import date
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from workbench import heroku
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
-from workbench.plan.calibrate import Calibration, capped
+from workbench.plan.calibrate import Calibration, capped, further_seconds, pauses
 from workbench.plan.command import read_need
 from workbench.plan.costs import DAYS, HOUR, cost, costs, month, usage
 from workbench.plan.deployed import Deployed, narrowed
@@ -29,7 +30,7 @@ MB = heroku.MEGABYTE
 def measured(busy: float = 0.0005, alone: float = 0.001, megabytes: float = 100) -> Calibration:
     """Return a calibration; each further worker takes 40 MB."""
     memory = Memory(int(megabytes * MB), 40 * MB, 1, exact=True)
-    return Calibration(1, 1.0, memory, (alone,) * 10, busy, True, 20, 0.1)
+    return Calibration(1, 1.0, memory, (alone,) * 10, busy, True, 20, 0.1, each_seconds=busy)
 
 
 def sizing_of(need: Need, calibration: Calibration) -> Sizing:
@@ -68,6 +69,39 @@ def test_the_cheapest_that_is_sure(
     calibration = measured(busy / 1000, busy / 1000, megabytes)
     found = cheapest(options_for(Need(rps, p95 / 1000), calibration))
     assert (found and (found.plan.name, found.count)) == expected
+
+
+# (seconds of a call, of each row, batches of a round)
+BATCHES = [(0.008, 0.002, 1), (0.008, 0.002, 2), (0, 0.001, 2), (0.1, 0.0001, 3)]
+
+
+@pytest.mark.parametrize(("call", "row", "batches"), BATCHES)
+def test_what_a_batch_takes_by_itself_is_no_part_of_a_further_request(
+    call: float, row: float, batches: int
+) -> None:
+    few, many = (row + batches * call / callers for callers in (8, 32))
+    assert further_seconds(few, many) == pytest.approx(row)
+
+
+@pytest.mark.parametrize(("few", "many", "expected"), [(0.02, 0.004, 0), (0.001, 0.002, 0.002)])
+def test_a_further_request_takes_something_up_to_the_mean(
+    few: float, many: float, expected: float
+) -> None:
+    assert further_seconds(few, many) == expected
+
+
+def test_pauses_are_random_with_the_mean_of_the_rate() -> None:
+    found = list(islice(pauses(50), 10_000))
+    assert sum(found) == pytest.approx(200, rel=0.03)
+    assert found == list(islice(pauses(50), 10_000))
+
+
+def test_one_by_one_a_request_that_waited_takes_the_time_of_a_busy_worker() -> None:
+    calibration = dataclasses.replace(measured(busy=0.5, alone=1), each_seconds=None)
+    service = calibration.service()
+    assert service.max_batch == 1
+    assert service.seconds(1, 1, has_waited=False) == 1
+    assert service.seconds(1, 1, has_waited=True) == 0.5
 
 
 @settings(deadline=None, max_examples=15)

@@ -57,6 +57,36 @@ def test_an_edited_file_is_shown_and_stays(
     assert file.read_text() == written
 
 
+def test_jobs_come_and_go_while_the_file_is_as_written(
+    loan_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = run(loan_copy, capsys, "NAME=fly")[1]
+    status, said = run(loan_copy, capsys, "NAME=fly", "JOBS=on")
+    assert status == 0
+    assert "worker = " in (loan_copy / "fly.toml").read_text()
+    assert "fly mpg attach" in said
+    assert run(loan_copy, capsys, "NAME=fly", "JOBS=off")[0] == 0
+    assert "worker" not in (loan_copy / "fly.toml").read_text()
+    assert "fly mpg attach" not in without
+
+
+@pytest.mark.parametrize("name", [n for n, p in PLATFORMS.items() if p.jobs.impossible])
+def test_a_platform_without_a_second_process_says_so(
+    loan_copy: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    before = files(loan_copy)
+    status, said = run(loan_copy, capsys, f"NAME={name}", "JOBS=on")
+    assert (status, files(loan_copy)) == (1, before)
+    assert PLATFORMS[name].jobs.impossible in " ".join(said.split())
+    assert said.splitlines()[-1] == f"make platform NAME={name}"
+
+
+def test_jobs_are_on_or_off(loan_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, said = run(loan_copy, capsys, "NAME=render", "JOBS=2")
+    assert status == 1
+    assert "JOBS='2' is neither on nor off" in said
+
+
 @pytest.mark.parametrize(
     ("name", "last"),
     [

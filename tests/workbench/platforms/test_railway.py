@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from workbench.platforms.registry import PLATFORMS
-from workbench.platforms.renderers import READY, RELEASE, START, Facts
+from workbench.platforms.renderers import READY, RELEASE, START, WORKER, Facts
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,8 +26,10 @@ console.log(JSON.stringify(await program(createRailwayContext({ command: "plan" 
 """
 
 
-def test_the_package_of_railway_reads_what_was_meant(tmp_path: Path) -> None:
-    facts = Facts("loan-approval", "Loan approval", "About it.", PLATFORMS["railway"].proxies)
+@pytest.mark.parametrize("jobs", [False, True])
+def test_the_package_of_railway_reads_what_was_meant(tmp_path: Path, jobs: bool) -> None:
+    proxies = PLATFORMS["railway"].proxies
+    facts = Facts("loan-approval", "Loan approval", "About it.", proxies, jobs=jobs)
     (text,) = PLATFORMS["railway"].render(facts).values()
     (tmp_path / "railway.mjs").write_text(text)  # it has no types: it is JavaScript too
     (tmp_path / "evaluate.mjs").write_text(EVALUATE)
@@ -36,7 +38,7 @@ def test_the_package_of_railway_reads_what_was_meant(tmp_path: Path) -> None:
     evaluated = subprocess.run(
         ["node", "evaluate.mjs"], cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    (service,) = json.loads(evaluated.stdout)["resources"]
+    service, *more = json.loads(evaluated.stdout)["resources"]
     assert service["name"] == "loan-approval"
     assert service["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "Dockerfile"}
     assert service["deploy"] == {
@@ -44,4 +46,14 @@ def test_the_package_of_railway_reads_what_was_meant(tmp_path: Path) -> None:
         "preDeployCommand": [RELEASE],
         "healthcheckPath": READY,
     }
-    assert service["variables"] == {"TRUSTED_PROXIES": {"type": "literal", "value": "1"}}
+    proxies_only = {"TRUSTED_PROXIES": {"type": "literal", "value": "1"}}
+    if not jobs:
+        assert (service["variables"], more) == (proxies_only, [])
+        return
+    database, worker = more
+    reference = {"type": "reference", "resource": database["address"], "output": "DATABASE_URL"}
+    wanted = {"JOBS": {"type": "literal", "value": "on"}, "DATABASE_URL": reference}
+    assert (database["type"], database["engine"]) == ("database", "postgres")
+    assert worker["deploy"] == {"startCommand": WORKER}
+    assert worker["variables"] == wanted
+    assert service["variables"] == {**proxies_only, **wanted}

@@ -15,7 +15,7 @@ from tests.workbench.platforms.wanted import READERS, Wanted, read
 
 from workbench.platforms import renderers
 from workbench.platforms.registry import PLATFORMS
-from workbench.platforms.renderers import READY, RELEASE, START, Facts
+from workbench.platforms.renderers import READY, RELEASE, START, WORKER, Facts
 
 every_platform = pytest.mark.parametrize("name", PLATFORMS)
 SHARED = {
@@ -64,11 +64,22 @@ def test_the_files_say_what_to_run_and_how_many_proxies_there_are(name: str) -> 
     assert read(name, {**SHARED, **written}) == GUARDS[name]
 
 
+@pytest.mark.parametrize("jobs", [False, True])
 @every_platform
-def test_a_second_time_nothing_changes(name: str) -> None:
-    once = PLATFORMS[name].render(facts(name))
-    again = dataclasses.replace(facts(name), texts={**SHARED, **once})
+def test_a_second_time_nothing_changes(name: str, jobs: bool) -> None:
+    before = dataclasses.replace(facts(name), jobs=jobs)
+    once = PLATFORMS[name].render(before)
+    again = dataclasses.replace(before, texts={**SHARED, **once})
     assert PLATFORMS[name].render(again) == once
+
+
+@pytest.mark.parametrize("name", ["render", "railway", "fly", "scalingo", "dokku"])
+def test_with_jobs_the_files_start_a_worker_too(name: str) -> None:
+    written = PLATFORMS[name].render(dataclasses.replace(facts(name), jobs=True))
+    assert written.keys() == WRITTEN[name]
+    expected = dataclasses.replace(GUARDS[name], worker=WORKER)
+    assert read(name, {**SHARED, **written}) == expected
+    assert "worker: " + WORKER in SHARED["Procfile"]
 
 
 @pytest.mark.parametrize("platform", ["render", "fly", "cloudrun"])

@@ -17,12 +17,16 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The commands, the path of the check before traffic comes, and TRUSTED_PROXIES."""
+    """The commands, the path of the check before traffic comes, and TRUSTED_PROXIES.
+
+    `worker` is the command of the process that works on jobs, if the files start one.
+    """
 
     start: str
     release: str | None
     check: str | None
     proxies: int
+    worker: str | None = None
 
 
 def read(platform: str, texts: Texts) -> Wanted:
@@ -31,26 +35,38 @@ def read(platform: str, texts: Texts) -> Wanted:
 
 
 def _render(texts: Texts) -> Wanted:
-    (service,) = yaml.safe_load(texts["render.yaml"])["services"]
-    variables = {entry["key"]: entry["value"] for entry in service["envVars"]}
+    document = yaml.safe_load(texts["render.yaml"])
+    service, *workers = document["services"]
+    variables = {entry["key"]: entry.get("value") for entry in service["envVars"]}
     assert (service["type"], service["runtime"]) == ("web", "docker")
+    for worker in workers:
+        assert (worker["type"], worker["runtime"]) == ("worker", "docker")
+        (database,) = document["databases"]
+        for started in (service, worker):
+            jobs, url = started["envVars"][-2:]
+            assert jobs == {"key": "JOBS", "value": "on"}
+            source = {"name": database["name"], "property": "connectionString"}
+            assert url == {"key": "DATABASE_URL", "fromDatabase": source}
     return Wanted(
         service["dockerCommand"],
         service["preDeployCommand"],
         service["healthCheckPath"],
         int(variables["TRUSTED_PROXIES"]),
+        *(worker["dockerCommand"] for worker in workers),
     )
 
 
 def _railway(texts: Texts) -> Wanted:
     # test_railway.py lets Railway's own package evaluate it.
     text = texts[".railway/railway.ts"]
-    strings = dict(re.findall(r'(\w+): "([^"]*)"', text))
+    first, _, second = text.partition('-worker"')
+    strings = dict(re.findall(r'(\w+): "([^"]*)"', first))
     return Wanted(
         strings["start"],
         strings["preDeploy"],
         strings["healthcheck"],
         int(strings["TRUSTED_PROXIES"]),
+        *re.findall(r'start: "([^"]*)"', second),
     )
 
 
@@ -59,12 +75,15 @@ def _fly(texts: Texts) -> Wanted:
     service, env = document["http_service"], document["env"]
     assert service["internal_port"] == int(env["PORT"])
     assert document["kill_signal"] == "SIGTERM"
+    assert service["processes"] == ["app"]
+    assert ("JOBS" in env) == ("worker" in document["processes"])
     (check,) = service["checks"]
     return Wanted(
         document["processes"]["app"],
         document["deploy"]["release_command"],
         check["path"],
         int(env["TRUSTED_PROXIES"]),
+        document["processes"].get("worker"),
     )
 
 
@@ -101,10 +120,12 @@ def _dockerfile(texts: Texts) -> Wanted:
 
 
 def _scalingo(texts: Texts) -> Wanted:
-    env = json.loads(texts["scalingo.json"])["env"]
-    processes = _processes(texts)
+    manifest, processes = json.loads(texts["scalingo.json"]), _processes(texts)
+    env, has_worker = manifest["env"], "worker" in manifest["formation"]
+    assert has_worker == ("JOBS" in env) == ("addons" in manifest)
     proxies = int(env["TRUSTED_PROXIES"]["value"])
-    return Wanted(processes["web"], processes["postdeploy"], None, proxies)
+    worker = processes["worker"] if has_worker else None
+    return Wanted(processes["web"], processes["postdeploy"], None, proxies, worker)
 
 
 def _dokku(texts: Texts) -> Wanted:
@@ -112,7 +133,10 @@ def _dokku(texts: Texts) -> Wanted:
     (check,) = app["healthchecks"]["web"]
     assert check["type"] == "startup"
     proxies = int(app["env"]["TRUSTED_PROXIES"]["value"])
-    return Wanted(processes["web"], processes["release"], check["path"], proxies)
+    has_worker = app.get("formation", {}).get("worker", {}).get("quantity", 0) > 0
+    assert has_worker == (app["env"].get("JOBS") == {"value": "on"})
+    worker = processes["worker"] if has_worker else None
+    return Wanted(processes["web"], processes["release"], check["path"], proxies, worker)
 
 
 def _heroku_fir(texts: Texts) -> Wanted:

@@ -1,0 +1,475 @@
+"""How right is make plan? Measure what it predicts: `make bench-plan`.
+
+    python -m benchmarks.plan --folder .bench [--seconds 60] [--parts sleeping,capacity,dyno]
+
+`make plan` measures a model and simulates the load. Here the same measurement and simulation
+predict loads that the real service then gets. A run of all parts writes plan.md beside this file;
+any other run writes it into the folder. Needs root, for control groups of Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from benchmarks import cgroup
+from benchmarks.__main__ import parse_names
+from benchmarks.environments import (
+    COOKIECUTTER,
+    EXAMPLE,
+    PYTHON,
+    Workshop,
+    commit,
+    describe_machine,
+    run,
+)
+from benchmarks.load import wrk
+from benchmarks.paced import paced
+from benchmarks.report import table
+from workbench import files, heroku
+from workbench.doctor.doctor import rows_to_predict
+from workbench.doctor.findings import Result
+from workbench.doctor.measure import Server, child_pids, serving
+from workbench.plan.calibrate import CALLERS, Calibration, bodies, calibrate
+from workbench.plan.load import http_request
+from workbench.plan.simulate import Instance, Phase, percentile, simulate
+from workbench.plan.sizes import MAX_REJECTED, Figures, Need, Sizing
+from workbench.platforms.plans import plans_of
+
+T = TypeVar("T")
+
+HERE = Path(__file__).resolve().parent
+PARTS = ("sleeping", "capacity", "dyno")
+SERVE = ("gunicorn", "--config", "gunicorn.conf.py")
+SEED = 16
+SIMULATED_SECONDS = 1200.0
+# The sleeping model's time of one row (peers/sleeping.py).
+SLEEP_SECONDS = 0.010
+# Bursts: five times as much in each fourth second; the mean is 1.
+CYCLE = (Phase(2.5, 1), Phase(0.5, 3))
+ERROR_GOAL, MEDIAN_GOAL, MISSES_GOAL = 0.25, 0.12, 1
+CAPACITY_GOAL, CAPACITY_SECONDS, CAPACITY_ROUNDS = 0.15, 4, 5
+MODELS = (EXAMPLE, "forest")
+TITLES = {EXAMPLE: "loan example", "forest": "random forest"}
+# The load of the imitated dyno, as a share of the most that the plan takes as sure; 1.8: more.
+DYNO_LOADS = (0.4, 0.7, 0.99, 1.8)
+ABOUT = """\
+# What make plan predicts, and what happens
+
+Written by `make bench-plan`. Predictions are those of `make plan`: its measurement of one worker,
+and its simulation.
+"""
+ABOUT_SLEEPING = """\
+It waits 8 ms and 2 ms for each row (lognormal, standard deviation half of the mean), so that the
+CPU has no part in it; service and client run in real time. The load is the rate times the 10 ms of
+a row alone, for each worker: above 1 it is held only because waiting requests are predicted
+together. Bursts: five times as many requests in each fourth second."""
+ABOUT_DYNO = """\
+A Basic dyno (512 MB, two workers, 1/12 to 4/12 of a core) is imitated by control groups:
+`cpu.cfs_quota_us` of each 100 ms, `memory.limit_in_bytes`. "Enough" is what the plan says of this
+CPU for a P95 from its own predicted p95 on; "no": above the load that it takes as sure."""
+POST = """
+wrk.method, wrk.body = "POST", [[{body}]]
+wrk.headers["Content-Type"] = "application/json"
+"""
+MAKE_SLEEPER = """
+import sys, joblib, sleeping
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+rows = [[0.0], [1.0], [2.0]]
+model = make_pipeline(StandardScaler(), sleeping.Sleeper()).fit(rows, [0.0, 1.0, 2.0])
+joblib.dump(model, sys.argv[1])
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A load of the sleeping model: `load` is that of one worker without batches."""
+
+    workers: int
+    batches: bool
+    load: float
+    has_bursts: bool = False
+
+    def phases(self, seconds: float) -> list[Phase]:
+        """Return the requests of so many seconds."""
+        rate = self.load * self.workers / SLEEP_SECONDS
+        if not self.has_bursts:
+            return [Phase(rate, seconds)]
+        cycles = round(seconds / sum(phase.seconds for phase in CYCLE))
+        return [Phase(rate * phase.rate, phase.seconds) for phase in CYCLE] * cycles
+
+
+CASES = (
+    Case(1, True, 0.3),
+    Case(1, True, 0.75),
+    Case(1, True, 1.5),
+    Case(1, True, 3.0),
+    Case(2, True, 0.7),
+    Case(2, True, 1.5),
+    Case(4, True, 0.7),
+    Case(1, True, 0.75, has_bursts=True),
+    Case(1, False, 0.35),
+    Case(1, False, 0.6),
+    Case(1, False, 0.85),
+    Case(2, False, 0.6),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the client saw: the p95 in seconds of the answers, and the number of the others."""
+
+    p95: float
+    answers: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case with the predicted p95 in seconds."""
+
+    case: Case
+    predicted: float
+    measured: Measured
+
+    @property
+    def error(self) -> float:
+        """Return the error of the prediction, as a share of what was measured."""
+        return self.predicted / self.measured.p95 - 1
+
+
+@dataclass(frozen=True)
+class CapacityResult:
+    """Requests a second of one worker with a core of its own."""
+
+    model: str
+    predicted: float
+    measured: float
+    cpu_share: float  # of a core, that the worker had meanwhile
+
+    @property
+    def error(self) -> float:
+        """Return the error of the prediction, as a share of what was measured."""
+        return self.predicted / self.measured - 1
+
+
+@dataclass(frozen=True)
+class DynoResult:
+    """A load of one dyno with this part of a core, and what the plan says of it."""
+
+    model: str
+    cores: float
+    rate: float
+    figures: Figures
+    is_sure: bool  # the plan says "enough" for any P95 from its own p95 on
+    measured: Measured
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the plan says "enough" for a load that fails."""
+        return self.is_sure and self.measured.p95 > self.figures.p95
+
+
+def main() -> None:
+    """Run the benchmark and write its report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=60, help="for each load")
+    parser.add_argument("--parts", default="", help=f"some of {', '.join(PARTS)}")
+    options = parser.parse_args()
+    parts = parse_names(options.parts, PARTS, PARTS)
+    if not cgroup.are_available():
+        raise SystemExit(f"The benchmark needs root and {cgroup.ROOT}/cpu (version 1); sudo make …")
+    workshop = Workshop(options.folder.resolve())
+    projects = {name: workshop.project(name) for name in MODELS if parts != ["sleeping"]}
+    project = sleeper(workshop)
+    text = [head(options.seconds)]
+    with cgroup.priority("bench-plan") as group:
+        if "sleeping" in parts:
+            with cgroup.real_time(group):
+                cases = list(_shown(sleeping_cases(project, options.seconds)))
+            text.append(report_cases(cases))
+        if "capacity" in parts:
+            capacities = (measure_capacity(*item) for item in projects.items())
+            text.append(report_capacities(list(_shown(capacities))))
+        if "dyno" in parts:
+            dynos = (
+                result
+                for item in projects.items()
+                for result in dyno_loads(*item, options.seconds / 2, group)
+            )
+            text.append(report_dynos(list(_shown(dynos))))
+    page = "\n\n".join(text) + "\n"
+    print(page)
+    file = (HERE if set(parts) == set(PARTS) else workshop.folder) / "plan.md"
+    file.write_text(page, encoding="utf-8")
+    print(f"Written to {file}")
+
+
+def sleeper(workshop: Workshop) -> Path:
+    """Return the verified project of the sleeping model."""
+    folder = workshop.folder / "sleeping" / commit()
+    project = folder / "sleeping"
+    if not (project / files.GOLDEN).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        peers, model = HERE / "peers", folder / "model.joblib"
+        run(sys.executable, "-c", MAKE_SLEEPER, str(model), folder=peers)
+        answers = (
+            *("project_name=Sleeping", f"python_version={PYTHON}", "features=x"),
+            *(f"model_path={model}", f"model_code={peers / 'sleeping.py'}"),
+        )
+        run(*COOKIECUTTER, *answers, folder=folder)
+    return project
+
+
+def sleeping_cases(project: Path, seconds: float) -> Iterator[CaseResult]:
+    """Predict and measure all cases."""
+    rows = rows_to_predict(project, files.read_manifest(project))
+    requests = [http_request("/predict", body) for body in bodies(rows, 1)]
+    for batches in (True, False):
+        with batching(project, batches):
+            calibration = calibrate(project, rows, 1, CASES[0].load / SLEEP_SECONDS)
+            for number, case in enumerate(CASES):
+                if case.batches == batches:
+                    with ready(project, case.workers) as server:
+                        measured = send(server, requests, case.phases(seconds), number)
+                    yield CaseResult(case, predicted_p95(calibration, case), measured)
+
+
+@contextmanager
+def batching(project: Path, batches: bool) -> Iterator[None]:
+    """Let the service predict waiting requests together, or one by one."""
+    path = project / files.GOLDEN
+    before = path.read_text(encoding="utf-8")
+    if not batches:  # as verify writes it if a row has another answer in a batch
+        path.write_text(json.dumps({**json.loads(before), "tolerance": 1e-6}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+@contextmanager
+def ready(project: Path, workers: int) -> Iterator[Server]:
+    """Serve a project until the block ends. Raises RuntimeError if it does not start."""
+    with serving(project, SERVE, workers) as server:
+        boot = server.wait_until_ready(heroku.BOOT_SECONDS)
+        if isinstance(boot, Result):
+            raise RuntimeError(f"{project}: {boot.found}")
+        server.measure_memory(workers)  # it waits for all workers
+        yield server
+
+
+def predicted_p95(calibration: Calibration, case: Case) -> float:
+    """Return the p95 of all phases together."""
+    instance = Instance(case.workers, case.workers)
+    outcomes = simulate(calibration.service(), instance, case.phases(SIMULATED_SECONDS))
+    return percentile(sorted(s for found in outcomes for s in found.latencies), 0.95)
+
+
+def send(server: Server, requests: Sequence[bytes], phases: Sequence[Phase], seed: int) -> Measured:
+    """Send the requests of the phases at random to the workers."""
+    rng = random.Random(f"{SEED} {seed}")
+    moments: list[float] = []
+    start = 0.0
+    for phase in phases:
+        now = rng.expovariate(phase.rate)
+        while now < phase.seconds:
+            moments.append(start + now)
+            now += rng.expovariate(phase.rate)
+        start += phase.seconds
+    with paced(server.port, child_pids(server.process.pid)) as client:
+        responses = client.run(requests, moments, rng)
+    times = sorted(r.seconds for r in responses if r.status == HTTPStatus.OK)
+    return Measured(percentile(times, 0.95), len(times), len(moments) - len(times))
+
+
+def measure_capacity(model: str, project: Path) -> CapacityResult:
+    """Compare the plan's requests a second with those of one worker and 32 callers."""
+    rows = rows_to_predict(project, files.read_manifest(project))
+    calibration = calibrate(project, rows, 1, 50)
+    rounds: list[tuple[float, float]] = []
+    with ready(project, 1) as server, TemporaryDirectory() as folder:
+        script = Path(folder) / "post.lua"
+        script.write_text(POST.format(body=bodies(rows, 1)[0].decode()), encoding="utf-8")
+        url = f"http://127.0.0.1:{server.port}/predict"
+        for _ in range(CAPACITY_ROUNDS):
+            before, start = server.cpu_time().used, time.monotonic()
+            rate = answers_a_second(url, script)
+            share = (server.cpu_time().used - before) / (time.monotonic() - start)
+            rounds.append((rate, share))
+    return CapacityResult(model, calibration.capacity, *max(rounds[1:]))
+
+
+def answers_a_second(url: str, script: Path) -> float:
+    """Return the rate of answers to 32 connections of wrk, which needs little CPU itself."""
+    options = ["--threads=1", f"--connections={CALLERS}", f"--duration={CAPACITY_SECONDS}s"]
+    command = [wrk(), *options, f"--script={script}", url]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^Requests/sec:\s+([\d.]+)", output, re.M)
+    if found is None or "Non-2xx" in output:
+        raise RuntimeError(f"wrk says {output!r}")
+    return float(found[1])
+
+
+def dyno_loads(model: str, project: Path, seconds: float, group: Path) -> Iterator[DynoResult]:
+    """Send loads to a Basic dyno at its slowest and fastest, imitated in a control group."""
+    rows = rows_to_predict(project, files.read_manifest(project))
+    requests = [http_request("/predict", body) for body in bodies(rows, 1)]
+    calibration = calibrate(project, rows, 1, 50)
+    (basic,) = (plan for plan in plans_of("heroku") if plan.name == "basic")
+    with cgroup.dyno(group, basic.megabytes) as dyno:
+        for cores in basic.cpu:
+            for number, share in enumerate(DYNO_LOADS):
+                most = Sizing(Need(1, 1), calibration).max_load
+                rate = share * most * calibration.capacity * cores
+                sizing = Sizing(Need(rate, 1), calibration)
+                workers = sizing.workers(basic)
+                figures = sizing.figures(workers, cores, 1)
+                with served_in(dyno, project, workers) as server:
+                    dyno.limit_cpu(cores)
+                    try:
+                        measured = send(server, requests, [Phase(rate, seconds)], number)
+                    finally:
+                        dyno.limit_cpu(None)
+                is_sure = figures.load <= most and figures.rejected_share <= MAX_REJECTED
+                yield DynoResult(model, cores, rate, figures, is_sure, measured)
+
+
+@contextmanager
+def served_in(dyno: cgroup.Dyno, project: Path, workers: int) -> Iterator[Server]:
+    """Serve in a control group, without a limit of CPU for the start."""
+    with ExitStack() as stack:
+        with dyno.entered():
+            server = stack.enter_context(ready(project, workers))
+        yield server
+
+
+def head(seconds: float) -> str:
+    """Return the title, and what holds for all parts."""
+    return "\n".join(
+        (
+            ABOUT,
+            *describe_machine(),
+            f"- each load is sent for {seconds:g} s (the dyno's half as long) in an open loop: at "
+            "random moments, to a worker at random, whether earlier requests are answered or not; "
+            "latency is from the planned moment to the answer. Service and client run in a control "
+            f"group before other programs (`cpu.shares` {cgroup.SHARES:,}).",
+        )
+    )
+
+
+def report_cases(results: Sequence[CaseResult]) -> str:
+    """Return the part on the sleeping model."""
+    errors = [abs(result.error) for result in results]
+    misses = sum(error > ERROR_GOAL for error in errors)
+    reached = misses <= MISSES_GOAL and median(errors) <= MEDIAN_GOAL
+    header = ("workers", "waiting requests", "load", "p95 predicted, ms", "measured", "error")
+    rows = [
+        (
+            str(result.case.workers),
+            "together" if result.case.batches else "one by one",
+            f"{result.case.load:g}{', bursts' if result.case.has_bursts else ''}",
+            f"{1000 * result.predicted:.1f}",
+            f"{1000 * result.measured.p95:.1f}",
+            f"{result.error:+.0%}",
+            *_counts(result.measured),
+        )
+        for result in results
+    ]
+    return "\n\n".join(
+        (
+            "## A model that sleeps",
+            ABOUT_SLEEPING,
+            table((*header, "answers", "refused"), rows),
+            f"{len(errors) - misses} of {len(errors)} cases are within {ERROR_GOAL:.0%}, the "
+            f"median error is {median(errors):.0%}. Goal: all but {MISSES_GOAL}, and "
+            f"{MEDIAN_GOAL:.0%}: {_verdict(reached)}.",
+        )
+    )
+
+
+def report_capacities(results: Sequence[CapacityResult]) -> str:
+    """Return the part on the capacity."""
+    rows = [
+        (
+            TITLES[result.model],
+            f"{result.predicted:,.0f}",
+            f"{result.measured:,.0f}",
+            f"{result.error:+.0%}",
+            f"{result.cpu_share:.0%}",
+            _verdict(abs(result.error) <= CAPACITY_GOAL),
+        )
+        for result in results
+    ]
+    return "\n\n".join(
+        (
+            "## Capacity",
+            f"Requests a second of one worker on a core: as `make plan` predicts it from CPU time, "
+            f"and the answers to {CALLERS} connections of wrk by the clock, the most in one of "
+            f"{CAPACITY_ROUNDS - 1} rounds of {CAPACITY_SECONDS} s. Programs beside it only take "
+            'from it: "had" is the part of a core that the worker had. Goal: within '
+            f"{CAPACITY_GOAL:.0%}.",
+            table(("model", "predicted", "measured", "error", "had", ""), rows),
+        )
+    )
+
+
+def report_dynos(results: Sequence[DynoResult]) -> str:
+    """Return the part on the imitated dyno."""
+    rows = [
+        (
+            TITLES[result.model],
+            f"{12 * result.cores:.0f}/12",
+            f"{result.rate:.0f}",
+            f"{result.figures.load:.0%}",
+            "no" if not result.is_sure else f"from {1000 * result.figures.p95:.0f} ms",
+            f"{1000 * result.measured.p95:.0f}",
+            *_counts(result.measured),
+            "**wrong**" if result.is_wrong else "",
+        )
+        for result in results
+    ]
+    wrong = sum(result.is_wrong for result in results)
+    header = ("model", "core", "requests/s", "load", "enough for a P95", "p95 measured, ms")
+    return "\n\n".join(
+        (
+            "## An imitated dyno",
+            ABOUT_DYNO,
+            table((*header, "answers", "refused", ""), rows),
+            f'Goal: never "enough" for a load that fails: {_verdict(not wrong)}.',
+        )
+    )
+
+
+def _counts(measured: Measured) -> tuple[str, str]:
+    return f"{measured.answers:,}", f"{measured.refused:,}"
+
+
+def _verdict(reached: bool) -> str:
+    return "reached" if reached else "**missed**"
+
+
+def _shown(results: Iterable[T]) -> Iterator[T]:
+    """Print results while they come."""
+    for result in results:
+        print(result, flush=True)
+        yield result
+
+
+if __name__ == "__main__":
+    main()
