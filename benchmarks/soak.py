@@ -5,8 +5,8 @@
 Serves the project of a model with its own Procfile and two workers, and measures its capacity in
 requests per second. Then requests are sent at half of that rate, whether earlier ones are answered
 or not. During the run one worker is killed; at the end the service gets SIGTERM under load. An hour
-of the loan example writes soak.md beside this file, any other run writes it into the folder. The
-exit status is 1 if a bound is missed.
+writes soak.md beside this file, or soak-MODEL.md for another model than the loan example; a shorter
+run writes it into the folder. The exit status is 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def main() -> int:
     soak, messages = run_soak(folder, log, 60 * options.minutes)
     text = f"{head(options.model, soak)}\n\n{report(soak)}\n"
     print(text, *messages, sep="\n")
-    is_complete = (options.model, options.minutes) == (EXAMPLE, MINUTES)
-    file = (HERE if is_complete else workshop.folder) / "soak.md"
+    name = "soak.md" if options.model == EXAMPLE else f"soak-{options.model}.md"
+    file = (HERE if options.minutes == MINUTES else workshop.folder) / name
     file.write_text(text, encoding="utf-8")
     print(f"Written to {file}")
     return int(not all(check.reached for check in checks(soak)))

@@ -3,8 +3,8 @@
     python tools/make_known_names.py PYTHON [PYTHON ...]     # the newest release last
 
 Each PYTHON is the interpreter of an environment with one release of scikit-learn and, optionally,
-of imbalanced-learn, xgboost, lightgbm and catboost. Names are only added: those that the file has
-already are kept, so that releases that can no longer be installed stay known.
+of imbalanced-learn, xgboost, lightgbm, catboost and interpret-core. Names are only added: those
+that the file has already are kept, so that releases that can no longer be installed stay known.
 
 The file has these parts, by module or by library:
 
@@ -139,6 +139,10 @@ OTHER_ESTIMATORS = {
     "xgboost.sklearn": ["XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRegressor"],
     "lightgbm.sklearn": ["LGBMClassifier", "LGBMRegressor"],
     "catboost.core": ["CatBoost", "CatBoostClassifier", "CatBoostRegressor"],
+    "interpret.glassbox._ebm._ebm": [
+        "ExplainableBoostingClassifier",
+        "ExplainableBoostingRegressor",
+    ],
 }
 OTHER_CLASSES = {
     "lightgbm.basic": ["Booster"],
@@ -165,7 +169,7 @@ OTHER_CLASSES = {
     "xgboost.compat": ["XGBoostLabelEncoder"],  # before 1.6
     "xgboost.core": ["Booster"],
 }
-LIBRARIES = ("_loss catboost imblearn lightgbm numpy pandas scipy sklearn xgboost").split()
+LIBRARIES = "_loss catboost imblearn interpret lightgbm numpy pandas scipy sklearn xgboost".split()
 PARTS = "classes calls scalars ufuncs estimators callables containers methods parts".split()
 
 

@@ -188,6 +188,10 @@ PANDAS = {
 SKOPS = "0.16.0"
 OLD_SKOPS = {"1.2": "0.11.0", "1.1": "0.11.0", "1.0": "0.10.0"}
 DAY_OF_OLD_SKOPS = "2025-01-31"
+# EBMs of interpret record no version, and releases differ in what they take for a category: a model
+# whose answers depend on it is refused, and this one release answers for the others. A newer one
+# must be read and compared first (tests/workbench/adopt/test_explainable_boosting.py).
+INTERPRET, INTERPRET_OF, WITH_INTERPRET = "0.7.8", "1.8", ("1.9", "1.8", "1.7", "1.6")
 
 
 class Unsolvable(Exception):
@@ -227,6 +231,9 @@ def table() -> dict[str, Any]:
             for name, (extra, wanted) in LIGHTGBM_FORMATS.items()
         ]
     }
+    boosters["interpret-core"] = [
+        {"scikit-learn": [newest(INTERPRET_OF, releases)], "extra": "interpret-core"}
+    ]
     for era in ERAS:
         boosters.setdefault(era.library, []).append(booster(era, releases))
     return {
@@ -324,6 +331,8 @@ def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dic
     old = recipe.minor not in TOO_NEW_FOR_OLD_LIGHTGBM
     catboost = beyond("catboost", recipe.day)
     del catboost["catboost"]
+    # Only the one wheel: it needs nothing else of a set with pandas.
+    ebm = {"interpret-core": INTERPRET}
     skops = OLD_SKOPS.get(recipe.minor, SKOPS)
     day = DAY_OF_OLD_SKOPS if recipe.minor in OLD_SKOPS else TODAY
     return {
@@ -332,6 +341,7 @@ def beside(recipe: Recipe, chosen: dict[str, str], tests: dict[str, str]) -> dic
         "catboost": catboost,
         **{name: beyond(name, recipe.day) for name in COMPANIONS},
         "skops": beyond(f"skops=={skops}", day),
+        **({"interpret-core": ebm} if recipe.minor in WITH_INTERPRET else {}),
     }
 
 
@@ -394,7 +404,7 @@ def minor(version: str) -> str:
 def dump(data: dict[str, Any]) -> str:
     """Return JSON with each list on one line, which keeps the file small and its diffs readable."""
     text = json.dumps(data, indent=1)
-    return re.sub(r"\[[^][{}]*\]", lambda found: json.dumps(json.loads(found[0])), text) + "\n"
+    return re.sub(r"\[\n[^][{}]*\]", lambda found: json.dumps(json.loads(found[0])), text) + "\n"
 
 
 if __name__ == "__main__":

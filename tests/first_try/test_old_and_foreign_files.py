@@ -122,7 +122,7 @@ STATSMODELS = ["statsmodels==0.14.4", "scipy==1.14.1", "numpy==1.26.4", "pandas=
 INTERPRET = ["interpret-core==0.6.9", "scikit-learn==1.5.2", "scipy==1.14.1", "pandas==2.2.3"]
 OTHERS = [
     ("cox.pkl", ["lifelines==0.30.0", "pandas==2.2.3"], "of lifelines", "a curve over time"),
-    ("ebm.pkl", [*INTERPRET, "numpy==1.26.4"], "of interpret", ""),
+    ("tree.pkl", [*INTERPRET, "numpy==1.26.4"], "of interpret", "only EBMs of 0.6 or later"),
     ("hmm.pkl", ["hmmlearn==0.3.3", "pandas==2.2.3", "scikit-learn==1.6.1"], "of hmmlearn", ""),
     ("sarimax.pkl", STATSMODELS, "of statsmodels' time series", "a number of steps"),
     ("arima.pkl", STATSMODELS, "of statsmodels' time series", "a number of steps"),

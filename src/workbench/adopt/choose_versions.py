@@ -21,8 +21,8 @@ from workbench.lock.pins import NoPins, Pins, imported_as
 # finds a version that fits.
 SUPPORTED = frozenset(
     """
-    catboost cloudpickle dill imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy
-    skops statsmodels threadpoolctl xgboost
+    catboost cloudpickle dill imbalanced-learn interpret-core joblib lightgbm numpy pandas
+    scikit-learn scipy skops statsmodels threadpoolctl xgboost
     """.split()
 )
 # Libraries for which a requirements.txt near the model is compared with the model file.

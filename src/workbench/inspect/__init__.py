@@ -17,6 +17,7 @@ from workbench.inspect.estimators.bundles import (
     texts_in,
 )
 from workbench.inspect.estimators.encoders import encoded_texts
+from workbench.inspect.estimators.explainable_boosting import check_ebms
 from workbench.inspect.estimators.fitted_model import describe_model
 from workbench.inspect.estimators.fitted_transformer import (
     Transformer,
@@ -86,6 +87,7 @@ def file_facts(document: Document) -> FileFacts:
     """Return the facts of the file itself. Raises RefusedFile if it is not safe to load."""
     effects = document.effects
     unlisted = check_names(effects, document.root)
+    check_ebms(walk(document.root))
     modules = {*(name.module for name in effects.names), *modules_of(effects.by_value)}
     distributions = set(distributions_of(modules))
     libraries = library_versions(document.root)

@@ -25,10 +25,11 @@ _BOUNDED = (
     "skops",
     "statsmodels",
 )
+INTERPRET = "interpret-core"
 _VERSIONED_BOOSTERS = ("catboost", "xgboost")  # their files name the version, as scikit-learn's do
 # Files do not name the version of these; every set of companions has the one of its time.
 _UNVERSIONED = ("imbalanced-learn", "skops", "statsmodels")
-_NEED_PANDAS = {"catboost", "statsmodels"}
+_NEED_PANDAS = {"catboost", "interpret-core", "statsmodels"}
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def pins(
         model.update(companions.extras.get(booster.extra, {}))
         model.update(booster.pins)
         exact.update(booster.pins)
+    if INTERPRET in model:
+        exact.add(INTERPRET)  # other releases take booleans and numbers for other categories
     for name in _UNVERSIONED:
         if name in distributions:
             model.update(companions.extras[name])
@@ -206,6 +209,8 @@ def _boosters(
             )
     if "lightgbm" in distributions:
         yield table.find_lightgbm(formats.get("lightgbm", ""))
+    if INTERPRET in distributions:
+        yield table.find_interpret(libraries.get("scikit-learn"))
 
 
 def _no_companions(

@@ -142,6 +142,23 @@ def find_lightgbm(file_format: str) -> Booster:
     return Booster({}, HEROKU_PYTHONS, tuple(era["scikit-learn"]), None, era["extra"])
 
 
+def find_interpret(scikit_learn: str | None) -> Booster:
+    """Return the interpret for EBMs, which reads the files of all releases from 0.6.
+
+    `scikit_learn` is the release that the file names, if it does. Raises NoPins for one too old.
+    """
+    (era,) = _TABLE["boosters"]["interpret-core"]
+    sets = [entry for entry in _TABLE["sets"] if era["extra"] in entry]
+    oldest = min(parse_version(entry["scikit-learn"]) for entry in sets)
+    if scikit_learn is not None and parse_version(scikit_learn) < oldest:
+        raise NoPins(
+            f"The file holds an EBM of interpret beside scikit-learn {scikit_learn}, and interpret "
+            f"needs scikit-learn {oldest.major}.{oldest.minor} or later. Fit the model again with "
+            "it."
+        )
+    return Booster({}, HEROKU_PYTHONS, tuple(era["scikit-learn"]), None, era["extra"])
+
+
 def _find_release(library: str, text: str, pythons: Mapping[str, Collection[str]]) -> Release:
     """Return a release; one that is not in the table gets the Pythons of the one before it.
 

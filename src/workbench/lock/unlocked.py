@@ -11,8 +11,8 @@ from workbench.lock.requirements import distribution_of
 
 MODEL_LIBRARIES = frozenset(
     """
-    catboost imbalanced-learn joblib lightgbm numpy pandas scikit-learn scipy skops statsmodels
-    xgboost xgboost-cpu
+    catboost imbalanced-learn interpret-core joblib lightgbm numpy pandas scikit-learn scipy
+    skops statsmodels xgboost xgboost-cpu
     """.split()
 )
 

@@ -16,6 +16,8 @@ from model_service.web.app import create_app
 
 for project, rows in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
     client = create_app(load_model(Path(project, "model"))).test_client()
-    response = client.post("/predict", json={"rows": pd.read_csv(rows).to_dict("records")})
+    table = pd.read_csv(rows).astype(object)
+    records = table.where(table.notna(), None).to_dict("records")
+    response = client.post("/predict", json={"rows": records})
     assert response.status_code == 200, response.text
     print(json.dumps(json.loads(response.text)["predictions"]))

@@ -82,6 +82,51 @@ def imblearn() -> dict[str, Case]:
     }
 
 
+def interpret() -> dict[str, Case]:
+    """Return the cases of interpret: mixed rows, some of them incomplete."""
+    from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    count = 1000
+    mixed = pd.DataFrame(
+        {
+            "Income": random.normal(50, 20, count).round(2),
+            "Rooms": random.randint(1, 12, count),
+            "Owner": random.rand(count) < 0.5,
+            "Area": random.choice(["Rural", "Semi urban", "Urban"], count),
+            "Level": random.choice([1.0, 2.5, 4.0], count),
+        }
+    )
+    score = mixed["Income"] / 20 + mixed["Rooms"] / 6 + mixed["Owner"] * (mixed["Level"] > 2)
+    score += (mixed["Area"] == "Urban") + random.normal(size=count) / 3
+    for name in ("Income", "Area", "Level"):
+        mixed.loc[random.rand(count) < 0.1, name] = None
+    words = np.where(score > 5, "yes", "no")
+    numbers = mixed[["Income", "Rooms", "Level"]]
+    few: dict[str, Any] = {"max_rounds": 60, "outer_bags": 2, "random_state": 1, "n_jobs": 1}
+    of_pairs = {**few, "interactions": 3}
+    columns = ColumnTransformer(
+        [("area", OneHotEncoder(), ["Area"]), ("numbers", StandardScaler(), [*numbers])]
+    )
+    return {
+        "two": (ExplainableBoostingClassifier(**of_pairs), mixed, words),
+        "three": (ExplainableBoostingClassifier(**few), mixed, np.digitize(score, [4, 6])),
+        "truth": (ExplainableBoostingClassifier(**of_pairs), mixed, (score > 5).to_numpy()),
+        "number": (ExplainableBoostingRegressor(**of_pairs), mixed, score),
+        "count": (
+            ExplainableBoostingRegressor(objective="poisson_deviance", **few),
+            *(mixed, np.maximum(score, 0).round()),
+        ),
+        "array": (ExplainableBoostingClassifier(**of_pairs), numbers.to_numpy(), words),
+        "pipeline": (
+            make_pipeline(columns, ExplainableBoostingClassifier(**few)),
+            *(mixed.assign(Area=mixed["Area"].fillna("Rural")), words),
+        ),
+    }
+
+
 def skops() -> dict[str, Case]:
     """Return models that skops can save."""
     from sklearn import ensemble, linear_model, neural_network, svm
@@ -207,7 +252,13 @@ def statsmodels() -> dict[str, Case]:
     }
 
 
-LIBRARIES = {"imbalanced-learn": imblearn, "skops": skops, "statsmodels": statsmodels}
+LIBRARIES = {
+    "imbalanced-learn": imblearn,
+    "interpret-core": interpret,
+    "skops": skops,
+    "statsmodels": statsmodels,
+}
+ASKED = {"interpret-core": 1000}  # rows; of other libraries 20
 
 
 def save(library: str, model: Any, path: Path) -> None:
@@ -219,7 +270,7 @@ def save(library: str, model: Any, path: Path) -> None:
     elif library == "statsmodels":
         model.results.save(path.with_suffix(".pickle"))
     else:
-        joblib.dump(model, path.with_suffix(".joblib"))
+        joblib.dump(model, path.with_suffix(".joblib"), compress=3)
 
 
 def native(model: Any, rows: pd.DataFrame, named: bool) -> dict[str, Any]:
@@ -243,9 +294,8 @@ def main(library: str, folder: str, *wanted: str) -> None:
         named = isinstance(rows, pd.DataFrame)
         save(library, model.fit(rows, target), Path(folder, name))
         asked = Path(folder, f"{name}.csv")
-        pd.DataFrame(rows, columns=None if named else FRAME.columns).head(20).to_csv(
-            asked, index=False
-        )
+        names = None if named else FRAME.columns
+        pd.DataFrame(rows, columns=names).head(ASKED.get(library, 20)).to_csv(asked, index=False)
         answers = native(model, pd.read_csv(asked), named)
         Path(folder, f"{name}.json").write_text(json.dumps(answers), encoding="utf-8")
 

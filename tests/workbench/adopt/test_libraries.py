@@ -6,6 +6,7 @@ made them. The slow tests need uv (on PATH), the Pythons and the network.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import json
 import pickle
@@ -22,9 +23,20 @@ from conftest import SRC, TESTS, environment
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
-from workbench.inspect import RefusedFile, inspect
+from workbench.inspect import (
+    RefusedFile,
+    file_facts,
+    inspect,
+    model_facts,
+    read_document,
+    seen_values,
+)
+from workbench.inspect.estimators import explainable_boosting
+from workbench.inspect.pickle.model_values import check_values
+from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance
 from workbench.lock.choose import pins, pythons
 from workbench.lock.environment import find_python
+from workbench.lock.pins import NoPins
 
 FILES = TESTS / "data" / "libraries"
 NAMES = ("Income", "Credit history", "limit(%)")
@@ -114,6 +126,96 @@ def test_statsmodels_is_pinned_by_the_pandas_version(
         assert expected.items() <= chosen.model.items()
 
 
+@pytest.mark.parametrize(
+    ("file", "names", "count"),
+    [
+        ("0.7.8-two", ("Income", "Rooms", "Owner", "Area", "Level"), 5),
+        ("0.7.8-array", None, 3),
+        ("0.6.16-array", None, 3),
+    ],
+)
+def test_facts_of_an_ebm(file: str, names: tuple[str, ...] | None, count: int) -> None:
+    document = read_document(FILES / f"interpret-{file}.joblib")
+    facts = model_facts(document, file_facts(document))
+    assert (facts.task, facts.estimator) == ("classification", "ExplainableBoostingClassifier")
+    assert (facts.classes, facts.has_probabilities) == (("no", "yes"), True)
+    assert (facts.feature_names, facts.n_features) == (names, count)
+    assert facts.fitted_on_frame is bool(names)
+    texts = {"Area": ("Rural", "Semi urban", "Urban")} if names else {}
+    assert facts.encoded == texts
+    assert (facts.unknown_names, facts.distributions) == ((), EBM)
+    income = seen_values(document.root).columns[0]
+    assert min(income) < 5
+    assert max(income) > 95
+
+
+EBM = ("interpret-core", "joblib", "numpy")
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        (
+            "0.5.1-three",
+            r"written by interpret before 0\.6\. Fit it again with interpret-core 0\.7",
+        ),
+        ("0.7.3-two", r"has 'False' and 'True' as categories of Owner\. .*words such as 'Owner F"),
+    ],
+)
+def test_an_ebm_whose_answers_depend_on_the_release_is_refused(file: str, why: str) -> None:
+    with pytest.raises(RefusedFile, match=why) as refusal:
+        inspect(FILES / f"interpret-{file}.joblib")
+    assert refusal.value.code == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("category", "is_word"),
+    [("Urban", True), ("", True), ("2 rooms", True), ("1", False), ("2.50", False), ("nan", False)],
+)
+def test_categories_of_an_ebm_that_all_releases_write_alike(category: str, is_word: bool) -> None:
+    bins = [[Dict([category, 1])]]
+    attributes = {"feature_names_in_": ["Area"], "bins_": bins, "best_iteration_": 1}
+    flat = [part for pair in attributes.items() for part in pair]
+    model = Instance(explainable_boosting.CLASSES[0], (), Dict(flat))
+    with contextlib.nullcontext() if is_word else pytest.raises(RefusedFile):
+        explainable_boosting.check_ebms([model])
+
+
+def test_an_ebm_holds_no_objects_whose_addresses_native_code_would_take() -> None:
+    def ebm(held: object) -> Instance:
+        return Instance(explainable_boosting.CLASSES[0], (), Dict(["bins_", [[held]]]))
+
+    tree = Instance(Global("sklearn.tree._classes", "DecisionTreeClassifier"), (), Dict())
+    check_values([ebm(Array((1,), DType("f", 8), bytes(8)))])
+    with pytest.raises(RefusedFile, match=r"bins_=DecisionTreeClassifier: interpret hands") as no:
+        check_values([ebm(tree)])
+    assert no.value.code == "dangerous"
+
+
+@pytest.mark.parametrize(
+    ("libraries", "scikit_learn", "pandas"),
+    [
+        ({}, "1.8.0", "2.3.3"),
+        ({"scikit-learn": "1.6.1"}, "1.6.1", "2.2.3"),
+        ({"scikit-learn": "1.9.1"}, "1.9.1", "3.1.1"),
+    ],
+)
+def test_an_ebm_is_pinned_to_one_release(
+    libraries: dict[str, str], scikit_learn: str, pandas: str
+) -> None:
+    python = pythons(libraries, EBM)[0]
+    chosen = pins(libraries, python, distributions=EBM, pandas=False)
+    found = {name: chosen.model[name] for name in ("interpret-core", "scikit-learn", "pandas")}
+    expected = {"interpret-core": "0.7.8", "scikit-learn": scikit_learn, "pandas": pandas}
+    assert found == expected
+    assert chosen.bounds["interpret-core"] == "==0.7.8"
+
+
+def test_an_ebm_beside_an_old_scikit_learn_has_no_pins() -> None:
+    with pytest.raises(NoPins, match=r"beside scikit-learn 1\.5\.2, and .* needs .* 1\.6 or later"):
+        pythons({"scikit-learn": "1.5.2"}, EBM)
+
+
 def test_a_formula_is_refused_because_statsmodels_evaluates_it() -> None:
     with pytest.raises(RefusedFile, match=r"fitted with a formula.*add_constant") as refusal:
         inspect(FILES / "statsmodels-0.14.6-formula.pickle")
@@ -166,6 +268,9 @@ PROVEN = [
     ("imbalanced-learn", "1.3.2", "3.12", ()),
     ("imbalanced-learn", "1.6.1", "3.12", ()),
     ("imbalanced-learn", "1.9.1", "3.13", ()),
+    ("interpret-core", "1.6.1", "3.12", ("pipeline",)),
+    ("interpret-core", "1.8.0", "3.13", ()),
+    ("interpret-core", "1.9.1", "3.13", ("pipeline",)),
     ("skops", "1.1.3", "3.11", ()),
     ("skops", "1.3.2", "3.12", ()),
     ("skops", "1.6.1", "3.12", ()),

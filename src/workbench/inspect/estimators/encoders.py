@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.inspect.estimators.composite import input_chain, steps_of
+from workbench.inspect.estimators.explainable_boosting import categories_of, is_ebm
 from workbench.inspect.estimators.input_features import input_features
 from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.facts import ClassLabel
@@ -28,6 +29,8 @@ def encoded_texts(root: object) -> dict[str, tuple[ClassLabel, ...]]:
     """
     found: dict[str, tuple[ClassLabel, ...]] = {}
     for part in input_chain(root) if isinstance(root, Instance) else ():
+        if is_ebm(part.cls):
+            found.update({name: texts for name, texts in categories_of(part).items() if texts})
         for names, encoder in _encoders(part):
             arrays = encoder.attribute("categories_")
             # If an earlier step dropped a column, positions no longer match.

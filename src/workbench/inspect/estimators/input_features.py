@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.inspect.estimators import explainable_boosting
 from workbench.inspect.estimators.composite import (
     first_estimator,
     input_chain,
@@ -43,11 +44,15 @@ def takes_texts(root: Instance) -> bool:
 
 
 def _has_feature_names(value: object) -> bool:
-    return isinstance(value, Instance) and value.attribute("feature_names_in_") is not None
+    if not isinstance(value, Instance) or explainable_boosting.has_default_names(value):
+        return False
+    return value.attribute("feature_names_in_") is not None
 
 
 def _names(model: Instance) -> tuple[str, ...] | None:
     for node in input_chain(model):
+        if explainable_boosting.has_default_names(node):
+            return None
         attribute = node.attribute("feature_names_in_")
         # scikit-learn keeps an array, other libraries a list.
         names: Sequence[object] | None = (

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from workbench.inspect.estimators import explainable_boosting
 from workbench.inspect.estimators.composite import first_estimator, parts_of
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.arrays import values_of
@@ -41,8 +42,9 @@ def seen_values(root: object) -> SeenValues:
     if not isinstance(root, Instance):
         return seen
     model = first_estimator(root)
-    thresholds = pickled_boosters.thresholds_of(model)
-    for column, value in thresholds:
+    for column, value in pickled_boosters.thresholds_of(model):
+        seen.add(column, value)
+    for column, value in explainable_boosting.thresholds_of(model):
         seen.add(column, value)
     for column, value in _tree_thresholds(model):
         seen.add(column, value)

@@ -32,6 +32,7 @@ DISTRIBUTIONS: Mapping[str, str] = {
     "catboost": "catboost",
     "_catboost": "catboost",
     "imblearn": "imbalanced-learn",
+    "interpret": "interpret-core",
     "category_encoders": "category-encoders",
     "cloudpickle": "cloudpickle",
     "dill": "dill",

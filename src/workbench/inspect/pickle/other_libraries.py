@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from workbench.inspect.pickle.names import known_names
 from workbench.inspect.pickle.values import Global
 from workbench.inspect.refused_file import RefusedFile
 
@@ -33,7 +34,7 @@ LIBRARIES: Mapping[str, tuple[str, str]] = {
     "hmmlearn": ("hmmlearn", ""),
     "implicit.cpu": ("implicit", RECOMMENDER),
     "implicit.als": ("implicit", RECOMMENDER),
-    "interpret.glassbox": ("interpret", "its classes have not been reviewed"),
+    "interpret.glassbox": ("interpret", "of its models only EBMs of 0.6 or later are"),
     "jax": ("JAX", ""),
     "keras": ("Keras", ""),
     "lifelines": ("lifelines", SURVIVAL),
@@ -75,7 +76,7 @@ LIBRARIES: Mapping[str, tuple[str, str]] = {
 
 def other_library(names: Iterable[Global]) -> RefusedFile | None:
     """Return the refusal of a file that refers to a library whose models are not served."""
-    modules = {name.module for name in names}
+    modules = {name.module for name in names if name not in known_names().classes}
     packages = {package for module in modules for package in _packages(module)}
     for package in sorted(packages & LIBRARIES.keys()):
         library, reason = LIBRARIES[package]

@@ -89,6 +89,13 @@ def check_parameter(place: Place, value: object) -> None:
         )
     if name == "n_jobs" and not isinstance(value, int | float | None) and value != "deprecated":
         raise _refused(place, value, "it is no number", "Set n_jobs=None and save the model again.")
+    if cls.module.startswith("interpret.") and name.endswith("_") and _is_object(value):
+        raise _refused(
+            place,
+            value,
+            "interpret hands the addresses of what it was fitted to to native code",
+            "Fit the model again, and save it as it is.",
+        )
     if cls.module.startswith("lightgbm."):
         _check_lightgbm(place, value)
 
@@ -110,6 +117,11 @@ def _is_random_state(value: object) -> bool:
         return value.cls.module.split(".")[:2] == ["numpy", "random"]
     # Text is "deprecated", for example. A name here needs trust: no known function makes numbers.
     return value is None or isinstance(value, int | str | Global)
+
+
+def _is_object(value: object) -> bool:
+    """Return whether a value is more than numbers, texts, arrays, lists and dicts."""
+    return isinstance(value, Instance | Global)
 
 
 def _check_lightgbm(place: Place, value: object) -> None:
