@@ -45,7 +45,8 @@ work; on a busy machine the caches are cold, and small times grow.
 
 - `/explain` over `/predict` for one row, asked in turns through WSGI in the same process: the
   quickest of all rounds of each. `JSON` is the part of the difference that only encodes the longer
-  answer.
+  answer. What else is left for a linear model is Python for each feature: the row goes through the
+  model's steps a second time, and its entries, their order, the sum and the answer are checked.
 - `MB`, `load` and `build`: the memory of `model/explain.npz` with the tables that are made of it,
   the quickest of five loads with these tables, and one build, as `make verify` does it.
 - shap explains the columns of one row after 100 background rows, in an environment of its own. Its

@@ -55,6 +55,20 @@ except SystemExit as end:
     assert not end.code, end.code
 print(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 """
+# The same for make score, and before it the CPU seconds in the model's predict.
+TIMED = f"""
+import time
+from model_service.model.model import Model
+predict, seconds = Model.predict, 0.0
+def timed(model, batch):
+    global seconds
+    started_at = time.process_time()
+    try:
+        return predict(model, batch)
+    finally:
+        seconds += time.process_time() - started_at
+Model.predict = timed
+{PEAK.replace("print(re", "print(seconds); print(re")}"""
 SEED, GROUP_ROWS = 7, 1 << 17
 ROWS, COPIES = 1_000_000, 100
 KINDS = ("parquet", "csv")
@@ -71,15 +85,18 @@ machine that is busy with other work changes it less than the clock, and ratios 
 "bare" is `predict_proba(frame)` alone, in a process that has the frame. "pandas" reads the file,
 predicts and writes it, and validates nothing. `make score` validates every value, and writes
 classes, labels, probabilities and warnings. "start" is a run over one row: nearly all of it is the
-import of the model's libraries. Rows/s are those beyond the start."""
+import of the model's libraries. Rows/s are those beyond the start. "predict" is the part of a row
+that the model takes, by its fast path or its own methods: the rest reads, validates and writes. A
+missed share of pandas' time has in brackets what start and predict alone would be."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds and the peak of memory in MB."""
+    """CPU seconds, those of them in the model's predict, and the peak of memory in MB."""
 
     cpu: float
     megabytes: float
+    predict: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,11 @@ class Round:
     def scoring(self) -> float:
         """CPU seconds beyond the start."""
         return self.ours.cpu - self.start.cpu
+
+    @property
+    def predict(self) -> float:
+        """CPU seconds of it in the model's predict."""
+        return self.ours.predict - self.start.predict
 
 
 def main() -> None:
@@ -203,14 +225,15 @@ def run(command: Sequence[object], folder: Path, libraries: Path) -> tuple[Cost,
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command}: exit status {process.returncode}")
-    megabytes = int(lines[-1]) / 1024 if PEAK in command else 0.0
-    return Cost(usage.ru_utime + usage.ru_stime, megabytes), lines
+    megabytes = int(lines[-1]) / 1024 if {PEAK, TIMED}.intersection(command) else 0.0
+    predict = float(lines[-2]) if TIMED in command else 0.0
+    return Cost(usage.ru_utime + usage.ru_stime, megabytes, predict), lines
 
 
 def score(project: Path, source: Path, output: Path, libraries: Path) -> Cost:
     """Score a file or a folder in one process."""
     options = (f"INPUT={source}", f"OUTPUT={output}", "JOBS=1")
-    return run([sys.executable, "-c", PEAK, "workbench.score", *options], project, libraries)[0]
+    return run([sys.executable, "-c", TIMED, "workbench.score", *options], project, libraries)[0]
 
 
 def compare(project: Path, source: Path, one: Path, libraries: Path) -> Round:
@@ -247,8 +270,8 @@ def report(
 ) -> str:
     """Return the page: a table of medians, and the memory of a long run."""
     header = [
-        *("model", "files", "start, s", "µs a row", "bare", "/ bare", "whole run / bare"),
-        *("/ pandas", "rows/s", "MB", "goals"),
+        *("model", "files", "start, s", "µs a row", "predict", "bare", "/ bare"),
+        *("whole run / bare", "/ pandas", "rows/s", "MB", "goals"),
     ]
     lines = [line(name, kind, of, rows) for (name, kind), of in results.items()]
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -282,7 +305,8 @@ def line(name: str, kind: str, rounds: Sequence[Round], rows: int) -> list[str]:
     if kind == "parquet" and to_bare > BARE_GOALS[name]:
         missed.append(f"{BARE_GOALS[name]:g} of bare")
     if to_pandas > PANDAS_GOALS.get(kind, 1.0):
-        missed.append(f"{PANDAS_GOALS.get(kind, 1.0):g} of pandas")
+        least = median((one.start.cpu + one.predict) / one.pandas.cpu for one in rounds)
+        missed.append(f"{PANDAS_GOALS.get(kind, 1.0):g} of pandas ({least:.2f})")
     if rate < RATE_GOALS.get((name, kind), 0):
         missed.append(f"{RATE_GOALS[name, kind]:,} rows/s")
     if megabytes > MEMORY_GOAL:
@@ -292,6 +316,7 @@ def line(name: str, kind: str, rounds: Sequence[Round], rows: int) -> list[str]:
         kind,
         f"{median(one.start.cpu for one in rounds):.2f}",
         f"{median(one.scoring for one in rounds) / rows * 1e6:.2f}",
+        f"{median(one.predict for one in rounds) / rows * 1e6:.2f}",
         f"{median(one.bare for one in rounds) / rows * 1e6:.2f}",
         f"{to_bare:.2f}",
         f"{median(one.ours.cpu / one.bare for one in rounds):.2f}",

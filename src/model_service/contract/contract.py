@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Literal, Protocol, get_args
 
 from model_service.contract.problems import Problems
@@ -86,7 +87,9 @@ def map_values(function: Callable[[Any], Any], values: Values) -> Values:
 
 def listed(values: Values) -> list[Any]:
     """Return the values of a column as Python objects; None is missing."""
-    if isinstance(values, (list, Coded)):
+    if type(values) is list:
+        return values.copy()
+    if isinstance(values, Coded):
         return list(values)
     objects: list[Any] = getattr(values, "tolist", lambda: list(values))()
     return [None if value != value else value for value in objects]
@@ -206,7 +209,7 @@ class Feature:
     @cached_property
     def _category_by_value(self) -> Mapping[tuple[str, object], Scalar]:
         # Reversed, so that of 1 and 1.0 the first one counts.
-        return {_json_key(category): category for category in reversed(self.categories or ())}
+        return {json_key(category): category for category in reversed(self.categories or ())}
 
     @cached_property
     def category_by_text(self) -> Mapping[str, Scalar]:
@@ -217,7 +220,7 @@ class Feature:
         """Return the category that equals a JSON value as `same_json` compares, or None."""
         if not isinstance(value, (str, int, float)):
             return None
-        return self._category_by_value.get(_json_key(value))
+        return self._category_by_value.get(json_key(value))
 
     @cached_property
     def categories_message(self) -> str:
@@ -353,6 +356,11 @@ class Contract:
         """The features by name."""
         return {feature.name: feature for feature in self.features}
 
+    @cached_property
+    def places_by_name(self) -> Sequence[tuple[int, str]]:
+        """The place of each feature in the contract and its name, in the order of the names."""
+        return sorted(enumerate(self.by_name), key=itemgetter(1))
+
     def columns(self, batch: Batch) -> list[Column]:
         """Return the model's columns in contract order."""
         return self._columns(batch.columns)
@@ -415,7 +423,7 @@ def json_text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _json_key(value: Scalar) -> tuple[str, object]:
+def json_key(value: Scalar) -> tuple[str, object]:
     """Return what two JSON values have in common if `same_json` calls them equal."""
     if isinstance(value, bool):
         return "boolean", value

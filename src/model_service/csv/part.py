@@ -13,6 +13,8 @@ from model_service.csv.reader import Chunk, ChunkSize, Layout
 from model_service.csv.rows import RowReader
 
 CHUNK_ROWS = 8192
+# A call of a model's own methods takes milliseconds for a row, and little more for thousands.
+NATIVE_CHUNK_ROWS, NATIVE_BLOCK_BYTES = 1 << 15, 1 << 20
 # The model's input for a chunk: a category can become thousands of columns.
 MAX_CHUNK_CELLS = 1 << 21
 
@@ -60,10 +62,12 @@ def scored_chunks(
 
     The chunks of a part are the same at each run, and so are the last bits of the predictions.
     """
-    contract = scorer.model.contract
+    contract, is_native = scorer.model.contract, scorer.model.fast_path is None
     reader = RowReader(contract, layout.header)
-    max_rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), CHUNK_ROWS), 1)
-    for chunk in layout.chunks(file, ChunkSize(max_rows, max_rows), end=end):
+    chunk_rows = NATIVE_CHUNK_ROWS if is_native else CHUNK_ROWS
+    max_rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), chunk_rows), 1)
+    size = ChunkSize(max_rows, max_rows, NATIVE_BLOCK_BYTES if is_native else None)
+    for chunk in layout.chunks(file, size, end=end):
         scored = scorer.score(reader.parse(chunk))
         report.add(chunk.first, len(chunk), scored, chunk.lines.__getitem__)
         yield chunk, scored

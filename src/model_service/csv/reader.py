@@ -100,6 +100,7 @@ class ChunkSize:
 
     rows: int = FIRST_CHUNK_ROWS
     max_rows: int = MAX_CHUNK_ROWS
+    block_bytes: int | None = None  # read at a time; a chunk has as many characters at most
 
     def adapt(self, rows: int, seconds: float) -> None:
         """Take into account how long some rows took."""
@@ -119,19 +120,24 @@ class Layout:
     begin: Position = BEGINNING  # of the first record that is read
     header_records: int = 1  # that come first from there
 
-    def records(self, file: IO[bytes], end: int | None = None) -> RecordReader:
+    def records(
+        self, file: IO[bytes], end: int | None = None, block_bytes: int | None = None
+    ) -> RecordReader:
         """Return a reader of the records from the beginning to a byte of the file."""
-        return RecordReader(file, self.delimiter, self.max_line_characters, self.begin, end)
+        return RecordReader(
+            file, self.delimiter, self.max_line_characters, self.begin, end, block_bytes
+        )
 
     def chunks(
         self, file: IO[bytes], size: ChunkSize, skip: int = 0, end: int | None = None
     ) -> Iterator[Chunk]:
         """Yield the records after the first `skip`, in chunks of at most `size.rows`."""
         first, skip = 1 + skip, skip + self.header_records
-        for records in self.records(file, end):
+        max_characters = size.block_bytes or MAX_CHUNK_CHARACTERS
+        for records in self.records(file, end, size.block_bytes):
             place, skip = skip, max(skip - len(records), 0)
             while place < len(records):
-                part = _first(records[place : place + size.rows])
+                part = _first(records[place : place + size.rows], max_characters)
                 yield Chunk(first, self.delimiter, len(self.header), part)
                 first += len(part)
                 place += len(part)
@@ -141,11 +147,11 @@ class Layout:
         return replace(self, begin=position, header_records=0)
 
 
-def _first(records: Records) -> Records:
-    """Return as many of the records as have about MAX_CHUNK_CHARACTERS, at least one."""
-    if len(records) == 1 or records.characters() <= MAX_CHUNK_CHARACTERS:
+def _first(records: Records, max_characters: int) -> Records:
+    """Return as many of the records as have about so many characters, at least one."""
+    if len(records) == 1 or records.characters() <= max_characters:
         return records
-    return _first(records[: len(records) // 2])
+    return _first(records[: len(records) // 2], max_characters)
 
 
 def read_layout(file: IO[bytes], names: Collection[str], max_line_characters: int) -> Layout:

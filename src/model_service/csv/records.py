@@ -7,7 +7,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import IO
 
 from model_service.contract.problems import Problem, Problems
@@ -84,7 +83,7 @@ def first_line(file: IO[bytes], offset: int) -> Position:
 
 
 class RecordReader:
-    """Reads the records of a file between two positions, in blocks of about BLOCK_BYTES.
+    """Reads the records of a file between two positions, in blocks of BLOCK_BYTES if not said.
 
     Blank lines are no records. A record has at most `max_line_characters`, so that a line of
     millions of cells is refused early. Raises BadFile.
@@ -97,8 +96,10 @@ class RecordReader:
         max_line_characters: int,
         start: Position = BEGINNING,
         end: int | None = None,
+        block_bytes: int | None = None,
     ) -> None:
         self._file, self._delimiter, self._end = file, delimiter, end
+        self._block_bytes = block_bytes or BLOCK_BYTES
         self._max_line_characters = max_line_characters
         self._start = start
 
@@ -129,7 +130,7 @@ class RecordReader:
         Of a block with quoted cells, at most `max_quoted` records are read at a time.
         """
         self._file.seek(self._start.offset)
-        blocks = _Blocks(self._file, self._end, self._max_line_characters)
+        blocks = _Blocks(self._file, self._end, self._max_line_characters, self._block_bytes)
         line = self._start.line
         try:
             for block in blocks:
@@ -153,8 +154,8 @@ class RecordReader:
         if not texts[-1]:
             texts.pop()
         lines: Sequence[int] = range(line, line + len(texts))
-        longest = max(map(len, texts), default=0)
-        if longest + len("\r\n") > self._max_line_characters:
+        limit = self._max_line_characters - len("\r\n")
+        if len(text) > limit and max(map(len, texts), default=0) > limit:
             self._require_short(block, line)
         if "" in texts:
             lines = [number for number, text in zip(lines, texts, strict=True) if text]
@@ -218,8 +219,10 @@ class _LongLine(Exception):
 class _Blocks(Iterator[bytes]):
     """Blocks of whole lines; `offset` is the number of the byte after the last one."""
 
-    def __init__(self, file: IO[bytes], end: int | None, max_line_characters: int) -> None:
-        self._file, self._end = file, end
+    def __init__(
+        self, file: IO[bytes], end: int | None, max_line_characters: int, block_bytes: int
+    ) -> None:
+        self._file, self._end, self._block_bytes = file, end, block_bytes
         self._max_line_bytes = MAX_BYTES_OF_A_CHARACTER * max_line_characters
         self.offset = file.tell()
         self._rest = b""
@@ -230,8 +233,8 @@ class _Blocks(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         while True:
-            left = BLOCK_BYTES if self._end is None else self._end - self._read_to
-            piece = self._file.read(min(BLOCK_BYTES, left))
+            left = self._block_bytes if self._end is None else self._end - self._read_to
+            piece = self._file.read(min(self._block_bytes, left))
             self._read_to += len(piece)
             block = self._rest + piece
             if not piece:
@@ -291,7 +294,10 @@ class _LimitedLines(Iterator[str]):
 
 def split_cells(texts: Sequence[str], delimiter: str, width: int) -> list[list[str]] | None:
     """Return the cells of plain records by column, or None unless each has `width` cells."""
-    if set(map(str.count, texts, repeat(delimiter))) != {width - 1}:
+    # A line end is a cell of its own between two records. No other cell holds one.
+    line_end, step = "\n", width + 1
+    cells = f"{delimiter}{line_end}{delimiter}".join(texts).split(delimiter)
+    ends = cells[width::step]
+    if len(cells) != len(texts) * step - 1 or ends.count(line_end) != len(texts) - 1:
         return None
-    cells = delimiter.join(texts).split(delimiter)
-    return [cells[column::width] for column in range(width)]
+    return [cells[column::step] for column in range(width)]

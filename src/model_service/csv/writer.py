@@ -85,9 +85,7 @@ def escape_formulas(texts: Sequence[str]) -> Sequence[str]:
 
 def may_be_formulas(lines: Sequence[str], delimiter: str) -> bool:
     """Return whether a cell of lines without quotes begins as a formula does, or a number."""
-    if not _FORMULA.isdisjoint({line[:1] for line in lines}):
-        return True
-    text = delimiter.join(lines)
+    text = delimiter.join(["", *lines])
     return any(mark in text and f"{delimiter}{mark}" in text for mark in _FORMULA)
 
 

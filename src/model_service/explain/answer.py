@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from model_service.contract.contract import Batch, Contract, Output, Value, json_text, same_json
+from model_service.contract.contract import (
+    Batch,
+    Contract,
+    Output,
+    Value,
+    json_text,
+    listed,
+    same_json,
+)
 from model_service.explain.blackbox import Budget, DoesNotFit
 from model_service.explain.explainer import Explainer, NotAdditive
 from model_service.explain.parts import Explained
@@ -52,10 +60,9 @@ def explain_rows(
     targets, output = explainer.targets, contract.output
     asked = [_asked(targets, output, prediction, wanted) for prediction in predictions]
     found = _explain_some(explainer, batch, [_columns(one) for one in asked], budget)
+    rows = zip(*[listed(batch.columns[name]) for name in contract.by_name], strict=True)
     answers = []
-    for row, prediction, one, explained in zip(
-        batch.rows(), predictions, asked, found, strict=True
-    ):
+    for row, prediction, one, explained in zip(rows, predictions, asked, found, strict=True):
         members: dict[str, Any] = {}
         if wanted.explanation:
             members["explanation"] = _explanation(
@@ -123,12 +130,13 @@ def _explain_some(
     explainer: Explainer, batch: Batch, columns: Sequence[Sequence[int]], budget: Budget
 ) -> list[dict[int, Explained]]:
     """Explain the rows of which something is wanted. Raises DoesNotFit, NotAdditive."""
-    found: list[dict[int, Explained]] = [{} for _ in columns]
     places = [place for place, wanted in enumerate(columns) if wanted]
+    found: list[dict[int, Explained]] = [{} for _ in columns]
     if not places:
         return found
-    if len(places) < len(columns):
-        batch = batch.without(set(range(len(batch))) - set(places))
+    if len(places) == len(columns):
+        return explainer.explain(batch, columns, budget)
+    batch = batch.without(set(range(len(batch))) - set(places))
     try:
         explained = explainer.explain(batch, [columns[place] for place in places], budget)
     except DoesNotFit as error:
@@ -155,7 +163,7 @@ def _turned(explained: Explained, subject: ExplainedColumn, kind: Kind) -> Expla
 def _explanation(
     explainer: Explainer,
     contract: Contract,
-    row: Mapping[str, Value],
+    row: Sequence[Value],
     prediction: Mapping[str, Any],
     subjects: Sequence[ExplainedColumn],
     explained: Mapping[int, Explained],
@@ -186,23 +194,18 @@ def subject_text(kind: Kind, class_text: str | None, output: Output) -> str:
 
 
 def _content(
-    contract: Contract, row: Mapping[str, Value], explained: Explained, background_count: int
+    contract: Contract, row: Sequence[Value], explained: Explained, background_count: int
 ) -> dict[str, Any]:
     contributions, errors = explained.contributions, explained.error
-    # Equal contributions in the order of the names: the order of the features says nothing.
-    ranked = sorted(
-        (-abs(contribution), name, place)
-        for place, (name, contribution) in enumerate(
-            zip(contract.by_name, contributions, strict=True)
-        )
-    )
     entries: list[dict[str, Any]] = [
-        {"feature": name, "value": as_typed(row[name]), "contribution": contributions[place]}
-        for _, name, place in ranked
+        {"feature": name, "value": as_typed(row[place]), "contribution": contributions[place]}
+        for place, name in contract.places_by_name
     ]
     if errors is not None:
-        for entry, (_, _, place) in zip(entries, ranked, strict=True):
+        for entry, (place, _) in zip(entries, contract.places_by_name, strict=True):
             entry["error"] = errors[place]
+    # Equal contributions stay in the order of the names: the order of the features says nothing.
+    entries.sort(key=_size, reverse=True)
     if explained.words and len(entries) == 1:
         entries[0]["words"] = [
             {"word": word.word, "contribution": word.contribution} for word in explained.words
@@ -215,6 +218,11 @@ def _content(
         "error": None if errors is None else max(errors),
         "features": entries,
     }
+
+
+def _size(entry: Mapping[str, Any]) -> float:
+    contribution: float = entry["contribution"]
+    return abs(contribution)
 
 
 def _require_answer(

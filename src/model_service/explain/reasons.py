@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Contract, Feature, Value, json_text
-from model_service.contract.typed_text import whole
 from model_service.explain.parts import Explained
 
 # Reasons below this share of all that pushed against a row are left out.
@@ -16,27 +15,30 @@ MAX_REASONS = 4
 
 def reasons_of(
     contract: Contract,
-    row: Mapping[str, Value],
+    row: Sequence[Value],
     explained: Explained,
     medians: Mapping[str, float],
     count: int,
 ) -> list[dict[str, Any]]:
-    """Return the features that pushed most against a row, the largest first."""
+    """Return the features that pushed most against a row, the largest first.
+
+    `row` has the values of the features in the order of the contract.
+    """
     contributions = explained.contributions
     against = sum(-c for c in contributions if c < 0)
     found = [
-        (contribution, feature)
-        for contribution, feature in zip(contributions, contract.features, strict=True)
+        (contribution, feature, value)
+        for contribution, feature, value in zip(contributions, contract.features, row, strict=True)
         if contribution < -MIN_SHARE * against and feature.explain is not False
     ]
     found.sort(key=lambda entry: (entry[0], entry[1].name))
     return [
         {
             "feature": feature.name,
-            **_reason(feature, row[feature.name], medians.get(feature.name)),
+            **_reason(feature, value, medians.get(feature.name)),
             "contribution": contribution,
         }
-        for contribution, feature in found[: min(count, MAX_REASONS)]
+        for contribution, feature, value in found[: min(count, MAX_REASONS)]
     ]
 
 
@@ -72,7 +74,7 @@ def _default_reason(feature: Feature, value: Value, side: str | None) -> str:
 
 def as_typed(value: Value) -> Value:
     """Return a value as people type it: 5000, not 5000.0."""
-    return whole(value) if isinstance(value, float) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def number_of(feature: Feature, value: Value) -> float | None:

@@ -6,14 +6,14 @@ first one's is its opposite), and one for each of several classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from model_service.contract.contract import json_text, same_json
+from model_service.contract.contract import Scalar, json_key, json_text
 from model_service.explain.components import class_name, unwrapped
 
 # log-odds: of a class against all others. score: the model's own decision. log: of a number.
@@ -63,12 +63,14 @@ class TargetColumns:
             for place, known in enumerate(self.classes)
         )
 
-    def subject(self, wanted: Any) -> ExplainedColumn | None:
+    @cached_property
+    def _subject_by_class(self) -> Mapping[tuple[str, object], ExplainedColumn]:
+        pairs = zip(self.classes or (), self.subjects, strict=False)
+        return {json_key(known): subject for known, subject in pairs}
+
+    def subject(self, wanted: Scalar) -> ExplainedColumn | None:
         """Return one of the classes; None if it is not among them."""
-        for known, subject in zip(self.classes or (), self.subjects, strict=False):
-            if same_json(known, wanted):
-                return subject
-        return None
+        return self._subject_by_class.get(json_key(wanted))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from model_service.web.openapi import document
 from model_service.web.policy import policy
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
+_EXPLANATION = ExplainRequest()
+
 bp = Blueprint("api", __name__)
 bp.register_blueprint(jobs_api.bp)
 
@@ -53,6 +55,8 @@ def predict() -> Response:
 @policy(is_cross_origin=True)
 def explain() -> Response:
     """Predict and explain one row, or a batch under "rows"."""
+    if not request.query_string:  # reading an empty one costs as much as the contributions
+        return _predict_json(_EXPLANATION)
     return _predict_json(explain_request(request.args, explanation=True))
 
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_service.csv import records
-from model_service.csv.records import BEGINNING, Position, RecordReader
+from model_service.csv.reader import ChunkSize, read_layout
+from model_service.csv.records import BEGINNING, Position, RecordReader, split_cells
 from model_service.errors import BadFile
 
 Numbered = list[tuple[int, list[str]]]
@@ -103,3 +104,18 @@ def test_blank_lines_before_the_first_record_are_skipped_at_once(blank: str, tex
     content = (blank + text).encode()
     begin = records.first_line(io.BytesIO(content), 0)
     assert by_us(content, begin) == by_us(content)
+
+
+@anyhow
+@given(rows=st.lists(st.lists(st.sampled_from(["", "a", "é"]), min_size=1, max_size=4), min_size=1))
+def test_cells_are_split_by_column_if_each_record_has_all(rows: list[list[str]]) -> None:
+    split = split_cells([",".join(row) for row in rows], ",", len(rows[0]))
+    is_whole = all(len(row) == len(rows[0]) for row in rows)
+    assert split == (list(map(list, zip(*rows, strict=True))) if is_whole else None)
+
+
+def test_larger_blocks_make_larger_chunks() -> None:
+    content = b"a\n" + b"1\n" * (1 << 19)
+    layout = read_layout(io.BytesIO(content), ["a"], 1000)
+    size = ChunkSize(1 << 20, 1 << 20, block_bytes=1 << 21)
+    assert [len(chunk) for chunk in layout.chunks(io.BytesIO(content), size)] == [1 << 19]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,13 @@ import pytest
 from conftest import EXAMPLE
 from flask.testing import FlaskClient
 
-from model_service.csv import records
-from model_service.model.loading import load_model
-from model_service.web.app import create_app
-from model_service.web.settings import Settings
 from workbench.errors import UserError
 from workbench.score import __main__ as command
-from workbench.score import sources, work
+from workbench.score import work
 
-from .conftest import HERE, Child
+from .conftest import GOOD, HEADER, HERE, Child
 
-HEADER = (
-    "id,applicant_income,coapplicant_income,dependents,education,self_employed,loan_amount,"
-    "loan_term,credit_history,property_area"
-)
-GOOD = "5000,0,1,Graduate,No,120000,360,good,Urban"
+pytestmark = pytest.mark.usefixtures("small_parts")
 UNUSUAL = "391000,0,1,Graduate,No,120000,36000,good,Urban"
 BAD = "5000,0,1,Graduate,No,much,360,good,Urban"
 REFUSED = "2000,0,2,Graduate,No,400000,180,bad,Rural"
@@ -35,20 +26,6 @@ WARNING = (
     "applicant_income: 391000 is outside 1500 to 25000, the usual range; "
     "loan_term: 36000 is outside 120 to 360, the usual range"
 )
-
-
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Cut files of some rows into several parts, and load each test's project anew."""
-    monkeypatch.setattr(records, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(sources, "PART_BYTES", 300)
-    yield
-    work.load_scorer.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def client(proven: Path) -> FlaskClient:
-    return create_app(load_model(proven / "model"), Settings()).test_client()
 
 
 def loans(path: Path, others: dict[int, str], bad: bool = True) -> Path:

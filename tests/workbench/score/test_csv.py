@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,19 @@ import pytest
 from conftest import EXAMPLE
 from flask.testing import FlaskClient
 
-from model_service.csv import records
-from model_service.model.loading import load_model
-from model_service.web.app import create_app
-from model_service.web.settings import Settings
 from workbench.errors import UserError
 from workbench.score import __main__ as command
-from workbench.score import run, sources, work
+from workbench.score import run, work
 
-HEADER = (
-    "id,applicant_income,coapplicant_income,dependents,education,self_employed,loan_amount,"
-    "loan_term,credit_history,property_area"
-)
-GOOD = "5000,0,1,Graduate,No,120000,360,good,Urban"
+from .conftest import GOOD, HEADER
+
+pytestmark = pytest.mark.usefixtures("small_parts")
 BAD = [
     "b1,-,0,1,Graduate,No,120000,360,good,Urban",
     "b2,,0,1,Gradate,No,120000,360.5,good,Urban",
     "b3,5000",
     'b4,5000,"0",9,Graduate,No,1e999,360,good,Moon',
 ]
-
-
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Cut files of some rows into several parts, and load each test's project anew."""
-    monkeypatch.setattr(records, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(sources, "PART_BYTES", 300)
-    yield
-    work.load_scorer.cache_clear()
-
-
-@pytest.fixture(scope="module")
-def client(proven: Path) -> FlaskClient:
-    return create_app(load_model(proven / "model"), Settings()).test_client()
 
 
 @pytest.fixture

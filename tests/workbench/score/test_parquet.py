@@ -11,10 +11,6 @@ import pytest
 from conftest import EXAMPLE
 from flask.testing import FlaskClient
 
-from model_service.model.loading import load_model
-from model_service.web.app import create_app
-from model_service.web.settings import Settings
-
 from .conftest import HERE, Child
 
 ODD = (  # rows of the sample with one value changed, and what is wrong with it
@@ -56,11 +52,6 @@ def parquet(
     result = with_pyarrow(HERE / "parquet_files.py", "write", folder / "rows.csv", path, 30)
     assert result.returncode == 0, result.stderr
     return path
-
-
-@pytest.fixture(scope="module")
-def client(proven: Path) -> FlaskClient:
-    return create_app(load_model(proven / "model"), Settings()).test_client()
 
 
 def read(run: Child, path: Path) -> dict[str, Any]:
