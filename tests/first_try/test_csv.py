@@ -45,6 +45,17 @@ CASES = {
     "cells_of_tumours": Case("wdbc.csv", ("counts its rows: left out", "cells are none ('?')")),
     "excel_unicode": Case("kunden.txt", ("No is 0 and Yes is 1",)),
     "columns_list": Case("homes.csv", answers={"features": "columns.json"}),
+    "sonar_without_names": Case(
+        "sonar.csv",
+        ("'6' looks like the target",),
+        refuses=True,
+        answers={"model_path": "finalized_model.sav"},
+    ),
+    "fires_and_places": Case(
+        "Forest_fire.csv", ("3 of them are numbers: if these are the model's",), refuses=True
+    ),
+    "renamed_columns": Case("cars.csv", ("mileage_km is Mileage (km), year is Year",)),
+    "log_price_unsaid": Case("homes.csv", ('With "transform": "expm1" they are off by',)),
     "interest_rates": Case("loans.csv", ("int_rate", "has percentages such as"), refuses=True),
 }
 

@@ -67,6 +67,9 @@ STOP_ONCE: list[Case] = [
         {"model_path": "model.pkl", "sample_data": "Crop_recommendation.csv"},
     ),
     ("three_folders", PINS, {"model_path": "models/knn.pkl", "sample_data": "cars.csv"}),
+    ("scaled_sample", PINS, {"model_path": "model.pkl", "sample_data": "X_train.csv"}),
+    ("computed_columns", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),
+    ("spam_with_stemmer", [*PINS, "nltk==3.9.1"], {"model_path": "model.pkl"}),
 ]
 # Found when the model is verified: the answers that the notebook gives differ in one way.
 DIFFER: list[tuple[str, Mapping[str, str], str]] = [

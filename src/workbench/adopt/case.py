@@ -84,6 +84,9 @@ def read_case(
     declared = _with_classes(read_features(answers), answers, model)
     columns = tuple(sample.columns) if sample is not None else ()
     model = _with_original_names(model, declared.names or columns)
+    if sample is not None:
+        sample = sample.with_names_of(declared.names or model.feature_names or ())
+        columns = tuple(sample.columns)
     features = declared.names or model.feature_names or columns
     transformers = read_transformers(answers, declared, bundle, features, reader, user_classes)
     others = [*(one.answer for one in transformers.fitted), *answers.left_out]

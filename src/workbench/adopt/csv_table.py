@@ -10,7 +10,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from model_service.contract.typed_text import is_number
@@ -22,6 +22,7 @@ BLANKS = " \t"  # other white space can be the name of a column
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS, HEAD_RECORDS = 1 << 18, 50  # of a file, from which its layout is found
 MAX_TITLE_RECORDS = 10
+MIN_NUMBERS = 2  # in a first record that is a row
 _SEP = re.compile(r"sep=(.)\r?\n")  # the first line of a CSV for Excel
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
@@ -38,6 +39,7 @@ class Table:
     header: tuple[str, ...]  # as it is written: a name can be empty
     skipped: int  # records before the header
     has_row_names: bool  # each record has one cell more than the header: R's names of the rows
+    has_header: bool = True  # else the names are numbers, and the first record is a row
     blank: int = field(default=0, init=False)  # records without content, while they are read
     short: int = field(default=0, init=False)  # records with fewer cells, while they are read
 
@@ -61,7 +63,7 @@ class Table:
         width = len(self.header)
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
         try:
-            for cells in islice(_filled(reader), self.skipped + 1, None):
+            for cells in islice(_filled(reader), self.skipped + self.has_header, None):
                 if len(cells) != width:
                     self._fit(cells, width, reader.line_num)
                 if width == 1 or any(cells):
@@ -86,6 +88,11 @@ class Table:
     def notes(self) -> Iterator[str]:
         """Sentences about what was left out or filled in; after the records were read."""
         name = self.path.name
+        if not self.has_header:
+            yield (
+                f"The first line of {name} has values and no names: its columns are called 0 to "
+                f"{len(self.header) - 1}, as pandas calls them with header=None."
+            )
         if self.skipped:
             lines = "line" if self.skipped == 1 else f"{self.skipped} lines"
             yield f"The first {lines} of {name} above the names of the columns were left out."
@@ -110,6 +117,9 @@ def read_table(path: Path, text: str) -> Table:
     header = records[skipped] if skipped < len(records) else []
     if not any(name.strip(BLANKS) for name in header):
         raise UserError(f"{path} is empty; its first line must name the columns.")
+    if not named and _is_row(header, records[1:]):
+        numbers = tuple(map(str, range(len(header))))
+        return Table(path, text, delimiter, numbers, 0, has_row_names=False, has_header=False)
     rows = records[skipped + 1 :]
     has_row_names = bool(rows) and all(
         len(row) == len(header) + 1 and row[-1].strip() for row in rows
@@ -175,6 +185,25 @@ def _title_records(records: Sequence[Record]) -> int:
             is_header = len({*names}) == len(names) and not any(map(is_number, names))
             return number if is_header and len(cells) >= width - 1 else 0
     return 0
+
+
+def _is_row(first: Sequence[str], rows: Sequence[Record]) -> bool:
+    """Return whether the first record is a row of values, as in a file without a header.
+
+    It has numbers, and its texts are values of their columns. Rising whole numbers can be names: of
+    the columns of an array, or years.
+    """
+    numbers = [float(cell) for cell in first if is_number(cell)]
+    if len(numbers) < MIN_NUMBERS or any(len(row) != len(first) for row in rows):
+        return False
+    rising = all(low < high for low, high in pairwise(numbers))
+    if rising and all(number.is_integer() for number in numbers):
+        return False
+    columns = zip(first, zip(*rows, strict=True), strict=bool(rows))
+    return bool(rows) and all(
+        all(map(is_number, filter(None, cells))) if is_number(cell) else cell in cells
+        for cell, cells in columns
+    )
 
 
 def read_text(path: Path) -> str:

@@ -29,12 +29,14 @@ from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames,
 from workbench.adopt.raw_columns import with_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.adopt.sample_checks import (
+    Pair,
     absent_columns,
     encoded_texts,
     mark_notes,
     unclear_cells,
 )
 from workbench.adopt.sample_rows import column_of
+from workbench.adopt.stemmed_texts import stemmed_texts
 from workbench.adopt.target_column import Columns, called_target, feature_columns
 from workbench.adopt.text_column import text_feature
 from workbench.errors import listing
@@ -42,6 +44,7 @@ from workbench.inspect import ModelFacts
 
 Entry = Mapping[str, Any]  # a feature as features.json has it
 _ABSENT = object()
+MAX_NUMBERED = 1000  # features whose names are proposed as numbers
 # The fields that the sample and the model provide; `strict` of categories only.
 DERIVED = ("type", "nullable", "minimum", "maximum", "categories", "strict")
 
@@ -72,6 +75,8 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
     entries: list[Entry]
     notes: Notes
     if chain.facts.takes_texts and not (chain.prepares and len(declared.features) > 1):
+        if (problem := stemmed_texts(case, chain)) is not None:
+            raise AnswerError(problem)
         entry, notes = text_feature(declared, case, chain.facts)
         entries = [entry]
     else:
@@ -169,7 +174,9 @@ def _columns(case: Case, facts: ModelFacts) -> Columns:
             f"{questions.features}= with the names in the order of training, or give "
             f"{questions.sample_data}."
         )
-        raise AnswerError(Problem(None, message))
+        if (numbered := _numbered(facts.n_features)) is not None:
+            message += " The proposal numbers them: write the names into it."
+        raise AnswerError(Problem(None, message, numbered))
     columns = feature_columns(facts, sample)
     if facts.n_features is None and columns.target is None:
         answer = joined(columns.features)
@@ -179,6 +186,14 @@ def _columns(case: Case, facts: ModelFacts) -> Columns:
         )
         raise AnswerError(Problem(None, message, Repair({"features": answer})))
     return columns
+
+
+def _numbered(count: int | None) -> Repair | None:
+    """Return a features file with names to replace by the real ones."""
+    if count is None or count > MAX_NUMBERED:
+        return None
+    names = [{"name": f"feature_{number}"} for number in range(1, count + 1)]
+    return Repair(features={"features": names})
 
 
 def _with_categories(
@@ -207,9 +222,10 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
     assert sample is not None
     pairs = [(entry, column_of(entry, sample)) for entry in entries]
     absent = [entry["name"] for entry, column in pairs if column is None]
-    if absent:
-        raise AnswerError(absent_columns(entries, absent, case, chain))
     known = [(entry, column) for entry, column in pairs if column is not None]
+    if absent:
+        described, problems = _described(entries, known, case, chain)
+        raise AnswerError([*absent_columns(entries, absent, case, chain, described), *problems])
     problems = list(unclear_cells(known, sample))
     if problems:
         raise AnswerError(problems)
@@ -218,6 +234,34 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
         {**_fields_of_sample(column, entry), **entry} for entry, column in known
     ]
     return completed, (*sample.notes, *notes, *mark_notes(completed, sample))
+
+
+def _described(
+    entries: Sequence[Entry], known: Sequence[Pair], case: Case, chain: Chain
+) -> tuple[list[Entry] | None, list[Problem]]:
+    """Return the features with the sample's facts about those that it has, and its problems.
+
+    The features are None if the sample has none of them, or if its problems leave them open.
+    """
+    assert case.sample is not None
+    problems = list(unclear_cells(known, case.sample))
+    if not known or problems:
+        return None, problems
+    try:
+        pairs, _ = encoded_texts(known, case, chain)
+        coded = [entry for entry, _ in pairs]
+    except AnswerError as error:
+        problems += error.found
+        (repair,) = [problem.repair for problem in error.found]
+        if repair is None:
+            return None, problems
+        coded = repair.features["features"]
+    found: dict[str, Entry] = {}
+    for entry, (_, column) in zip(coded, known, strict=True):
+        fields = _fields_of_sample(column, entry)
+        del fields["nullable"]  # the verification finds out what the model takes
+        found[entry["name"]] = {"name": entry["name"], **fields, **entry}
+    return [found.get(entry["name"], entry) for entry in entries], problems
 
 
 def _count(facts: ModelFacts) -> str:
@@ -277,12 +321,30 @@ def _wrong_count(
         features = joined(name for name in columns if name != target)
         message += f" {target!r} looks like the target: answer {questions.features}={features}"
         return Problem(None, message, Repair({"features": features}))
+    if (numbers := _only_numbers(columns, facts, sample)) is not None:
+        features = joined(numbers)
+        message += (
+            f" {len(numbers)} of them are numbers: if these are the model's, answer "
+            f"{questions.features}={features}"
+        )
+        return Problem(None, message, Repair({"features": features}))
     if facts.n_features is not None and len(columns) == facts.n_features + 1:
         features = joined(columns[:-1])
         message += f" If the last one, {columns[-1]!r}, is the target, leave it out."
         return Problem(None, message, Repair({"features": features}))
     message += f" Answer {questions.features}= with the names in the order of training."
     return Problem(None, message)
+
+
+def _only_numbers(
+    columns: Sequence[str], facts: ModelFacts, sample: Sample | None
+) -> list[str] | None:
+    """Return the columns of numbers, if the sample has as many as a nameless model takes."""
+    if sample is None or facts.feature_names is not None or facts.categories:
+        return None
+    known = [sample.columns[name] for name in columns if name in sample.columns]
+    numbers = [column.name for column in known if column.numeric or column.type == "boolean"]
+    return numbers if len(numbers) == facts.n_features else None
 
 
 def _likely_target(columns: Sequence[str], facts: ModelFacts, sample: Sample | None) -> str | None:

@@ -57,7 +57,8 @@ def _cell(sample: Sample, name: str, row_number: int) -> str:
 
 def kept_sample_text(contract: Contract, path: Path, target: str | None = None) -> str:
     """Return the content of `.sample.csv` for another sample. Raises UserError."""
-    sample = read_sample(path)
+    columns = (name for f in contract.features for name in (f.one_hot or {}).values())
+    sample = read_sample(path).with_names_of([*contract.by_name, *columns])
     rows = rows_to_keep(contract, sample, target if target in sample.columns else None)
     if not rows:
         raise UserError(f"{path} has no row that {files.FEATURES} takes; give rows that fit.")

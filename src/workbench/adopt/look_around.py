@@ -35,6 +35,8 @@ def look_around(case: Case) -> Found:
     if case.transformers.problems:
         return Found()
     relations = Relations(case)
+    if (scaler := relations.scaled_sample(case.transformers.fitted)) is not None:
+        return Found(_scaled_already(case, relations, scaler))
     for_columns = [
         found for n in case.neighbours if (found := relations.for_columns(n)) is not None
     ]
@@ -55,10 +57,10 @@ def look_around(case: Case) -> Found:
         return Found(None, (*notes, *_notes_on_labels(case), *relations.notes_on_scaling()))
     if len(orders) > 1 and any(found.certain for found in orders[0]):
         return Found(_which_order(case, for_columns, orders), notes)
-    return Found(_forgotten(case, certain), notes)
+    return Found(_forgotten(case, certain, relations), notes)
 
 
-def _forgotten(case: Case, related: Sequence[Related]) -> Problem:
+def _forgotten(case: Case, related: Sequence[Related], relations: Relations) -> Problem:
     """Return the problem that files beside the model were not answered."""
     name = case.answers.names.transformers
     names = listing([case.answers.shown_path(found.neighbour.part) for found in related])
@@ -70,14 +72,48 @@ def _forgotten(case: Case, related: Sequence[Related]) -> Problem:
         f"{sentences}. If {were} applied in training, answer {name}={answer}; if not, leave {them} "
         f"out on purpose with {name}={out}"
     )
-    otherwise: Changes = {"transformers": out}
+    changes, otherwise = {"transformers": answer}, {"transformers": out}
+    scalers = [one for found in related for one in found.neighbour.fitted]
+    if (scaler := relations.scaled_sample(scalers)) is not None:
+        message += f". {_scaled_sample(case, scaler)}"
+        changes.update(_without_sample(case, relations, scaler))
+        otherwise["sample_data"] = case.answers.sample_data
     return Problem(
         None,
         message,
-        Repair(
-            {"transformers": answer}, otherwise=((f"To leave {names} out on purpose:", otherwise),)
-        ),
+        Repair(changes, otherwise=((f"To leave {names} out on purpose:", otherwise),)),
     )
+
+
+def _scaled_already(case: Case, relations: Relations, scaler: Fitted) -> Problem:
+    """Return the problem that the sample is the output of a scaler of the answers."""
+    typed = case.answers.shown_path(scaler.answer)
+    before, after = given_transformers(case)
+    kept = [item for item in (*before, *after) if item != typed]
+    out = joined([*kept, *_dashes(case), f"-{typed}"])
+    otherwise: Changes = {"transformers": out, "sample_data": case.answers.sample_data}
+    changes = _without_sample(case, relations, scaler)
+    return Problem(
+        None,
+        _scaled_sample(case, scaler),
+        Repair(changes, otherwise=(("If callers send scaled values:", otherwise),)),
+    )
+
+
+def _scaled_sample(case: Case, scaler: Fitted) -> str:
+    assert case.sample is not None
+    return (
+        f"{case.sample.path.name} holds values that {scaler.name} has scaled already, and callers "
+        "send unscaled ones: give the rows before scaling, "
+        f"{case.answers.names.sample_data}=FILE, or none."
+    )
+
+
+def _without_sample(case: Case, relations: Relations, scaler: Fitted) -> Changes:
+    """Return the answers without the sample, of which only the names are used."""
+    if relations.names is None and not scaler.facts.feature_names:
+        return {"sample_data": "", "features": case.answers.sample_data}
+    return {"sample_data": ""}
 
 
 def _list_of_names(case: Case, count: int | None) -> Problem | None:
@@ -197,7 +233,9 @@ def _make_adopt(case: Case, related: Related) -> str:
     answers = case.answers
     before, after = given_transformers(case)
     items = [*before, _shown(case, related), *after, *_dashes(case)]
-    if not related.first:
+    if related.fills:
+        items = [_shown(case, related), *before, *after, *_dashes(case)]
+    elif not related.first:
         items = [*before, *after, _shown(case, related), *_dashes(case)]
     paths = joined([_from_project(case, item) for item in items])
     model = _from_project(case, answers.model_path)

@@ -51,7 +51,7 @@ def refused(problems: Sequence[Problem], command: Command, folder: Path) -> User
     if codes:
         path = _write_new(folder, CODE_STEM, ".py", codes[0])
         answers = {**answers, "model_code": path}
-        messages.append(f"They are in {path}: check it.")
+        messages.append(f"The code is in {path}: check it.")
     return UserError(messages, list(_ending(problems, command, answers)))
 
 
@@ -63,13 +63,15 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
         yield ""
     questions = [p.question for p in problems if p.question is not None and p.repair is None]
     wrong = [names.of(q) for q in dict.fromkeys(questions) if q not in answers]
-    changed = [f"{names.of(question)}={value}" for question, value in answers.items()]
+    changed = [f"{names.of(question)}={value}" for question, value in answers.items() if value]
+    dropped = [names.of(question) for question, value in answers.items() if not value]
+    without = f" and without {listing(dropped)}" if dropped else ""
     if trust := answers.get("trust"):
         yield f"The line trusts {trust}: paste it only if you know who wrote the file."
     if wrong:
         yield f"Correct {listing(wrong)} as said above, and run it again:"
     elif changed:
-        yield f"Run it again with {listing(changed)}:"
+        yield f"Run it again with {listing(changed)}{without}:"
     else:
         yield AGAIN
     yield command.line(answers)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from model_service.contract.typed_text import sample_number
 from workbench.adopt.arrange import is_imputer, longest_paths
 from workbench.adopt.case import Case
+from workbench.adopt.sample import Sample
 from workbench.adopt.transformer_columns import (
     TARGET_NAME,
     encoded_columns,
@@ -23,6 +25,7 @@ from workbench.inspect import SeenValues, seen_values
 
 FEW_VALUES = 5  # say nothing about the values of a column
 NARROW = 0.2  # share of the sample's range
+TAIL = 20  # the lowest and highest 5 % of a column can be mistakes
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself
 MAX_SHOWN = 4
 
@@ -35,6 +38,7 @@ class Related:
     why: str  # a clause
     first: bool  # it is for some of the columns, so it comes before those for all
     certain: bool = True
+    fills: bool = False  # it fills in missing values, so it comes before everything
 
     @property
     def sentence(self) -> str:
@@ -49,7 +53,7 @@ class Relations:
         self.case, self.model = case, case.model
         used = case.transformers.fitted
         self.encoded = encoded_columns(case)
-        whole = [one for one in used if not is_for_some(one)]
+        whole = [one for one in used if not is_for_some(one) and not self._takes_some(one)]
         self.has_whole = bool(whole)
         known = [one.facts.n_features for one in whole]
         self.needed = known[0] if known else self.model.n_features
@@ -59,6 +63,10 @@ class Relations:
         # A nameless model was often fitted on an array of the sample's columns.
         self.features = frozenset(self.names or case.sample_columns)
         self.prepares_itself = len(self.model.steps) >= SEVERAL
+
+    def _takes_some(self, one: Fitted) -> bool:
+        """Return whether a transformer was fitted on a part of the model's named columns."""
+        return set(one.facts.feature_names or ()) < set(self.model.feature_names or ())
 
     def for_columns(self, neighbour: Neighbour) -> Related | None:
         """Return a neighbour that is for some of the features."""
@@ -73,7 +81,9 @@ class Relations:
         if one.facts.of_user and self._texts:
             why = f"of your own, and the model takes numbers where {listing(self._texts)} are text"
             return Related(neighbour, why, True)
-        if names is None or one.facts.takes_texts or is_imputer(one) or not names:
+        if is_imputer(one):
+            return self._imputer(neighbour, one)
+        if names is None or one.facts.takes_texts or not names:
             return None
         placed = Fitted(one.part, one.file, one.facts, names, one.answer)
         if without_dummies(placed, self.model.feature_names) is not None:
@@ -90,6 +100,36 @@ class Relations:
         applied = self._was_applied(one, names)
         why = f"for {listing(names)}, which the model takes too"
         return self._judged(neighbour, why, applied, first=True)
+
+    def _imputer(self, neighbour: Neighbour, one: Fitted) -> Related | None:
+        """Return what fills in missing values, if the sample has such values in its columns."""
+        names = one.facts.feature_names
+        if names is None and one.facts.n_features == self.needed:
+            names = tuple(self.names or ())
+        if self.prepares_itself or self.case.sample is None or not names:
+            return None
+        columns = self.case.sample.columns
+        missing = [name for name in names if name in columns and columns[name].missing]
+        if not missing or not set(names) <= self.features:
+            return None
+        why = f"for the missing values of {listing(missing)}"
+        return Related(neighbour, why, first=True, certain=False, fills=True)
+
+    def scaled_sample(self, scalers: Iterable[Fitted]) -> Fitted | None:
+        """Return the scaler that has scaled the values of the sample already, or None."""
+        if (sample := self.case.sample) is None:
+            return None
+        for one in scalers:
+            names = one.columns or one.facts.feature_names or self.names
+            names = names or tuple(self.case.sample_columns)
+            votes = {
+                scaling.was_applied(_middle(sample, name))
+                for name, scaling in zip(names, one.facts.scalings, strict=False)
+                if name in sample.columns and sample.columns[name].numeric
+            }
+            if True in votes and False not in votes:
+                return one
+        return None
 
     def _scales_target(self, one: Fitted) -> bool:
         named = TARGET_NAME.search(one.author_name) is not None
@@ -248,6 +288,17 @@ class Relations:
     def _seen(self) -> SeenValues:
         """What the model compares its input with; of no use behind other transformers."""
         return SeenValues() if self.has_whole else seen_values(self.case.model_root)
+
+
+def _middle(sample: Sample, name: str) -> list[float]:
+    """Return the numbers of a column without the lowest and the highest ones."""
+    column = sample.columns[name]
+    cells = (column.plain(str(row.get(name, ""))) for row in sample.rows)
+    numbers = sorted(
+        number for cell in cells if isinstance(number := sample_number(cell), float | int)
+    )
+    outer = len(numbers) // TAIL
+    return numbers[outer : len(numbers) - outer]
 
 
 def is_for_some(one: Fitted) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ from workbench.adopt.cells import (
     plain_number,
 )
 from workbench.adopt.csv_table import Table, read_table, read_text
-from workbench.errors import UserError
+from workbench.errors import UserError, listing
 
 # A text column with at most 20 distinct values is a category; with at most 100 if each value occurs
 # in 10 rows on average.
@@ -38,6 +38,7 @@ CHUNK_CELLS = 1 << 17  # read at a time: by column they are read ten times as fa
 GOLDEN_RATIO = 2654435769  # 2**32 divided by the golden ratio, rounded to an odd number
 # The beginning of a list of rows, or of {"rows": …}; a CSV can begin with a bracket too.
 _JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
+_NO_LETTER = re.compile(r"[\W_]+")
 # What pandas calls an index that was saved without a name.
 _INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
 
@@ -147,6 +148,7 @@ class Sample:
     typed: bool = False
     predictions: list[Any] | None = None  # of a JSON file, one for each example
     notes: tuple[str, ...] = ()  # about what was left out of the file
+    renamed: Mapping[str, str] = field(default_factory=dict)  # new names by those in the file
 
     def all_rows(self) -> Iterator[dict[str, Any]]:
         """Yield every row of the file, which is read again: it can be too large to keep."""
@@ -154,12 +156,52 @@ class Sample:
         if _JSON.match(text):
             document = json.loads(text, parse_constant=lambda _: None)
             document = _split_table(document)
-            yield from document["rows"] if isinstance(document, dict) else document
+            for row in document["rows"] if isinstance(document, dict) else document:
+                yield _rename(row, self.renamed)
             return
         table = read_table(self.path, text)
-        names = table.names
+        names = [self.renamed.get(name, name) for name in table.names]
         for cells in table.records():
             yield dict(zip(names, cells, strict=True))
+
+    def with_names_of(self, names: Sequence[str]) -> Sample:
+        """Return the sample with the model's names: `fuel_type` for `Fuel type`."""
+        free = [name for name in self.columns if name not in names and name != EXPECTED_COLUMN]
+        absent = [name for name in names if name not in self.columns]
+        ours, theirs = _by_letters(free), _by_letters(absent)
+        found = {
+            ours[letters][0]: theirs[letters][0]
+            for letters in ours.keys() & theirs.keys()
+            if letters and len(ours[letters]) == len(theirs[letters]) == 1
+        }
+        if not found:
+            return self
+        columns = {
+            (new := found.get(name, name)): replace(column, name=new)
+            for name, column in self.columns.items()
+        }
+        pairs = listing([f"{old} is {new}" for old, new in sorted(found.items())])
+        note = f"Columns of {self.path.name} that the model spells differently: {pairs}."
+        return replace(
+            self,
+            columns=columns,
+            examples=[_rename(row, found) for row in self.examples],
+            rows=[_rename(row, found) for row in self.rows],
+            notes=(*self.notes, note),
+            renamed=found,
+        )
+
+
+def _rename(row: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
+    return {new.get(name, name): value for name, value in row.items()}
+
+
+def _by_letters(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return names by their letters and digits, in one case."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_NO_LETTER.sub("", name).casefold(), []).append(name)
+    return found
 
 
 class RowSelection(Generic[T]):

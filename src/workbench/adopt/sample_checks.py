@@ -17,6 +17,7 @@ from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.raw_columns import yes_or_no
 from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.errors import listing
+from workbench.inspect import seen_values
 
 Entry = Mapping[str, Any]  # a feature as features.json has it
 Pair = tuple[Entry, ColumnFacts]
@@ -40,9 +41,16 @@ MAX_OTHERS = 0.1
 
 
 def absent_columns(
-    entries: Sequence[Entry], absent: Sequence[str], case: Case, chain: Chain
+    entries: Sequence[Entry],
+    absent: Sequence[str],
+    case: Case,
+    chain: Chain,
+    described: Sequence[Entry] | None,
 ) -> list[Problem]:
-    """Return the problems of features that the sample has no column for."""
+    """Return the problems of features that the sample has no column for.
+
+    `described` are the features with what the sample tells of them; without it nothing is proposed.
+    """
     sample, names = case.sample, case.answers.names
     assert sample is not None
     problem = proposals.suggest_features_file(entries, absent, sample, names)
@@ -70,6 +78,13 @@ def absent_columns(
             f"function prepare(frame) that returns the model's columns, and {names.features}= with "
             "what callers know."
         )
+        if repair is None and described is not None:
+            message += (
+                f" If callers send {made} themselves, paste the last line: its features file has "
+                f"all columns, and what {sample.path.name} says about them."
+            )
+            features = {"features": [dict(entry) for entry in described]}
+            repair = Repair({"sample_data": ""}, features=features)
         problems.append(Problem(None, message, repair))
     return problems
 
@@ -114,12 +129,17 @@ def _unknown_codes(pairs: Sequence[Pair], unknown: Sequence[Pair], case: Case) -
     """Return the problem of texts for which the model has numbers, with a proposal."""
     names = case.answers.names
     columns = [entry["name"] for entry, _ in unknown]
+    codes_of = {
+        entry["name"]: _no_or_yes(column, _seen_by_model(entry["name"], case))
+        or {text: code for code, text in enumerate(_texts(column))}
+        for entry, column in unknown
+    }
     proposed = {
         entry["name"]: {
             **entry,
             "type": "category",
             "categories": list(column.categories),
-            "encode": {text: code for code, text in enumerate(_texts(column))},
+            "encode": codes_of[entry["name"]],
         }
         for entry, column in unknown
         if column.categories is not None
@@ -135,10 +155,26 @@ def _unknown_codes(pairs: Sequence[Pair], unknown: Sequence[Pair], case: Case) -
     codes = "; ".join(f"{name}: {_codes(proposed[name])}" for name in columns[:MAX_SHOWN])
     message += (
         " If your code did, compare the proposal with it, which counts in alphabetical order as a "
-        f"LabelEncoder does ({codes})."
+        f"LabelEncoder does, or no and yes as the model knows them ({codes})."
     )
     document = [dict(proposed.get(entry["name"], entry)) for entry, _ in pairs]
     return Problem("sample_data", message, Repair(features={"features": document}))
+
+
+def _no_or_yes(column: ColumnFacts, seen: Sequence[float]) -> dict[str, int] | None:
+    """Return 0 for "No phone service" too, if the model compares the column with 0 and 1 only."""
+    texts = {text: text.strip().casefold() for text in _texts(column)}
+    is_known = {"no", "yes"} <= set(texts.values()) and all(
+        text == "yes" or text.split(" ")[0] == "no" for text in texts.values()
+    )
+    if not is_known or not seen or max(seen) > 1:
+        return None
+    return {text: int(plain == "yes") for text, plain in texts.items()}
+
+
+def _seen_by_model(name: str, case: Case) -> Sequence[float]:
+    names = case.model.feature_names or ()
+    return seen_values(case.model_root).columns.get(names.index(name), []) if name in names else []
 
 
 def _codes(entry: Entry) -> str:

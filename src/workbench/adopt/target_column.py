@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from model_service.contract.contract import Contract, Scalar
+from model_service.contract.typed_text import sample_number
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
@@ -83,13 +84,21 @@ def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str 
 
 
 def target_beside(facts: ModelFacts, sample: Sample, contract: Contract) -> str | None:
-    """Return the column beside the features that is certainly the only target, or None."""
+    """Return the column beside the features that is the only target, or None.
+
+    The first or last column is the target if all others are features, and its values can be one.
+    """
     if facts.task not in ("classification", "regression") or contract.output.targets is not None:
         return None
     used = {EXPECTED_COLUMN, *contract.by_name}
     used |= {name for f in contract.features for name in (f.one_hot or {}).values()}
     names = [name for name, c in sample.columns.items() if name not in used and not c.counts_rows]
-    return find_target(facts, sample, names) if names else None
+    found = find_target(facts, sample, names) if names else None
+    columns = list(sample.columns)
+    if found is None and len(names) == 1 and names[0] in (columns[0], columns[-1]):
+        is_possible = _is_possible(sample.columns[names[0]], facts)
+        return names[0] if is_possible and not _is_identifier(sample, names[0]) else None
+    return found
 
 
 def called_target(names: Sequence[str]) -> str | None:
@@ -101,6 +110,13 @@ def called_target(names: Sequence[str]) -> str | None:
 def is_target(facts: ModelFacts, column: ColumnFacts) -> bool:
     """Return whether a column holds the classes of the model, or their labels."""
     return facts.task == "classification" and _is_possible(column, facts)
+
+
+def _is_identifier(sample: Sample, name: str) -> bool:
+    """Return whether a column has another whole number in each row."""
+    numbers = [sample_number(row.get(name)) for row in sample.rows]
+    whole = [number for number in numbers if number is not None and number.is_integer()]
+    return len(numbers) == len(whole) == len(set(whole))
 
 
 def _likely(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str | None:

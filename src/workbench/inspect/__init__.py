@@ -31,6 +31,7 @@ from workbench.inspect.estimators.library_versions import (
 )
 from workbench.inspect.estimators.seen_values import SeenValues, seen_values
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
+from workbench.inspect.estimators.word_stems import word_stems
 from workbench.inspect.facts import NO_FILE, Categories, FileFacts, ModelFacts, Step
 from workbench.inspect.formats.pickled_boosters import formats_of
 from workbench.inspect.old_file import refusal_of_old
@@ -66,6 +67,7 @@ __all__ = [
     "saved_texts",
     "seen_values",
     "texts_in",
+    "word_stems",
 ]
 
 

@@ -56,6 +56,7 @@ DEFINITION_SECONDS, ADDED_SECONDS, IMPORTANCE_SECONDS = 8.0, 5.0, 2.0
 MIXED_SECONDS = 1.0
 # For one row of a model that is evaluated as a whole.
 MAX_ROW_MILLISECONDS = 5000
+REQUEST_MILLISECONDS = 250  # the default of EXPLAIN_MILLISECONDS
 MIN_ROWS = 3
 IMPORTANCE_ROWS = 300
 # An estimate may be off by so many standard errors.
@@ -103,9 +104,24 @@ def prove_explanations(model: Model, project: Path) -> Proof:
     )
     report = (
         f"Explanations of its answers ({about.kind}) are those of the definition, and are in "
-        f"{files.EXPLAIN}."
+        f"{files.EXPLAIN}.{_too_slow(explainer, Batch.of_rows(rows[:1]))}"
     )
     return Proof(explanations, content, report)
+
+
+def _too_slow(explainer: Explainer, row: Batch) -> str:
+    """Return a sentence if a request has no time for one explanation, else nothing."""
+    if explainer.parts:
+        return ""
+    columns = list(range(sum(target.width for target in explainer.targets)))
+    try:
+        explainer.explain(row, [columns], Budget(REQUEST_MILLISECONDS))
+    except DoesNotFit:
+        return (
+            f" One takes longer than the {REQUEST_MILLISECONDS} ms that a request has for it here: "
+            "/explain answers 422 until EXPLAIN_MILLISECONDS is larger."
+        )
+    return ""
 
 
 def _none(reason: str) -> Proof:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model_service.contract.contract import Batch, Output, json_text
@@ -21,6 +21,7 @@ from model_service.model.quality import (
     subject_hash,
 )
 from workbench.adopt.kept_sample import Truths
+from workbench.verify.doubt_quality import doubt_classes, doubt_numbers
 from workbench.verify.fast_path_proof import predict_in_batches
 
 MIN_ROWS = 20
@@ -29,8 +30,16 @@ MIN_KNOWN_SHARE = 0.9
 CALIBRATION_BINS, MIN_BIN_ROWS = 10, 5
 
 
-def measure_quality(model: Model, truths: Truths) -> Quality | None:
-    """Return how well the model predicts the target; None if its cells are not comparable."""
+@dataclass(frozen=True)
+class Measured:
+    """How well the model predicts the target, and why that is doubtful, if it is."""
+
+    quality: Quality
+    doubt: str | None
+
+
+def measure_quality(model: Model, truths: Truths) -> Measured | None:
+    """Compare predictions with the target; None if its cells are not comparable."""
     predictions = predict_in_batches(lambda r: model.predict(Batch.of_rows(r)), truths.rows)
     pairs = [
         (cell, prediction)
@@ -43,13 +52,17 @@ def measure_quality(model: Model, truths: Truths) -> Quality | None:
         numbers = [(_number(cell), _number(prediction["prediction"])) for cell, prediction in pairs]
         known = [(t, p) for t, p in numbers if t is not None and p is not None]
         if _are_enough(known, pairs):
-            return replace(quality, rows=len(known), numbers=_number_quality(known))
+            transformed = model.contract.output.transform is not None
+            doubt = doubt_numbers(known, truths.target, transformed=transformed)
+            measured = replace(quality, rows=len(known), numbers=_number_quality(known))
+            return Measured(measured, doubt)
     elif task.kind == "classification" and task.classes:
         names = class_names(task.classes, model.contract.output)
         found = [(names[cell], prediction) for cell, prediction in pairs if cell in names]
         if _are_enough(found, pairs):
             classes = _class_quality(found, task.classes, model.contract.output)
-            return replace(quality, rows=len(found), classes=classes)
+            measured = replace(quality, rows=len(found), classes=classes)
+            return Measured(measured, doubt_classes(classes, truths.target))
     return None
 
 

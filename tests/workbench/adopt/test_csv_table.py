@@ -39,6 +39,28 @@ def test_the_table_in_a_csv(text: str, names: list[str], first: list[str], note:
     assert bool(note) is bool(list(table.notes))
 
 
+WITHOUT_HEADER = {
+    "5.1,3.5,setosa\n4.9,3.0,setosa\n7.0,3.2,virginica\n": True,
+    "6,148,0.627\n1,85,0.351\n": True,
+    "25,1,5\n31,0,7\n": True,  # whole numbers that do not rise
+    "0,1,2\n5.1,3.5,1.4\n": False,  # names of the columns of an array
+    "country,2019,2020\nDE,1,2\n": False,
+    "1.5,2.5,label\n1,2,a\n3,4,b\n": False,  # the text is no value of its column
+    "0.2,0.1,R\n0.3,0.4,R\nx,0.1,R\n": False,  # a column with other values is no number
+}
+
+
+@pytest.mark.parametrize(("text", "without"), WITHOUT_HEADER.items())
+def test_a_file_without_names_gets_numbers_as_pandas_gives_them(
+    text: str, *, without: bool
+) -> None:
+    table = read_table(Path("x.csv"), text)
+    rows = list(table.records())
+    assert len(rows) == text.count("\n") - (not without)
+    assert (table.names == ["0", "1", "2"]) is (without or text.startswith("0,1"))
+    assert ("has values and no names" in " ".join(table.notes)) is without
+
+
 def test_a_row_with_too_many_cells_is_refused() -> None:
     table = read_table(Path("x.csv"), "a,b\n1,2\n1,2,3\n")
     with pytest.raises(UserError, match="line 3 has 3 cells and the header has 2"):

@@ -18,6 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -380,3 +381,48 @@ def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
         "Run it again with model_path=penguins.joblib:",
         "cookiecutter T model_path=penguins.joblib trust='a b'",
     ]
+
+
+def test_a_sample_that_is_scaled_already_is_left_out(tmp_path: Path) -> None:
+    """The CSV beside the model is what the notebook wrote after scaling."""
+    scaler, values = scaled()
+    model = RandomForestClassifier(20, random_state=0).fit(values.to_numpy(), CHURN)
+    save(tmp_path, {"model.pkl": model, "scaler.pkl": scaler, "X_train.csv": values})
+    given = {"model_path": "model.pkl", "sample_data": "X_train.csv"}
+    lines = try_it(tmp_path, **given)
+    assert isinstance(lines, list)
+    assert "X_train.csv holds values that scaler.pkl has scaled already" in " ".join(lines)
+    assert "without sample_data" in lines[-2]
+    adoption = pasted(tmp_path, lines)
+    assert [one.file for one in adoption.contract.transformers] == ["transformers/01-scaler.pkl"]
+    assert adoption.contract.by_name["tenure"].maximum is None
+    (out,) = [n for n, line in enumerate(lines) if line.startswith("To leave scaler.pkl out")]
+    assert pasted(tmp_path, lines, out + 1).contract.transformers == ()
+    again = try_it(tmp_path, **given, transformers="scaler.pkl")
+    assert isinstance(again, list)
+    assert "If callers send scaled values:" in again
+    assert pasted(tmp_path, again).contract == adoption.contract
+
+
+def test_an_imputer_beside_the_model_gets_a_note(tmp_path: Path) -> None:
+    """The forest answers rows with missing values, and the app fills them in first."""
+    blanks = NUMBERS.mask(RANDOM.random_sample(NUMBERS.shape) < 0.1)
+    imputer = SimpleImputer().fit(blanks)
+    scaler, values = scaled()
+    frame = FRAME.assign(Partner=LEAVES, Contract=LEAVES).astype(float)
+    frame[["tenure", "charges"]] = values
+    sample = FRAME.assign(Partner=LEAVES, Contract=LEAVES)
+    sample[["tenure", "charges"]] = blanks
+    model = RandomForestClassifier(20, random_state=0).fit(frame, CHURN)
+    files = {"model.pkl": model, "scaler.pkl": scaler, "imputer.pkl": imputer}
+    given = {"model_path": "model.pkl", "transformers": "scaler.pkl", "sample_data": "train.csv"}
+    save(tmp_path, {**files, "train.csv": sample})
+    adoption = try_it(tmp_path, **given)
+    assert isinstance(adoption, Adoption)
+    (note,) = [note for note in adoption.notes if "imputer.pkl" in note]
+    assert "for the missing values of tenure, charges, and it is not applied" in note
+    assert note.endswith("TRANSFORMERS=../imputer.pkl,../scaler.pkl")
+    save(tmp_path, {"train.csv": sample.dropna()})
+    adoption = try_it(tmp_path, **given)
+    assert isinstance(adoption, Adoption)
+    assert not [note for note in adoption.notes if "imputer.pkl" in note]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,96 @@ def test_percentages_are_asked_for(tmp_path: Path) -> None:
     assert "percentages" in problem.message
     assert problem.repair is not None
     assert problem.repair.features["features"][1] == {"name": "b", "unit": "%"}
+
+
+def test_names_that_are_spelt_differently_are_the_models(tmp_path: Path) -> None:
+    """The model was trained before the columns were renamed, or after."""
+    frame = pd.DataFrame({"Fuel type": FLAG, "Mileage (km)": X.b, "a": X.a})
+    sample = pd.DataFrame({"fuel_type": FLAG, "mileage_km": X.b, "a": X.a, "A_": X.a})
+    adoption = decided(LogisticRegression().fit(frame, WORDS), sample, tmp_path)
+    assert adoption.contract.by_name["Mileage (km)"].maximum == pytest.approx(X.b.max())
+    assert "fuel_type is Fuel type, mileage_km is Mileage (km)." in " ".join(adoption.notes)
+    assert adoption.kept_sample is not None
+    assert adoption.kept_sample.splitlines()[0] == "Fuel type,Mileage (km),a"
+
+
+def test_a_name_that_two_columns_can_be_is_not_guessed(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Fuel": FLAG, "a": X.a})
+    sample = pd.DataFrame({"fuel": FLAG, "FUEL": FLAG, "a": X.a})
+    problems = refused(LogisticRegression().fit(frame, WORDS), sample, tmp_path)
+    assert "has no column 'Fuel'; did you mean" in problems[0].message
+
+
+def test_numbers_are_proposed_where_as_many_as_the_model_takes(tmp_path: Path) -> None:
+    """The text column was left out of the training; the last column is no target."""
+    texts = [f"place {number % 9}" for number in range(N)]
+    sample = pd.DataFrame({"area": texts}).join(X).assign(target=FLAG)
+    (problem, *_) = refused(classifier(FLAG), sample, tmp_path)
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "a,b"}
+    adopted = decided(classifier(FLAG), sample, tmp_path, features="a,b")
+    assert list(adopted.contract.by_name) == ["a", "b"]
+
+
+def test_columns_that_the_app_computes_can_be_sent_by_callers(tmp_path: Path) -> None:
+    frame = X.assign(ratio=X.a / (X.b + 1), kind=FLAG)
+    sample = X.assign(kind=np.where(FLAG, "west", "east"), target=FLAG)
+    model = LogisticRegression().fit(frame, FLAG)
+    problems = refused(model, sample, tmp_path)
+    messages = [problem.message for problem in problems]
+    assert messages[0] == "sample.csv has no column 'ratio'"
+    assert "If callers send ratio themselves, paste the last line" in messages[1]
+    repair = problems[1].repair
+    assert repair is not None
+    assert repair.answers == {"sample_data": ""}
+    (tmp_path / "proposed.json").write_text(json.dumps(repair.features))
+    contract = decided(model, sample, tmp_path, sample_data="", features="proposed.json").contract
+    assert list(contract.by_name) == ["a", "b", "ratio", "kind"]
+    assert contract.by_name["kind"].encode == {"east": 0, "west": 1}
+    assert contract.by_name["a"].maximum == X.a.max()
+    assert contract.by_name["ratio"].type == "number"
+
+
+def test_a_model_without_any_names_gets_numbered_ones(tmp_path: Path) -> None:
+    (problem,) = refused(REGRESSION, X, tmp_path, sample_data="")
+    assert problem.repair is not None
+    assert problem.repair.features == {"features": [{"name": "feature_1"}, {"name": "feature_2"}]}
+
+
+@pytest.mark.parametrize(
+    ("sample", "target"),
+    [
+        (X.assign(price_lkr=X.b * 3), "price_lkr"),
+        (X.assign(number=range(N)), None),  # an identifier
+        (X.assign(c=X.b)[["a", "c", "b"]], None),  # between features, so it was one once
+        (X.assign(c=X.b, d=X.b), None),
+    ],
+    ids=["the last", "identifier", "between", "two"],
+)
+def test_the_only_other_column_is_compared_with_the_predictions(
+    sample: pd.DataFrame, target: str | None, tmp_path: Path
+) -> None:
+    kept = decided(LinearRegression().fit(X, X.b), sample, tmp_path).kept_sample
+    assert kept is not None
+    header = kept.splitlines()[0]
+    assert header == ("a,b" if target is None else f"a,b,target: {target}")
+
+
+@pytest.mark.parametrize(
+    ("codes", "proposed"),
+    [
+        ({"No": 0, "No phone service": 0, "Yes": 1}, {"No": 0, "No phone service": 0, "Yes": 1}),
+        ({"No": 0, "No phone service": 1, "Yes": 2}, {"No": 0, "No phone service": 1, "Yes": 2}),
+    ],
+    ids=["two", "three"],
+)
+def test_what_the_model_compares_with_tells_how_no_and_yes_were_coded(
+    codes: dict[str, int], proposed: dict[str, int], tmp_path: Path
+) -> None:
+    lines = np.array(["No", "No phone service", "Yes"] * 40)
+    frame = X.assign(lines=[codes[line] for line in lines])
+    model = RandomForestClassifier(20, random_state=0).fit(frame, lines == "Yes")
+    (problem,) = refused(model, X.assign(lines=lines), tmp_path)
+    assert problem.repair is not None
+    (feature,) = [f for f in problem.repair.features["features"] if f["name"] == "lines"]
+    assert feature["encode"] == proposed

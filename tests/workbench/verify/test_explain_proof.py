@@ -16,6 +16,7 @@ from conftest import adopted
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -25,7 +26,9 @@ from model_service.explain.blackbox import Budget
 from model_service.explain.parts import Explained, LinearPart
 from model_service.model.loading import load_model
 from model_service.model.model import Model
+from model_service.web.settings import Settings
 from workbench import files
+from workbench.verify import explain_proof
 from workbench.verify.explain_proof import prove_explanations
 from workbench.verify.prove import prove
 
@@ -198,3 +201,17 @@ def test_a_model_that_fails_on_mixed_rows_is_not_explained(
     proof = prove_explanations(model, project)
     assert not proof.explanations.proven
     assert proof.content is None
+
+
+def test_one_explanation_that_a_request_has_no_time_for_is_named(
+    proven_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The explanations are served all the same: EXPLAIN_MILLISECONDS can be larger."""
+    assert Settings().explain_milliseconds == explain_proof.REQUEST_MILLISECONDS
+    project = proven_project(KNeighborsClassifier().fit(FRAME, YES), FRAME)
+    model = load_model(project / files.MODEL)
+    assert "EXPLAIN_MILLISECONDS" not in prove_explanations(model, project).report
+    monkeypatch.setattr(explain_proof, "REQUEST_MILLISECONDS", 0)
+    proof = prove_explanations(model, project)
+    assert proof.content is not None
+    assert "/explain answers 422 until EXPLAIN_MILLISECONDS is larger" in proof.report

@@ -14,6 +14,7 @@ from workbench.inspect.estimators.scaling import Scaling, scalings_of
 from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.estimators.unusable import require_fitted, require_transform
 from workbench.inspect.estimators.user_classes import NO_CLASSES, UserClasses
+from workbench.inspect.estimators.word_stems import word_stems
 from workbench.inspect.facts import ClassLabel
 from workbench.inspect.pickle.names import known_names
 from workbench.inspect.pickle.values import Instance
@@ -39,6 +40,7 @@ class Transformer:
     categories: tuple[tuple[ClassLabel, ...], ...] | None
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
     scalings: tuple[Scaling, ...] = ()  # of a scaler, by column
+    stems: tuple[str, ...] = ()  # in the vocabulary of a vectorizer, if they are no words
 
     @property
     def name(self) -> str:
@@ -108,6 +110,7 @@ def describe_transformer(value: object, user_classes: UserClasses = NO_CLASSES) 
         categories=_categories(value),
         encoded=encoded_texts(value),
         scalings=scalings_of(value),
+        stems=word_stems(value),
     )
 
 

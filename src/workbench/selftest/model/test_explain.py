@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from model_service.explain.blackbox import DoesNotFit
 from model_service.model.model import Model
+
+TOO_SLOW = DoesNotFit.summary
 
 
 def test_an_explanation_adds_up_to_the_value(
@@ -17,6 +20,8 @@ def test_an_explanation_adds_up_to_the_value(
     if model.explainer is None:
         pytest.skip("there are no explanations")
     response = client.post("/explain", json=rows[0])
+    if response.status_code == 422 and response.get_json()["title"] == TOO_SLOW:
+        pytest.skip("one explanation takes longer than EXPLAIN_MILLISECONDS")
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.get_json()
     explanation = answer["explanation"]

@@ -1,0 +1,79 @@
+"""Doubt predictions that are no better than a guess on the rows that the model was trained on.
+
+That is no weak model but a forgotten step: a logarithm that the app undoes, a scaler, other codes.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+
+from model_service.model.quality import ClassQuality
+from workbench import files
+from workbench.verify.explain_difference import INVERSE
+
+MUCH_BETTER = 0.5  # of the error of always answering the median
+LITTLE_BETTER = 0.02  # mean recall of the classes, above that of a guess
+COMPARE = (
+    "The model was probably trained on other values than those of the sample (scaled, encoded in "
+    "another way, in another order), or it predicts something else. Compare the answers with your "
+    "app's before you use them."
+)
+
+
+def doubt_numbers(
+    pairs: Sequence[tuple[float, float]], target: str, *, transformed: bool
+) -> str | None:
+    """Return why predicted numbers are doubtful; pairs are of truth and prediction.
+
+    `transformed` is whether the contract transforms what the model predicts already.
+    """
+    truths = [truth for truth, _ in pairs]
+    centre, mean = statistics.median(truths), statistics.fmean(truths)
+    of_median = statistics.fmean(abs(truth - centre) for truth in truths)
+    off = _error(pairs)
+    if off <= of_median or _squared(pairs) <= statistics.fmean((t - mean) ** 2 for t in truths):
+        return None
+    sentence = (
+        f"Note: The predictions are not those of {target}: they are off by {off:.4g} on average, "
+        f"and always answering {centre:.4g} by {of_median:.4g}."
+    )
+    errors = {name: _error(pairs, function) for name, function in INVERSE.items()}
+    best = min(errors, key=lambda name: errors[name])
+    if transformed or errors[best] > MUCH_BETTER * of_median:
+        return f"{sentence} {COMPARE}"
+    name, other = best, ""
+    if best in ("exp", "expm1"):  # of large numbers np.log and np.log1p are nearly the same
+        name, other = "expm1", ' ("exp" if your code has log, not log1p)'
+    return (
+        f'{sentence} With "transform": "{name}" they are off by {errors[best]:.4g}. If your app '
+        f'does that, write "transform": "{name}" into "output" of {files.FEATURES}{other}, '
+        "and run: make verify ACCEPT=answers"
+    )
+
+
+def doubt_classes(quality: ClassQuality, target: str) -> str | None:
+    """Return why predicted classes are doubtful, or None."""
+    recalls = [row[place] / sum(row) for place, row in enumerate(quality.confusion) if sum(row)]
+    guess = 1 / len(recalls)
+    found = statistics.fmean(recalls)
+    if len(recalls) < 2 or found > guess + LITTLE_BETTER:
+        return None
+    return (
+        f"Note: The predictions are no better than a guess at {target}: on average {found:.0%} of "
+        f"a class is found, and {guess:.0%} by chance. {COMPARE}"
+    )
+
+
+def _error(
+    pairs: Sequence[tuple[float, float]], function: Callable[[float], float] = float
+) -> float:
+    """Return the mean absolute error, infinite if a prediction cannot be transformed."""
+    try:
+        return statistics.fmean(abs(truth - function(predicted)) for truth, predicted in pairs)
+    except OverflowError:
+        return float("inf")
+
+
+def _squared(pairs: Sequence[tuple[float, float]]) -> float:
+    return statistics.fmean((truth - predicted) ** 2 for truth, predicted in pairs)
