@@ -27,6 +27,7 @@ __all__ = [
     "forwarder_headers",
     "logger_class",
     "on_reload",
+    "post_fork",
     "post_worker_init",
     "preload_app",
     "when_ready",
@@ -140,6 +141,11 @@ def _raise_file_limit() -> None:
 
 
 on_reload = when_ready  # SIGHUP forks new workers
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Hand a worker the signals that come before it has handlers of its own."""
+    worker.early_signals = server.SIG_QUEUE
 
 
 def post_worker_init(worker: Any) -> None:

@@ -13,6 +13,7 @@ import os
 import resource
 import select
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 from gunicorn.http.wsgi import base_environ
@@ -82,6 +84,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     whether a request takes the fast lane, and `max_body_bytes(environ)` how long a body can be.
     """
 
+    # Signals since the fork, which the master's handlers queue until there are those of the worker.
+    early_signals: SimpleQueue[int] = SimpleQueue()
+
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
         """Refuse what this worker does not speak. Raises SystemExit."""
@@ -106,6 +111,16 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self._is_accepting = False
         self._next_sweep = 0.0
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Set the handlers, and end if the worker was told to before it had some.
+
+        gunicorn loses such a signal: its master would wait for this worker for `graceful_timeout`.
+        """
+        super().init_signals()
+        while not self.early_signals.empty():
+            if self.early_signals.get() in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+                self.alive = False
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to stop: SIGTERM."""

@@ -119,6 +119,30 @@ def test_sigterm_during_the_boot_ends_gunicorn(project: Path) -> None:
         assert process.wait(timeout=10) == -signal.SIGTERM
 
 
+TOLD_TOO_EARLY = """\
+import os, signal
+from model_service.server.gunicorn import *
+from model_service.server.gunicorn import post_fork as after_fork
+
+bind = "127.0.0.1:0"
+
+
+def post_fork(server, worker):
+    # The first worker is told to end before it has handlers, and the second one ends the master.
+    os.kill(os.getpid() if worker.age == 1 else os.getppid(), signal.SIGTERM)
+    after_fork(server, worker)
+"""
+
+
+def test_a_worker_that_is_told_to_end_before_it_can_hear_it_ends(
+    project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "early.conf.py").write_text(TOLD_TOO_EARLY)
+    found = run_gunicorn(project, "--config", str(tmp_path / "early.conf.py"))
+    assert found.returncode == 0, found.stderr
+    assert found.stderr.count("Booting worker") == 2
+
+
 class Server(SimpleNamespace):
     """What the hooks ask of gunicorn's master."""
 
