@@ -69,7 +69,8 @@ def test_the_worker_overrides_methods_that_gunicorn_has() -> None:
     from model_service.server.worker import Worker  # noqa: PLC0415
 
     own = {name for name in vars(Worker) if not name.startswith("_")}
-    assert own == {"check_config", "init_process", "handle_exit", "run"}
+    own.remove("early_signals")  # which the hook post_fork gives it
+    assert own == {"check_config", "init_process", "init_signals", "handle_exit", "run"}
     assert own <= set(dir(ThreadWorker))
 
 
