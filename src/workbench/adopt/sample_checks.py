@@ -49,7 +49,7 @@ def absent_columns(
 ) -> list[Problem]:
     """Return the problems of features that the sample has no column for.
 
-    `described` are the features with what the sample tells of them; without it nothing is proposed.
+    `described` are the features with what the sample says of them; if None, nothing is proposed.
     """
     sample, names = case.sample, case.answers.names
     assert sample is not None

@@ -23,7 +23,7 @@ class Service:
 
     A batch of k requests takes (k - 1) times `each` more, in proportion to that time. Without
     batches (`max_batch` is 1) a request that had to wait takes `each` instead, in proportion.
-    Requests beyond `max_in_flight` at a worker are rejected, and those that wait `timeout_seconds`.
+    A worker rejects requests beyond `max_in_flight`, and those that have waited `timeout_seconds`.
     """
 
     times: Sequence[float]
