@@ -25,7 +25,8 @@ logging.disable()
 body = json.dumps(app.service.model.golden.rows[0]).encode()
 environ = {
     "REQUEST_METHOD": "POST", "PATH_INFO": "/predict", "SCRIPT_NAME": "", "QUERY_STRING": "",
-    "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), "SERVER_NAME": "x",
+    "HTTP_HOST": "x", "SERVER_NAME": "x", "CONTENT_TYPE": "application/json",
+    "CONTENT_LENGTH": str(len(body)),
     "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1",
     "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.errors": io.StringIO(),
     "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
@@ -33,7 +34,9 @@ environ = {
 
 def ask():
     answers = []
-    parts = app({**environ, "wsgi.input": io.BytesIO(body)}, lambda s, h, e=None: answers.append(s))
+    request = {**environ, "wsgi.input": io.BytesIO(body)}
+    app.answers_inline(request, body)  # as the worker does
+    parts = app(request, lambda s, h, e=None: answers.append(s))
     b"".join(parts)
     assert answers[0].startswith("200"), answers
 

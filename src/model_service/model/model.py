@@ -23,7 +23,7 @@ from model_service.explain.explainer import Explainer
 from model_service.fast_path import FastPath, NotCompiled, compile_fast_path
 from model_service.model.guard import Guard
 from model_service.model.manifest import Explanations, Manifest
-from model_service.model.predictions import Prediction, PredictionFormat, Predictions
+from model_service.model.predictions import Prediction, PredictionFormat
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Model:
                     return [self._format.format_row(*outputs)]
             return self._format.format(*fast_path.predict_columns(self.contract.columns(batch)))
 
-    def natively(self, batch: Batch) -> Predictions:
+    def natively(self, batch: Batch) -> Sequence[Prediction]:
         """Predict by the model's own methods. Raises whatever they raise, and ModelActed."""
         self._use_no_threads()
         with _PREDICTING:

@@ -97,7 +97,7 @@ class PredictionFormat:
     def __init__(self, output: Output, classes: Any) -> None:
         self._output, self._class_values = output, classes
 
-    def format(self, values: Any, probabilities: Any) -> Predictions:
+    def format(self, values: Any, probabilities: Any) -> Sequence[Prediction]:
         """Return the predictions for the results of predict and predict_proba.
 
         `values` has the shape (rows,) or (rows, targets). `probabilities` is None or has the shape
@@ -106,8 +106,11 @@ class PredictionFormat:
         """
         values, output, class_values = np.asarray(values), self._output, self._class_values
         if output.targets is None:
-            classes = self._classes if probabilities is not None else None
             values = values.reshape(len(values))
+            if len(values) == 1:  # columns would cost more than the prediction of some models
+                shares = None if probabilities is None else np.asarray(probabilities)[0].tolist()
+                return [self.format_row(values[0], shares)]
+            classes = self._classes if probabilities is not None else None
             return Predictions(_columns(output, values, probabilities, classes))
         if isinstance(probabilities, np.ndarray):
             probabilities = [np.column_stack([1 - p, p]) for p in probabilities.T]

@@ -18,7 +18,7 @@ from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.answer import ExplainRequest
 from model_service.jobs.job import DatabaseUnavailable
 from model_service.model.predictions import Prediction
-from model_service.web import jobs_api
+from model_service.web import jobs_api, request_log
 from model_service.web.bodies import csv_stream, json_response, keeps_bad_rows, received_file
 from model_service.web.current import Service, current_service, service
 from model_service.web.errors import RequestProblem
@@ -32,9 +32,11 @@ from model_service.web.explain_api import (
 from model_service.web.metrics import CONTENT_TYPE, Gauge
 from model_service.web.openapi import document
 from model_service.web.policy import policy
+from model_service.web.request_log import RequestRecord
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
-_EXPLANATION = ExplainRequest()
+# What /explain asks for without a query.
+EXPLANATION = ExplainRequest()
 
 bp = Blueprint("api", __name__)
 bp.register_blueprint(jobs_api.bp)
@@ -56,7 +58,7 @@ def predict() -> Response:
 def explain() -> Response:
     """Predict and explain one row, or a batch under "rows"."""
     if not request.query_string:  # reading an empty one costs as much as the contributions
-        return _predict_json(_EXPLANATION)
+        return _predict_json(EXPLANATION)
     return _predict_json(explain_request(request.args, explanation=True))
 
 
@@ -72,18 +74,28 @@ def _predict_json(wanted: ExplainRequest | None) -> Response:
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
     service = current_service()
     batch = validate(body["rows"] if is_batch else [body], service)
-    if wanted is not None:
-        require_explainable(service, batch)
-    predictions = service.predict(batch)
-    if wanted is not None:
-        predictions = with_explanations(service, batch, predictions, wanted)
-    warnings = service.warnings(batch)
-    if warnings:
-        predictions = with_warnings(predictions, warnings)
+    answers = answer_rows(service, batch, wanted, request_log.current())
     about = service.model.manifest.in_response
     if is_batch:
-        return json_response({"predictions": list(predictions), "model": about})
-    return json_response({**predictions[0], "model": about})
+        return json_response({"predictions": list(answers), "model": about})
+    return json_response({**answers[0], "model": about})
+
+
+def answer_rows(
+    service: Service, batch: Batch, wanted: ExplainRequest | None, record: RequestRecord
+) -> Sequence[Prediction]:
+    """Return the predictions of validated rows, with explanations and warnings, and count them.
+
+    Raises RequestProblem and ServiceError; then nothing is counted.
+    """
+    if wanted is not None:
+        require_explainable(service, batch)
+    answers = predictions = service.predictor.predict(batch)
+    if wanted is not None:
+        answers = with_explanations(service, batch, predictions, wanted)
+    service.count(predictions, record)
+    warnings = service.warnings(batch)
+    return with_warnings(answers, warnings) if warnings else answers
 
 
 def with_warnings(

@@ -34,9 +34,10 @@ from model_service.web import (
     rate_limit,
     request_log,
 )
-from model_service.web.bodies import MULTIPART_BYTES
+from model_service.web.bodies import MULTIPART_BYTES, mimetype_of
 from model_service.web.card_text import read_card
 from model_service.web.current import Service
+from model_service.web.direct_answers import DirectAnswers
 from model_service.web.fast_lane import FastLane
 from model_service.web.policy import DEFAULT, PUBLIC, menu_of, policy_of, set_policy
 from model_service.web.settings import Settings
@@ -121,6 +122,8 @@ class ModelService(Flask):
             model, settings, self.url_map, self._on_stuck, card_text, quality
         )
         self.context_processor(self._page_context)
+        if type(self) is ModelService:  # another class can override what Flask does
+            self.wsgi_app = DirectAnswers(self)  # type: ignore[method-assign]
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
         if proxies := settings.trusted_proxies:
@@ -163,8 +166,7 @@ class ModelService(Flask):
         except HTTPException:  # 404, 405 and redirects read no body
             return default
         is_ours = self.view_functions[endpoint].__module__.startswith("model_service.web.")
-        mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        if is_ours and mimetype not in FILE_TYPES:
+        if is_ours and mimetype_of(environ) not in FILE_TYPES:
             return default
         policy = policy_of(self, endpoint) or DEFAULT
         csv_bytes: int = getattr(self.service.settings, policy.csv_limit)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from collections.abc import Iterable
 
 from flask import Blueprint, Flask, Response, current_app, redirect, request, url_for
+from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as AnyResponse
 
 from model_service.contract.contract import ServiceInfo
@@ -59,16 +61,21 @@ def init_app(app: Flask, service: Service) -> None:
 
 
 def caller() -> bytes | None:
-    """Return the hash of the request's key, or None without a known key."""
+    """Return the hash of the key of the current request, or None without a known key."""
+    return known_key(request, service.settings.api_keys)
+
+
+def known_key(request: Request, keys: Iterable[bytes]) -> bytes | None:
+    """Return the hash of the request's key, or None if it is none of these."""
     authorization = request.authorization
     if authorization is not None and authorization.type == "bearer":
-        return _known(authorization.token or "")
-    return _known(request.cookies.get(COOKIE, ""))
+        return _known(authorization.token or "", keys)
+    return _known(request.cookies.get(COOKIE, ""), keys)
 
 
-def _known(key: str) -> bytes | None:
+def _known(key: str, keys: Iterable[bytes]) -> bytes | None:
     digest = hashlib.sha256(key.encode()).digest()
-    known = service.settings.api_keys if key else ()
+    known = keys if key else ()
     return next((one for one in known if hmac.compare_digest(one, digest)), None)
 
 
@@ -84,7 +91,7 @@ def no_key(title: str) -> RequestProblem:
 def sign_in() -> AnyResponse:
     """Store the typed key in a cookie, and redirect to the page that needs it."""
     key = request.form.get("key", "").strip()
-    if _known(key) is None:
+    if _known(key, service.settings.api_keys) is None:
         raise no_key("This is no key of this service")
     answer = redirect(_page_address(request.form.get("page")), 303)
     # Browsers drop a Secure cookie on plain http, as `make run` serves.

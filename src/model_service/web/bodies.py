@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from flask import Response, request
 
 from model_service.csv.spool import SpooledFile
 from model_service.web.errors import RequestProblem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # What a form adds to the bytes of the uploaded file: multipart headers and its other fields.
 MULTIPART_BYTES = 10_000
@@ -18,9 +21,20 @@ MULTIPART_BYTES = 10_000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
+def mimetype_of(environ: WSGIEnvironment) -> str:
+    """Return the type of a request's body, in small letters and without parameters."""
+    content_type: str = environ.get("CONTENT_TYPE", "")
+    return content_type.partition(";")[0].strip().lower()
+
+
+def encode_json(content: object) -> bytes:
+    """Return the body of a response."""
+    return _ENCODER.encode(content).encode() + b"\n"
+
+
 def json_response(content: object, status: int = 200) -> Response:
     """Return a response of JSON."""
-    return Response(_ENCODER.encode(content) + "\n", status, content_type="application/json")
+    return Response(encode_json(content), status, content_type="application/json")
 
 
 def keeps_bad_rows(on_error: str) -> bool:

@@ -86,13 +86,13 @@ class Service:
     def predict(self, batch: Batch, *, part: bool = False) -> Sequence[Prediction]:
         """Predict validated rows and count them; raises what Predictor.predict raises."""
         predictions = self.predictor.predict(batch, part=part)
-        self._count(predictions)
+        self.count(predictions, request_log.current())
         return predictions
 
     def predict_valid(self, batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
         """Predict a part of a file and count it; see Predictor.predict_valid."""
         predictions, failing = self.predictor.predict_valid(batch)
-        self._count(predictions)
+        self.count(predictions, request_log.current())
         return predictions, failing
 
     def warnings(self, batch: Batch) -> BatchWarnings:
@@ -119,8 +119,9 @@ class Service:
         """Return what a request has for its explanations."""
         return Budget(self.settings.explain_milliseconds)
 
-    def _count(self, predictions: Sequence[Prediction]) -> None:
-        request_log.current().row_count += len(predictions)
+    def count(self, predictions: Sequence[Prediction], record: request_log.RequestRecord) -> None:
+        """Count the predictions of a request."""
+        record.row_count += len(predictions)
         self.metrics.count_predictions(predictions)
 
 

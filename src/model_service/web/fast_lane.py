@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 
 from model_service.web import api, rate_limit
+from model_service.web.bodies import mimetype_of
 from model_service.web.errors import RequestProblem
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
@@ -44,7 +45,7 @@ class FastLane:
                 or (path == "/explain" and self._has_explain)
             )
             and environ["REQUEST_METHOD"] == "POST"
-            and environ.get("CONTENT_TYPE", "").startswith("application/json")
+            and mimetype_of(environ) == "application/json"
             and not environ["QUERY_STRING"]
             and self._is_fitting(environ, body)
         )

@@ -14,6 +14,8 @@ from flask import Flask, Response, g, request
 from model_service.web.logs import OUTPUT, logfmt_value
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from model_service.web.current import Service
 
 # The ids that Heroku's router takes from a caller; other requests get a new id.
@@ -37,25 +39,11 @@ class RequestRecord:
 
 def init_app(app: Flask, service: Service) -> None:
     """Give each request an id and a record; log and count it when its response has ended."""
-    model_version = service.model.manifest.about.version
-
-    def finish(record: RequestRecord) -> None:
-        record.seconds = time.perf_counter() - record.started_at
-        _write(record, model_version)
-        service.metrics.count_request(record)
-        if dropped := OUTPUT.take_dropped():
-            service.metrics.count_dropped_lines(dropped)
 
     @app.before_request
     def _begin() -> None:
-        started_at, rule = time.perf_counter(), request.url_rule
-        g.request_record = RequestRecord(
-            request_id=request_id_of(request.environ.get("HTTP_X_REQUEST_ID")),
-            method=request.method,
-            path=request.path,
-            route=rule.rule if rule else None,
-            started_at=started_at,
-        )
+        rule = request.url_rule
+        g.request_record = begin(request.environ, request.path, rule.rule if rule else None)
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -65,10 +53,30 @@ def init_app(app: Flask, service: Service) -> None:
         # Werkzeug does not close the response of a file. All others that are not streamed are
         # counted before the caller can send the next request.
         if response.is_streamed and not response.direct_passthrough:
-            response.call_on_close(partial(finish, record))
+            response.call_on_close(partial(finish, record, service))
         else:
-            finish(record)
+            finish(record, service)
         return response
+
+
+def begin(environ: WSGIEnvironment, path: str, route: str | None) -> RequestRecord:
+    """Return the record of a request that begins now."""
+    return RequestRecord(
+        request_id=request_id_of(environ.get("HTTP_X_REQUEST_ID")),
+        method=environ["REQUEST_METHOD"].upper(),
+        path=path,
+        route=route,
+        started_at=time.perf_counter(),
+    )
+
+
+def finish(record: RequestRecord, service: Service) -> None:
+    """Log and count a request whose response has ended."""
+    record.seconds = time.perf_counter() - record.started_at
+    _write(record, service.model.manifest.about.version)
+    service.metrics.count_request(record)
+    if dropped := OUTPUT.take_dropped():
+        service.metrics.count_dropped_lines(dropped)
 
 
 def _write(record: RequestRecord, model_version: int) -> None:
