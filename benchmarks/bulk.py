@@ -19,16 +19,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from benchmarks.__main__ import parse_names
-from benchmarks.environments import LIBRARIES, PYTHON, Workshop, clean_environment, commit
-from benchmarks.report import number, table
+from benchmarks.environments import (
+    LIBRARIES,
+    PYTHON,
+    Workshop,
+    clean_environment,
+    describe_run,
+    switch_off_fast_path,
+)
+from benchmarks.report import number, publish, table
 from benchmarks.servers import OURS, PEERS_FOLDER, BenchmarkRows, Running, ServerError, running
 
-HERE = Path(__file__).resolve().parent
 # The model of train.py, and whether its fast path serves it, by name.
 MODELS = {
     "logistic": ("logistic", True),
@@ -85,10 +90,7 @@ def main() -> None:
     files = Files(folder / "rows.csv", folder / "rows.json", folder / "pandas.csv")
     results = {name: measure(name, workshop, files, options.rounds) for name in models}
     text = report(results, options.rounds)
-    print(text)
-    file = (HERE if set(models) == set(MODELS) else workshop.folder) / "bulk.md"
-    file.write_text(text, encoding="utf-8")
-    print(f"Written to {file}")
+    publish(text, "bulk.md", workshop.folder, is_whole=set(models) == set(MODELS))
 
 
 def measure(name: str, workshop: Workshop, files: Files, rounds: int) -> dict[str, list[Round]]:
@@ -124,10 +126,7 @@ def without_fast_path(workshop: Workshop, model: str) -> Path:
     copied = workshop.folder / "bulk" / f"{model}-native"
     shutil.rmtree(copied, ignore_errors=True)
     shutil.copytree(workshop.project(model) / "model", copied)
-    path = copied / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["fast_path"] = {"serves": "native", "reason": "The benchmark asks for it."}
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    switch_off_fast_path(copied)
     return copied
 
 
@@ -186,12 +185,11 @@ def compare(ours: str, pandas: str) -> None:
 
 def report(results: dict[str, dict[str, list[Round]]], rounds: int) -> str:
     """Return the report: the machine, and a table for each kind of body."""
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     goal = f"The goal is a CSV in at most {MAX_CPU_RATIO:g} times the CPU time of pandas."
     parts = [
         "# Many rows at once",
         ABOUT,
-        f"- {day}, the template at commit {commit()}, Python {PYTHON}, {LIBRARIES[6]};\n"
+        f"{describe_run(PYTHON)}, {LIBRARIES[6]};\n"
         f"- medians of {rounds} rounds; load average {os.getloadavg()[0]:.1f} at the end.",
         f"## {CSV_ROWS:,} loans as CSV",
         to_table({name: kinds["csv"] for name, kinds in results.items()}, has_goal=True),

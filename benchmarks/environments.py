@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -88,12 +89,25 @@ def describe_machine() -> list[str]:
     """Return the lines of a report on the time, the commit and the machine."""
     information = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     cpu = next((line.split(": ")[1] for line in information if line.startswith("model name")), "?")
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return [
-        f"- {day}, the template at commit {commit()}, Python {PYTHON};",
+        f"{describe_run(PYTHON)};",
         f"- {cpu}, {os.cpu_count()} cores, Linux {platform.release()}; load average "
         f"{os.getloadavg()[0]:.1f} just before;",
     ]
+
+
+def describe_run(python: str) -> str:
+    """Return the beginning of a report's first line: the time, the commit and the Python."""
+    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"- {day}, the template at commit {commit()}, Python {python}"
+
+
+def switch_off_fast_path(model_folder: Path) -> None:
+    """Let a project's own model methods predict."""
+    path = model_folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["fast_path"] = {"serves": "native", "reason": "The benchmark asks for it."}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def commit() -> str:

@@ -4,29 +4,31 @@
 
 `make plan` measures a model and simulates the load. Here the same measurement and simulation
 predict loads that the real service then gets. A run of all parts writes plan.md beside this file;
-any other run writes it into the folder. Needs root, for control groups of Linux.
+any other run writes it into the folder. Needs root on Linux: for real time, and for control groups,
+where there are none for a throttle by signals.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from benchmarks import cgroup
 from benchmarks.__main__ import parse_names
+from benchmarks.cgroup import ControlGroups, find_control_groups
 from benchmarks.environments import (
     COOKIECUTTER,
     EXAMPLE,
@@ -37,17 +39,18 @@ from benchmarks.environments import (
     run,
 )
 from benchmarks.load import wrk
-from benchmarks.paced import paced
-from benchmarks.report import table
+from benchmarks.paced import Paced, paced
+from benchmarks.report import publish, table
+from benchmarks.throttle import Throttle
 from workbench import files, heroku
 from workbench.doctor.doctor import rows_to_predict
 from workbench.doctor.findings import Result
 from workbench.doctor.measure import Server, child_pids, serving
-from workbench.plan.calibrate import CALLERS, Calibration, bodies, calibrate
+from workbench.plan.calibrate import CALLERS, PERIODS, Calibration, bodies, calibrate
 from workbench.plan.load import http_request
 from workbench.plan.simulate import Instance, Phase, percentile, simulate
 from workbench.plan.sizes import MAX_REJECTED, Figures, Need, Sizing
-from workbench.platforms.plans import plans_of
+from workbench.platforms.plans import Plan, plans_of
 
 T = TypeVar("T")
 
@@ -67,6 +70,9 @@ TITLES = {EXAMPLE: "loan example", "forest": "random forest"}
 WARM_UP = Phase(50, 4)  # the first requests of a worker take many times the CPU of later ones
 # The load of the imitated dyno, as a share of the most that the plan takes as sure.
 DYNO_LOADS = (0.4, 0.7, 0.99)
+# The P95 for which the plan must not ask for more than twice the dynos that would do.
+P95_SECONDS = 0.2
+SURE_STEPS = 50
 ABOUT = """\
 # What make plan predicts, and what happens
 
@@ -79,10 +85,13 @@ CPU has no part in it; service and client run in real time. The load is the rate
 a row alone, for each worker: above 1 it is held only because waiting requests are predicted
 together. Bursts: five times as many requests in each fourth second."""
 ABOUT_DYNO = """\
-A Basic dyno (512 MB, two workers, 1/12 to 4/12 of a core) is imitated by control groups:
-`cpu.cfs_quota_us` of each 100 ms, `memory.limit_in_bytes`. "Enough" is what the plan says of this
-CPU for a P95 from its own predicted p95 on; "no": above the load that it takes as sure. Before it
-the workers get 200 requests without the limit of CPU."""
+A Basic dyno (512 MB, two workers, 1/12 to 4/12 of a core) is imitated by {limits}. "Enough" is
+what the plan says of this CPU for a P95 from its own predicted p95 on; "no": above the load that it
+takes as sure. Before it the workers get 200 requests without the limit of CPU."""
+ABOUT_HALF = f"""\
+The plan must not ask for more than twice of what would do. So of the largest load that it takes as
+sure on one dyno, for a P95 of {1000 * P95_SECONDS:.0f} ms, twice as much must fail: half as many
+dynos are too few. A load fails if its p95 is over, or if over {MAX_REJECTED:.1%} are refused."""
 POST = """
 wrk.method, wrk.body = "POST", [[{body}]]
 wrk.headers["Content-Type"] = "application/json"
@@ -186,6 +195,22 @@ class DynoResult:
         return self.is_sure and self.measured.p95 > self.figures.p95
 
 
+@dataclass(frozen=True)
+class HalfResult:
+    """The largest load of one dyno that is sure, and what came of twice as much."""
+
+    model: str
+    cores: float
+    rate: float
+    measured: Measured  # at twice the rate
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether half as many dynos would do."""
+        refused = self.measured.refused / (self.measured.refused + self.measured.answers)
+        return self.measured.p95 <= P95_SECONDS and refused <= MAX_REJECTED
+
+
 def main() -> None:
     """Run the benchmark and write its report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -194,32 +219,32 @@ def main() -> None:
     parser.add_argument("--parts", default="", help=f"some of {', '.join(PARTS)}")
     options = parser.parse_args()
     parts = parse_names(options.parts, PARTS, PARTS)
-    if not cgroup.are_available():
-        raise SystemExit(f"The benchmark needs root and {cgroup.ROOT}/cpu (version 1); sudo make …")
+    if sys.platform != "linux" or os.geteuid():
+        raise SystemExit("The benchmark needs root on Linux; sudo make bench-plan")
+    limits = find_control_groups() or Throttle()
     workshop = Workshop(options.folder.resolve())
     projects = {name: workshop.project(name) for name in MODELS if parts != ["sleeping"]}
     project = sleeper(workshop)
-    text = [head(options.seconds)]
-    with cgroup.priority("bench-plan") as group:
+    text = [head(options.seconds, limits.priority)]
+    with limits.entered():
         if "sleeping" in parts:
-            with cgroup.real_time(group):
+            with limits.real_time():
                 cases = list(_shown(sleeping_cases(project, options.seconds)))
             text.append(report_cases(cases))
         if "capacity" in parts:
             capacities = (measure_capacity(*item) for item in projects.items())
             text.append(report_capacities(list(_shown(capacities))))
         if "dyno" in parts:
-            dynos = (
+            found = [
                 result
                 for item in projects.items()
-                for result in dyno_loads(*item, options.seconds / 2, group)
-            )
-            text.append(report_dynos(list(_shown(dynos))))
+                for result in _shown(dyno_loads(*item, options.seconds / 2, limits))
+            ]
+            dynos = [result for result in found if isinstance(result, DynoResult)]
+            halves = [result for result in found if isinstance(result, HalfResult)]
+            text += [report_dynos(dynos, limits.limits), report_halves(halves)]
     page = "\n\n".join(text) + "\n"
-    print(page)
-    file = (HERE if set(parts) == set(PARTS) else workshop.folder) / "plan.md"
-    file.write_text(page, encoding="utf-8")
-    print(f"Written to {file}")
+    publish(page, "plan.md", workshop.folder, is_whole=set(parts) == set(PARTS))
 
 
 def sleeper(workshop: Workshop) -> Path:
@@ -247,8 +272,8 @@ def sleeping_cases(project: Path, seconds: float) -> Iterator[CaseResult]:
             calibration = calibrate(project, rows, 1, CASES[0].load / SLEEP_SECONDS)
             for number, case in enumerate(CASES):
                 if case.batches == batches:
-                    with ready(project, case.workers) as server:
-                        measured = send(server, requests, case.phases(seconds), number)
+                    with ready(project, case.workers) as server, connected(server) as client:
+                        measured = send(client, requests, case.phases(seconds), number)
                     yield CaseResult(case, predicted_p95(calibration, case), measured)
 
 
@@ -283,7 +308,12 @@ def predicted_p95(calibration: Calibration, case: Case) -> float:
     return percentile(sorted(s for found in outcomes for s in found.latencies), 0.95)
 
 
-def send(server: Server, requests: Sequence[bytes], phases: Sequence[Phase], seed: int) -> Measured:
+def connected(server: Server) -> closing[Paced]:
+    """Return the client of a service as a context manager."""
+    return paced(server.port, child_pids(server.process.pid))
+
+
+def send(client: Paced, requests: Sequence[bytes], phases: Sequence[Phase], seed: int) -> Measured:
     """Send the requests of the phases at random to the workers."""
     rng = random.Random(f"{SEED} {seed}")
     moments: list[float] = []
@@ -294,8 +324,7 @@ def send(server: Server, requests: Sequence[bytes], phases: Sequence[Phase], see
             moments.append(start + now)
             now += rng.expovariate(phase.rate)
         start += phase.seconds
-    with paced(server.port, child_pids(server.process.pid)) as client:
-        responses = client.run(requests, moments, rng)
+    responses = client.run(requests, moments, rng)
     times = sorted(r.seconds for r in responses if r.status == HTTPStatus.OK)
     return Measured(percentile(times, 0.95), len(times), len(moments) - len(times))
 
@@ -313,7 +342,7 @@ def measure_capacity(model: str, project: Path) -> CapacityResult:
             before, start = server.cpu_time().used, time.monotonic()
             rate = answers_a_second(url, script)
             share = (server.cpu_time().used - before) / (time.monotonic() - start)
-            rounds.append((rate, share))
+            rounds.append((rate / min(share, 1), share))
     return CapacityResult(model, calibration.capacity, *max(rounds[1:]))
 
 
@@ -328,41 +357,50 @@ def answers_a_second(url: str, script: Path) -> float:
     return float(found[1])
 
 
-def dyno_loads(model: str, project: Path, seconds: float, group: Path) -> Iterator[DynoResult]:
-    """Send loads to a Basic dyno at its slowest and fastest, imitated in a control group."""
+def dyno_loads(
+    model: str, project: Path, seconds: float, limits: ControlGroups | Throttle
+) -> Iterator[DynoResult | HalfResult]:
+    """Send loads to an imitated Basic dyno at its slowest and fastest."""
     rows = rows_to_predict(project, files.read_manifest(project))
     requests = [http_request("/predict", body) for body in bodies(rows, 1)]
     calibration = calibrate(project, rows, 1, 50)
+    sizing = Sizing(Need(1, 1), calibration)
     (basic,) = (plan for plan in plans_of("heroku") if plan.name == "basic")
-    with cgroup.dyno(group, basic.megabytes) as dyno:
-        for cores in basic.cpu:
-            for number, share in enumerate(DYNO_LOADS):
-                most = Sizing(Need(1, 1), calibration).max_load
-                rate = share * most * calibration.capacity * cores
-                sizing = Sizing(Need(rate, 1), calibration)
-                workers = sizing.workers(basic)
-                figures = sizing.figures(workers, cores, 1)
-                with served_in(dyno, project, workers) as server:
-                    send(server, requests, [WARM_UP], number)
-                    dyno.limit_cpu(cores)
-                    try:
-                        measured = send(server, requests, [Phase(rate, seconds)], number)
-                    finally:
-                        dyno.limit_cpu(None)
-                is_sure = figures.load <= most and figures.rejected_share <= MAX_REJECTED
-                yield DynoResult(model, cores, rate, figures, is_sure, measured)
+    workers, most = sizing.workers(basic), sizing.max_load
+
+    def measured(cores: float, rate: float, seed: int) -> Measured:
+        with ExitStack() as stack:
+            with limits.starting(basic.megabytes):
+                server = stack.enter_context(ready(project, workers))
+            client = stack.enter_context(connected(server))
+            send(client, requests, [WARM_UP], seed)
+            pids = [server.process.pid, *child_pids(server.process.pid)]
+            with limits.limited(pids, cores):
+                return send(client, requests, [Phase(rate, seconds)], seed)
+
+    for cores in basic.cpu:
+        for number, share in enumerate(DYNO_LOADS):
+            rate = share * most * calibration.capacity * cores
+            figures = Sizing(Need(rate, 1), calibration).figures(workers, cores, 1)
+            is_sure = figures.load <= most and figures.rejected_share <= MAX_REJECTED
+            found = measured(cores, rate, number)
+            yield DynoResult(model, cores, rate, figures, is_sure, found)
+        rate = largest_sure_rate(calibration, replace(basic, cpu=(cores, cores)), workers)
+        yield HalfResult(model, cores, rate, measured(cores, 2 * rate, len(DYNO_LOADS)))
 
 
-@contextmanager
-def served_in(dyno: cgroup.Dyno, project: Path, workers: int) -> Iterator[Server]:
-    """Serve in a control group, without a limit of CPU for the start."""
-    with ExitStack() as stack:
-        with dyno.entered():
-            server = stack.enter_context(ready(project, workers))
-        yield server
+def largest_sure_rate(calibration: Calibration, plan: Plan, workers: int) -> float:
+    """Return the most requests a second for which the plan says that one instance is enough."""
+    capacity = calibration.capacity * plan.cpu[0]
+    for step in range(SURE_STEPS, 0, -1):
+        rate = capacity * step / SURE_STEPS
+        sizing = Sizing(Need(rate, P95_SECONDS), calibration)
+        if sizing.option(plan, 1, workers).verdict == "enough":
+            return rate
+    raise RuntimeError(f"no load has a p95 of {P95_SECONDS} s on {plan.cpu[0]:.2f} of a core")
 
 
-def head(seconds: float) -> str:
+def head(seconds: float, priority: str) -> str:
     """Return the title, and what holds for all parts."""
     return "\n".join(
         (
@@ -370,8 +408,8 @@ def head(seconds: float) -> str:
             *describe_machine(),
             f"- each load is sent for {seconds:g} s (the dyno's half as long) in an open loop: at "
             "random moments, to a worker at random, whether earlier requests are answered or not; "
-            "latency is from the planned moment to the answer. Service and client run in a control "
-            f"group before other programs (`cpu.shares` {cgroup.SHARES:,}).",
+            "latency is from the planned moment to the answer. Service and client run "
+            f"{priority}.",
         )
     )
 
@@ -422,19 +460,18 @@ def report_capacities(results: Sequence[CapacityResult]) -> str:
     return "\n\n".join(
         (
             "## Capacity",
-            f"Requests a second of one worker on a core: as `make plan` predicts it from CPU time, "
-            f"and the answers to {CALLERS} connections of wrk by the clock, the most in one of "
-            f"{CAPACITY_ROUNDS - 1} rounds of {CAPACITY_SECONDS} s. Programs beside it only take "
-            'from it: "had" is the part of a core that the worker had. Goal: within '
-            f"{CAPACITY_GOAL:.0%}.",
+            f"Requests a second of one worker on a core: as `make plan` predicts it from the CPU "
+            f"time of a request in the quickest of {len(PERIODS)} periods of {PERIODS[0]:g} s, "
+            f"and the answers to {CALLERS} connections of wrk, the most in one of "
+            f"{CAPACITY_ROUNDS - 1} rounds of {CAPACITY_SECONDS} s. Programs beside it take from "
+            'both: "had" is the part of a core that the worker had under wrk, and the answers by '
+            f"the clock are divided by it. Goal: within {CAPACITY_GOAL:.0%}.",
             table(("model", "predicted", "measured", "error", "had", ""), rows),
-            "The plan's own client is Python: it cannot keep a quick service busy, which then "
-            "wakes up more often than under wrk. It has more capacity than predicted.",
         )
     )
 
 
-def report_dynos(results: Sequence[DynoResult]) -> str:
+def report_dynos(results: Sequence[DynoResult], limits: str) -> str:
     """Return the part on the imitated dyno."""
     rows = [
         (
@@ -454,9 +491,37 @@ def report_dynos(results: Sequence[DynoResult]) -> str:
     return "\n\n".join(
         (
             "## An imitated dyno",
-            ABOUT_DYNO,
+            ABOUT_DYNO.format(limits=limits),
             table((*header, "answers", "refused", ""), rows),
             f'Goal: never "enough" for a load that fails: {_verdict(not wrong)}.',
+        )
+    )
+
+
+def report_halves(results: Sequence[HalfResult]) -> str:
+    """Return the part on half as many dynos."""
+    rows = [
+        (
+            TITLES[result.model],
+            f"{12 * result.cores:.0f}/12",
+            f"{result.rate:.0f}",
+            f"{2 * result.rate:.0f}",
+            f"{1000 * result.measured.p95:.0f}",
+            *_counts(result.measured),
+            "**half would do**" if result.is_enough else "",
+        )
+        for result in results
+    ]
+    enough = any(result.is_enough for result in results)
+    header = ("model", "core", "sure, requests/s", "sent", "p95 measured, ms")
+    return "\n\n".join(
+        (
+            "## Half as many dynos",
+            ABOUT_HALF,
+            table((*header, "answers", "refused", ""), rows),
+            f"Goal: half as many dynos are never enough: {_verdict(not enough)}. This is for a CPU "
+            "that is known: the slowest and the fastest shared dyno differ by a factor of 4, "
+            "until `URL=` measures it.",
         )
     )
 

@@ -10,14 +10,12 @@ with a million rows writes score.md beside this file; any other run writes it in
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,8 +26,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.__main__ import parse_names
-from benchmarks.environments import ROOT, clean_environment, commit
-from benchmarks.report import table
+from benchmarks.environments import ROOT, clean_environment, describe_run, switch_off_fast_path
+from benchmarks.report import publish, table
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.write import write
@@ -78,7 +76,6 @@ BARE_GOALS = {"logistic": 1.0, "hist": 1.0, "forest": 1.15, "logistic-native": 1
 PANDAS_GOALS = {"csv": 0.6}
 RATE_GOALS = {("logistic", "parquet"): 500_000, ("logistic", "csv"): 300_000}
 MEMORY_GOAL = 450
-HERE = Path(__file__).resolve().parent
 ABOUT = """\
 Written by `make bench-score`. Each figure is CPU time of one thread, of all that a process does: a
 machine that is busy with other work changes it less than the clock, and ratios less than times.
@@ -145,11 +142,8 @@ def main() -> None:
             print(name, kind, *results[name, kind], flush=True)
     many = score_copies(folder, folder / models[0], files["parquet"], options.copies, libraries)
     text = report(results, options.rows, options.rounds, options.copies, many)
-    print(text)
     is_whole = set(models) == set(MODELS) and options.rows == ROWS
-    file = (HERE if is_whole else options.folder.resolve()) / "score.md"
-    file.write_text(text, encoding="utf-8")
-    print(f"Written to {file}")
+    publish(text, "score.md", options.folder.resolve(), is_whole=is_whole)
 
 
 def install_pyarrow(folder: Path) -> Path:
@@ -202,10 +196,7 @@ def make_project(folder: Path, name: str) -> Path:
     prove(project)
     shutil.copy(file, project / "model.joblib")
     if name.endswith("-native"):
-        path = project / "model" / "manifest.json"
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest["fast_path"] = {"serves": "native", "reason": "The benchmark asks for it."}
-        path.write_text(json.dumps(manifest), encoding="utf-8")
+        switch_off_fast_path(project / "model")
     return project
 
 
@@ -275,12 +266,11 @@ def report(
         *("whole run / bare", "/ pandas", "rows/s", "MB", "goals"),
     ]
     lines = [line(name, kind, of, rows) for (name, kind), of in results.items()]
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     parts = [
         "# Scoring files",
         ABOUT,
-        f"- {day}, the template at commit {commit()}, Python {python};\n"
+        f"{describe_run(python)};\n"
         f"- {rows:,} loans, {'one round' if rounds == 1 else f'medians of {rounds} rounds'}; load "
         f"average {os.getloadavg()[0]:.1f} at "
         "the end, on 2 processors.",

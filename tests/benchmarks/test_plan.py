@@ -18,10 +18,12 @@ from benchmarks.plan import (
     Case,
     CaseResult,
     DynoResult,
+    HalfResult,
     Measured,
     report_capacities,
     report_cases,
     report_dynos,
+    report_halves,
 )
 
 from workbench.plan.load import http_request
@@ -110,5 +112,14 @@ def test_the_capacity_is_within_its_goal(predicted: float, reached: bool) -> Non
 def test_enough_for_a_load_that_fails_is_wrong(is_sure: bool, p95: float, wrong: bool) -> None:
     figures = Figures(0.5, 0.1, 0.05, 0.15, 0.2, 0)
     measured = Measured(p95, 600, 0)
-    text = report_dynos([DynoResult("loan", 1 / 12, 75, figures, is_sure, measured)])
+    text = report_dynos([DynoResult("loan", 1 / 12, 75, figures, is_sure, measured)], "signals")
+    assert "is imitated by signals." in text
     assert ("**wrong**" in text) == ("**missed**" in text) == wrong
+
+
+@pytest.mark.parametrize(
+    ("p95", "refused", "enough"), [(0.1, 0, True), (0.3, 0, False), (0.1, 30, False)]
+)
+def test_half_as_many_dynos_must_fail(p95: float, refused: int, enough: bool) -> None:
+    text = report_halves([HalfResult("loan", 1 / 12, 75, Measured(p95, 600, refused))])
+    assert ("half would do" in text) == ("**missed**" in text) == enough

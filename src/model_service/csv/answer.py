@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import operator
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, repeat
 from typing import Any, NamedTuple
@@ -189,8 +189,10 @@ def _count_cell(count: int) -> str:
     return f"{problems}; only the first rows with problems say which"
 
 
-def warning_cells(warnings: PlacedWarnings, places: Iterable[int]) -> Sequence[str]:
+def warning_cells(warnings: PlacedWarnings, places: Sequence[int]) -> Sequence[str]:
     """Return what is unusual in the row at each place, "" if nothing is."""
+    if not warnings:
+        return [""] * len(places)
     cells = {place: escape_formula(_listing_cell(found)) for place, found in warnings.items()}
     return list(map(cells.get, places, repeat("")))
 

@@ -26,8 +26,11 @@ from workbench.plan.load import LoadError, closed_loop, http_request, one_by_one
 from workbench.plan.simulate import Service, percentile
 
 CALLERS, FEW_CALLERS = 32, 8
-BUSY_SECONDS = 4
 WARM_SECONDS = 1
+# Programs beside the service only add to the CPU time of a request, so that of the quickest period
+# is taken. A request that is half done at its end must not count: it has that many responses.
+PERIODS = (0.5,) * 8
+MIN_RESPONSES = 20 * CALLERS
 MAX_ALONE = 400
 ALONE_SECONDS = 15
 MIN_RATE = 4.0
@@ -80,9 +83,9 @@ def calibrate(
             if isinstance(boot_seconds, Result):
                 raise UserError(f"{boot_seconds.found}; {boot_seconds.advice}")
             requests = [http_request("/predict", body) for body in bodies(rows, row_count)]
-            _busy(server, requests, CALLERS, WARM_SECONDS)
-            few = _busy(server, requests, FEW_CALLERS, BUSY_SECONDS)
-            many = _busy(server, requests, CALLERS, BUSY_SECONDS)
+            _periods(server, requests, CALLERS, [WARM_SECONDS])
+            few = Busy.of(_periods(server, requests, FEW_CALLERS, PERIODS))
+            many = Busy.of(_periods(server, requests, CALLERS, PERIODS))
             lone_rate = min(max(rate, MIN_RATE), max(ALONE_LOAD / many.cpu, MIN_RATE))
             alone = _alone(server, requests, lone_rate)
             pair = (few.cpu, many.cpu) if alone.is_cpu else (few.wall, many.wall)
@@ -135,21 +138,43 @@ def _machine_load() -> float | None:
 
 
 @dataclass(frozen=True)
-class _Busy:
+class Period:
+    """The responses to many callers in some seconds, and the CPU seconds of the service."""
+
+    responses: int
+    seconds: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Busy:
     """Seconds of a request among many callers: of CPU, and by the clock."""
 
     cpu: float
     wall: float
 
+    @classmethod
+    def of(cls, periods: Sequence[Period]) -> Busy:
+        """Return the CPU time of the quickest period, and the mean by the clock."""
+        responses = sum(period.responses for period in periods)
+        wall = sum(period.seconds for period in periods) / responses
+        mean = sum(period.cpu for period in periods) / responses
+        quickest = min(
+            (p.cpu / p.responses for p in periods if p.responses >= MIN_RESPONSES), default=mean
+        )
+        return cls(quickest or wall, wall)
 
-def _busy(server: Server, requests: Sequence[bytes], callers: int, seconds: float) -> _Busy:
+
+def _periods(
+    server: Server, requests: Sequence[bytes], callers: int, seconds: Sequence[float]
+) -> list[Period]:
     """Let callers send requests. Raises UserError if one is not answered with 200."""
-    watch = _Watch(server)
-    found = closed_loop(server.port, requests, callers, seconds)
-    if found.problem is not None:
-        raise UserError(f"/predict answers {found.problem} to {callers} callers; make doctor")
-    wall = found.seconds / found.responses
-    return _Busy(watch.spent().server.used / found.responses or wall, wall)
+    watch, periods = _Watch(server), []
+    for found in closed_loop(server.port, requests, callers, seconds):
+        if found.problem is not None:
+            raise UserError(f"/predict answers {found.problem} to {callers} callers; make doctor")
+        periods.append(Period(found.responses, found.seconds, watch.lap().server.used))
+    return periods
 
 
 def further_seconds(few: float, many: float) -> float:
@@ -183,7 +208,7 @@ def _alone(server: Server, requests: Sequence[bytes], rate: float) -> _Alone:
         times.append(response.seconds)
         if len(times) == MAX_ALONE or time.monotonic() > end:
             break
-    spent, total = watch.spent(), sum(times)
+    spent, total = watch.lap(), sum(times)
     working = spent.server.used + spent.client.used
     delays = spent.server.waited + spent.client.waited
     is_cpu = spent.server.used > 0 and working > CPU_SHARE * (total - delays)
@@ -218,7 +243,7 @@ class _Spent:
 
 
 class _Watch:
-    """The CPU time of the server and of this process from now on."""
+    """A stopwatch for the CPU time of the server and of this process."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -227,7 +252,9 @@ class _Watch:
     def _now(self) -> _Spent:
         return _Spent(self._server.cpu_time(), cpu_time(["self"]))
 
-    def spent(self) -> _Spent:
-        """Return the CPU time since the start of the watch."""
-        now, before = self._now(), self._before
-        return _Spent(now.server.since(before.server), now.client.since(before.client))
+    def lap(self) -> _Spent:
+        """Return the CPU time since the call before, the first time since the start."""
+        before, self._before = self._before, self._now()
+        return _Spent(
+            self._before.server.since(before.server), self._before.client.since(before.client)
+        )

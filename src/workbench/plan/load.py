@@ -30,7 +30,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Throughput:
-    """How many responses came in how many seconds, and the first status that is not 200."""
+    """How many responses came in how many seconds, and a status that is not 200."""
 
     responses: int
     seconds: float
@@ -59,22 +59,28 @@ def one_by_one(port: int, requests: Sequence[bytes], pauses: Iterable[float]) ->
             yield Response(time.perf_counter() - start, statuses[0])
 
 
-def closed_loop(port: int, requests: Sequence[bytes], callers: int, seconds: float) -> Throughput:
-    """Let each caller send its next request after a response. Raises LoadError, OSError."""
-    source, count, problem = cycle(requests), 0, None
+def closed_loop(
+    port: int, requests: Sequence[bytes], callers: int, periods: Iterable[float]
+) -> Iterator[Throughput]:
+    """Let each caller send its next request after a response; yield what came in each period.
+
+    The periods are in seconds and follow each other without a pause. Raises LoadError, OSError.
+    """
+    source = cycle(requests)
     with _Connections(port, callers) as connections:
         start = time.perf_counter()
-        while time.perf_counter() - start < seconds:
-            while connections.idle:
-                connections.send(next(source))
-            for status in connections.receive():
-                count += 1
-                problem = status if problem is None and status != 200 else problem
-        spent = time.perf_counter() - start
+        for seconds in periods:
+            statuses: list[int] = []
+            while (now := time.perf_counter()) - start < seconds:
+                while connections.idle:
+                    connections.send(next(source))
+                statuses += connections.receive()
+            problem = next((status for status in statuses if status != 200), None)
+            yield Throughput(len(statuses), now - start, problem)
+            start = now
         while connections.busy:  # what is measured next must not wait for these
             for _ in connections.receive():
                 pass
-        return Throughput(count, spent, problem)
 
 
 class _Connections:

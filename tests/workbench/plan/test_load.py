@@ -52,10 +52,11 @@ def test_one_request_follows_the_other(port: int) -> None:
 
 @pytest.mark.parametrize(("body", "problem"), [(b"200", None), (b"429", 429)])
 def test_callers_ask_until_the_end(port: int, body: bytes, problem: int | None) -> None:
-    found = closed_loop(port, [http_request("/predict", body)], callers=4, seconds=0.05)
-    assert found.responses > 0
-    assert found.seconds >= 0.05
-    assert found.problem == problem
+    periods = [0.05, 0.02]
+    found = list(closed_loop(port, [http_request("/predict", body)], callers=4, periods=periods))
+    assert [one.problem for one in found] == [problem, problem]
+    assert all(one.responses > 0 for one in found)
+    assert sum(one.seconds for one in found) >= sum(periods)
 
 
 def test_a_closed_connection_is_an_error(port: int) -> None:

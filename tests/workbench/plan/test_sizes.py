@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from workbench import heroku
 from workbench.doctor.snapshot import Memory
 from workbench.errors import UserError
-from workbench.plan.calibrate import Calibration, capped, further_seconds, pauses
+from workbench.plan.calibrate import Busy, Calibration, Period, capped, further_seconds, pauses
 from workbench.plan.command import read_need
 from workbench.plan.costs import DAYS, HOUR, cost, costs, month, usage
 from workbench.plan.deployed import Deployed, narrowed
@@ -88,6 +88,25 @@ def test_a_further_request_takes_something_up_to_the_mean(
     few: float, many: float, expected: float
 ) -> None:
     assert further_seconds(few, many) == expected
+
+
+# (responses and CPU seconds of periods of half a second, CPU seconds of a request)
+PERIODS = [
+    ([(1000, 0.4), (1250, 0.4), (800, 0.4)], 0.4 / 1250),
+    ([(1000, 0.4), (100, 0.01)], 0.4 / 1000),  # too few responses: some were begun before
+    ([(10, 0.3), (20, 0.3)], 0.6 / 30),
+    ([(1000, 0.0), (1500, 0.0)], 1 / 2500),  # the CPU time is not known: the clock's
+]
+
+
+@pytest.mark.parametrize(("periods", "cpu"), PERIODS)
+def test_the_quickest_period_says_what_a_request_takes(
+    periods: list[tuple[int, float]], cpu: float
+) -> None:
+    found = Busy.of([Period(responses, 0.5, spent) for responses, spent in periods])
+    assert found.cpu == pytest.approx(cpu)
+    responses = sum(responses for responses, _ in periods)
+    assert found.wall == pytest.approx(0.5 * len(periods) / responses)
 
 
 def test_pauses_are_random_with_the_mean_of_the_rate() -> None:
