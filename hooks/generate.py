@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -91,13 +93,41 @@ def generate(context: Mapping[str, Any], raw: Mapping[str, Any], project: Path) 
     Raises UserError; cookiecutter then removes the project.
     """
     command = read_command(context, raw, wheels.TEMPLATE)
+    folder = Path(context["__folder"])
+    with _refused(command, folder):
+        decided = _decide(context, project)
+    if decided is None:
+        model = read_answers(context).model.path
+        return f"{model} is not here, so no model was adopted: run make adopt MODEL=…"
+    with _refused(command.with_answers(decided.taken_answers), folder):
+        lines = _verify_and_commit(context, project, decided)
+    taken = _taken(decided, command, project, folder)
+    ending = _instead_of_the_example(context, command)
+    return "\n".join(["", *lines, "", *taken, decided.summary()]) + ending
+
+
+@contextmanager
+def _refused(command: Command, folder: Path) -> Iterator[None]:
+    """End a refusal in the command to type next."""
     try:
-        return _generate(context, project) + _instead_of_the_example(context, command)
+        yield
     except AnswerError as error:
-        raise refused(error.found, command, Path(context["__folder"])) from None
+        raise refused(error.found, command, folder) from None
     except UserError as error:
         ending = error.ending or (AGAIN, command.line())
         raise UserError(error.problems, ending) from None
+
+
+def _taken(decided: Adoption, command: Command, project: Path, folder: Path) -> Iterator[str]:
+    """Yield what was taken unasked, and the commands that undo it."""
+    for problem in decided.taken:
+        assert problem.repair is not None
+        yield f"Not asked: {problem.message}."
+        for when, other in problem.repair.otherwise:
+            again = command.line({**decided.taken_answers, **other})
+            yield when
+            yield f"rm -rf {shlex.quote(os.path.relpath(project.resolve(), folder))} && {again}"
+        yield ""
 
 
 def _instead_of_the_example(context: Mapping[str, Any], command: Command) -> str:
@@ -112,20 +142,25 @@ def _instead_of_the_example(context: Mapping[str, Any], command: Command) -> str
     return f"\n\nThat is the bundled example; to serve {beside[0]}, which lies here:\n{line}"
 
 
-def _generate(context: Mapping[str, Any], project: Path) -> str:
+def _decide(context: Mapping[str, Any], project: Path) -> Adoption | None:
+    """Build the wheels and adopt; None if cruft renders a project whose model has moved."""
     wheels.build(wheels.TEMPLATE, project / vendor.FOLDER)
     answers = read_answers(context)
-    cruft = _is_cruft(context)
-    if cruft and not answers.model.path.exists():
-        return f"{answers.model.path} is not here, so no model was adopted: run make adopt MODEL=…"
+    if _is_cruft(context) and not answers.model.path.exists():
+        return None
     with step("Inspecting the model file"):
         decided = decide(answers)
         write(decided, project)
+    return decided
+
+
+def _verify_and_commit(context: Mapping[str, Any], project: Path, decided: Adoption) -> list[str]:
+    """Verify and commit; return what there is to say of it, and what is next."""
     lines = [f"Note: {note}" for note in decided.notes]
-    if cruft:
+    if _is_cruft(context):
         lines.append("Left to you: make verify, git init, git add --all, git commit.")
     else:
-        lines += _verified(project, decided) if answers.verify else ["Not verified, as asked."]
+        lines += _verified(project, decided) if context["verify"] else ["Not verified, as asked."]
         lines += _commit(project, f"Serve {decided.manifest.estimator}")
     address = f"http://localhost:{os.environ.get('PORT') or 8000}"
     request = curl(project, address)
@@ -137,7 +172,7 @@ def _generate(context: Mapping[str, Any], project: Path) -> str:
         request if len(request) <= MAX_REQUEST_LETTERS else "make curl",
         f"heroku create {project.name} && git push heroku main",
     ]
-    return "\n".join(["", *lines, "", "Next:", *(f"  {s}" for s in steps), "", decided.summary()])
+    return [*lines, "", "Next:", *(f"  {s}" for s in steps)]
 
 
 def _is_cruft(context: Mapping[str, Any]) -> bool:
@@ -151,12 +186,34 @@ def _is_cruft(context: Mapping[str, Any]) -> bool:
 
 def _verified(project: Path, decided: Adoption) -> list[str]:
     try:
-        return [verify.verify(project)]
+        report = verify.verify(project)
     except verify.AnswersDiffer as error:
         repair = Repair(features=decided.declared_with(error.output))
         raise AnswerError([Problem(None, message, repair) for message in error.problems]) from None
     except CannotVerify as error:
         return ["NOT VERIFIED YET:", bullets(error.problems), "Then run make verify."]
+    except UserError as error:
+        if error.ending or not decided.taken:
+            raise
+        problems = [Problem(None, message) for message in error.problems]
+        raise AnswerError([*problems, *decided.taken]) from None
+    if (doubt := verify.doubt_of(project)) is not None:
+        _ask_for_transformers(decided, doubt)
+    return [report]
+
+
+def _ask_for_transformers(decided: Adoption, doubt: str) -> None:
+    """Raise AnswerError if transformers were taken unasked, with which there is a doubt."""
+    problems = []
+    for problem in decided.taken:
+        repair = problem.repair
+        if repair is not None and "transformers" in repair.answers:
+            ((_, without),) = repair.otherwise
+            otherwise = (("To apply what was found all the same:", repair.answers),)
+            message = f"{problem.message}, but then there is a doubt. {doubt}"
+            problems.append(Problem(None, message, Repair(without, otherwise=otherwise)))
+    if problems:
+        raise AnswerError(problems)
 
 
 def _commit(project: Path, message: str) -> list[str]:

@@ -36,7 +36,8 @@ TOOLS = (
     },
     {"workbench.plan"},
     {"workbench.convert"},
-    {"workbench.resave"},  # which convert starts in the sandbox
+    # Which convert starts in the sandbox.
+    {"workbench.resave", "workbench.resave_booster"},
     {"workbench.doctor"},
     {"workbench.override"},
     {"workbench.verify"},

@@ -1,4 +1,4 @@
-"""Convert a model file of an old scikit-learn: load it in scikit-learn 1.1.3 and save it again.
+"""Convert a model file of an old scikit-learn or XGBoost: load it in a newer one, save it again.
 
 The file is inspected first and refused if its conversion was never tested. It is then loaded in the
 sandbox of the verification, where it has no network, no other file and no other program.
@@ -16,8 +16,8 @@ from pathlib import Path
 import workbench
 from workbench.errors import UserError
 from workbench.inspect import OldFile, RefusedFile, file_facts, read_document
-from workbench.inspect.old_file import CONVERTED_BY
-from workbench.lock.conversion import PYTHON, uv_run
+from workbench.inspect.old_booster import old_booster
+from workbench.lock.conversion import CONVERTED_BY, PYTHON, uv_run
 from workbench.lock.environment import (
     environ,
     environ_without_secrets,
@@ -26,9 +26,10 @@ from workbench.lock.environment import (
     install_uv,
     run,
 )
+from workbench.lock.versions import PROPER_NAMES
 from workbench.verify.resource_limits import Limits
 
-# As the child, workbench.resave, knows them.
+# As the children, workbench.resave and workbench.resave_booster, know them.
 OLD, NEW, NAMES = "old", "new.joblib", "names.json"
 SOURCE = Path(workbench.__file__).parents[1]  # a folder, or the tools' wheel
 
@@ -44,7 +45,7 @@ def convert(project: Path, source: Path, target: Path) -> str:
         )
     uv = find_uv(project) or install_uv(project, python)
     distributions = _distributions(old)
-    _, *arguments = uv_run(distributions, python)
+    _, *arguments = uv_run(old.library, distributions, python)
     code = "import sys; from workbench.convert import main; sys.exit(main(sys.argv[1:]))"
     return run(
         [uv, *arguments, "python", "-c", code, source, target],
@@ -54,7 +55,7 @@ def convert(project: Path, source: Path, target: Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Convert a file in this environment, which has the scikit-learn for it."""
+    """Convert a file in this environment, which has the library for it."""
     if len(arguments) != 2:
         print("Give two paths: the old file and the new one.", file=sys.stderr)
         return 2
@@ -66,9 +67,10 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return 1
+    by = f"{PROPER_NAMES[old.library]} {CONVERTED_BY[old.library]}"
     print(
-        f"{target} holds the model as scikit-learn {CONVERTED_BY} saves it. Compare its answers "
-        "with those that you know: a sample with a column `expected` does that."
+        f"{target} holds the model as {by} saves it. Compare its answers with those that you know: "
+        "a sample with a column `expected` does that."
     )
     return 0
 
@@ -82,7 +84,7 @@ def _checked(source: Path, target: Path) -> OldFile:
     except RefusedFile as error:
         raise UserError(f"{source}: {error}") from None
     if old is None:
-        raise UserError(f"{source} needs no conversion: its scikit-learn can be installed.")
+        raise UserError(f"{source} needs no conversion: its libraries can be installed.")
     if not old.can_be_converted:
         raise UserError(f"{source}: {old}")
     return old
@@ -95,14 +97,21 @@ def _distributions(old: OldFile) -> set[str]:
 
 def _save_again(source: Path, target: Path, old: OldFile, folder: Path) -> None:
     """Load and save the file in the sandbox, and inspect the result. Raises UserError."""
-    shutil.copyfile(source, folder / OLD)
-    names = json.dumps(sorted(old.names or ()))
-    (folder / NAMES).write_text(names, encoding="utf-8")
+    booster = old_booster(read_document(source).root)
+    about: object
+    if booster is not None:
+        (folder / OLD).write_bytes(booster.content)
+        about = {"wrapper": booster.wrapper, "feature_names": booster.feature_names}
+        child = "workbench.resave_booster"
+    else:
+        shutil.copyfile(source, folder / OLD)
+        about, child = sorted(old.names or ()), "workbench.resave"
+    (folder / NAMES).write_text(json.dumps(about), encoding="utf-8")
     limits = Limits.from_environment()
     run(
         [
             sys.executable,
-            *("-m", "workbench.verify.resource_limits", str(limits.megabytes), "workbench.resave"),
+            *("-m", "workbench.verify.resource_limits", str(limits.megabytes), child),
         ],
         what="Loading the file",
         cwd=folder,

@@ -47,8 +47,7 @@ CASES = {
     "columns_list": Case("homes.csv", answers={"features": "columns.json"}),
     "sonar_without_names": Case(
         "sonar.csv",
-        ("'6' looks like the target",),
-        refuses=True,
+        ("6 of sonar.csv is what the model predicts, so it is no feature.",),
         answers={"model_path": "finalized_model.sav"},
     ),
     "fires_and_places": Case(
@@ -56,6 +55,20 @@ CASES = {
     ),
     "renamed_columns": Case("cars.csv", ("mileage_km is Mileage (km), year is Year",)),
     "log_price_unsaid": Case("homes.csv", ('With "transform": "expm1" they are off by',)),
+    "locations_dropped": Case("homes.csv", ("all 0 for Whitefield",), refuses=True),
+    "chosen_columns": Case("kc.csv", ("Left out: id, sqft_lot, zipcode.",), refuses=True),
+    "locations_listed": Case(
+        "homes.csv",
+        ("all are 0 for Layout 1",),
+        refuses=True,
+        answers={"model_path": "model.pickle"},
+    ),
+    "loan_id_encoded": Case(
+        "train.csv", ("600 different texts", "Gender: Female is 0, Male is 1"), refuses=True
+    ),
+    "name_frequencies": Case(
+        "cars.csv", ("the share of the rows that have the same text",), refuses=True
+    ),
     "interest_rates": Case("loans.csv", ("int_rate", "has percentages such as"), refuses=True),
 }
 

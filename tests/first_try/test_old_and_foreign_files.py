@@ -118,6 +118,17 @@ def test_an_old_file_is_converted_by_the_line_in_the_refusal(
     assert_native(converted(tried).project, user)
 
 
+@pytest.mark.parametrize("version", ["0.90", "1.2.1"])
+def test_an_old_xgboost_is_converted_by_the_line_in_the_refusal(
+    version: str, tmp_path: Path
+) -> None:
+    pins = [f"xgboost=={version}", "scikit-learn==0.24.2", *OLD[:2], "pandas==1.2.5"]
+    user = alone(tmp_path, ("old_xgboost", pins, "3.8"), "model.pkl", "diabetes.csv", "native.json")
+    tried = first_try(user, model_path="model.pkl", sample_data="diabetes.csv")
+    assert tried.refused
+    assert_native(converted(tried).project, user)
+
+
 STATSMODELS = ["statsmodels==0.14.4", "scipy==1.14.1", "numpy==1.26.4", "pandas==2.2.3"]
 INTERPRET = ["interpret-core==0.6.9", "scikit-learn==1.5.2", "scipy==1.14.1", "pandas==2.2.3"]
 OTHERS = [

@@ -43,7 +43,10 @@ MAX_QUOTED = 40
 
 
 def is_number(text: str) -> bool:
-    """Return whether text stands for a number; white space around it is ignored."""
+    """Return whether text stands for a number; white space around it is ignored.
+
+    float() reads such a text only after strip(): it does not skip the separators of ASCII.
+    """
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
@@ -163,7 +166,7 @@ def is_unlisted(feature: Feature, text: object) -> bool:
 def _sample_category(feature: Feature, text: str) -> Scalar:
     if not feature.categories or text in feature.text_categories:
         return text
-    typed = SAMPLE_BOOLEANS.get(text, float(text) if is_number(text) else text)
+    typed = SAMPLE_BOOLEANS.get(text, float(text.strip()) if is_number(text) else text)
     category = feature.category_equal_to(typed)
     return category if category is not None else text
 

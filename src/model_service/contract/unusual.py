@@ -173,9 +173,8 @@ class UnusualValues:
         missing = [flags for flags in map(_missing, nullable.values()) if True in flags]
         if len(missing) <= self._max_missing:
             return
-        for position, count in enumerate(_counts(missing)):
-            if count > self._max_missing:
-                yield position, self._missing_message(count)
+        for position, count in _above(self._max_missing, missing):
+            yield position, self._missing_message(count)
 
 
 def _missing(values: Values) -> Any:
@@ -192,12 +191,14 @@ def _missing(values: Values) -> Any:
     return array != array if hasattr(array, "dtype") else [v is None or v != v for v in values]
 
 
-def _counts(missing: Sequence[Any]) -> Sequence[int]:
-    """Return how many values of each row are missing."""
+def _above(limit: int, missing: Sequence[Any]) -> Iterable[tuple[int, int]]:
+    """Yield the rows of which more values are missing, with the number of these."""
     if all(hasattr(flags, "dtype") for flags in missing):
-        counts: list[int] = sum(flags * 1 for flags in missing).tolist()
-        return counts
-    return [row.count(True) for row in zip(*map(list, missing), strict=True)]
+        array: Any = sum(flags * 1 for flags in missing)
+        positions = (array > limit).nonzero()[0]
+        return zip(positions.tolist(), array[positions].tolist(), strict=True)
+    counts = (row.count(True) for row in zip(*map(list, missing), strict=True))
+    return [(position, count) for position, count in enumerate(counts) if count > limit]
 
 
 def _check(feature: Feature, derived: Mapping[str, Any]) -> _Range | _Categories | None:

@@ -74,6 +74,7 @@ class Quality:
     subject: str  # of what it was measured: see `subject_hash`
     classes: ClassQuality | None = None
     numbers: NumberQuality | None = None
+    doubt: str | None = None  # why the predictions seem to be of other values
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of quality.json."""

@@ -186,9 +186,8 @@ def check_code(
         yield Problem(
             "model_code",
             f"{code.name} uses data of nltk ({listing(data)}), which pip does not install and the "
-            "service must not download. Put them beside the code: python -m nltk.downloader -d "
-            f"{NLTK_FOLDER} {' '.join(data)}; they are kept in {files.CODE_FOLDER}. Or write the "
-            "words into the code.",
+            f"service must not download. Put them beside the code: {nltk_download(data)}; they are "
+            f"kept in {files.CODE_FOLDER}. Or write the words into the code.",
             Repair({"model_code": f"{answer},{NLTK_FOLDER}"}),
         )
     for model in spacy_models(code.sources):
@@ -199,6 +198,11 @@ def check_code(
             f"spacy.load(Path(__file__).parent / {model!r}).",
             Repair({"model_code": f"{answer},{model}"}),
         )
+
+
+def nltk_download(data: Sequence[str]) -> str:
+    """Return the command that puts data of nltk beside the code."""
+    return f"python -m nltk.downloader -d {NLTK_FOLDER} {' '.join(data)}"
 
 
 def _does_more(code: AuthorCode, source: SourceFile, needed: Sequence[str]) -> Problem:

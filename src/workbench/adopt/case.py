@@ -19,9 +19,11 @@ from workbench.adopt.transformer_files import (
     FileReader,
     Neighbour,
     TransformerFiles,
+    columns_of_others,
     read_neighbours,
     read_transformers,
 )
+from workbench.adopt.whole_models import WholeModel, whole_models
 from workbench.inspect import (
     Bundle,
     ModelFacts,
@@ -45,6 +47,8 @@ class Case:
     bundle: Bundle | None  # the other members of the model's file
     transformers: TransformerFiles
     neighbours: tuple[Neighbour, ...]  # beside the model, neither answered nor left out
+    columns_of_others: frozenset[int]  # how many other models beside the model take
+    wholes: tuple[WholeModel, ...]  # beside a bare model: the same one behind its transformers
     model_root: object  # what the model is, as inspection reads it
     code: AuthorCode | None
     sample: Sample | None
@@ -101,6 +105,8 @@ def read_case(
         bundle=bundle,
         transformers=transformers,
         neighbours=tuple(read_neighbours(answers.model, others, reader, user_classes)),
+        columns_of_others=frozenset(columns_of_others(answers.model, reader)),
+        wholes=tuple(whole_models(answers.model, root, others, reader)),
         model_root=root,
         code=code,
         sample=sample,

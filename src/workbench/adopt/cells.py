@@ -151,13 +151,13 @@ class Cells:
         """Find out whether plain numbers can be read with a decimal comma, too: 1.234 can."""
         for cell in cells:
             if _DIGITS.fullmatch(cell.strip()):
-                self.ranges[COMMA].add((float(cell),))
+                self.ranges[COMMA].add((float(cell.strip()),))
                 continue
             found = decorated(cell)
             if found is None or COMMA not in found.values:
                 self.decimals -= {COMMA}
                 return
-            if found.values[COMMA] != float(cell):
+            if found.values[COMMA] != float(cell.strip()):
                 self.differs, self.shown = True, self.shown or cell
             self.ranges[COMMA].add((found.values[COMMA],))
 
@@ -168,7 +168,7 @@ class Cells:
         self.boolean = self.boolean and cell in SAMPLE_BOOLEANS
         if is_number(cell):
             self.plain += count
-            self.ranges[POINT].add((float(cell),))
+            self.ranges[POINT].add((float(cell.strip()),))
             if COMMA in self.decimals:
                 self._read_with_comma((cell,))
         elif is_mark(cell):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,14 @@ def build_chain(case: Case) -> tuple[Chain, Notes]:
     code, code_notes = _needed_code(facts, case.code)
     return (
         Chain(facts, case.model, tuple(fitted), target, code),
-        (*case.model.notices, *task_notes, *notes, *bundle_notes, *code_notes),
+        (
+            *case.model.notices,
+            *task_notes,
+            *notes,
+            *_notes_on_versions(facts, fitted),
+            *bundle_notes,
+            *code_notes,
+        ),
     )
 
 
@@ -285,7 +292,7 @@ def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
     other = one.file
     for library, version in other.libraries.items():
         model_version = facts.libraries.get(library, version)
-        if model_version != version:
+        if model_version != version and not _is_alike(one, library, version, model_version):
             message = (
                 f"{one.name} was saved with {library} {version} and the model with "
                 f"{model_version}; a file is only safe with the version that wrote it. Fit and "
@@ -295,7 +302,7 @@ def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
     majors = [major for major in (facts.numpy_major, other.numpy_major) if major is not None]
     return replace(
         facts,
-        libraries=dict(sorted({**facts.libraries, **other.libraries}.items())),
+        libraries=dict(sorted({**other.libraries, **facts.libraries}.items())),
         formats={**facts.formats, **other.formats},
         distributions=_union(facts.distributions, other.distributions),
         # A newer numpy reads files of an older one; the reverse fails.
@@ -306,6 +313,28 @@ def _add_file(facts: ModelFacts, one: Fitted) -> ModelFacts:
         code_uses=_union(facts.code_uses, other.code_uses),
         code_pythons=_common_pythons(facts, other),
     )
+
+
+def _is_alike(one: Fitted, library: str, version: str, other: str) -> bool:
+    """Return whether what a transformer holds is the same in two versions of its library.
+
+    A scaler holds its statistics and a label encoder its classes, in every scikit-learn from 1.0.
+    """
+    is_simple = bool(one.facts.scalings) or one.facts.encodes_labels
+    majors = {text.partition(".")[0] for text in (version, other)}
+    return is_simple and library == "scikit-learn" and len(majors) == 1 and "0" not in majors
+
+
+def _notes_on_versions(facts: ModelFacts, fitted: Sequence[Fitted]) -> Iterator[str]:
+    """Yield a note for each transformer that another version of its library wrote."""
+    for one in fitted:
+        for library, version in one.file.libraries.items():
+            if (installed := facts.libraries.get(library, version)) != version:
+                article = "an" if one.facts.name[:1] in "AEIOU" else "a"
+                yield (
+                    f"{one.name} was saved with {library} {version}, and {installed} is installed "
+                    f"for the model; {article} {one.facts.name} holds the same in both."
+                )
 
 
 def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import Answers, exists, is_file, split
+from workbench.adopt.author_code import NLTK_FOLDER, nltk_download
 from workbench.adopt.features_answer import read_features
+from workbench.adopt.imported_packages import nltk_data
 from workbench.adopt.missing_file import missing_file
 from workbench.adopt.problems import AnswerError, Problem, Question, Repair, concerning
 from workbench.adopt.sample import read_columns
+from workbench.adopt.source_files import read_source
 from workbench.lock.table import HEROKU_PYTHONS
 
 MAX_TEXT = 300
@@ -101,7 +105,19 @@ def _check_paths(answers: Answers) -> Iterator[Problem]:
             yield missing_file(answers, "transformers", answer)
     for answer in split(answers.model_code):
         if not exists(answers.path(answer)):
-            yield missing_file(answers, "model_code", answer)
+            is_data = Path(answer).name == NLTK_FOLDER
+            yield _missing_data(answers) if is_data else missing_file(answers, "model_code", answer)
+
+
+def _missing_data(answers: Answers) -> Problem:
+    """Return the problem that the data of nltk is not there yet, with its download."""
+    paths = [path for path in answers.code if path.suffix == ".py" and is_file(path)]
+    try:
+        data = nltk_data([read_source(path, PurePosixPath(path.name)) for path in paths])
+    except AnswerError as error:
+        return error.found[0]
+    message = f"there is no folder {NLTK_FOLDER} yet; first run: {nltk_download(data)}"
+    return Problem("model_code", message, Repair({"model_code": answers.model_code}))
 
 
 def _check_trust(answers: Answers) -> Iterator[Problem]:

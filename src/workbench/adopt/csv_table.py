@@ -193,7 +193,7 @@ def _is_row(first: Sequence[str], rows: Sequence[Record]) -> bool:
     It has numbers, and its texts are values of their columns. Rising whole numbers can be names: of
     the columns of an array, or years.
     """
-    numbers = [float(cell) for cell in first if is_number(cell)]
+    numbers = [float(cell.strip()) for cell in first if is_number(cell)]
     if len(numbers) < MIN_NUMBERS or any(len(row) != len(first) for row in rows):
         return False
     rising = all(low < high for low, high in pairwise(numbers))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from model_service.contract.contract import Contract, json_text
@@ -25,7 +26,7 @@ from workbench.adopt.interface import derive_interface
 from workbench.adopt.kept_sample import rows_to_keep
 from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
-from workbench.adopt.problems import AnswerError, Notes, Problem
+from workbench.adopt.problems import AnswerError, Notes, Problem, merged_answers
 from workbench.adopt.proposals import Proposal, propose
 from workbench.adopt.target_column import target_beside
 from workbench.adopt.transformer_files import FileReader
@@ -35,6 +36,7 @@ from workbench.inspect import ModelFacts
 from workbench.lock.pins import Pins
 
 MAX_ROUNDS = 4  # of repairs, each of which can show the next problem
+MAX_CLASS_LETTERS = 60  # a chatbot predicts whole paragraphs
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class Adoption:
     former: frozenset[str]  # libraries of the model that is replaced
     declared: FeaturesAnswer  # what the user said about the features
     notes: Notes
+    taken: tuple[Problem, ...] = ()  # whose repairs were taken unasked
+
+    @property
+    def taken_answers(self) -> dict[str, str]:
+        """The answers that were taken unasked."""
+        return merged_answers(self.taken)
 
     def declared_with(self, output: Mapping[str, Any]) -> dict[str, Any]:
         """Return a features file that declares the same, and other members of the output."""
@@ -73,6 +81,7 @@ class Adoption:
         if classes:
             labels, texts = self.contract.output.labels, [json_text(c) for c in classes]
             named = [f"{text} ({labels[text]})" if text in labels else text for text in texts]
+            named = [shorten(text, MAX_CLASS_LETTERS, placeholder="…") for text in named]
             task += f" into {listing(named)}"
         libraries = ", ".join([*written_by(self.facts), f"Python {self.pins.python}"])
         return (
@@ -88,6 +97,7 @@ def decide(
 ) -> Adoption:
     """Decide everything about an adoption. Raises AnswerError with all problems.
 
+    If the repairs of all problems are certain, they are taken and nothing is asked.
     `previous` is the manifest of the model that is replaced, if there is one, and
     `previous_expected` the content of its expected.json.
     """
@@ -107,8 +117,8 @@ def decide(
                 break
             given = repaired
         else:
-            if not found:
-                return adoption
+            if all(problem.repair is not None and problem.repair.certain for problem in found):
+                return replace(adoption, taken=tuple(found))
             break
     raise AnswerError(found)
 
@@ -118,13 +128,10 @@ def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
 
     With them the next round finds the problems that stand behind these.
     """
-    changes: dict[str, str] = {}
-    for problem in problems:
-        repair = problem.repair
-        if repair is None or repair.features is not None or repair.code is not None:
-            return None
-        changes.update(repair.answers)
-    repaired = replace(answers, **changes)  # type: ignore[arg-type]
+    repairs = [problem.repair for problem in problems]
+    if any(r is None or r.features is not None or r.code is not None for r in repairs):
+        return None
+    repaired = replace(answers, **merged_answers(problems))  # type: ignore[arg-type]
     # A converted file or a download is not there before its line was pasted.
     parts = (repaired.model, *repaired.transformer_parts)
     exist = all(path.exists() for path in (*(part.path for part in parts), *repaired.code))

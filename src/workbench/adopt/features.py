@@ -24,23 +24,27 @@ from workbench.adopt.category_lists import (
     known_categories,
 )
 from workbench.adopt.chain import Chain
+from workbench.adopt.cleaned_texts import cleaned_texts
 from workbench.adopt.features_answer import FeaturesAnswer
-from workbench.adopt.problems import AnswerError, Notes, Problem, QuestionNames, Repair
-from workbench.adopt.raw_columns import with_dummies
+from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
+from workbench.adopt.raw_columns import Dummies, with_dummies, with_likely_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.adopt.sample_checks import (
     Pair,
+    Texts,
     absent_columns,
-    encoded_texts,
+    coded_texts,
+    likely_dummies,
     mark_notes,
     unclear_cells,
+    without_sample,
 )
 from workbench.adopt.sample_rows import column_of
-from workbench.adopt.stemmed_texts import stemmed_texts
 from workbench.adopt.target_column import Columns, called_target, feature_columns
 from workbench.adopt.text_column import text_feature
+from workbench.adopt.unnamed_columns import ProposedColumns, propose_columns
 from workbench.errors import listing
-from workbench.inspect import ModelFacts
+from workbench.inspect import ModelFacts, first_scalings
 
 Entry = Mapping[str, Any]  # a feature as features.json has it
 _ABSENT = object()
@@ -75,7 +79,7 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
     entries: list[Entry]
     notes: Notes
     if chain.facts.takes_texts and not (chain.prepares and len(declared.features) > 1):
-        if (problem := stemmed_texts(case, chain)) is not None:
+        if (problem := cleaned_texts(case, chain)) is not None:
             raise AnswerError(problem)
         entry, notes = text_feature(declared, case, chain.facts)
         entries = [entry]
@@ -131,7 +135,7 @@ def _check_output(output: Output, facts: ModelFacts) -> None:
 
 def _entries(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple[list[Entry], Notes]:
     """Return an entry for each feature, in the model's order."""
-    names, sample, facts = case.answers.names, case.sample, chain.facts
+    sample, facts = case.sample, chain.facts
     notes: Notes = ()
     entries = list(declared.features)
     if not entries:
@@ -144,7 +148,7 @@ def _entries(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple[list[E
         by_name = facts.feature_names is not None
         entries, dummy_notes = with_dummies(entries, sample, by_name=by_name)
         notes += dummy_notes
-    entries, order_notes = _in_model_order(entries, facts, sample, names)
+    entries, order_notes = _in_model_order(entries, case, chain)
     return entries, (*notes, *order_notes)
 
 
@@ -220,48 +224,70 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
     """
     sample = case.sample
     assert sample is not None
-    pairs = [(entry, column_of(entry, sample)) for entry in entries]
-    absent = [entry["name"] for entry, column in pairs if column is None]
-    known = [(entry, column) for entry, column in pairs if column is not None]
-    if absent:
-        described, problems = _described(entries, known, case, chain)
-        raise AnswerError([*absent_columns(entries, absent, case, chain, described), *problems])
-    problems = list(unclear_cells(known, sample))
+    pairs = _pairs(entries, sample)
+    if len(pairs) < len(entries):
+        raise AnswerError(_absent(entries, case, chain))
+    problems = list(unclear_cells(pairs, sample))
     if problems:
         raise AnswerError(problems)
-    known, notes = encoded_texts(known, case, chain)
+    texts = coded_texts(pairs, case, chain)
+    if texts.doubt:
+        raise AnswerError(_doubtful(texts))
     completed: list[Entry] = [
-        {**_fields_of_sample(column, entry), **entry} for entry, column in known
+        {**_fields_of_sample(column, entry), **entry} for entry, column in texts.pairs
     ]
-    return completed, (*sample.notes, *notes, *mark_notes(completed, sample))
+    return completed, (*sample.notes, *texts.notes, *mark_notes(completed, sample))
 
 
-def _described(
-    entries: Sequence[Entry], known: Sequence[Pair], case: Case, chain: Chain
-) -> tuple[list[Entry] | None, list[Problem]]:
-    """Return the features with the sample's facts about those that it has, and its problems.
+def _pairs(entries: Sequence[Entry], sample: Sample) -> list[Pair]:
+    """Return the features that the sample has, with their columns."""
+    pairs = [(entry, column_of(entry, sample)) for entry in entries]
+    return [(entry, column) for entry, column in pairs if column is not None]
 
-    The features are None if the sample has none of them, or if its problems leave them open.
+
+def _absent(entries: Sequence[Entry], case: Case, chain: Chain) -> list[Problem]:
+    """Return the problems of features that the sample lacks, with a proposal where one is likely.
+
+    Nothing is proposed if the sample has none of them, or if its cells leave them open.
     """
-    assert case.sample is not None
-    problems = list(unclear_cells(known, case.sample))
-    if not known or problems:
-        return None, problems
-    try:
-        pairs, _ = encoded_texts(known, case, chain)
-        coded = [entry for entry, _ in pairs]
-    except AnswerError as error:
-        problems += error.found
-        (repair,) = [problem.repair for problem in error.found]
-        if repair is None:
-            return None, problems
-        coded = repair.features["features"]
+    sample = case.sample
+    assert sample is not None
+    by_name = chain.facts.feature_names is not None
+    likely: list[Dummies] = []
+    if not chain.prepares:
+        entries, likely = with_likely_dummies(entries, sample, by_name=by_name)
+    known = _pairs(entries, sample)
+    absent = [entry["name"] for entry in entries if column_of(entry, sample) is None]
+    problems = list(unclear_cells(known, sample))
+    texts = coded_texts(known, case, chain) if known and not problems else None
+    if texts is not None and texts.doubt:
+        problems.append(Problem("sample_data", texts.doubt))
+    if absent:
+        described = _described(entries, texts) if texts is not None else None
+        return [*absent_columns(absent, likely, case, chain, described), *problems]
+    repair = _repair(texts) if texts is not None else Repair()
+    return [likely_dummies(likely, case, repair), *problems]
+
+
+def _doubtful(texts: Texts) -> Problem:
+    return Problem("sample_data", texts.doubt, _repair(texts))
+
+
+def _repair(texts: Texts) -> Repair:
+    """Return a features file with the codes; without the sample if that lacks some of them."""
+    if texts.uncoded:
+        return without_sample(_described(texts.entries, texts))
+    return Repair(features={"features": [dict(entry) for entry in texts.entries]})
+
+
+def _described(entries: Sequence[Entry], texts: Texts) -> list[Entry]:
+    """Return the features with the sample's facts about those that it has."""
     found: dict[str, Entry] = {}
-    for entry, (_, column) in zip(coded, known, strict=True):
-        fields = _fields_of_sample(column, entry)
-        del fields["nullable"]  # the verification finds out what the model takes
+    for entry, column in texts.pairs:
+        fields = {} if entry["name"] in texts.uncoded else _fields_of_sample(column, entry)
+        fields.pop("nullable", None)  # the verification finds out what the model takes
         found[entry["name"]] = {"name": entry["name"], **fields, **entry}
-    return [found.get(entry["name"], entry) for entry in entries], problems
+    return [found.get(entry["name"], entry) for entry in entries]
 
 
 def _count(facts: ModelFacts) -> str:
@@ -279,15 +305,16 @@ def _model_columns(entries: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _in_model_order(
-    entries: list[Entry], facts: ModelFacts, sample: Sample | None, questions: QuestionNames
-) -> tuple[list[Entry], Notes]:
+def _in_model_order(entries: list[Entry], case: Case, chain: Chain) -> tuple[list[Entry], Notes]:
     """Check the names against the model's, and sort the entries if the model has names."""
+    facts = chain.facts
     columns = _model_columns(entries)
     expected = facts.feature_names
     if expected is None:
         if facts.n_features is not None and len(columns) != facts.n_features:
-            raise AnswerError(_wrong_count(columns, facts, sample, questions))
+            raise AnswerError(_wrong_count(columns, case, chain))
+        if (other := _others_by_chance(entries, case, chain)) is not None:
+            raise AnswerError(other)
         return entries, ()
     missing = [name for name in expected if name not in columns]
     problems = [
@@ -301,7 +328,7 @@ def _in_model_order(
     ]
     if problems:
         if len(columns) > len(expected):
-            problems.append(_wrong_count(columns, facts, sample, questions))
+            problems.append(_wrong_count(columns, case, chain))
         raise AnswerError(problems)
     if columns == list(expected):
         return entries, ()
@@ -312,28 +339,69 @@ def _in_model_order(
     )
 
 
-def _wrong_count(
-    columns: Sequence[str], facts: ModelFacts, sample: Sample | None, questions: QuestionNames
-) -> Problem:
+def _wrong_count(columns: Sequence[str], case: Case, chain: Chain) -> Problem:
+    facts, questions = chain.facts, case.answers.names
     message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
-    target = _likely_target(columns, facts, sample)
-    if target is not None:
-        features = joined(name for name in columns if name != target)
-        message += f" {target!r} looks like the target: answer {questions.features}={features}"
-        return Problem(None, message, Repair({"features": features}))
-    if (numbers := _only_numbers(columns, facts, sample)) is not None:
-        features = joined(numbers)
-        message += (
-            f" {len(numbers)} of them are numbers: if these are the model's, answer "
-            f"{questions.features}={features}"
-        )
-        return Problem(None, message, Repair({"features": features}))
+    plain = _without_others(message, columns, case, facts)
+    proposed = _proposed_columns(case, chain)
+    if proposed is not None and (plain is None or proposed.is_supported):
+        is_same = plain is not None and plain.repair == proposed.problem.repair
+        return plain if plain is not None and is_same else proposed.problem
+    if plain is not None:
+        return plain
     if facts.n_features is not None and len(columns) == facts.n_features + 1:
         features = joined(columns[:-1])
         message += f" If the last one, {columns[-1]!r}, is the target, leave it out."
         return Problem(None, message, Repair({"features": features}))
     message += f" Answer {questions.features}= with the names in the order of training."
-    return Problem(None, message)
+    repair = None
+    if facts.feature_names is None and (numbered := _numbered(facts.n_features)) is not None:
+        message += " The proposal numbers them: write the names into it."
+        repair = replace(numbered, answers={"sample_data": ""})
+    return Problem(None, message, repair)
+
+
+def _without_others(
+    message: str, columns: Sequence[str], case: Case, facts: ModelFacts
+) -> Problem | None:
+    """Return the problem of columns of which some are no features: texts, or the target."""
+    answer = f"answer {case.answers.names.features}="
+    if (numbers := _only_numbers(columns, facts, case.sample)) is not None:
+        features = joined(numbers)
+        message += (
+            f" {len(numbers)} of them are numbers: if these are the model's, {answer}{features}"
+        )
+        return Problem(None, message, Repair({"features": features}))
+    target = _likely_target(columns, facts, case.sample)
+    if target is not None:
+        features = joined(name for name in columns if name != target)
+        message += f" {target!r} looks like the target: {answer}{features}"
+        return Problem(None, message, Repair({"features": features}))
+    return None
+
+
+def _proposed_columns(case: Case, chain: Chain) -> ProposedColumns | None:
+    """Return columns of the sample that can be the model's, if nothing is declared about them."""
+    if case.sample is None or case.declared.features:
+        return None
+    if chain.fitted:
+        root, scalings = None, chain.fitted[0].facts.scalings
+    else:
+        root, scalings = case.model_root, first_scalings(case.model_root)
+    return propose_columns(chain.facts, root, scalings, case.sample)
+
+
+def _others_by_chance(entries: Sequence[Entry], case: Case, chain: Chain) -> Problem | None:
+    """Return the problem that the columns are only as many as the model takes, if it shows that.
+
+    Texts among them have to be encoded, and then they can be other columns than those.
+    """
+    columns = case.sample.columns if case.sample is not None else {}
+    names = [entry["name"] for entry in entries if not entry.keys() - {"name"}]
+    if not any(name in columns and columns[name].type in ("category", "text") for name in names):
+        return None
+    proposed = _proposed_columns(case, chain)
+    return proposed.problem if proposed is not None and proposed.is_supported else None
 
 
 def _only_numbers(

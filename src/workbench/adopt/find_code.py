@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from workbench.adopt.answers import Answers, joined
 from workbench.adopt.definitions import definitions_only
 from workbench.adopt.problems import AnswerError, Repair
-from workbench.adopt.source_files import NOTEBOOK, read_source
+from workbench.adopt.source_files import NOTEBOOK, SourceFile, read_source
+from workbench.adopt.transformer_files import FOLDERS
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 
 MAX_FILES, MAX_BYTES = 200, 1 << 20
@@ -22,7 +24,7 @@ def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
         if path is None:
             return None
         found[path] = None
-    shown = [_shown(path, answers.folder) for path in found]
+    shown = [_shown(path, answers.folder.absolute()) for path in found]
     if len(found) == 1:
         source = read_source(path := next(iter(found)), PurePosixPath(path.name))
         if source.first_action is not None or path.suffix == NOTEBOOK:
@@ -31,10 +33,27 @@ def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
     return Repair({"model_code": joined(shown)}) if shown else None
 
 
+def code_folders(answers: Answers) -> list[Path]:
+    """Return where the author's code can be: here, beside the model, above a folder of models."""
+    beside = answers.model.path.absolute().parent
+    above = [beside.parent] if beside.name.lower() in FOLDERS else []
+    return list(dict.fromkeys([answers.folder.absolute(), beside, *above]))
+
+
+def sources_near(answers: Answers) -> Iterator[SourceFile]:
+    """Yield the author's .py files, then the notebooks; what is not Python is passed over."""
+    for suffix in (".py", NOTEBOOK):
+        for folder in code_folders(answers):
+            for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
+                if path.is_file() and path.stat().st_size <= MAX_BYTES:
+                    with suppress(AnswerError):
+                        yield read_source(path, PurePosixPath(path.name))
+
+
 def _defining(qualified: str, answers: Answers) -> Iterator[Path]:
     """Yield the files that define a name, the module that it names first."""
     module, _, name = qualified.rpartition(".")
-    folders = list(dict.fromkeys([answers.folder, answers.model.path.parent]))
+    folders = code_folders(answers)
     parts = module.split(".")
     for folder in folders if parts[0] not in CUSTOM_MODULES else ():
         path = folder.joinpath(*parts)

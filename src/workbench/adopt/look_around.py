@@ -6,6 +6,7 @@ shows. So a file that fits is either answered or left out on purpose (-scaler.pk
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,17 @@ from pathlib import Path
 from workbench.adopt.answers import Part, joined, split
 from workbench.adopt.case import Case
 from workbench.adopt.problems import Changes, Notes, Problem, Repair
+from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.relations import Related, Relations, describe, is_for_some
+from workbench.adopt.sample import EXPECTED_COLUMN, Sample
 from workbench.adopt.transformer_columns import is_of_target
-from workbench.adopt.transformer_files import Fitted
+from workbench.adopt.transformer_files import Fitted, Neighbour
+from workbench.adopt.whole_models import problem_of_whole
 from workbench.errors import listing
 
 MAX_ALTERNATIVES = 4
+# What a list of the features is called: columns.json, model_features.pkl, x_cols.pkl.
+NAMES_FILE = re.compile(r"col|feat|input|names|variables", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ def look_around(case: Case) -> Found:
     """Return the fitted files beside the model that the answers neither name nor leave out."""
     if case.transformers.problems:
         return Found()
+    if case.wholes and not case.transformers.fitted:
+        return Found(problem_of_whole(case.wholes[0], case.answers))
     relations = Relations(case)
     if (scaler := relations.scaled_sample(case.transformers.fitted)) is not None:
         return Found(_scaled_already(case, relations, scaler))
@@ -44,45 +52,47 @@ def look_around(case: Case) -> Found:
         [n for n in case.neighbours if n not in [f.neighbour for f in for_columns]]
     )
     related = [*for_columns, *(found for order in orders[:1] for found in order)]
-    certain = [found for found in related if found.certain]
+    belong = [found for found in related if found.certainty != "possible"]
     notes = tuple(
         f"{found.sentence}, and it is not applied. If your app applies it, run in the project: "
         f"{_make_adopt(case, found)}"
         for found in related
-        if not found.certain
+        if found.certainty == "possible"
     )
-    if not certain and (listed := _list_of_names(case, relations.needed)) is not None:
+    if not belong and (listed := _list_of_names(case, relations.needed)) is not None:
         return Found(listed, notes)
-    if not certain:
+    if not belong:
         return Found(None, (*notes, *_notes_on_labels(case), *relations.notes_on_scaling()))
-    if len(orders) > 1 and any(found.certain for found in orders[0]):
+    if len(orders) > 1 and any(found in belong for found in orders[0]):
         return Found(_which_order(case, for_columns, orders), notes)
-    return Found(_forgotten(case, certain, relations), notes)
+    return Found(_forgotten(case, belong, relations), notes)
 
 
 def _forgotten(case: Case, related: Sequence[Related], relations: Relations) -> Problem:
     """Return the problem that files beside the model were not answered."""
     name = case.answers.names.transformers
-    names = listing([case.answers.shown_path(found.neighbour.part) for found in related])
+    names = listing([_shown(case, found) for found in related])
     sentences = ". ".join(found.sentence for found in related)
-    answer = _answer(case, related)
-    were, them = ("it was", "it") if len(related) == 1 else ("they were", "them")
-    out = _left_out(case, related)
-    message = (
-        f"{sentences}. If {were} applied in training, answer {name}={answer}; if not, leave {them} "
-        f"out on purpose with {name}={out}"
-    )
+    answer, out = _answer(case, related), _left_out(case, related)
     changes, otherwise = {"transformers": answer}, {"transformers": out}
-    scalers = [one for found in related for one in found.neighbour.fitted]
-    if (scaler := relations.scaled_sample(scalers)) is not None:
-        message += f". {_scaled_sample(case, scaler)}"
+    scaler = relations.scaled_sample(f for found in related for f in found.neighbour.fitted)
+    certain = relations.are_certain(related) and (scaler is None or _can_be_left_out(case))
+    one = len(related) == 1
+    if certain:
+        message = f"{sentences}. So {'it is' if one else 'they are'} applied"
+        when = f"If {names} {'does' if one else 'do'} not belong to the model:"
+    else:
+        were, them = ("it was", "it") if one else ("they were", "them")
+        message = (
+            f"{sentences}. If {were} applied in training, answer {name}={answer}; if not, leave "
+            f"{them} out on purpose with {name}={out}"
+        )
+        when = f"To leave {names} out on purpose:"
+    if scaler is not None:
+        message += f". {_scaled_sample(case, scaler, certain=certain)}"
         changes.update(_without_sample(case, relations, scaler))
         otherwise["sample_data"] = case.answers.sample_data
-    return Problem(
-        None,
-        message,
-        Repair(changes, otherwise=((f"To leave {names} out on purpose:", otherwise),)),
-    )
+    return Problem(None, message, Repair(changes, otherwise=((when, otherwise),), certain=certain))
 
 
 def _scaled_already(case: Case, relations: Relations, scaler: Fitted) -> Problem:
@@ -93,20 +103,30 @@ def _scaled_already(case: Case, relations: Relations, scaler: Fitted) -> Problem
     out = joined([*kept, *_dashes(case), f"-{typed}"])
     otherwise: Changes = {"transformers": out, "sample_data": case.answers.sample_data}
     changes = _without_sample(case, relations, scaler)
-    return Problem(
-        None,
-        _scaled_sample(case, scaler),
-        Repair(changes, otherwise=(("If callers send scaled values:", otherwise),)),
-    )
+    certain = _can_be_left_out(case)
+    message = _scaled_sample(case, scaler, certain=certain)
+    when = "If callers send scaled values:"
+    return Problem(None, message, Repair(changes, otherwise=((when, otherwise),), certain=certain))
 
 
-def _scaled_sample(case: Case, scaler: Fitted) -> str:
+def _scaled_sample(case: Case, scaler: Fitted, *, certain: bool) -> str:
     assert case.sample is not None
+    found = f"{case.sample.path.name} holds values that {scaler.name} has scaled already"
+    question = case.answers.names.sample_data
+    if certain:
+        return (
+            f"{found}, and callers send unscaled ones: it is not used as the sample. Give the rows "
+            f"before scaling, {question}=FILE, for their ranges."
+        )
     return (
-        f"{case.sample.path.name} holds values that {scaler.name} has scaled already, and callers "
-        "send unscaled ones: give the rows before scaling, "
-        f"{case.answers.names.sample_data}=FILE, or none."
+        f"{found}, and callers send unscaled ones: give the rows before scaling, {question}=FILE, "
+        "or none."
     )
+
+
+def _can_be_left_out(case: Case) -> bool:
+    """Return whether the sample can be left out unasked: no expected answers are lost with it."""
+    return case.previous is None and EXPECTED_COLUMN not in case.sample_columns
 
 
 def _without_sample(case: Case, relations: Relations, scaler: Fitted) -> Changes:
@@ -128,19 +148,47 @@ def _list_of_names(case: Case, count: int | None) -> Problem | None:
         for neighbour in case.neighbours
         if neighbour.texts is not None and len(neighbour.texts) == count
         if neighbour.part.path.suffix != ".npy" and neighbour.texts != case.sample_columns
-        # With a sample its columns are the features, unless the list has another order of them.
-        if case.sample is None or set(neighbour.texts) <= set(case.sample_columns)
+        # With a sample its columns are the features, unless the list has another order of them, or
+        # dummy columns that are made of them.
+        if case.sample is None or _are_of_sample(neighbour.texts, case.sample)
     }
     if len(lists) != 1 or (case.bundle is not None and case.bundle.names(count) is not None):
         return None
     ((names, neighbour),) = lists.items()
-    answer = case.answers.shown_path(neighbour.part)
+    question, answer = case.answers.names.features, case.answers.shown_path(neighbour.part)
     message = (
         f"{neighbour.name} beside the model lists {len(names or ())} names, as many columns as the "
-        f"model takes ({listing(names or ())}). If they are its features in the order of training, "
-        f"answer {case.answers.names.features}={answer}"
+        f"model takes ({listing(names or ())}). "
     )
-    return Problem(None, message, Repair({"features": answer}))
+    if certain := _are_certain_names(case, neighbour):
+        message += "So they are its features, in this order"
+    else:
+        message += f"If they are its features in the order of training, answer {question}={answer}"
+    when = "If they are others, name them in the order of training:"
+    otherwise: tuple[tuple[str, Changes], ...] = ((when, {"features": "NAME,NAME,…"}),)
+    return Problem(
+        None,
+        message,
+        Repair({"features": answer}, otherwise=otherwise if certain else (), certain=certain),
+    )
+
+
+def _are_certain_names(case: Case, neighbour: Neighbour) -> bool:
+    """Return whether a list can only hold the names of the features in the order of training."""
+    names = neighbour.texts or ()
+    if case.previous is not None or len(names) == len(case.model.classes or ()):
+        return False
+    if case.sample is not None:  # in another order it can be a ranking of the features
+        return names == tuple(name for name in case.sample_columns if name in names)
+    is_called_so = NAMES_FILE.search(neighbour.part.path.stem) is not None
+    return is_called_so and case.model.n_features not in case.columns_of_others
+
+
+def _are_of_sample(names: Sequence[str], sample: Sample) -> bool:
+    """Return whether a list has the sample's columns, or dummy columns that are made of them."""
+    entries = [{"name": name} for name in names]
+    is_whole = set(names) <= set(sample.columns)
+    return is_whole or bool(with_likely_dummies(entries, sample, by_name=False)[1])
 
 
 def _which_order(

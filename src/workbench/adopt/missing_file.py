@@ -32,13 +32,13 @@ WANTED: Mapping[Question, str] = {
 def missing_file(answers: Answers, question: Question, answer: str) -> Problem:
     """Return the problem that there is no such file, with the nearest one that there is."""
     path = answers.path(answer.strip())
-    near = _nearest_files(path, SUFFIXES[question])
+    given = split(getattr(answers, question))
+    near = [name for name in _nearest_files(path, SUFFIXES[question]) if name not in given]
     if not near:
         return Problem(question, f"there is no file {path}{WANTED.get(question, '')}.")
     typed = Path(answer.strip()).parent
     shown = " or ".join((typed / name).as_posix() for name in near)
-    whole: str = getattr(answers, question)
-    items = [_nearest_item(answers, question, item) for item in split(whole)]
+    items = [_nearest_item(answers, question, item) for item in given]
     return Problem(
         question,
         f"there is no file {path}; did you mean {shown}?",

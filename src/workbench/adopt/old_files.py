@@ -1,4 +1,4 @@
-"""The problem of a file of an old scikit-learn, with the line that converts it."""
+"""The problem of a file of an old scikit-learn or XGBoost, with the line that converts it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from workbench.adopt.answers import Answers, Part, joined
 from workbench.adopt.problems import Problem, Question, Repair
 from workbench.inspect import OldFile
-from workbench.inspect.old_file import CONVERTED_BY
 from workbench.lock import conversion
+from workbench.lock.versions import PROPER_NAMES
 
 
 def old_file_problem(
@@ -19,13 +19,15 @@ def old_file_problem(
     """Return the problem of an old file; the repair names the file that its conversion writes."""
     if old.names is None or answers is None:
         return Problem(question, f"{path}: {old}")
-    target = path.with_name(f"{path.stem}-sklearn-{CONVERTED_BY}.joblib")
+    version = conversion.CONVERTED_BY[old.library]
+    short = {"scikit-learn": "sklearn"}.get(old.library, old.library)
+    target = path.with_name(f"{path.stem}-{short}-{version}.joblib")
     distributions = {module.split(".")[0] for module, _ in old.names} & {"pandas"}
     source, typed = _typed(answers, path), _typed(answers, target)
-    line = shlex.join(conversion.command(source, typed, distributions))
+    line = shlex.join(conversion.command(source, typed, old.library, distributions))
     message = (
-        f"{path}: {old.what} scikit-learn {CONVERTED_BY} reads it and predicts the same. Convert "
-        f"it, and give the new file:\n{line}"
+        f"{path}: {old.what} {PROPER_NAMES[old.library]} {version} reads it and predicts the same. "
+        f"Convert it, and give the new file:\n{line}"
     )
     return Problem(question, message, Repair({question: _changed(answers, question, path, typed)}))
 

@@ -59,8 +59,13 @@ class Repair:
     features: Any = None
     # The text of a .py file to write; its path is the answer to `model_code`.
     code: str | None = None
+    # Files and folders to name after it: data that the code reads.
+    beside_code: tuple[str, ...] = ()
     # Other answers that are as good, each with the sentence that says when.
     otherwise: tuple[tuple[str, Changes], ...] = ()
+    # Whether these answers are taken unasked, if nothing else is to be asked. The message then says
+    # what is done, and `otherwise` has the answers that undo it.
+    certain: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,14 @@ class Problem:
 
     def __str__(self) -> str:
         return self.shown(COOKIECUTTER)
+
+
+def merged_answers(problems: Sequence[Problem]) -> dict[str, str]:
+    """Return the answers of the repairs; of several for one question the last knows the others."""
+    found: dict[str, str] = {}
+    for problem in problems:
+        found.update(problem.repair.answers if problem.repair else {})
+    return found
 
 
 class AnswerError(UserError):

@@ -17,8 +17,7 @@ from workbench import files
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
 from workbench.adopt.features_answer import FeaturesAnswer
-from workbench.adopt.problems import Problem, QuestionNames, Repair
-from workbench.adopt.sample import ColumnFacts, Sample
+from workbench.adopt.sample import ColumnFacts
 from workbench.errors import listing
 
 _SEPARATOR = re.compile(r"[_=. ]+")
@@ -175,36 +174,6 @@ def _propose(
         guesses.append(f"{listing(flags)} {_many(flags, 'is', 'are')} only 0 or 1")
     document = {**contract.to_json(), "features": list(features.values())}
     return Proposal(document, tuple(guesses))
-
-
-def suggest_features_file(
-    entries: Iterable[Mapping[str, Any]],
-    absent: Collection[str],
-    sample: Sample,
-    questions: QuestionNames,
-) -> Problem | None:
-    """Return a problem with a features file that makes the absent dummy columns of the sample's.
-
-    Returns None if the sample has no columns of which they can be made.
-    """
-    groups: dict[str, dict[str, Any]] = {}
-    for prefix, dummies in _prefixes(absent).items():
-        column = sample.columns.get(prefix)
-        categories = column.categories if column is not None else None
-        if categories and set(dummies) <= {json_text(category) for category in categories}:
-            entry = {"name": prefix, "categories": categories, "one_hot": dummies}
-            groups.update(dict.fromkeys(dummies.values(), entry))
-    if set(groups) != set(absent):
-        return None
-    by_name = {e["name"]: e for e in (groups.get(entry["name"], entry) for entry in entries)}
-    names = list(dict.fromkeys(entry["name"] for entry in groups.values()))
-    return Problem(
-        "sample_data",
-        f"{sample.path.name} has no column {listing(list(absent))}, but {listing(names)}, of which "
-        f"the model's columns are made. Answer {questions.features}= with a file that says so, and "
-        "in which all columns are 0 for the categories without one.",
-        Repair(features={"features": list(by_name.values())}),
-    )
 
 
 def _many(things: Collection[object], one: str, several: str) -> str:

@@ -20,13 +20,14 @@ from workbench.errors import listing
 Entry = Mapping[str, Any]  # a feature as features.json has it
 SEPARATORS = ("_", "=", ".", " ", "-", ": ", ":", "__")
 MAX_VALUES = 10_000  # of a column of which dummy columns are made
+MAX_USUAL_NOTES = 3  # more would bury those that matter
 # The two texts for no and yes: every convention makes 0 and 1 of them.
 NO_AND_YES = (("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"))
 _NEUTRAL = frozenset(("name", "title", "description", "unit", "nullable"))
 _ENDS = re.compile("|".join(re.escape(one) for one in sorted(SEPARATORS, key=len, reverse=True)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dummies:
     """The dummy columns that are made of one column of the sample."""
 
@@ -34,6 +35,7 @@ class Dummies:
     categories: tuple[Scalar, ...]  # sorted
     columns: Mapping[str, str]  # by the JSON text of the category
     is_named: bool  # the dummy columns begin with the column's name
+    is_complete: bool = True  # no two values are spellings of one category
 
     @property
     def without(self) -> tuple[Scalar, ...]:
@@ -50,7 +52,9 @@ class Dummies:
         """Whether it is known what all zeros mean, and that the columns are made of this one."""
         # More categories than the training had are no reason for doubt, unless one of them can be
         # the one that drop_first has left out.
-        return len(self.without) < 2 or (self.is_named and self.categories[0] not in self.without)
+        known = self.is_named and self.categories[0] not in self.without
+        # Short texts such as Q and S without a prefix are a coincidence unless all are there.
+        return self.is_complete and (len(self.without) < 2 or known)
 
     def in_order(self, position: Mapping[str, int]) -> Dummies:
         """Return the same with the columns in the order of the model's."""
@@ -60,10 +64,18 @@ class Dummies:
     @property
     def feature(self) -> dict[str, Any]:
         kept = [c for c in self.categories if json_text(c) in self.columns or c in self.base]
+        return self._feature(kept)
+
+    @property
+    def feature_of_all(self) -> dict[str, Any]:
+        """The feature with all categories: all columns are 0 for those without one."""
+        return self._feature(self.categories)
+
+    def _feature(self, categories: Sequence[Scalar]) -> dict[str, Any]:
         return {
             "name": self.column,
             "type": "category",
-            "categories": kept,
+            "categories": list(categories),
             "one_hot": dict(self.columns),
         }
 
@@ -76,20 +88,36 @@ def with_dummies(
     Nothing changes where it is not certain which column they are made of. A model that does not
     know its columns `by_name` needs them side by side.
     """
+    certain = [d for d in _dummies_among(entries, sample, by_name=by_name) if d.is_certain]
+    return _in_place(entries, {d: d.feature for d in certain}), tuple(_notes(certain))
+
+
+def with_likely_dummies(
+    entries: Sequence[Entry], sample: Sample, *, by_name: bool
+) -> tuple[list[Entry], list[Dummies]]:
+    """Return the same with what is uncertain: of which column, and what all zeros mean."""
+    likely = _dummies_among(entries, sample, by_name=by_name)
+    return _in_place(entries, {d: d.feature_of_all for d in likely}), likely
+
+
+def _dummies_among(entries: Sequence[Entry], sample: Sample, *, by_name: bool) -> list[Dummies]:
     position = {entry["name"]: number for number, entry in enumerate(entries)}
     absent = [e["name"] for e in entries if e["name"] not in sample.columns and _is_open(e)]
     present = {column for entry in entries for column in _columns_of(entry)}
     unused = [column for name, column in sample.columns.items() if name not in present]
     found = find_dummies(absent, unused, sample) if absent else []
-    found = [dummies.in_order(position) for dummies in found if dummies.is_certain]
-    certain = [d for d in found if by_name or _are_adjacent(d, position)]
-    by_column = {name: dummies for dummies in certain for name in dummies.columns.values()}
+    found = [dummies.in_order(position) for dummies in found]
+    return [dummies for dummies in found if by_name or _are_adjacent(dummies, position)]
+
+
+def _in_place(entries: Sequence[Entry], features: Mapping[Dummies, Entry]) -> list[Entry]:
+    """Return the entries with features in place of the dummy columns that are made of them."""
+    by_column = {name: feature for d, feature in features.items() for name in d.columns.values()}
     made: dict[str, Entry] = {}
     for entry in entries:
-        dummies = by_column.get(entry["name"])
-        feature = dummies.feature if dummies is not None else entry
+        feature = by_column.get(entry["name"], entry)
         made.setdefault(feature["name"], feature)
-    return list(made.values()), tuple(_notes(certain))
+    return list(made.values())
 
 
 def find_dummies(
@@ -100,8 +128,13 @@ def find_dummies(
     for name in absent:
         for prefix, rest in _splits(name):
             rests.setdefault(rest, []).append((prefix, name))
+    folded: dict[str, list[tuple[str, str]]] = {}
+    for rest, names in rests.items():
+        folded.setdefault(_folded(rest), []).extend(names)
     candidates = [
-        dummies for column in _with_values(unused, sample) for dummies in _candidates(column, rests)
+        dummies
+        for column in _with_values(unused, sample)
+        for dummies in _candidates(column, rests, folded)
     ]
     # The name of a column says more than values that two columns can share.
     candidates.sort(key=lambda one: (not one.is_named, not one.is_certain, -len(one.columns)))
@@ -146,20 +179,36 @@ def _with_values(columns: Iterable[ColumnFacts], sample: Sample) -> Iterator[_Va
 
 
 def _candidates(
-    column: _Values, rests: Mapping[str, Sequence[tuple[str, str]]]
+    column: _Values,
+    rests: Mapping[str, Sequence[tuple[str, str]]],
+    folded: Mapping[str, Sequence[tuple[str, str]]],
 ) -> Iterator[Dummies]:
-    """Yield the dummy columns with the same prefix whose names end in a column's values."""
+    """Yield the dummy columns with the same prefix whose names end in a column's values.
+
+    `rests` are the ends of the names, and `folded` the same as somebody else can spell them.
+    """
     by_prefix: dict[str, dict[str, str]] = {}
     for value in column.values:
         for text in _texts(value):
-            for prefix, name in rests.get(text, ()):
+            for prefix, name in rests.get(text) or folded.get(_folded(text), ()):
                 by_prefix.setdefault(prefix, {}).setdefault(json_text(value), name)
-    named = [f"{column.name}{separator}" for separator in SEPARATORS]
+    named = [_folded(f"{column.name}{separator}") for separator in SEPARATORS]
     for prefix, columns in by_prefix.items():
-        dummies = Dummies(column.name, column.values, columns, prefix in named)
-        # Short texts such as Q and S without a prefix are a coincidence unless all are there.
-        if dummies.is_named or dummies.is_certain:
-            yield dummies
+        # Other spellings of the same category: a column stands for one of them only.
+        first = {columns[value]: value for value in sorted(columns, key=_is_stripped)}
+        others = columns.keys() - first.values()
+        values = tuple(value for value in column.values if json_text(value) not in others)
+        kept = {value: name for value, name in columns.items() if value not in others}
+        yield Dummies(column.name, values, kept, _folded(prefix) in named, not others)
+
+
+def _is_stripped(text: str) -> bool:
+    return text == text.strip()
+
+
+def _folded(text: str) -> str:
+    """Return a text without the differences of case and spaces that scripts make."""
+    return " ".join(text.split()).casefold()
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:
@@ -180,18 +229,29 @@ def _texts(value: Scalar) -> tuple[str, ...]:
 
 
 def _notes(found: Sequence[Dummies]) -> Iterator[str]:
+    """Yield what callers have to know; what is usual, once for many columns."""
+    usual = [dummies for dummies in found if not _refused(dummies)]
+    if len(usual) > MAX_USUAL_NOTES:
+        count = sum(len(dummies.columns) for dummies in usual)
+        names = listing([dummies.column for dummies in usual], 5)
+        yield f"{count} columns of the model are made of {names}."
     for dummies in found:
+        others = _refused(dummies)
+        if len(usual) > MAX_USUAL_NOTES and not others:
+            continue
         columns = list(dummies.columns.values())
-        base = [json_text(c) for c in dummies.base]
-        others = [json_text(c) for c in dummies.without if c not in dummies.base]
-        note = f"{listing(columns, 3)} are made of {dummies.column}"
-        if len(columns) == 1:
-            note = note.replace(" are made", " is made")
-        if base:
-            note += f"; all of them are 0 for {base[0]}"
+        verb = "is" if len(columns) == 1 else "are"
+        note = f"{listing(columns, 3)} {verb} made of {dummies.column}"
+        if dummies.base:
+            note += f"; all of them are 0 for {json_text(dummies.base[0])}"
         if others:
             note += f". The model has no column for {listing(others, 5)}: these are refused"
         yield f"{note}."
+
+
+def _refused(dummies: Dummies) -> list[str]:
+    """Return the values for which the model has no column."""
+    return [json_text(value) for value in dummies.without if value not in dummies.base]
 
 
 def yes_or_no(column: ColumnFacts) -> dict[str, int] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from workbench import files
-from workbench.adopt.problems import COOKIECUTTER, Changes, Problem, QuestionNames
+from workbench.adopt.answers import joined
+from workbench.adopt.problems import COOKIECUTTER, Changes, Problem, QuestionNames, merged_answers
 from workbench.errors import UserError, listing
 
 CODE_STEM = "model_code"
@@ -26,10 +27,14 @@ class Command:
     names: QuestionNames = COOKIECUTTER
     under_make: bool = False
 
+    def with_answers(self, changed: Changes) -> Command:
+        """Return the command that gives changed answers."""
+        new = {self.names.of(question): value for question, value in changed.items()}
+        return replace(self, given={**self.given, **new})
+
     def line(self, changed: Changes | None = None) -> str:
         """Return the line to paste, with changed answers in their places."""
-        new = {self.names.of(question): value for question, value in (changed or {}).items()}
-        answers = {**self.given, **new}
+        answers = self.with_answers(changed or {}).given
         pairs = (f"{name}={self._quoted(value)}" for name, value in answers.items() if value)
         return " ".join([*map(shlex.quote, self.words), *pairs])
 
@@ -42,15 +47,15 @@ def refused(problems: Sequence[Problem], command: Command, folder: Path) -> User
     """Return the refusal of answers; a features file that is proposed is written to `folder`."""
     messages = [problem.shown(command.names) for problem in problems]
     document = _features_of(problems)
-    answers = _repairs(problems)
+    answers = merged_answers(problems)
     if document is not None:
         path = write_beside(folder, document)
         answers = {**answers, "features": path}
         messages.append(f"The features are proposed in {path}: check it, and edit it if need be.")
-    codes = [p.repair.code for p in problems if p.repair and p.repair.code is not None]
-    if codes:
-        path = _write_new(folder, CODE_STEM, ".py", codes[0])
-        answers = {**answers, "model_code": path}
+    repairs = [p.repair for p in problems if p.repair and p.repair.code is not None]
+    if repairs:
+        path = _write_new(folder, CODE_STEM, ".py", str(repairs[0].code))
+        answers = {**answers, "model_code": joined([path, *repairs[0].beside_code])}
         messages.append(f"The code is in {path}: check it.")
     return UserError(messages, list(_ending(problems, command, answers)))
 
@@ -75,14 +80,6 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
     else:
         yield AGAIN
     yield command.line(answers)
-
-
-def _repairs(problems: Sequence[Problem]) -> dict[str, str]:
-    """Return the answers to change; of several for one question the last knows the others."""
-    found: dict[str, str] = {}
-    for problem in problems:
-        found.update(problem.repair.answers if problem.repair else {})
-    return found
 
 
 def _features_of(problems: Sequence[Problem]) -> Any:

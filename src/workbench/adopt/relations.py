@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
+from typing import Literal
 
-from model_service.contract.typed_text import sample_number
 from workbench.adopt.arrange import is_imputer, longest_paths
 from workbench.adopt.case import Case
-from workbench.adopt.sample import Sample
+from workbench.adopt.sample_evidence import fits_ranges, is_scaled_by, knows_values
+from workbench.adopt.target_column import feature_columns
 from workbench.adopt.transformer_columns import (
     TARGET_NAME,
     encoded_columns,
@@ -25,9 +27,10 @@ from workbench.inspect import SeenValues, seen_values
 
 FEW_VALUES = 5  # say nothing about the values of a column
 NARROW = 0.2  # share of the sample's range
-TAIL = 20  # the lowest and highest 5 % of a column can be mistakes
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself
 MAX_SHOWN = 4
+# What is certain is applied, what is likely is asked for, and of what is possible there is a note.
+Certainty = Literal["certain", "likely", "possible"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Related:
     neighbour: Neighbour
     why: str  # a clause
     first: bool  # it is for some of the columns, so it comes before those for all
-    certain: bool = True
+    certainty: Certainty = "certain"
+    columns: tuple[str, ...] | None = None  # whose values it changes; None: all
     fills: bool = False  # it fills in missing values, so it comes before everything
 
     @property
@@ -77,19 +81,20 @@ class Relations:
         (one,) = neighbour.fitted
         names = one.facts.feature_names
         if self._scales_target(one):
-            return Related(neighbour, "of one column, which seems to be what is predicted", False)
+            why = "of one column, which seems to be what is predicted"
+            return Related(neighbour, why, first=False, columns=())
         if one.facts.of_user and self._texts:
             why = f"of your own, and the model takes numbers where {listing(self._texts)} are text"
-            return Related(neighbour, why, True)
+            return Related(neighbour, why, True, "likely")  # its code would run
         if is_imputer(one):
             return self._imputer(neighbour, one)
         if names is None or one.facts.takes_texts or not names:
             return None
         placed = Fitted(one.part, one.file, one.facts, names, one.answer)
         if without_dummies(placed, self.model.feature_names) is not None:
-            return Related(
-                neighbour, f"of {listing(names)}, which makes columns of the model", True
-            )
+            why = f"of {listing(names)}, which makes columns of the model"
+            makes = Related(neighbour, why, first=True, columns=names)
+            return makes if self._fits_sample(placed) else _doubted(makes)
         if not set(names) < self.features or not one.facts.one_to_one:
             return None
         if one.facts.categories is not None and set(names) & self.encoded:
@@ -97,9 +102,21 @@ class Relations:
         count = self.model.n_features
         if self.names is None and count is not None and len(names) >= count:
             return None
-        applied = self._was_applied(one, names)
         why = f"for {listing(names)}, which the model takes too"
-        return self._judged(neighbour, why, applied, first=True)
+        related = self._judged(neighbour, why, self._votes(one, names), first=True)
+        if related is None:
+            return None
+        related = replace(related, columns=names)
+        return related if self._fits_sample(placed) else _doubted(related)
+
+    def _fits_sample(self, one: Fitted) -> bool:
+        """Return whether nothing in the sample is against a transformer of these columns."""
+        sample = self.case.sample
+        if sample is None:
+            return True
+        names = self._input(one)
+        fits = fits_ranges(sample, one, names) is not False or is_scaled_by(sample, one, names)
+        return fits and knows_values(sample, one, names)
 
     def _imputer(self, neighbour: Neighbour, one: Fitted) -> Related | None:
         """Return what fills in missing values, if the sample has such values in its columns."""
@@ -113,23 +130,20 @@ class Relations:
         if not missing or not set(names) <= self.features:
             return None
         why = f"for the missing values of {listing(missing)}"
-        return Related(neighbour, why, first=True, certain=False, fills=True)
+        return Related(neighbour, why, True, "possible", fills=True)
 
     def scaled_sample(self, scalers: Iterable[Fitted]) -> Fitted | None:
         """Return the scaler that has scaled the values of the sample already, or None."""
         if (sample := self.case.sample) is None:
             return None
-        for one in scalers:
-            names = one.columns or one.facts.feature_names or self.names
-            names = names or tuple(self.case.sample_columns)
-            votes = {
-                scaling.was_applied(_middle(sample, name))
-                for name, scaling in zip(names, one.facts.scalings, strict=False)
-                if name in sample.columns and sample.columns[name].numeric
-            }
-            if True in votes and False not in votes:
-                return one
-        return None
+        return next((one for one in scalers if is_scaled_by(sample, one, self._input(one))), None)
+
+    def _input(self, one: Fitted) -> Sequence[str]:
+        """Return the names of the columns that a transformer is for, as far as they are known."""
+        names, count = one.columns or one.facts.feature_names or self.names, one.facts.n_features
+        if names is None and count is not None:
+            return self._columns_by_position(count)
+        return names if names is not None and count in (None, len(names)) else ()
 
     def _scales_target(self, one: Fitted) -> bool:
         named = TARGET_NAME.search(one.author_name) is not None
@@ -152,18 +166,22 @@ class Relations:
         ]
 
     def _judged(
-        self, neighbour: Neighbour, why: str, applied: bool | None, *, first: bool
+        self, neighbour: Neighbour, why: str, votes: Collection[bool | None], *, first: bool
     ) -> Related | None:
-        if applied is False:
+        """Return a relation by what the columns say of whether the model has seen scaled values."""
+        if votes == {False}:
             return None
-        if applied:
+        if votes == {True}:
             why += ", and the values that the model compares them with are scaled ones"
-        certain = bool(applied) or not self.prepares_itself
-        return Related(neighbour, why, first, certain)
+            return Related(neighbour, why, first)
+        if self.prepares_itself:
+            return Related(neighbour, why, first, "possible")
+        return Related(neighbour, why, first, "likely" if votes else "certain")
 
     def _encoders(self, neighbour: Neighbour) -> Related | None:
         """Return encoders of single features, told by their names or by the sample."""
-        columns = []
+        columns: list[str] = []
+        doubts: list[bool] = []
         for one in neighbour.fitted:
             if not one.facts.encodes_labels and not one.facts.categories:
                 continue
@@ -171,21 +189,27 @@ class Relations:
                 continue
             last = (one.part.member or "").rpartition(".")[2]
             free = sorted(self.features - self.encoded)
-            if last in free:
-                columns.append(last)
-            elif one.facts.encodes_labels:
+            found = [last] if last in free else []
+            if not found and one.facts.encodes_labels:
                 named = [name for name in free if names_column(one, name)]
-                columns += [named[0]] if len(named) == 1 else self._by_values(one, free)
+                found = named if len(named) == 1 else self._by_values(one, free)
+                # If only the values tell, it can be the target's as well.
+                by_values = bool(found) and found != named
+                doubts.append(by_values and len(one.facts.labels) == self._class_count)
+            columns += found
+            placed = replace(one, columns=tuple(found))
+            doubts.append(bool(found) and not self._fits_sample(placed))
         if not columns or self.prepares_itself:
             return None
-        verb = "are" if len(neighbour.fitted) > 1 else ""
-        encoded = f"{verb} for {listing(columns)}".strip()
-        why = (
-            f"that {encoded}, which the model takes too"
-            if verb
-            else f"{encoded}, which the model takes too"
-        )
-        return Related(neighbour, why, True)
+        are_for = f"that are for {listing(columns)}"
+        which = are_for if len(neighbour.fitted) > 1 else f"for {listing(columns)}"
+        related = Related(neighbour, f"{which}, which the model takes too", first=True)
+        related = replace(related, columns=tuple(columns))
+        return _doubted(related) if any(doubts) else related
+
+    @property
+    def _class_count(self) -> int:
+        return len(self.model.classes or self.model.binary or ())
 
     def _by_values(self, one: Fitted, free: Sequence[str]) -> list[str]:
         """Return the only text column of the sample whose values an encoder knows."""
@@ -203,12 +227,12 @@ class Relations:
     def notes_on_scaling(self) -> Iterator[str]:
         """Yield a note if the sample's values are not those that the model was trained on."""
         sample = self.case.sample
-        if sample is None or self.names is None or self.case.transformers.fitted:
+        if sample is None or self.case.transformers.fitted:
             return
         if self.prepares_itself or (self.case.code is not None and self.case.code.prepares):
             return
         outside = []
-        for number, name in enumerate(self.names):
+        for number, name in enumerate(self.names or self._columns_by_position(self.needed)):
             column, seen = sample.columns.get(name), set(self._seen.columns.get(number, ()))
             if column is None or not column.numeric or len(seen) < FEW_VALUES:
                 continue
@@ -226,6 +250,14 @@ class Relations:
                 f"sample. Give the fitted scaler: {self.case.answers.names.transformers}=FILE"
             )
 
+    def _columns_by_position(self, count: int | None) -> tuple[str, ...]:
+        """Return the columns of the sample that can be features, if they are as many."""
+        if self.case.sample is None:
+            return ()
+        facts = replace(self.model, n_features=count)
+        found = feature_columns(facts, self.case.sample).features
+        return found if len(found) == count else ()
+
     def orders(self, neighbours: Sequence[Neighbour]) -> list[list[Related]]:
         """Return the orders of neighbours for all of the columns that fit before the model."""
         pool = {
@@ -234,7 +266,7 @@ class Relations:
         paths = longest_paths([n.fitted[0] for n in pool.values()], self.needed)
         found = []
         for path in paths:
-            order = [self._for_all(pool[id(one)], one) for one in path]
+            order = [self._for_all(pool[id(one)], one, path) for one in path]
             found.append([related for related in order if related is not None])
         return [order for order in found if order]
 
@@ -252,13 +284,13 @@ class Relations:
             return not self.has_whole
         names = facts.feature_names
         if facts.one_to_one and names is not None and self.names is not None:
-            return set(names) == set(self.names) and self._was_applied(one, names) is not False
+            return set(names) == set(self.names) and self._votes(one, names) != {False}
         by_position = self.names or tuple(map(str, range(self.needed)))
-        if facts.one_to_one and self._was_applied(one, by_position) is False:
+        if facts.one_to_one and self._votes(one, by_position) == {False}:
             return False
         return not facts.categories or not set(names or ()) & self.encoded
 
-    def _for_all(self, neighbour: Neighbour, one: Fitted) -> Related | None:
+    def _for_all(self, neighbour: Neighbour, one: Fitted, path: Sequence[Fitted]) -> Related | None:
         facts = one.facts
         gives = f"that gives {show_count(facts.n_outputs)}"
         if facts.one_to_one and facts.n_features is not None:
@@ -267,22 +299,64 @@ class Relations:
         if facts.n_outputs != self.model.n_features:
             taken = "as many as the next one takes"
         names = facts.feature_names or self.names or tuple(map(str, range(self.needed or 0)))
-        applied = self._was_applied(one, names) if facts.one_to_one else None
-        related = self._judged(neighbour, f"{gives}, {taken}", applied, first=False)
-        if related is not None and self.has_whole and applied is not True:
-            # What comes first is answered already.
-            return Related(neighbour, related.why, first=False, certain=False)
-        return related
+        votes = self._votes(one, names) if facts.one_to_one else frozenset()
+        if one is not path[-1] and votes not in ({True}, {False}):
+            votes = frozenset()  # the model has not seen what it gives
+        related = self._judged(neighbour, f"{gives}, {taken}", votes, first=False)
+        if related is None or related.certainty != "certain" or votes == {True}:
+            return related
+        if self.has_whole:  # what comes first is answered already
+            return replace(related, certainty="possible")
+        # Behind another one it was fitted on an array, which has no names.
+        fits = self._fits_sample(one) if one is path[0] else facts.feature_names is None
+        return related if fits and not self._is_of_another(one, path) else _doubted(related)
 
-    def _was_applied(self, one: Fitted, names: Sequence[str]) -> bool | None:
-        """Return whether the model has seen values that this scaler gives, None if unclear."""
-        votes = set()
+    def are_certain(self, found: Sequence[Related]) -> bool:
+        """Return whether what was found belongs before the model, and in one way only."""
+        # The transformers of a model that is retrained were decided once.
+        if self.case.previous is not None or any(r.certainty != "certain" for r in found):
+            return False
+        # A file that holds transformers besides the model is complete, as far as is known.
+        if self.case.transformers.in_model_file and self.case.transformers.fitted:
+            return False
+        used = [
+            Related(Neighbour(one.answer, (one,)), "", first=columns is not None, columns=columns)
+            for one in self.case.transformers.fitted
+            if not scales_target(one, self.case, sorted(self.features))
+            for columns in [self._columns_of_used(one)]
+        ]
+        return not any(_compete(one, other) for one, other in combinations([*used, *found], 2))
+
+    def _columns_of_used(self, one: Fitted) -> tuple[str, ...] | None:
+        return tuple(self._input(one)) if is_for_some(one) or self._takes_some(one) else None
+
+    def _is_of_another(self, one: Fitted, path: Sequence[Fitted]) -> bool:
+        """Return whether a scaler that is told by a count can be of another model beside."""
+        if len(path) > 1 or not one.facts.one_to_one:
+            return False
+        if self.names is not None and set(one.facts.feature_names or ()) == set(self.names):
+            return False
+        sample = self.case.sample
+        if sample is not None and fits_ranges(sample, one, self._input(one)):
+            return False
+        return self.model.n_features in self.case.columns_of_others
+
+    def _votes(self, one: Fitted, names: Sequence[str]) -> frozenset[bool | None]:
+        """Return what the columns say of whether the model has seen values that a scaler gives.
+
+        None stands for rows that are not those of the scaler at all, if no other column votes.
+        """
         columns = self.model.feature_names or self.names or tuple(names)
-        for name, scaling in zip(names, one.facts.scalings, strict=False):
-            seen = self._seen.columns.get(columns.index(name), []) if name in columns else []
-            votes.add(scaling.was_applied(seen))
-        votes.discard(None)
-        return votes.pop() if len(votes) == 1 else None
+        seen = [
+            (scaling, self._seen.columns.get(columns.index(name), []))
+            for name, scaling in zip(names, one.facts.scalings, strict=False)
+            if name in columns
+        ]
+        votes = {scaling.was_applied(values) for scaling, values in seen} - {None}
+        if votes or self._seen.are_thresholds:  # which are too few to say that
+            return frozenset(votes)
+        others = any(scaling.is_of_others(values) for scaling, values in seen)
+        return frozenset({None} if others else ())
 
     @cached_property
     def _seen(self) -> SeenValues:
@@ -290,15 +364,27 @@ class Relations:
         return SeenValues() if self.has_whole else seen_values(self.case.model_root)
 
 
-def _middle(sample: Sample, name: str) -> list[float]:
-    """Return the numbers of a column without the lowest and the highest ones."""
-    column = sample.columns[name]
-    cells = (column.plain(str(row.get(name, ""))) for row in sample.rows)
-    numbers = sorted(
-        number for cell in cells if isinstance(number := sample_number(cell), float | int)
-    )
-    outer = len(numbers) // TAIL
-    return numbers[outer : len(numbers) - outer]
+def _compete(one: Related, other: Related) -> bool:
+    """Return whether only one of two can be applied: both change the values of one column."""
+    if one.columns is None and other.columns is None:
+        return False  # their order is known
+    if one.columns is not None and other.columns is not None:
+        return bool({*one.columns} & {*other.columns}) and _encodes(one) == _encodes(other)
+    some, every = (one, other) if other.columns is None else (other, one)
+    (fitted,) = every.neighbour.fitted
+    if not some.columns:
+        return False
+    return not _encodes(some) if fitted.facts.one_to_one else fitted.facts.feature_names is not None
+
+
+def _encodes(related: Related) -> bool:
+    return any(f.facts.categories or f.facts.encodes_labels for f in related.neighbour.fitted)
+
+
+def _doubted(related: Related) -> Related:
+    """Return what is to be asked for, if it was certain."""
+    is_certain = related.certainty == "certain"
+    return replace(related, certainty="likely") if is_certain else related
 
 
 def is_for_some(one: Fitted) -> bool:

@@ -122,7 +122,7 @@ class ColumnFacts:
         if not 0 < len(self.cells.distinct) <= MAX_CATEGORIES:
             return None
         if self.numeric:
-            return sorted({whole(float(cell)) for cell in self.distinct})
+            return sorted({whole(float(cell.strip())) for cell in self.distinct})
         if self.cells.boolean:
             return sorted({SAMPLE_BOOLEANS[cell] for cell in self.distinct})
         return sorted(self.distinct)

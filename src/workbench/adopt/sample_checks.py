@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from model_service.contract.contract import json_text
 from model_service.contract.parsing import did_you_mean
-from model_service.contract.typed_text import whole
-from workbench.adopt import proposals
+from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
 from workbench.adopt.find_code import repair_with_code
-from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
-from workbench.adopt.raw_columns import yes_or_no
+from workbench.adopt.guess_codes import GuessedCodes, guess_codes, is_identifier
+from workbench.adopt.problems import Notes, Problem, Repair
+from workbench.adopt.raw_columns import Dummies, yes_or_no
 from workbench.adopt.sample import ColumnFacts, Sample
+from workbench.adopt.target_column import find_target
 from workbench.errors import listing
 from workbench.inspect import seen_values
 
@@ -40,22 +42,35 @@ _NUMERIC_MODULES = (
 MAX_OTHERS = 0.1
 
 
+@dataclass(frozen=True)
+class Texts:
+    """The features with codes for texts where the model takes numbers."""
+
+    pairs: tuple[Pair, ...]
+    notes: Notes = ()
+    doubt: str = ""  # what to check, if the codes are guesses
+    # Columns of which the sample has the texts only: it cannot be the sample of the proposal.
+    uncoded: tuple[str, ...] = ()
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [entry for entry, _ in self.pairs]
+
+
 def absent_columns(
-    entries: Sequence[Entry],
     absent: Sequence[str],
+    likely: Sequence[Dummies],
     case: Case,
     chain: Chain,
     described: Sequence[Entry] | None,
 ) -> list[Problem]:
     """Return the problems of features that the sample has no column for.
 
-    `described` are the features with what the sample says of them; if None, nothing is proposed.
+    `likely` are dummy columns that the proposal makes of the sample's, `described` the features
+    with what the sample says of them; if None, nothing is proposed.
     """
     sample, names = case.sample, case.answers.names
     assert sample is not None
-    problem = proposals.suggest_features_file(entries, absent, sample, names)
-    if problem is not None:
-        return [problem]
     makes_columns = not chain.prepares and chain.code is None
     repair = repair_with_code(["__main__.prepare"], case.answers) if makes_columns else None
     shown = list(absent[:MAX_ABSENT])
@@ -83,19 +98,55 @@ def absent_columns(
                 f" If callers send {made} themselves, paste the last line: its features file has "
                 f"all columns, and what {sample.path.name} says about them."
             )
-            features = {"features": [dict(entry) for entry in described]}
-            repair = Repair({"sample_data": ""}, features=features)
+            for dummies in likely:
+                message += f" {_of_likely(dummies)}"
+            repair = without_sample(described)
         problems.append(Problem(None, message, repair))
     return problems
 
 
-def encoded_texts(pairs: Sequence[Pair], case: Case, chain: Chain) -> tuple[list[Pair], Notes]:
-    """Return the entries with codes for yes and no, if the model takes numbers only.
+def likely_dummies(likely: Sequence[Dummies], case: Case, repair: Repair) -> Problem:
+    """Return the problem of dummy columns that are made of the sample's, as far as one can see."""
+    assert case.sample is not None
+    columns = [column for dummies in likely for column in dummies.columns.values()]
+    message = (
+        f"{case.sample.path.name} has no column {listing(columns)}, but "
+        f"{listing([dummies.column for dummies in likely])}, of which the model's columns are "
+        f"made. Answer {case.answers.names.features}= with a file that says so, and in which all "
+        "columns are 0 for the categories without one."
+    )
+    for dummies in likely:
+        message += f" {_of_likely(dummies)}"
+    return Problem("sample_data", message, repair)
 
-    Raises AnswerError for other texts: nobody knows which numbers the training made of them.
+
+def _of_likely(dummies: Dummies) -> str:
+    """Return what to check about a guess at which categories have no column."""
+    without = [json_text(category) for category in dummies.without]
+    columns = list(dummies.columns.values())
+    verb = "is" if len(columns) == 1 else "are"
+    made = f"{listing(columns, 3)} {verb} made of {dummies.column}"
+    if not without:
+        return f"{made} there."
+    return (
+        f"{made} there, and all are 0 for {listing(without, MAX_SHOWN)}: check that the training "
+        "did the same."
+    )
+
+
+def without_sample(described: Sequence[Entry]) -> Repair:
+    """Return the answers with a features file that holds what the sample says, and without it."""
+    features = {"features": [dict(entry) for entry in described]}
+    return Repair({"sample_data": ""}, features=features)
+
+
+def coded_texts(pairs: Sequence[Pair], case: Case, chain: Chain) -> Texts:
+    """Return the features with codes for the texts, if the model takes numbers only.
+
+    Those of yes and no are certain; others are guesses, which the doubt describes.
     """
     if chain.prepares or not _takes_numbers(chain):
-        return list(pairs), ()
+        return Texts(tuple(pairs))
     handled = {name for one in chain.fitted for name in one.columns or ()}
     found: list[Pair] = []
     notes: list[str] = []
@@ -107,14 +158,17 @@ def encoded_texts(pairs: Sequence[Pair], case: Case, chain: Chain) -> tuple[list
         elif (codes := yes_or_no(column)) is not None:
             no, yes = codes
             notes.append(f"{entry['name']} is a number to the model: {no} is 0 and {yes} is 1.")
-            fields = {"type": "category", "categories": list(codes), "encode": codes}
-            found.append(({**entry, **fields}, column))
+            found.append((_encoded(entry, codes), column))
         else:
             unknown.append((entry, column))
             found.append((entry, column))
-    if unknown:
-        raise AnswerError(_unknown_codes(found, unknown, case))
-    return found, tuple(notes)
+    if not unknown:
+        return Texts(tuple(found), tuple(notes))
+    return _with_guesses(found, unknown, case, chain)
+
+
+def _encoded(entry: Entry, codes: Mapping[str, float]) -> Entry:
+    return {**entry, "type": "category", "categories": list(codes), "encode": dict(codes)}
 
 
 def _takes_numbers(chain: Chain) -> bool:
@@ -125,40 +179,92 @@ def _takes_numbers(chain: Chain) -> bool:
     return all(name.startswith(_NUMERIC_MODULES) for name in classes)
 
 
-def _unknown_codes(pairs: Sequence[Pair], unknown: Sequence[Pair], case: Case) -> Problem:
-    """Return the problem of texts for which the model has numbers, with a proposal."""
-    names = case.answers.names
-    columns = [entry["name"] for entry, _ in unknown]
-    codes_of = {
-        entry["name"]: _no_or_yes(column, _seen_by_model(entry["name"], case))
-        or {text: code for code, text in enumerate(_texts(column))}
-        for entry, column in unknown
-    }
-    proposed = {
-        entry["name"]: {
-            **entry,
-            "type": "category",
-            "categories": list(column.categories),
-            "encode": codes_of[entry["name"]],
-        }
-        for entry, column in unknown
-        if column.categories is not None
-    }
+def _with_guesses(
+    pairs: Sequence[Pair], unknown: Sequence[Pair], case: Case, chain: Chain
+) -> Texts:
+    """Return the features with guessed codes for texts for which the model has numbers."""
     assert case.sample is not None
-    message = (
+    columns = [entry["name"] for entry, _ in unknown]
+    cells, targets = _cells_and_targets(columns, case)
+    guesses = dict(_guesses(unknown, cells, targets, case, chain))
+    found = [
+        (_encoded(entry, guess.codes) if (guess := guesses.get(entry["name"])) else entry, column)
+        for entry, column in pairs
+    ]
+    uncoded = {name: _seen_by_model(name, case, chain) for name in columns if name not in guesses}
+    numbers = {name: _number(seen) for name, seen in uncoded.items()}
+    found = [({**entry, **numbers.get(entry["name"], {})}, column) for entry, column in found]
+    doubt = (
         f"The model takes numbers, and {listing(columns)} of {case.sample.path.name} "
         f"{'is' if len(columns) == 1 else 'are'} text. If fitted encoders made numbers of them, "
-        f"answer {names.transformers}= with their files."
+        f"answer {case.answers.names.transformers}= with their files."
     )
-    if len(proposed) < len(unknown):
-        return Problem("sample_data", message)
-    codes = "; ".join(f"{name}: {_codes(proposed[name])}" for name in columns[:MAX_SHOWN])
-    message += (
-        " If your code did, compare the proposal with it, which counts in alphabetical order as a "
-        f"LabelEncoder does, or no and yes as the model knows them ({codes})."
+    if guesses:
+        shown = list(guesses.items())[:MAX_SHOWN]
+        codes = "; ".join(f"{name}: {_codes(guess.codes)}, {guess.why}" for name, guess in shown)
+        doubt += f" If your code did, compare the codes of the proposal with it ({codes})."
+    for name, seen in uncoded.items():
+        doubt += f" {_uncoded(name, cells[name], seen)}"
+    return Texts(tuple(found), (), doubt, tuple(uncoded))
+
+
+def _uncoded(name: str, texts: Sequence[str], seen: Sequence[float]) -> str:
+    """Return why the numbers for the texts of a column are not proposed, and what is."""
+    count = len({*texts})
+    sentence = (
+        f"{name} has {count:,} different texts in {len(texts):,} rows, and which numbers the model "
+        "has for them cannot be guessed"
     )
-    document = [dict(proposed.get(entry["name"], entry)) for entry, _ in pairs]
-    return Problem("sample_data", message, Repair(features={"features": document}))
+    if seen:
+        sentence += f" (it compares them with {min(seen):.4g} to {max(seen):.4g})"
+    sentence += ": in the proposal callers send the number that your code makes of the text."
+    if is_identifier(count, len(texts)):
+        sentence += " If it only identifies a row, train the model without it."
+    return sentence
+
+
+def _cells_and_targets(
+    names: Sequence[str], case: Case
+) -> tuple[dict[str, list[str]], list[float | None]]:
+    """Return the texts of columns in the rows that have all of them, and numbers of the target."""
+    sample = case.sample
+    assert sample is not None
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    others = [name for name in sample.columns if name not in (case.model.feature_names or names)]
+    target = find_target(case.model, sample, others) if others else None
+    targets: list[float | None] = []
+    for row in sample.all_rows():
+        texts = [row.get(name) for name in names]
+        if any(text is None or text in SAMPLE_MISSING for text in texts):
+            continue
+        for name, text in zip(names, texts, strict=True):
+            cells[name].append(str(text))
+        if target is not None:
+            targets.append(sample_number(row.get(target)))
+    return cells, targets
+
+
+def _guesses(
+    unknown: Sequence[Pair],
+    cells: Mapping[str, Sequence[str]],
+    targets: Sequence[float | None],
+    case: Case,
+    chain: Chain,
+) -> Iterator[tuple[str, GuessedCodes]]:
+    """Yield the columns with the codes that the training can have made of their texts."""
+    for entry, column in unknown:
+        name, seen = entry["name"], _seen_by_model(entry["name"], case, chain)
+        if (flags := _no_or_yes(column, seen)) is not None:
+            yield name, GuessedCodes(flags, "as the model knows no and yes")
+        elif (guess := guess_codes(cells[name], targets, seen)) is not None:
+            yield name, guess
+
+
+def _number(seen: Sequence[float]) -> Entry:
+    """Return the fields of a feature that callers send as the model takes it."""
+    if not seen:
+        return {"type": "number"}
+    return {"type": "number", "minimum": whole(min(seen)), "maximum": whole(max(seen))}
 
 
 def _no_or_yes(column: ColumnFacts, seen: Sequence[float]) -> dict[str, int] | None:
@@ -172,14 +278,16 @@ def _no_or_yes(column: ColumnFacts, seen: Sequence[float]) -> dict[str, int] | N
     return {text: int(plain == "yes") for text, plain in texts.items()}
 
 
-def _seen_by_model(name: str, case: Case) -> Sequence[float]:
-    names = case.model.feature_names or ()
-    return seen_values(case.model_root).columns.get(names.index(name), []) if name in names else []
+def _seen_by_model(name: str, case: Case, chain: Chain) -> Sequence[float]:
+    """Return what the model compares a feature with; of no use behind transformers."""
+    names = case.model.feature_names or case.feature_names
+    if name not in names or any(one.columns is None for one in chain.fitted):
+        return []
+    return seen_values(case.model_root).columns.get(names.index(name), [])
 
 
-def _codes(entry: Entry) -> str:
-    pairs = [f"{category} is {code}" for category, code in entry["encode"].items()]
-    return listing(pairs, MAX_SHOWN)
+def _codes(codes: Mapping[str, float]) -> str:
+    return listing([f"{text} is {code:.6g}" for text, code in codes.items()], MAX_SHOWN)
 
 
 def _texts(column: ColumnFacts) -> list[str]:
@@ -202,14 +310,32 @@ def unclear_cells(pairs: Sequence[Pair], sample: Sample) -> Iterator[Problem]:
             )
         elif cells.percents and column.numeric and entry.get("unit") != "%":
             yield _percentages(pairs, entry, column, where)
-        elif kind is None and column.type == "text" and cells.others <= MAX_OTHERS * column.rows:
+        elif kind is None and _has_mistakes(column):
             yield Problem(
                 "sample_data",
                 f"{where} has {cells.numbers:,} numbers and {cells.others:,} other cells, the "
-                f"first of them {cells.other[:40]!r}. Correct or delete these rows; if it is text "
-                f'to the model, say so in a features file: {{"name": {json.dumps(column.name)}, '
-                '"type": "text"}',
+                f"first of them {cells.other[:40]!r}. Correct or delete these rows, or paste the "
+                "last line, which goes without the sample; if it is text to the model, say so in "
+                f'a features file: {{"name": {json.dumps(column.name)}, "type": "text"}}',
+                Repair({"sample_data": ""}, features={"features": _as_numbers(pairs)}),
             )
+
+
+def _has_mistakes(column: ColumnFacts) -> bool:
+    """Return whether a column of many values is one of numbers with a few texts in it."""
+    return column.type == "text" and _are_numbers(column)
+
+
+def _are_numbers(column: ColumnFacts) -> bool:
+    return column.cells.others <= MAX_OTHERS * column.rows
+
+
+def _as_numbers(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Return the features with their types; in rows with mistakes other columns have some too."""
+    return [
+        {"name": entry["name"], "type": "number" if _are_numbers(column) else column.type, **entry}
+        for entry, column in pairs
+    ]
 
 
 def _percentages(pairs: Sequence[Pair], entry: Entry, column: ColumnFacts, where: str) -> Problem:

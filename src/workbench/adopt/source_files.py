@@ -63,10 +63,15 @@ class SourceFile:
 
 
 def read_source(path: Path, target: PurePosixPath) -> SourceFile:
-    """Parse a .py file or the code of a notebook. Raises AnswerError."""
+    """Read and parse a .py file or the code of a notebook. Raises AnswerError."""
     with concerning("model_code"):
         # git keeps LF only, and the file's SHA-256 must be the same on the dyno.
         text = read_text(path).replace("\r\n", "\n").replace("\r", "\n")
+    return parse_source(text, path, target)
+
+
+def parse_source(text: str, path: Path, target: PurePosixPath) -> SourceFile:
+    """Parse the text of a .py file or of a notebook. Raises AnswerError."""
     if path.suffix == NOTEBOOK:
         text = _code_of_notebook(text)
     try:

@@ -24,7 +24,7 @@ _USUAL = frozenset(
     loanapproved approved status result fraud isfraud spam isspam sentiment category income risk
     deposit subscribed purchased clicked stroke heartdisease cardio left placed winner rating
     price saleprice sellingprice houseprice medv medianhousevalue charges salary mpg cnt count sales
-    score strength wage
+    score strength wage profit revenue fareamount tripduration yield expenses premium co2emissions
     """.split()
 )
 _SEPARATORS = re.compile(r"[\W_]+")
@@ -54,18 +54,40 @@ def feature_columns(facts: ModelFacts, sample: Sample) -> Columns:
     """Return the columns that can be a model's features; as many as it takes, if possible."""
     names = tuple(sample.columns)
     target = find_target(facts, sample, names)
-    if len(names) == facts.n_features and not (target and _is_called_target(target)):
+    # Texts become several columns, so that as many columns as the model takes are a coincidence.
+    is_sure = target is not None and (_is_called_target(target) or _has_texts(sample))
+    if len(names) == facts.n_features and not is_sure:
         return Columns(names)
     index = tuple(name for name in names if sample.columns[name].counts_rows)
     left_out = {EXPECTED_COLUMN, *index}
     if facts.n_features is not None and len(names) - len(left_out & {*names}) < facts.n_features:
         left_out, index = {EXPECTED_COLUMN}, ()  # it was trained on the index
     rest = tuple(name for name in names if name not in left_out)
-    if len(rest) == facts.n_features and not (target and _is_called_target(target)):
+    if len(rest) == facts.n_features and not is_sure:
         return Columns(rest, index)
     if target in rest:
         return Columns(tuple(name for name in rest if name != target), index, target)
-    return Columns(rest, index, likely=_likely(facts, sample, rest))
+    likely = _likely(facts, sample, rest)
+    if likely is not None and facts.n_features and _is_only_text(sample, rest, likely):
+        return Columns(tuple(name for name in rest if name != likely), index, likely)
+    return Columns(rest, index, likely=likely)
+
+
+def _is_only_text(sample: Sample, names: Sequence[str], likely: str) -> bool:
+    """Return whether what is likely the target is the last column, and all others are numbers."""
+    others = [name for name in names if name != likely]
+    return (
+        likely == names[-1]
+        and not sample.columns[likely].numeric
+        and all(sample.columns[name].numeric for name in others)
+        and not any(_is_identifier(sample, name) for name in others)
+    )
+
+
+def _has_texts(sample: Sample) -> bool:
+    """Return whether a column has texts that hardly any training takes for two numbers."""
+    columns = sample.columns.values()
+    return any(c.type == "text" or (not c.numeric and len(c.categories or ()) > 2) for c in columns)
 
 
 def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str | None:

@@ -25,6 +25,7 @@ from workbench.inspect import (
     Transformer,
     UserClasses,
     bundle_of,
+    columns_of_model,
     describe_transformer,
     file_facts,
     find_member,
@@ -41,8 +42,10 @@ SUFFIXES = (".joblib", ".pickle", ".pkl", ".sav", ".skops")
 LISTS = (".json", ".npy")  # files that can hold a list of names or of classes
 # Where fitted files usually are, beside the model or beside the folder that it is in.
 FOLDERS = (
-    *("artifacts", "encoders", "model", "models", "objects", "pickle", "pickles", "preprocessing"),
-    *("preprocessor", "preprocessors", "saved_models", "scalers", "transformers", "vectorizers"),
+    *("api", "app", "artifacts", "assets", "backend", "encoders", "ml", "model", "models"),
+    *("objects", "output", "outputs", "pickle", "pickles", "pkl", "preprocessing", "preprocessor"),
+    *("preprocessors", "saved_models", "scalers", "src", "trained_models", "transformers"),
+    "vectorizers",
 )
 MAX_ENTRIES, MAX_NEIGHBOURS, MAX_NEIGHBOUR_BYTES = 1000, 50, 200 << 20
 MAX_LIST_BYTES = 1 << 20
@@ -257,13 +260,31 @@ def read_neighbours(
         yield from _in_same_file(model, named, reader, user_classes)
     files = {path for path, _ in named} | {model.path.resolve()}
     names = {_without_number(part.path.name) for part in others}
-    for path in _files_beside(model.path):
+    copies: set[str] = set()
+    for path in files_beside(model.path):
         # The same file is often copied, and a retrained one has the name of the one before.
         if path.resolve() in files or _without_number(path.name) in names:
             continue
         found = _neighbour(path, reader, user_classes)
-        if found is not None and (found.fitted or found.texts):
+        if found is None or not (found.fitted or found.texts):
+            continue
+        hashes = {one.file.sha256 for one in found.fitted}
+        if not hashes & copies:
             yield found
+        copies |= hashes
+
+
+def columns_of_others(model: Part, reader: FileReader) -> Iterator[int]:
+    """Yield how many columns the other models beside the model take; a copy of it is no other."""
+    _, own = reader.look_at(model.path, "model_path")
+    for path in files_beside(model.path):
+        if path.suffix.lower() in LISTS:
+            continue
+        with suppress(UserError, OSError):
+            document, file = reader.look_at(path, "model_path")
+            count = columns_of_model(document.root)
+            if count is not None and file.sha256 != own.sha256:
+                yield count
 
 
 def _in_same_file(
@@ -290,7 +311,7 @@ def _in_same_file(
         yield Neighbour(part, tuple(fitted), in_model_file=True)
 
 
-def _files_beside(model: Path) -> list[Path]:
+def files_beside(model: Path) -> list[Path]:
     """Return the files to look at, the small ones first and not more than the limits."""
     folders = [model.parent, *(model.parent / name for name in FOLDERS)]
     if model.parent.name.lower() in FOLDERS:

@@ -16,7 +16,9 @@ from workbench.inspect.estimators.bundles import (
     saved_texts,
     texts_in,
 )
+from workbench.inspect.estimators.composite import final_estimator, step_names
 from workbench.inspect.estimators.encoders import encoded_texts
+from workbench.inspect.estimators.estimator_kind import kind_of
 from workbench.inspect.estimators.explainable_boosting import check_ebms
 from workbench.inspect.estimators.fitted_model import describe_model
 from workbench.inspect.estimators.fitted_transformer import (
@@ -24,21 +26,26 @@ from workbench.inspect.estimators.fitted_transformer import (
     describe_transformer,
     label_encoder,
 )
+from workbench.inspect.estimators.input_features import input_features
 from workbench.inspect.estimators.library_versions import (
     library_versions,
     numpy_major,
     pandas_format,
 )
+from workbench.inspect.estimators.linear_weights import LinearWeights, linear_weights
+from workbench.inspect.estimators.same_fit import same_fit
+from workbench.inspect.estimators.scaling import Scaling, first_scalings
 from workbench.inspect.estimators.seen_values import SeenValues, seen_values
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
 from workbench.inspect.estimators.word_stems import word_stems
 from workbench.inspect.facts import NO_FILE, Categories, FileFacts, ModelFacts, Step
 from workbench.inspect.formats.pickled_boosters import formats_of
+from workbench.inspect.old_booster import refusal_of_old_booster
 from workbench.inspect.old_file import refusal_of_old
 from workbench.inspect.pickle.names import distributions_of
 from workbench.inspect.pickle.names_check import check_names
 from workbench.inspect.pickle.pickled_code import modules_of, pythons_of, uses_of
-from workbench.inspect.pickle.values import walk
+from workbench.inspect.pickle.values import Instance, walk
 from workbench.inspect.refused_file import OldFile, RefusedFile, malformed
 
 __all__ = [
@@ -48,24 +55,32 @@ __all__ = [
     "ClassDefinition",
     "Document",
     "FileFacts",
+    "LinearWeights",
     "ModelFacts",
     "OldFile",
     "RefusedFile",
+    "Scaling",
     "SeenValues",
     "Step",
     "Transformer",
     "UserClasses",
     "bundle_of",
+    "columns_of_model",
     "describe_transformer",
     "file_facts",
+    "final_estimator",
     "find_member",
+    "first_scalings",
     "inspect",
     "label_encoder",
+    "linear_weights",
     "model_facts",
     "read_document",
     "read_saved_texts",
+    "same_fit",
     "saved_texts",
     "seen_values",
+    "step_names",
     "texts_in",
     "word_stems",
 ]
@@ -115,8 +130,18 @@ def file_facts(document: Document) -> FileFacts:
         code_uses=uses_of(effects.by_value),
         code_pythons=pythons_of(effects.by_value),
         trusted=tuple(sorted(name.qualified for name in effects.names)) if by_skops else (),
-        too_old=refusal_of_old(document, libraries.get("scikit-learn"), unlisted),
+        too_old=refusal_of_old_booster(document.root, libraries.get("xgboost"))
+        or refusal_of_old(document, libraries.get("scikit-learn"), unlisted),
     )
+
+
+def columns_of_model(root: object) -> int | None:
+    """Return how many columns a model in a file takes; None if the file holds none, as it seems."""
+    models = bundle_of(root).models
+    value = models[0].value if models else root
+    if not isinstance(value, Instance) or kind_of(value) != "model":
+        return None
+    return input_features(value).count
 
 
 def model_facts(

@@ -22,22 +22,30 @@ class RefusedFile(Exception):
 
 
 class OldFile(RefusedFile):
-    """A file of an old scikit-learn.
+    """A file of an old scikit-learn, or of an old XGBoost.
 
-    `names` are to be imported if it can be converted, each a module and a name in it.
+    `names` are to be imported if it can be converted, each a module and a name in it. `library` is
+    the one that converts it.
     """
 
-    def __init__(self, what: str, remedy: str, names: frozenset[tuple[str, str]] | None) -> None:
+    def __init__(
+        self,
+        what: str,
+        remedy: str,
+        names: frozenset[tuple[str, str]] | None,
+        library: str = "scikit-learn",
+    ) -> None:
         super().__init__("old_version", what, remedy)
         self.names = names
+        self.library = library
 
     @property
     def can_be_converted(self) -> bool:
-        """Whether scikit-learn 1.1 reads the file and predicts the same."""
+        """Whether a newer release reads the file and predicts the same."""
         return self.names is not None
 
     def __reduce__(self) -> tuple[type[OldFile], tuple[object, ...]]:  # type: ignore[override]
-        return OldFile, (self.what, self.remedy, self.names)
+        return OldFile, (self.what, self.remedy, self.names, self.library)
 
 
 def code_pickled_by_dill() -> RefusedFile:

@@ -1,25 +1,29 @@
-"""The environment in which files of an old scikit-learn are converted."""
+"""The environments in which files of an old scikit-learn or XGBoost are converted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import workbench
-from workbench.inspect.old_file import CONVERTED_BY
+from workbench.inspect import old_booster, old_file
 from workbench.lock.choose import pins
 
 PYTHON = "3.11"  # the newest with wheels of that scikit-learn
+CONVERTED_BY: Mapping[str, str] = {
+    "scikit-learn": old_file.CONVERTED_BY,
+    "xgboost": old_booster.CONVERTED_BY,
+}
 # In a clone of the template. A project has the tools in a wheel, and `make convert` instead.
 SCRIPT = Path(workbench.__file__).resolve().parents[2] / "hooks" / "convert.py"
 
 
-def uv_run(distributions: Collection[str], python: str | Path = PYTHON) -> list[str]:
+def uv_run(library: str, distributions: Collection[str], python: str | Path = PYTHON) -> list[str]:
     """Return the beginning of a `uv run` in that environment: what it installs is kept by uv."""
     pinned = pins(
-        {"scikit-learn": CONVERTED_BY},
+        {library: CONVERTED_BY[library]},
         PYTHON,
-        distributions=distributions,
+        distributions={library, *distributions},
         pandas="pandas" in distributions,
     ).model
     with_pins = [
@@ -28,8 +32,10 @@ def uv_run(distributions: Collection[str], python: str | Path = PYTHON) -> list[
     return ["uv", "run", "--no-project", "--python", str(python), *with_pins]
 
 
-def command(source: str, target: str, distributions: Collection[str]) -> Sequence[str]:
+def command(
+    source: str, target: str, library: str, distributions: Collection[str]
+) -> Sequence[str]:
     """Return the command that converts a file, for a person to paste."""
     if not SCRIPT.is_file():
         return ["make", "convert", f"FILE={source}", f"OUT={target}"]
-    return [*uv_run(distributions), "python", str(SCRIPT), source, target]
+    return [*uv_run(library, distributions), "python", str(SCRIPT), source, target]

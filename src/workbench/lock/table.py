@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from workbench.lock.pins import NoPins
-from workbench.lock.versions import PROPER_NAMES, Version, parse_version
+from workbench.lock.versions import PROPER_NAMES, Version, parse_version, split_candidate
 
 _TABLE = json.loads(resources.files(__package__).joinpath("pins.json").read_text("utf-8"))
 
@@ -101,8 +101,13 @@ def pins_for_tests(python: str) -> Mapping[str, str]:
 
 
 def find_scikit_learn(version: str) -> Release:
-    """Return a release of scikit-learn. Raises NoPins."""
-    return _find_release("scikit-learn", version, _TABLE["releases"])
+    """Return a release of scikit-learn. Raises NoPins.
+
+    A release candidate stays on the index; it gets the companions of the version that it became.
+    """
+    final, mark = split_candidate(version)
+    release = _find_release("scikit-learn", final, _TABLE["releases"])
+    return replace(release, pin=f"{final}{mark}") if mark else release
 
 
 def find_companions(release: Release) -> list[Companions]:

@@ -16,6 +16,7 @@ PROPER_NAMES = {
 _FINAL = re.compile(
     r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:\.post(\d+))?(?:\+[a-z0-9.]+)?", re.IGNORECASE
 )
+_CANDIDATE = re.compile(r"v?(\d+\.\d+\.\d+)(rc\d+)", re.IGNORECASE)
 _PRERELEASE = re.compile(r"v?\d+(\.\d+)*[._-]?(a|b|c|rc|alpha|beta|pre|dev)\d*.*", re.IGNORECASE)
 
 
@@ -54,6 +55,12 @@ def parse_version(text: str, library: str = "scikit-learn") -> Version:
         )
     article = "an" if name[0] == "X" else "a"
     raise NoPins(f"{text!r} is not {article} {name} version. Give one like 1.9.1.")
+
+
+def split_candidate(text: str) -> tuple[str, str]:
+    """Split a release candidate into its version and its mark: 1.3.0rc1 is 1.3.0 and rc1."""
+    match = _CANDIDATE.fullmatch(text.strip())
+    return (match[1], match[2].lower()) if match else (text, "")
 
 
 def bug_fix_range(version: str) -> str:

@@ -1,15 +1,18 @@
 """Doubt predictions that are no better than a guess on the rows that the model was trained on.
 
 That is no weak model but a forgotten step: a logarithm that the app undoes, a scaler, other codes.
+Or a step too many: a scaler that was made for another model.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from model_service.model.quality import ClassQuality
+from model_service.model.quality import ClassQuality, Quality
 from workbench import files
+from workbench.errors import listing
 from workbench.verify.explain_difference import INVERSE
 
 MUCH_BETTER = 0.5  # of the error of always answering the median
@@ -21,9 +24,17 @@ COMPARE = (
 )
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """Why predictions are doubtful, and whether a transform of the output explains it."""
+
+    sentence: str
+    is_explained: bool = False
+
+
 def doubt_numbers(
     pairs: Sequence[tuple[float, float]], target: str, *, transformed: bool
-) -> str | None:
+) -> Doubt | None:
     """Return why predicted numbers are doubtful; pairs are of truth and prediction.
 
     `transformed` is whether the contract transforms what the model predicts already.
@@ -35,34 +46,62 @@ def doubt_numbers(
     if off <= of_median or _squared(pairs) <= statistics.fmean((t - mean) ** 2 for t in truths):
         return None
     sentence = (
-        f"Note: The predictions are not those of {target}: they are off by {off:.4g} on average, "
+        f"The predictions are not those of {target}: they are off by {off:.4g} on average, "
         f"and always answering {centre:.4g} by {of_median:.4g}."
     )
     errors = {name: _error(pairs, function) for name, function in INVERSE.items()}
     best = min(errors, key=lambda name: errors[name])
     if transformed or errors[best] > MUCH_BETTER * of_median:
-        return f"{sentence} {COMPARE}"
+        return Doubt(f"{sentence} {COMPARE}")
     name, other = best, ""
     if best in ("exp", "expm1"):  # of large numbers np.log and np.log1p are nearly the same
         name, other = "expm1", ' ("exp" if your code has log, not log1p)'
-    return (
+    return Doubt(
         f'{sentence} With "transform": "{name}" they are off by {errors[best]:.4g}. If your app '
         f'does that, write "transform": "{name}" into "output" of {files.FEATURES}{other}, '
-        "and run: make verify ACCEPT=answers"
+        "and run: make verify ACCEPT=answers",
+        is_explained=True,
     )
 
 
-def doubt_classes(quality: ClassQuality, target: str) -> str | None:
+def doubt_classes(quality: ClassQuality, target: str) -> Doubt | None:
     """Return why predicted classes are doubtful, or None."""
-    recalls = [row[place] / sum(row) for place, row in enumerate(quality.confusion) if sum(row)]
+    recalls = _recalls(quality)
     guess = 1 / len(recalls)
     found = statistics.fmean(recalls)
     if len(recalls) < 2 or found > guess + LITTLE_BETTER:
         return None
-    return (
-        f"Note: The predictions are no better than a guess at {target}: on average {found:.0%} of "
+    return Doubt(
+        f"The predictions are no better than a guess at {target}: on average {found:.0%} of "
         f"a class is found, and {guess:.0%} by chance. {COMPARE}"
     )
+
+
+def doubt_transformers(measured: Quality, without: Quality, names: Sequence[str]) -> Doubt | None:
+    """Return why transformers are doubtful, if the model predicts better without them, or None."""
+    if measured.classes is not None and without.classes is not None:
+        found = statistics.fmean(_recalls(measured.classes))
+        better = statistics.fmean(_recalls(without.classes))
+        if better <= found + LITTLE_BETTER:
+            return None
+        figures = f"on average {better:.0%} of a class is found, and {found:.0%} with it"
+    elif measured.numbers is not None and without.numbers is not None:
+        found, better = measured.numbers.mean_absolute, without.numbers.mean_absolute
+        if better >= (1 - LITTLE_BETTER) * found:
+            return None
+        figures = f"they are off by {better:.4g} on average, and by {found:.4g} with it"
+    else:
+        return None
+    return Doubt(
+        f"Without {listing(names)} the predictions of {measured.target} are better: "
+        f"{figures}. Probably the model was trained without it. Compare the answers with your "
+        "app's before you use them."
+    )
+
+
+def _recalls(quality: ClassQuality) -> list[float]:
+    """Return the share of the rows of each class in which it is predicted."""
+    return [row[place] / sum(row) for place, row in enumerate(quality.confusion) if sum(row)]
 
 
 def _error(

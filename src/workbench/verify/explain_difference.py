@@ -208,7 +208,7 @@ def _typed(text: str) -> Any:
 
 def _number(value: Any, typed: bool) -> float | None:
     if isinstance(value, str):
-        return float(value) if not typed and is_number(value.strip()) else None
+        return float(value.strip()) if not typed and is_number(value) else None
     is_plain = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_plain else None
 

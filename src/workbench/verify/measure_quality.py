@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from model_service.columns.transformers import Stage, is_label_encoder
 from model_service.contract.contract import Batch, Output, json_text
 from model_service.contract.typed_text import SAMPLE_MISSING
 from model_service.model.model import Model
@@ -21,7 +23,7 @@ from model_service.model.quality import (
     subject_hash,
 )
 from workbench.adopt.kept_sample import Truths
-from workbench.verify.doubt_quality import doubt_classes, doubt_numbers
+from workbench.verify.doubt_quality import Doubt, doubt_classes, doubt_numbers, doubt_transformers
 from workbench.verify.fast_path_proof import predict_in_batches
 
 MIN_ROWS = 20
@@ -35,11 +37,34 @@ class Measured:
     """How well the model predicts the target, and why that is doubtful, if it is."""
 
     quality: Quality
-    doubt: str | None
+    doubt: Doubt | None
 
 
 def measure_quality(model: Model, truths: Truths) -> Measured | None:
     """Compare predictions with the target; None if its cells are not comparable."""
+    measured = _measure(model, truths)
+    scalers = [stage for stage in model.stages if _only_changes_values(stage)]
+    if measured is None or not scalers:
+        return measured
+    rest = [stage for stage in model.stages if stage not in scalers]
+    alone = Model(model.estimator, model.contract, model.manifest, None, model.prepare, rest)
+    # A model can fail on values that are not scaled: then nothing speaks for them.
+    with suppress(Exception):
+        without = _measure(alone, truths)
+        names = [type(stage.transformer).__name__ for stage in scalers]
+        if without is not None:
+            doubt = doubt_transformers(measured.quality, without.quality, names)
+            return _doubted(measured.quality, doubt) if doubt is not None else measured
+    return measured
+
+
+def _only_changes_values(stage: Stage) -> bool:
+    """Return whether the columns are the same numbers on another scale after a stage."""
+    encodes = hasattr(stage.transformer, "categories_") or is_label_encoder(stage.transformer)
+    return stage.after == stage.before and not encodes
+
+
+def _measure(model: Model, truths: Truths) -> Measured | None:
     predictions = predict_in_batches(lambda r: model.predict(Batch.of_rows(r)), truths.rows)
     pairs = [
         (cell, prediction)
@@ -55,15 +80,20 @@ def measure_quality(model: Model, truths: Truths) -> Measured | None:
             transformed = model.contract.output.transform is not None
             doubt = doubt_numbers(known, truths.target, transformed=transformed)
             measured = replace(quality, rows=len(known), numbers=_number_quality(known))
-            return Measured(measured, doubt)
+            return _doubted(measured, doubt)
     elif task.kind == "classification" and task.classes:
         names = class_names(task.classes, model.contract.output)
         found = [(names[cell], prediction) for cell, prediction in pairs if cell in names]
         if _are_enough(found, pairs):
             classes = _class_quality(found, task.classes, model.contract.output)
             measured = replace(quality, rows=len(found), classes=classes)
-            return Measured(measured, doubt_classes(classes, truths.target))
+            return _doubted(measured, doubt_classes(classes, truths.target))
     return None
+
+
+def _doubted(quality: Quality, doubt: Doubt | None) -> Measured:
+    is_open = doubt is not None and not doubt.is_explained
+    return Measured(replace(quality, doubt=doubt.sentence if doubt and is_open else None), doubt)
 
 
 def _are_enough(known: Sequence[Any], pairs: Sequence[Any]) -> bool:

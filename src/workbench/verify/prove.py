@@ -9,9 +9,11 @@ import dataclasses
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from model_service.contract.contract import Batch, Contract
 from model_service.contract.golden import (
@@ -27,6 +29,7 @@ from model_service.model.guard import MUST_ONLY_COMPUTE, ModelActed
 from model_service.model.loading import load_model
 from model_service.model.manifest import Manifest, ServedBy
 from model_service.model.model import Model
+from model_service.model.predictions import Prediction
 from model_service.model.quality import read_quality
 from workbench import files
 from workbench.adopt.expected_answers import disagreements, read_expected
@@ -55,12 +58,13 @@ MIN_ROWS_ALONE, MAX_CELLS_ALONE = 4, 20_000
 # For models such as a Gaussian process, which solves a system so ill-conditioned that a batch
 # changes the eighth digit.
 WIDE_TOLERANCE = 1e-5
-# Answers that differ by less differ because numbers are rounded in another order.
-ROUNDED = 1e-2
+# For a linear model with large coefficients, whose sum rounding changes.
+ROUNDED, LARGE_COEFFICIENT = 1e-2, 1e6
 ROUNDING = (
-    " It computes with numbers so large that rounding changes the answer, as a LinearRegression "
-    "does on a column for every category: train it with one column less (OneHotEncoder(drop="
-    "'first'), get_dummies(drop_first=True)), or as Ridge."
+    "Note: Its answers are only as exact as its coefficients allow: rounding changes them by up to "
+    "1 %, and one row alone can get another answer than among others. That is so after "
+    "LinearRegression on a column for every category. To mend it, train with one column less "
+    "(OneHotEncoder(drop='first'), get_dummies(drop_first=True)), or as Ridge."
 )
 
 
@@ -105,6 +109,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
         files.write(project / files.FEATURES, files.dumps(model.contract.to_json()))
         report = [
             f"The model predicts; {len(golden.rows)} predictions are recorded in {files.GOLDEN}.",
+            *([ROUNDING] if golden.tolerance == ROUNDED else []),
             *checked,
             *_no_longer_nullable(adopted, model.contract),
         ]
@@ -154,7 +159,7 @@ def _measured(model: Model, project: Path) -> Iterator[str]:
     if truths is not None:
         yield f"Its predictions were compared with {quality.target} in {quality.rows:,} rows."
     if doubt is not None:
-        yield doubt
+        yield f"Note: {doubt.sentence}"
 
 
 def _served_by(served_by: ServedBy) -> str:
@@ -268,18 +273,38 @@ def record_golden(model: Model) -> Golden:
     # A frame of thousands of columns takes a second to make.
     count = max(MIN_ROWS_ALONE, MAX_CELLS_ALONE // len(model.contract.column_kinds))
     alone = [model.predict(Batch.of_rows([row]))[0] for row in rows[:count]]
-    compared = in_batch[:count]
-    tolerance = RELATIVE_TOLERANCE if not differences(compared, alone) else WIDE_TOLERANCE
-    if found := differences(compared, alone, tolerance):
-        raise ProofFailed(
-            f"The model answers differently for one row alone and among others: {found[0]}."
-            + ("" if differences(compared, alone, ROUNDED) else ROUNDING)
-        )
+    tolerance = tolerance_for(in_batch[:count], alone, _largest_coefficient(model))
     as_json = [
         {name: whole(value) if isinstance(value, float) else value for name, value in row.items()}
         for row in rows
     ]
     return Golden(as_json, in_batch, tolerance)
+
+
+def tolerance_for(
+    in_batch: Sequence[Prediction], alone: Sequence[Prediction], largest_coefficient: float
+) -> float:
+    """Return the tolerance within which rows in a batch and alone get the same predictions.
+
+    Raises ProofFailed if there is none.
+    """
+    tolerances = [RELATIVE_TOLERANCE, WIDE_TOLERANCE]
+    if largest_coefficient >= LARGE_COEFFICIENT:
+        tolerances.append(ROUNDED)
+    for tolerance in tolerances:
+        if not (found := differences(in_batch, alone, tolerance)):
+            return tolerance
+    raise ProofFailed(
+        f"The model answers differently for one row alone and among others: {found[0]}."
+    )
+
+
+def _largest_coefficient(model: Model) -> float:
+    """Return the largest absolute coefficient of a linear model, 0 for any other."""
+    steps = getattr(model.estimator, "steps", None)
+    last = steps[-1][1] if steps else model.estimator
+    coefficients = getattr(last, "coef_", None)
+    return float(abs(coefficients).max()) if isinstance(coefficients, np.ndarray) else 0.0
 
 
 def _with_working_input(model: Model) -> Model:

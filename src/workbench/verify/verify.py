@@ -106,6 +106,12 @@ def verify(
     return f"{proof.strip()}\nThe project's tests: {tests.strip().splitlines()[-1].strip('= ')}."
 
 
+def doubt_of(project: Path) -> str | None:
+    """Return why the verified predictions are doubtful, as quality.json has it, or None."""
+    path = project / files.QUALITY
+    return files.read_json(path).get("doubt") if path.exists() else None
+
+
 def _sample(project: Path, options: VerifyOptions) -> str | None:
     """Return the text of the rows from which the proof computes. Raises UserError."""
     if options.sample:

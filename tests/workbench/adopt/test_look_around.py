@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from conftest import PYTHON, adopted
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -38,6 +40,7 @@ from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError
 from workbench.adopt.refusal import Command, refused
 from workbench.adopt.retrain import AdoptOptions, adopt
+from workbench.errors import UserError
 from workbench.verify.prove import prove
 
 RANDOM = np.random.RandomState(0)
@@ -90,6 +93,26 @@ def pasted(folder: Path, lines: list[str], line: int = -1) -> Adoption:
     words = shlex.split(lines[line])
     assert words[:3] == ["cookiecutter", "T", "--no-input"]
     return decide(answers_in(folder, **dict(word.split("=", 1) for word in words[3:])))
+
+
+def taken(folder: Path, **given: str) -> tuple[Adoption, str]:
+    """Return the adoption of what was taken unasked, and what is said of it."""
+    found = try_it(folder, **given)
+    assert isinstance(found, Adoption), found
+    assert found.taken
+    # The same answers, given, are the same adoption, and nothing is taken any more.
+    again = try_it(folder, **{**given, **found.taken_answers})
+    assert isinstance(again, Adoption)
+    assert (again.contract, again.manifest, again.taken) == (found.contract, found.manifest, ())
+    return found, " ".join(problem.message for problem in found.taken)
+
+
+def undone(folder: Path, found: Adoption, **given: str) -> Adoption:
+    """Return the adoption with the answers that undo what was taken."""
+    (problem,) = found.taken
+    assert problem.repair is not None
+    ((_, other),) = problem.repair.otherwise
+    return decide(answers_in(folder, **{**given, **found.taken_answers, **other}))
 
 
 def scaled(frame: pd.DataFrame = NUMBERS) -> tuple[StandardScaler, pd.DataFrame]:
@@ -161,7 +184,7 @@ def y_scaler() -> Files:
     return {"model.pkl": model, "y_scaler.pkl": target}
 
 
-# (files, the model's path, words of the refusal, the transformers that its last line answers)
+# (files, the model's path, words of what is said, the transformers that are taken)
 FORGOTTEN: list[tuple[Any, str, list[str], str]] = [
     (
         some_columns,
@@ -179,38 +202,44 @@ FORGOTTEN: list[tuple[Any, str, list[str], str]] = [
 ]
 
 
+# What callers send to the model alone, if it does not know.
+WITHOUT = {array_behind_a_scaler: "tenure,charges", own_folder: "tenure,charges"}
+
+
 @pytest.mark.parametrize(("make", "model", "words", "answer"), FORGOTTEN)
-def test_a_forgotten_file_is_refused_with_the_command_that_works(
+def test_a_file_that_certainly_belongs_is_applied_and_that_can_be_undone(
     make: Any, model: str, words: list[str], answer: str, tmp_path: Path
 ) -> None:
     save(tmp_path, make())
-    lines = try_it(tmp_path, model_path=model)
-    assert isinstance(lines, list)
-    assert all(word in "\n".join(lines) for word in words), lines
-    assert f"transformers={answer}" in shlex.split(lines[-1])
-    assert pasted(tmp_path, lines).manifest.left_out == ()
+    found, message = taken(tmp_path, model_path=model)
+    assert all(word in message for word in words), message
+    assert found.taken_answers == {"transformers": answer}
+    assert found.manifest.left_out == ()
+    if make not in (preprocessor_in_artifacts, vectorizer, scaler_and_components):
+        without = undone(tmp_path, found, model_path=model, features=WITHOUT.get(make, ""))
+        assert without.contract.transformers == ()
+        assert without.contract.output.transform is None
+        assert len(without.manifest.left_out) == len(answer.split(","))
 
 
-@pytest.mark.parametrize("make", [some_columns, encoders_and_scaler, y_scaler])
-def test_what_is_left_out_on_purpose_is_adopted_without_it(make: Any, tmp_path: Path) -> None:
-    save(tmp_path, make())
-    lines = try_it(tmp_path, model_path="model.pkl")
+def test_with_another_problem_everything_is_asked_together(tmp_path: Path) -> None:
+    """The last line of the refusal has both answers, and one line leaves the scaler out."""
+    save(tmp_path, {**some_columns(), "train.csv": FRAME.assign(Contract="blank")})
+    lines = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
     assert isinstance(lines, list)
-    (number,) = (n for n, line in enumerate(lines) if line.startswith("To leave"))
-    found = pasted(tmp_path, lines, number + 1)
-    assert found.contract.transformers == ()
-    assert found.manifest.left_out != ()
+    assert "transformers=scaler.pkl" in shlex.split(lines[-1])
+    (number,) = (n for n, line in enumerate(lines) if line.startswith("If scaler.pkl does not"))
+    assert "transformers=-scaler.pkl" in shlex.split(lines[number + 1])
+    assert pasted(tmp_path, lines).contract.transformers != ()
 
 
 def test_the_file_is_found_whatever_else_was_answered(tmp_path: Path) -> None:
     """A scaler beside answered encoders and a sample: the service would be green and wrong."""
     save(tmp_path, {**encoders_and_scaler(), "train.csv": FRAME.assign(Churn=CHURN)})
     given = {"model_path": "model.pkl", "sample_data": "train.csv", "transformers": "encoders.pkl"}
-    lines = try_it(tmp_path, **given)
-    assert isinstance(lines, list)
-    assert "transformers=encoders.pkl,scaler.pkl" in shlex.split(lines[-1])
-    assert "sample_data=train.csv" in lines[-1]
-    assert "the values that the model compares them with are scaled ones" in lines[0]
+    found, message = taken(tmp_path, **given)
+    assert found.taken_answers == {"transformers": "encoders.pkl,scaler.pkl"}
+    assert "the values that the model compares them with are scaled ones" in message
 
 
 def test_the_targets_encoder_is_never_put_on_a_feature(tmp_path: Path) -> None:
@@ -254,9 +283,57 @@ def test_the_values_that_the_model_has_seen_decide(model: Any, saved: Any, tmp_p
     save(tmp_path, {"model.pkl": model.fit(NUMBERS, CHURN), "scaler.pkl": scaler})
     assert isinstance(try_it(tmp_path, model_path="model.pkl"), Adoption)
     save(tmp_path, {"model.pkl": model.fit(frame, CHURN)})
-    lines = try_it(tmp_path, model_path="model.pkl")
-    assert isinstance(lines, list)
-    assert "are scaled ones" in lines[0]
+    _, message = taken(tmp_path, model_path="model.pkl")
+    assert "are scaled ones" in message
+
+
+FLOATS = NUMBERS.astype(float)  # NumPy keeps such a frame column after column
+
+
+@pytest.mark.parametrize("protocol", [3, 5])
+def test_rows_that_are_kept_by_column_are_no_scaled_ones(protocol: int, tmp_path: Path) -> None:
+    save(tmp_path, {"train.csv": FLOATS.assign(Churn=CHURN)})
+    model = KNeighborsClassifier().fit(FLOATS, CHURN)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model, protocol))
+    save(tmp_path, {"model.joblib": model})
+    for name in ("model.pkl", "model.joblib"):
+        found = try_it(tmp_path, model_path=name, sample_data="train.csv")
+        assert isinstance(found, Adoption)
+        assert not [note for note in found.notes if "trained on other values" in note]
+
+
+@pytest.mark.parametrize("has_names", [True, False])
+def test_a_scaler_that_was_not_saved_is_noticed(has_names: bool, tmp_path: Path) -> None:
+    rows = (FLOATS - FLOATS.mean()) / FLOATS.std()
+    forest = RandomForestClassifier(10, random_state=0)
+    model = forest.fit(rows if has_names else rows.to_numpy(), CHURN)
+    save(tmp_path, {"model.pkl": model, "train.csv": FLOATS.assign(Churn=CHURN)})
+    found = try_it(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert isinstance(found, Adoption)
+    (note,) = [note for note in found.notes if "trained on other values" in note]
+    assert "tenure with -0.9" in note
+    assert note.endswith("transformers=FILE")
+
+
+@pytest.mark.parametrize("kind", [StandardScaler, MinMaxScaler, PCA])
+def test_a_scaler_of_another_release_holds_the_same(kind: Any, tmp_path: Path) -> None:
+    """Of other transformers only their own release knows what they hold."""
+    transformer = kind().fit(FLOATS)
+    model = LogisticRegression().fit(transformer.transform(FLOATS), CHURN)
+    save(tmp_path, {"model.pkl": model})
+    ours = sklearn.__version__
+    theirs = ours[:-1] + ("1" if ours.endswith("0") else "0")
+    data = pickle.dumps(transformer).replace(ours.encode(), theirs.encode())
+    (tmp_path / "step.pkl").write_bytes(data)
+    given = {"model_path": "model.pkl", "transformers": "step.pkl", "features": "tenure,charges"}
+    found = try_it(tmp_path, **given)
+    if kind is PCA:
+        assert isinstance(found, list)
+        assert f"saved with scikit-learn {theirs} and the model with {ours}" in found[0]
+        return
+    assert isinstance(found, Adoption)
+    assert found.pins.model["scikit-learn"] == ours
+    assert [note for note in found.notes if "holds the same in both" in note]
 
 
 def test_a_pipeline_that_scales_itself_gets_a_note_only(tmp_path: Path) -> None:
@@ -269,6 +346,40 @@ def test_a_pipeline_that_scales_itself_gets_a_note_only(tmp_path: Path) -> None:
     command = "make adopt MODEL=../model.pkl TRANSFORMERS=../scaler.pkl"
     assert "scaler.pkl beside the model" in note
     assert note.endswith(command)
+
+
+PIPELINE = make_pipeline(StandardScaler(), LogisticRegression()).fit(NUMBERS, CHURN)
+TREE = RandomForestClassifier(5, random_state=0).fit(NUMBERS, CHURN)
+WHOLE: dict[str, tuple[Any, Any, str | None]] = {
+    "a Pipeline": (PIPELINE[-1], PIPELINE, "a Pipeline (StandardScaler, LogisticRegression)"),
+    "a bundle": (
+        TREE,
+        {"scaler": StandardScaler().fit(NUMBERS), "model": TREE},
+        "a bundle (scaler, model)",
+    ),
+    "another fit": (LogisticRegression().fit(NUMBERS, CHURN), PIPELINE, None),
+    "another class": (TREE, PIPELINE, None),
+    "no steps before it": (PIPELINE[-1], make_pipeline(PIPELINE[-1]), None),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_bare_model_beside_all_of_it_is_pointed_out(name: str, tmp_path: Path) -> None:
+    model, whole, kind = WHOLE[name]
+    save(tmp_path, {"model.pkl": model, "all.pkl": whole})
+    tried = try_it(tmp_path, model_path="model.pkl", features="tenure,charges")
+    if kind is None:
+        assert isinstance(tried, Adoption)
+        return
+    assert isinstance(tried, list)
+    assert f"all.pkl beside model.pkl is {kind} with the same fitted model in it" in tried[0]
+    assert "model_path=all.pkl" in tried[-1]
+    alone = next(line for line in tried if line.endswith("transformers=-all.pkl"))
+    assert "model_path=model.pkl" in alone
+    adopted = try_it(
+        tmp_path, model_path="model.pkl", features="tenure,charges", transformers="-all.pkl"
+    )
+    assert isinstance(adopted, Adoption)
 
 
 def test_two_scalers_that_both_fit_are_asked_for(tmp_path: Path) -> None:
@@ -329,9 +440,8 @@ def test_a_bundle_is_taken_apart(tmp_path: Path) -> None:
     assert isinstance(found, Adoption)
     files = [one.file for one in found.contract.transformers]
     assert files == ["#encoders.Partner", "#encoders.Contract", "#scaler", "#poly"]
-    named = try_it(tmp_path, model_path="bundle.pkl#model")
-    assert isinstance(named, list)
-    assert pasted(tmp_path, named).contract.transformers == found.contract.transformers
+    named, _ = taken(tmp_path, model_path="bundle.pkl#model")
+    assert named.contract.transformers == found.contract.transformers
 
 
 def test_a_bare_name_is_looked_for_beside_the_model(tmp_path: Path) -> None:
@@ -341,13 +451,32 @@ def test_a_bare_name_is_looked_for_beside_the_model(tmp_path: Path) -> None:
     assert replace(answers, transformers="-model.pkl").left_out == answers.transformer_parts
 
 
-def test_a_list_of_names_is_proposed(tmp_path: Path) -> None:
-    model = LogisticRegression().fit(NUMBERS.to_numpy(), CHURN)
-    save(tmp_path, {"model.pkl": model, "columns.json": {"data_columns": ["tenure", "charges"]}})
-    lines = try_it(tmp_path, model_path="model.pkl")
+@pytest.mark.parametrize(
+    ("files", "certain"),
+    [
+        ({"columns.json": {"data_columns": ["tenure", "charges"]}}, True),
+        ({"columns.json": ["charges", "tenure"], "train.csv": NUMBERS}, False),  # a ranking?
+        ({"cities.json": ["Ulm", "Bonn"]}, False),
+        ({"columns.json": ["tenure", "charges"], "other.pkl": Ridge().fit(NUMBERS, LEAVES)}, False),
+    ],
+)
+def test_a_list_of_names_is_taken_or_proposed(
+    files: Files, *, certain: bool, tmp_path: Path
+) -> None:
+    model = KNeighborsClassifier().fit(NUMBERS.to_numpy(), LEAVES + RANDOM.randint(0, 2, ROWS))
+    save(tmp_path, {"model.pkl": model, **files})
+    given = {"model_path": "model.pkl", "sample_data": "train.csv" if len(files) > 1 else ""}
+    given["sample_data"] *= "train.csv" in files
+    (name, *_) = files
+    if certain:
+        found, message = taken(tmp_path, **given)
+        assert f"{name} beside the model lists 2 names" in message
+        assert [f.name for f in found.contract.features] == ["tenure", "charges"]
+        return
+    lines = try_it(tmp_path, **given)
     assert isinstance(lines, list)
-    assert "columns.json beside the model lists 2 names" in lines[0]
-    assert [f.name for f in pasted(tmp_path, lines).contract.features] == ["tenure", "charges"]
+    assert f"If they are its features in the order of training, answer features={name}" in lines[0]
+    assert len(pasted(tmp_path, lines).contract.features) == 2
 
 
 def test_a_model_of_scaled_values_without_its_scaler_is_noted(tmp_path: Path) -> None:
@@ -389,19 +518,96 @@ def test_a_sample_that_is_scaled_already_is_left_out(tmp_path: Path) -> None:
     model = RandomForestClassifier(20, random_state=0).fit(values.to_numpy(), CHURN)
     save(tmp_path, {"model.pkl": model, "scaler.pkl": scaler, "X_train.csv": values})
     given = {"model_path": "model.pkl", "sample_data": "X_train.csv"}
-    lines = try_it(tmp_path, **given)
-    assert isinstance(lines, list)
-    assert "X_train.csv holds values that scaler.pkl has scaled already" in " ".join(lines)
-    assert "without sample_data" in lines[-2]
-    adoption = pasted(tmp_path, lines)
-    assert [one.file for one in adoption.contract.transformers] == ["transformers/01-scaler.pkl"]
-    assert adoption.contract.by_name["tenure"].maximum is None
-    (out,) = [n for n, line in enumerate(lines) if line.startswith("To leave scaler.pkl out")]
-    assert pasted(tmp_path, lines, out + 1).contract.transformers == ()
-    again = try_it(tmp_path, **given, transformers="scaler.pkl")
-    assert isinstance(again, list)
-    assert "If callers send scaled values:" in again
-    assert pasted(tmp_path, again).contract == adoption.contract
+    found, message = taken(tmp_path, **given)
+    assert "X_train.csv holds values that scaler.pkl has scaled already" in message
+    assert found.taken_answers["sample_data"] == ""
+    assert [one.file for one in found.contract.transformers] == ["transformers/01-scaler.pkl"]
+    assert found.contract.by_name["tenure"].maximum is None
+    assert undone(tmp_path, found, **given).contract.transformers == ()
+    answered, _ = taken(tmp_path, **given, transformers="scaler.pkl")
+    assert answered.contract == found.contract
+    save(tmp_path, {"X_train.csv": values.assign(expected=CHURN)})
+    assert isinstance(try_it(tmp_path, **given), list)  # the expected answers would be lost
+
+
+def two_scalers_of_the_same_columns() -> Files:
+    return {**some_columns(), "minmax.pkl": MinMaxScaler().fit(NUMBERS)}
+
+
+def scaler_of_other_values() -> Files:
+    """By its columns it fits, but it was fitted on quite other rows than those of the sample."""
+    other = StandardScaler().fit(NUMBERS + 5000)
+    return {**some_columns(), "scaler.pkl": other, "train.csv": FRAME.assign(Churn=CHURN)}
+
+
+def some_scaled_and_some_not() -> Files:
+    """Of the columns of the scaler the forest has seen one scaled and one as it is."""
+    scaler, values = scaled()
+    mixed = values.assign(charges=NUMBERS["charges"])
+    forest = RandomForestClassifier(20, random_state=0).fit(mixed, RANDOM.randint(0, 2, ROWS))
+    return {"model.pkl": forest, "scaler.pkl": scaler}
+
+
+def another_model_of_as_many_columns() -> Files:
+    """Nothing says for which of two models a scaler of two columns was made."""
+    other = KNeighborsClassifier().fit(RANDOM.normal(size=(ROWS, 2)), CHURN)
+    return {**array_behind_a_scaler(), "other.pkl": other}
+
+
+def preprocessor_and_encoder_of_its_column() -> Files:
+    encoder = LabelEncoder().fit(FRAME["Partner"])
+    files = preprocessor_in_artifacts()
+    return {**files, "le_Partner.pkl": encoder, "train.csv": FRAME.assign(Churn=CHURN)}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        two_scalers_of_the_same_columns,
+        scaler_of_other_values,
+        some_scaled_and_some_not,
+        another_model_of_as_many_columns,
+        preprocessor_and_encoder_of_its_column,
+    ],
+)
+def test_what_is_not_certain_is_asked(make: Any, tmp_path: Path) -> None:
+    files = make()
+    save(tmp_path, files)
+    given = {"sample_data": "train.csv"} if "train.csv" in files else {}
+    lines = try_it(tmp_path, model_path="model.pkl", **given)
+    assert isinstance(lines, list), lines.taken_answers
+    assert "applied in training" in " ".join(lines)
+
+
+def test_a_copy_of_a_scaler_is_no_second_one(tmp_path: Path) -> None:
+    files = array_behind_a_scaler()
+    save(tmp_path, {**files, "artifacts/standard.pkl": files["scaler.pkl"]})
+    found, _ = taken(tmp_path, model_path="model.pkl")
+    assert len(found.contract.transformers) == 1
+
+
+def test_a_new_file_beside_a_retrained_model_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = some_columns()
+    save(tmp_path, {"model.pkl": files["model.pkl"]})
+    project = adopted(tmp_path, tmp_path / "model.pkl")
+    save(tmp_path, {"scaler.pkl": files["scaler.pkl"]})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="If it was applied in training") as refusal:
+        adopt(project, AdoptOptions(model="model.pkl"))
+    assert refusal.value.ending[-1] == "make adopt MODEL=model.pkl TRANSFORMERS=scaler.pkl"
+
+
+def test_a_transformer_that_was_taken_stays_with_a_retrained_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, some_columns())
+    project = adopted(tmp_path, tmp_path / "model.pkl")
+    monkeypatch.chdir(tmp_path)
+    assert "nothing: it is the same file" in adopt(project, AdoptOptions(model="model.pkl"))
+    document = json.loads((project / "model" / "features.json").read_text())
+    assert [one["file"] for one in document["transformers"]] == ["transformers/01-scaler.pkl"]
 
 
 def test_an_imputer_beside_the_model_gets_a_note(tmp_path: Path) -> None:

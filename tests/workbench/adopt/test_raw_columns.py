@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import PYTHON
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
@@ -133,12 +135,58 @@ def test_dummies_of_a_wide_column(tmp_path: Path) -> None:
     assert note.endswith("… (119 in all) are made of name; all of them are 0 for name 0.")
 
 
+def test_many_usual_columns_get_one_note(tmp_path: Path) -> None:
+    raw = pd.DataFrame({f"kind{number}": ["a", "b", "c"] * (N // 3) for number in range(6)})
+    frame = pd.get_dummies(raw, drop_first=True)
+    adoption = decided(RandomForestClassifier(2).fit(frame, FLAG[: len(frame)]), raw, tmp_path)
+    made = [note for note in adoption.notes if "made of" in note]
+    assert made == [
+        "12 columns of the model are made of kind0, kind1, kind2, kind3, kind4, … (6 in all)."
+    ]
+
+
 def test_categories_that_the_training_did_not_have_are_refused(tmp_path: Path) -> None:
     frame = pd.get_dummies(RAW, columns=["town"])
     sample = RAW.assign(town=["Aachen", "Trier", *RAW.town[2:]])
     model = RandomForestClassifier(2).fit(frame, FLAG)
     problems = refused(model, sample, tmp_path)
     assert "of which the model's columns are made" in problems[0].message
+
+
+def test_dummies_without_a_prefix_are_proposed_in_another_spelling_too(tmp_path: Path) -> None:
+    """As the app of a course does: rare towns have no column, and the names are in small letters.
+
+    " Ulm" is another spelling of Ulm, and one column cannot stand for both.
+    """
+    towns = ["Bonn", "Köln", "Ulm", " Ulm", "Aachen", "Trier"] * 20
+    raw = pd.DataFrame({"size": RANDOM.randint(1, 9, N), "town": towns})
+    frame = raw[["size"]].assign(
+        bonn=raw.town == "Bonn", ulm=raw.town.str.strip() == "Ulm", rooms=2
+    )
+    problems = refused(RandomForestClassifier(2).fit(frame, FLAG), raw, tmp_path)
+    assert problems[0].message == "sample.csv has no column 'rooms'"
+    assert "bonn, ulm are made of town there, and all are 0 for Aachen" in problems[1].message
+    repair = problems[1].repair
+    assert repair is not None
+    assert repair.answers == {"sample_data": ""}
+    size, town, rooms = repair.features["features"]
+    assert town["categories"] == ["Aachen", "Bonn", "Köln", "Trier", "Ulm"]
+    assert town["one_hot"] == {"Bonn": "bonn", "Ulm": "ulm"}
+    assert size["maximum"] == raw["size"].max()
+    assert rooms == {"name": "rooms"}
+
+
+def test_a_list_beside_the_model_can_name_dummies_of_the_sample(tmp_path: Path) -> None:
+    frame = RAW[["size"]].join(pd.get_dummies(RAW.town, dtype=float))
+    (tmp_path / "columns.json").write_text(json.dumps([*frame.columns[:-1].str.lower(), "Ulm"]))
+    model = LinearRegression().fit(frame.to_numpy(), X.b)
+    (problem,) = refused(model, RAW[["size", "town"]].assign(price=X.b), tmp_path)
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "columns.json"}
+    adopted = decided(
+        model, RAW[["size", "town"]].assign(price=X.b), tmp_path, features="columns.json"
+    )
+    assert list(adopted.contract.by_name) == ["size", "town"]
 
 
 def test_two_columns_of_the_same_values_are_not_certain(tmp_path: Path) -> None:
@@ -196,6 +244,20 @@ def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path: Path) -> None
     sample = X.assign(b=["twelve", *map(str, X.b[1:])])
     (problem,) = refused(model, sample, tmp_path)
     assert "has 119 numbers and 1 other cells, the first of them 'twelve'" in problem.message
+    assert problem.repair is not None
+    assert problem.repair.answers == {"sample_data": ""}
+    features = problem.repair.features["features"]
+    assert [entry["type"] for entry in features] == ["number"] * len(X.columns)
+
+
+def test_a_column_of_few_numbers_and_a_text_is_a_category(tmp_path: Path) -> None:
+    sample = pd.DataFrame({"a": X.a, "children": ["3+"] * 6 + ["0", "1", "2"] * 38})
+    model = make_pipeline(
+        ColumnTransformer([("words", OneHotEncoder(), ["children"])], remainder="passthrough"),
+        LinearRegression(),
+    ).fit(sample, X.b)
+    contract = decided(model, sample, tmp_path).contract
+    assert contract.by_name["children"].categories == ("0", "1", "2", "3+")
 
 
 def test_percentages_are_asked_for(tmp_path: Path) -> None:

@@ -68,6 +68,15 @@ def test_an_index_without_a_name_is_called_as_pandas_calls_it(tmp_path: Path) ->
     assert list(read_sample(path).columns) == ["Unnamed: 0", "a"]
 
 
+def test_separators_around_a_number_are_white_space(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("a,b\n\x1f2\x1f,x\n4,\x1f5\n")
+    columns = read_sample(path).columns
+    assert (columns["a"].categories, columns["b"].categories) == ([2, 4], ["\x1f5", "x"])
+    path.write_text("\x1f2.5\x1f,\x1f7,1\n3.5,8,2\n")
+    assert list(read_sample(path).columns) == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("read", [read_sample, read_columns, read_header])
 def test_a_file_of_gigabytes_is_refused_before_it_is_read(
     read: Callable[[Path], object], tmp_path: Path

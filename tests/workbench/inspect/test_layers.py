@@ -14,7 +14,10 @@ import workbench.inspect as package
 PACKAGE = "workbench.inspect"
 ROOT = Path(package.__file__).parent
 # From the bottom: a part can import those before it, and itself.
-LAYERS = ("refused_file", "facts", "pickle", "formats", "estimators", "document", "old_file", "")
+LAYERS = (
+    *("refused_file", "facts", "pickle", "formats", "estimators", "document"),
+    *("old_booster", "old_file", ""),
+)
 
 
 def modules() -> dict[str, Path]:

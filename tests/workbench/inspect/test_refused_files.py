@@ -79,7 +79,6 @@ FOREIGN = [
     (b"RDX3\n", "unsupported", "saved by R"),
     (npy(), "not_a_model", "numpy array"),
     (b"PAR1\x15\x04", "not_a_model", "data frame"),
-    (b"binf\x00\x00\x00?\x03\x00\x00\x00", "unsupported", "XGBoost"),
     (b'{"name": "tree", "version": "v4"}', "json", "is JSON"),
     (b"\x04\x22\x4d\x18\x64", "unsupported", "LZ4"),
     (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "unsupported", "twice"),

@@ -155,6 +155,7 @@ def test_tests_get_what_only_an_old_python_needs() -> None:
         ("1.9.7", "1.9.7", "3.14"),
         ("1.10.0", "1.10.0", "3.14"),
         ("2.0.1", "2.0.1", "3.14"),
+        ("1.3.0rc1", "1.3.0rc1", "3.11"),
     ],
 )
 def test_versions_on_and_beyond_the_table(given: str, pinned: str, newest: str) -> None:
@@ -172,6 +173,7 @@ def test_versions_on_and_beyond_the_table(given: str, pinned: str, newest: str) 
         ("1.7.dev0", "not a final release"),
         ("1.5rc1", "not a final release"),
         ("1.8.0b1", "not a final release"),
+        ("0.24.0rc1", "1.0.2 or later"),
         ("banana", "not a scikit-learn version"),
         ("", "not a scikit-learn version"),
     ],

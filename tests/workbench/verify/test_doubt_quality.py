@@ -28,15 +28,17 @@ def test_a_transformed_target_is_recognised(function: Callable[[float], float], 
     pairs = [(price, function(price * noise)) for price, noise in zip(PRICES, NOISE, strict=True)]
     doubt = doubt_numbers(pairs, "price", transformed=False)
     assert doubt is not None
-    assert shown in doubt
-    assert doubt.endswith("make verify ACCEPT=answers")
+    assert doubt.is_explained
+    assert shown in doubt.sentence
+    assert doubt.sentence.endswith("make verify ACCEPT=answers")
 
 
 def test_a_wrong_scale_without_a_transform_is_doubted() -> None:
     pairs = [(price, -price) for price in PRICES]
     doubt = doubt_numbers(pairs, "price", transformed=False)
     assert doubt is not None
-    assert "Compare the answers with your app's" in doubt
+    assert not doubt.is_explained
+    assert "Compare the answers with your app's" in doubt.sentence
 
 
 @pytest.mark.parametrize("shown", [PRICES.mean(), float(np.median(PRICES))])

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from model_service.contract.contract import Batch
 from model_service.explain.answer import ExplainRequest
-from model_service.explain.blackbox import Budget
+from model_service.explain.blackbox import BlackBox, Budget
 from model_service.explain.parts import Explained, LinearPart
 from model_service.model.loading import load_model
 from model_service.model.model import Model
@@ -54,6 +54,20 @@ def proven_project(tmp_path: Path) -> Make:
         return project
 
     return make
+
+
+def noting(seen: list[tuple[Budget, int]], solve: Any) -> Any:
+    """Return the method `solve`, which notes the budget and how often it was called before."""
+    calls: dict[int, int] = {}
+    kept = []
+
+    def noted(self: BlackBox, batch: Batch, budget: Budget) -> Any:
+        kept.append(self)  # so that no other gets its id
+        seen.append((budget, calls.get(id(self), 0)))
+        calls[id(self)] = calls.get(id(self), 0) + 1
+        return solve(self, batch, budget)
+
+    return noted
 
 
 def logistic() -> Any:
@@ -92,8 +106,16 @@ def recorded(project: Path) -> dict[str, Any]:
             "mixed rows",
             27,
         ),
+        # Eleven features: the service estimates, and an enumeration is affordable for the proof.
+        (
+            KNeighborsClassifier().fit(WIDE.iloc[:, :11], YES),
+            WIDE.iloc[:, :11],
+            "probability",
+            "mixed rows",
+            24,
+        ),
     ],
-    ids=["linear", "very many features", "many features", "clusters", "outliers"],
+    ids=["linear", "very many features", "many features", "clusters", "outliers", "estimated"],
 )
 def test_explanations_are_proven_and_recorded(
     proven_project: Make, model: Any, frame: pd.DataFrame, of: str, by: str, background: int
@@ -211,7 +233,13 @@ def test_one_explanation_that_a_request_has_no_time_for_is_named(
     project = proven_project(KNeighborsClassifier().fit(FRAME, YES), FRAME)
     model = load_model(project / files.MODEL)
     assert "EXPLAIN_MILLISECONDS" not in prove_explanations(model, project).report
+    seen = []
+    monkeypatch.setattr(BlackBox, "solve", noting(seen, BlackBox.solve))
     monkeypatch.setattr(explain_proof, "REQUEST_MILLISECONDS", 0)
     proof = prove_explanations(model, project)
     assert proof.content is not None
     assert "/explain answers 422 until EXPLAIN_MILLISECONDS is larger" in proof.report
+    # Asked as the service loads it: that knows of no row yet what it costs.
+    (last, explained_before) = seen[-1]
+    assert last.is_limited
+    assert explained_before == 0

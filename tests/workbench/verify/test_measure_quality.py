@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import adopted
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 
 from model_service.contract.contract import Output
 from model_service.model.loading import load_model
@@ -136,3 +137,24 @@ def test_a_cell_means_a_class_by_its_text_or_its_label(
     classes: list[Any], labels: dict[str, str], cell: str, name: str | None
 ) -> None:
     assert class_names(classes, Output(labels=labels)).get(cell) == name
+
+
+def test_a_scaler_that_was_made_for_another_model_is_doubted(
+    measure: Measure, tmp_path: Path
+) -> None:
+    scaler = StandardScaler().fit(FRAME + 3)
+    joblib.dump(scaler, tmp_path / "scaler.pkl")
+    answers = {"transformers": str(tmp_path / "scaler.pkl")}
+    right = LogisticRegression().fit(scaler.transform(FRAME), CODES)
+    for model, target in [(right, CODES), (Ridge().fit(scaler.transform(FRAME), NOISY), NOISY)]:
+        quality = measure(model, FRAME.assign(target=target), **answers)
+        assert quality is not None
+        assert quality.doubt is None
+    for model, target in [
+        (LogisticRegression().fit(FRAME, CODES), CODES),
+        (Ridge().fit(FRAME, NOISY), NOISY),
+    ]:
+        quality = measure(model, FRAME.assign(target=target), **answers)
+        assert quality is not None
+        assert quality.doubt is not None
+        assert quality.doubt.startswith("Without StandardScaler the predictions of target")

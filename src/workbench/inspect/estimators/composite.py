@@ -47,6 +47,11 @@ def steps_of(node: Instance) -> list[tuple[str, object]]:
     ]
 
 
+def step_names(node: Instance) -> list[str]:
+    """Return the class names of the steps of a Pipeline; none for anything else."""
+    return [step.cls.name for _, step in steps_of(node) if isinstance(step, Instance)]
+
+
 def part_of(node: Instance, *attributes: str) -> Instance | None:
     """Return the estimator in the first of these attributes that holds one."""
     for attribute in attributes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from statistics import median
+from statistics import fmean, median, pstdev
 
-from workbench.inspect.estimators.composite import final_estimator
+from workbench.inspect.estimators.composite import final_estimator, first_estimator
 from workbench.inspect.pickle.arrays import values_of
 from workbench.inspect.pickle.values import Instance
 
@@ -34,6 +35,21 @@ class Scaling:
         raw = self._is_plausible(seen, self.centre, self.spread)
         scaled = self._is_plausible(seen, self.new_centre, self.new_spread)
         return None if raw == scaled or not seen else scaled
+
+    def is_of_others(self, seen: Sequence[float]) -> bool:
+        """Return whether the values are neither those before the scaler nor those after it."""
+        places = ((self.centre, self.spread), (self.new_centre, self.new_spread))
+        return bool(seen) and not any(self._is_plausible(seen, *place) for place in places)
+
+    def distance(self, values: Sequence[float]) -> float:
+        """Return how far a column is from the one of the training, in its spreads."""
+        if not values:
+            return math.inf
+        centre, spread = fmean(values), pstdev(values)
+        if self.reach == WITHIN:
+            centre, spread = (max(values) + min(values)) / 2, (max(values) - min(values)) / 2
+        wider = abs(math.log(spread / self.spread)) if spread > 0 else 0.0
+        return abs(centre - self.centre) / self.spread + wider
 
     def _is_plausible(self, seen: Sequence[float], centre: float, spread: float) -> bool:
         distances = [(value - centre) / spread for value in seen]
@@ -71,6 +87,11 @@ def scalings_of(value: object) -> tuple[Scaling, ...]:
     if name == "MaxAbsScaler":
         return tuple(Scaling(0.0, high or 1.0, reach=WITHIN) for high in numbers["max_abs_"])
     return ()
+
+
+def first_scalings(root: object) -> tuple[Scaling, ...]:
+    """Return the scalings of the scaler that a model begins with, if it does."""
+    return scalings_of(first_estimator(root)) if isinstance(root, Instance) else ()
 
 
 _ATTRIBUTES = ("mean_", "center_", "scale_", "data_min_", "data_max_", "max_abs_")

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Dict, Global, Instance
-from workbench.inspect.refused_file import RefusedFile, truncated
+from workbench.inspect.refused_file import RefusedFile, too_big, truncated
 
 MAX_WHOLE = 32 << 20  # bytes; of a longer model only both ends are kept
 END, CHUNK = 1 << 20, 1 << 20
@@ -29,7 +29,12 @@ def read_booster_file(library: str, stream: io.BufferedReader[Any]) -> tuple[Ins
     Raises RefusedFile for a file that is cut off or damaged.
     """
     content = _content(stream)
-    if library == "xgboost":
+    if library == "xgboost" and xgboost_model.binary_model(content) is not None:
+        model = Instance(Global("xgboost.core", "Booster"), (), Dict(("handle", content)))
+        suffix = ".model"
+    elif library == "xgboost":
+        if isinstance(content, Blob) and xgboost_model.binary_model(content.head) is not None:
+            raise too_big("an XGBoost model in the old binary format is converted up to 32 MB")
         if not xgboost_model.is_whole(content):
             raise truncated()
         model, suffix = _xgboost(content)

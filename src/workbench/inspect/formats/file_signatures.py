@@ -26,12 +26,6 @@ REFUSED: tuple[tuple[bytes, str, str, str], ...] = (
         "Download the file itself (on GitHub, the raw file).",
     ),
     (
-        rb"binf.{6}\0\0",  # the mean of the target, then the number of features
-        "unsupported",
-        "The file is an XGBoost booster in the old binary format, which XGBoost 3.1 gave up.",
-        "Load it with the XGBoost that saved it, and save it with booster.save_model('model.ubj').",
-    ),
-    (
         rb"tree\r\nversion=",
         "malformed",
         "The file is a LightGBM booster whose line ends were changed, by git or by an editor.",
@@ -67,6 +61,8 @@ REFUSED: tuple[tuple[bytes, str, str, str], ...] = (
 # (first bytes, the library whose own format it is)
 NATIVE: tuple[tuple[bytes, str], ...] = (
     (rb"\{L\x00{7}\x07learner|\s*\{\s*\"learner\"\s*:", "xgboost"),
+    # The old binary format: the mean of the target, the numbers of features and of classes.
+    (rb"binf.{7}\0|\0\0\0[\x3f\x80].{3}\0.{3}\0", "xgboost"),
     (rb"tree\nversion=", "lightgbm"),
     (rb"CBM1", "catboost"),
 )

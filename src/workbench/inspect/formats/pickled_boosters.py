@@ -20,6 +20,9 @@ LIBRARIES: Mapping[str, str] = {
 CATBOOST_MODEL = "__model"
 HANDLES = ("handle", "_handle")  # of a Booster; LightGBM before and from version 4
 
+# XGBoost before 1.0 did not write its version; this is the last release of that time.
+BEFORE_VERSIONS = "0.90"
+
 WRAPPER = "Give the fitted scikit-learn wrapper (such as {}Classifier), saved by joblib.dump."
 WRAPPERS: Mapping[str, str] = {"CatBoost": "CatBoost", "LightGBM": "LGBM", "XGBoost": "XGB"}
 
@@ -77,6 +80,8 @@ def version_of(part: Instance) -> tuple[str, str] | None:
     library, content = library_of(part.cls), _native_model(part)
     if library == "XGBoost" and isinstance(content, bytes | Blob):
         version = xgboost_model.version_of(content)
+        if version is None and (binary := xgboost_model.binary_model(content)) is not None:
+            version = xgboost_model.version_of_binary(binary) or BEFORE_VERSIONS
     elif library == "CatBoost" and isinstance(content, bytes | Blob):
         version = catboost_model.version_of(content)
     else:
@@ -90,6 +95,23 @@ def version_of(part: Instance) -> tuple[str, str] | None:
             f"Save the model again with a released version of {library}.",
         )
     return library.lower(), version
+
+
+def binary_booster(root: object) -> Instance | None:
+    """Return an XGBoost wrapper or Booster whose model has the old binary format, or None."""
+    if not isinstance(root, Instance) or library_of(root.cls) != "XGBoost":
+        return None
+    content = _model(root)
+    is_binary = isinstance(content, bytes) and xgboost_model.binary_model(content) is not None
+    return root if is_binary else None
+
+
+def binary_content(root: Instance) -> bytes:
+    """Return the model of a `binary_booster`."""
+    content = _model(root)
+    found = xgboost_model.binary_model(content) if isinstance(content, bytes) else None
+    assert found is not None
+    return found
 
 
 def unsupported_object(cls: Global) -> RefusedFile:

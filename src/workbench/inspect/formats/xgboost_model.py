@@ -28,6 +28,12 @@ JSON_END = re.compile(
 )
 UBJSON_END = re.compile(rb"version\[#L\0{7}\x03i([\0-\x7f])i([\0-\x7f])i([\0-\x7f])\}+$", re.DOTALL)
 
+# Behind its mark: the mean, how many features and classes, two flags, then the version.
+BINARY_VERSION = struct.Struct("<24xII")
+PICKLED_BINARY = b"CONFIG-offset:"
+# The mean of the target (0.5, or the log-odds of it), how many features and classes there are.
+BINARY_START = re.compile(rb"\0\0\0[\x3f\x80\0].{3}\0.{3}\0", re.DOTALL)
+
 # Members of the learner that are written before the trees, and after them.
 BEFORE_TREES, AFTER_TREES = ("feature_names",), ("learner_model_param", "objective")
 
@@ -52,6 +58,29 @@ def version_of(model: bytes | Blob) -> str | None:
     if match := JSON_END.search(tail):
         return ".".join(number.decode() for number in match.groups()[:3])
     return None
+
+
+def binary_model(model: bytes | Blob) -> bytes | None:
+    """Return the model in the binary format that XGBoost 3.1 gave up, None for another one.
+
+    A booster that was pickled by XGBoost 1.0 to 1.5 has a mark and its settings around it, and
+    before 1.0 the format had no mark.
+    """
+    if isinstance(model, Blob):
+        return None
+    if model.startswith(PICKLED_BINARY):
+        model = model[len(PICKLED_BINARY) + 8 :]  # behind the position of the settings
+        return model if model.startswith(b"binf") else None
+    is_binary = model.startswith(b"binf") or BINARY_START.match(model) is not None
+    return model if is_binary else None
+
+
+def version_of_binary(model: bytes) -> str | None:
+    """Return the first two numbers of the version in a binary model; None before 1.0."""
+    if len(model) < BINARY_VERSION.size or not model.startswith(b"binf"):
+        return None
+    major, minor = BINARY_VERSION.unpack_from(model)
+    return f"{major}.{minor}" if 0 < major < 3 and minor < 100 else None
 
 
 def is_whole(model: bytes | Blob) -> bool:

@@ -112,10 +112,11 @@ def build_array(array: Array, state: object) -> None:
     """Apply the pickled state of an array."""
     if array.dtype is not None or not isinstance(state, tuple) or len(state) != ARRAY_STATE_LENGTH:
         raise malformed("an array is unreadable")
-    _, shape, dtype, _, data = state
+    _, shape, dtype, by_column, data = state
     if not isinstance(dtype, DType):
         raise malformed("an array has no readable type")
     array.shape, array.dtype, array.data = read_shape(shape), dtype, _as_bytes(data)
+    array.by_column = bool(by_column)
 
 
 def _as_bytes(data: object) -> object:
@@ -133,7 +134,7 @@ def frombuffer(args: tuple[object, ...]) -> Array:
     data, dtype, shape, order = args if len(args) == 4 else (None,) * 4
     if not isinstance(dtype, DType) or not isinstance(order, str):
         raise malformed("an array has no readable type")
-    return Array(read_shape(shape), dtype, data)
+    return Array(read_shape(shape), dtype, data, by_column=order == "F")
 
 
 def make_scalar(args: tuple[object, ...]) -> object:
@@ -150,7 +151,20 @@ def make_scalar(args: tuple[object, ...]) -> object:
 
 
 def values_of(array: object) -> list[object] | None:
-    """Return the values of an array, flat, or None if they were not kept or are too many."""
+    """Return the values of an array, flat, or None if they were not kept or are too many.
+
+    A table comes row after row, in whichever order the file holds it.
+    """
+    values = _stored_values(array)
+    if values is None or not isinstance(array, Array) or not array.by_column:
+        return values
+    if len(array.shape) != 2:
+        return values if len(array.shape) < 2 else None
+    height = array.shape[0]
+    return [value for row in range(height) for value in values[row::height]]
+
+
+def _stored_values(array: object) -> list[object] | None:
     if not isinstance(array, Array) or array.dtype is None:
         return None
     dtype, count = array.dtype, math.prod(array.shape)

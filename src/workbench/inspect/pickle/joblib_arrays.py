@@ -44,7 +44,8 @@ def read_joblib_array(
         raise malformed("the header of an array is unreadable")
     if subclass not in ARRAY_TYPES:
         raise malformed(f"an array is a {subclass.qualified}")
-    array = Array(read_shape(state.get("shape")), dtype)
+    by_column = state.get("order") == "F"
+    array = Array(read_shape(state.get("shape")), dtype, by_column=by_column)
     if dtype.has_object:
         nested = read_nested_pickle()
         if not isinstance(nested, Array):

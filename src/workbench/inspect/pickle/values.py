@@ -91,6 +91,7 @@ class Array:
     shape: tuple[int, ...]
     dtype: DType | None = None
     data: object = None
+    by_column: bool = False  # Fortran's order: the data holds one column after the other
 
 
 @dataclass(slots=True, eq=False)

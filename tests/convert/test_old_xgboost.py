@@ -1,0 +1,114 @@
+"""Files of XGBoost 0.90 and 1.2 are converted by 2.1.4, and predict the same as before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from first_try.runner import trained, training_environment
+
+from workbench.adopt.answers import Answers
+from workbench.adopt.decide import decide
+from workbench.adopt.problems import AnswerError, Problem
+from workbench.convert import convert
+from workbench.inspect import file_facts, read_document
+from workbench.inspect.old_booster import CONVERTED_BY, old_booster, refusal_of_old_booster
+from workbench.inspect.pickle.arrays import make_dtype
+from workbench.inspect.pickle.values import Array, Dict, Global, Instance
+from workbench.lock.conversion import PYTHON
+
+COMPANIONS = ["scikit-learn==0.24.2", "numpy<1.21", "scipy<1.8", "pandas<1.3"]
+# Its mean of the target, four features, no classes, and more that no test reads.
+BINARY = b"\x00\x00\x00\x3f\x04\x00\x00\x00\x00\x00\x00\x00" + bytes(124)
+PREDICT = """\
+import json, sys, joblib, pandas, xgboost
+model = joblib.load(sys.argv[1])
+rows = pandas.DataFrame(json.load(open("native.json"))["rows"])
+asked = xgboost.DMatrix(rows) if isinstance(model, xgboost.Booster) else rows
+print(json.dumps([float(value) for value in model.predict(asked)]))
+"""
+
+
+def classifier(handle: bytes = BINARY, **state: object) -> Instance:
+    """Return an XGBClassifier as a pickle has it."""
+    names = ["f0", "f1", "f2", "f3"]
+    booster = Dict(("handle", handle, "feature_names", names))
+    attributes = {"_Booster": Instance(Global("xgboost.core", "Booster"), (), booster), **state}
+    pairs = [part for pair in attributes.items() for part in pair]
+    return Instance(Global("xgboost.sklearn", "XGBClassifier"), (), Dict(pairs))
+
+
+def encoder(classes: bytes) -> Instance:
+    array = Array((len(classes),), make_dtype(("i1", False, True)), classes)
+    return Instance(Global("sklearn.preprocessing", "LabelEncoder"), (), Dict(("classes_", array)))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (classifier(), None),
+        (classifier(missing=None, _le=encoder(b"\x00\x01\x02")), None),
+        (classifier(missing=0), "it takes 0 for a missing value"),
+        (classifier(_le=encoder(b"\x01\x02")), "its classes are not the numbers 0, 1"),
+    ],
+    ids=["plain", "classes", "missing", "other classes"],
+)
+def test_what_is_converted_answers_as_before(model: Instance, words: str | None) -> None:
+    old = refusal_of_old_booster(model, "0.90")
+    assert old is not None
+    assert old.can_be_converted is (words is None)
+    assert words is None or words in str(old)
+
+
+def test_the_model_is_taken_out_of_the_pickle() -> None:
+    marked = b"CONFIG-offset:" + bytes(8) + b"binf" + BINARY
+    for handle, content in ((BINARY, BINARY), (marked, marked[22:])):
+        found = old_booster(classifier(handle))
+        assert found is not None
+        assert (found.content, found.wrapper) == (content, "XGBClassifier")
+        assert found.feature_names is None  # they are XGBoost's own
+    assert old_booster(classifier(b'{"Config": {}}')) is None
+    assert old_booster(classifier(b"{L" + bytes(60))) is None
+
+
+def refusal_of(folder: Path, name: str) -> Problem:
+    with pytest.raises(AnswerError) as caught:
+        decide(Answers("A model", "a-model", "About it.", name, folder))
+    (problem,) = caught.value.found
+    return problem
+
+
+def test_the_refusal_has_the_line_that_converts(tmp_path: Path) -> None:
+    (tmp_path / "old.model").write_bytes(b"binf" + BINARY)
+    problem = refusal_of(tmp_path, "old.model")
+    sentence, line = problem.message.splitlines()
+    assert "in the binary format that XGBoost 3.1 gave up" in sentence
+    assert line.startswith(f"uv run --no-project --python {PYTHON} --with ")
+    assert f" --with xgboost-cpu=={CONVERTED_BY} " in line
+    target = f"old-xgboost-{CONVERTED_BY}.joblib"
+    assert line.endswith(f" python {ROOT / 'hooks' / 'convert.py'} old.model {target}")
+    assert problem.repair is not None
+    assert problem.repair.answers == {"model_path": target}
+
+
+@pytest.mark.slow
+@pytest.mark.heavy
+@pytest.mark.parametrize("version", ["0.90", "1.2.1"])
+def test_old_files_predict_the_same_when_they_are_converted(version: str, tmp_path: Path) -> None:
+    folder = trained(tmp_path, "old_xgboost.py", [f"xgboost=={version}", *COMPANIONS], "3.8")
+    native = json.loads((folder / "native.json").read_text(encoding="utf-8"))
+    newer = [f"xgboost-cpu=={CONVERTED_BY}", "scikit-learn==1.6.1", "pandas==2.2.3"]
+    python = training_environment(newer, PYTHON)
+    for name, expected in (
+        ("model.pkl", native["predictions"]),
+        ("booster.pkl", native["numbers"]),
+        ("booster.model", native["numbers"]),
+    ):
+        new = folder / f"{name}.joblib"
+        assert f"as XGBoost {CONVERTED_BY} saves it" in convert(folder, folder / name, new)
+        assert file_facts(read_document(new)).libraries["xgboost"] == CONVERTED_BY
+        said = subprocess.check_output([python, "-c", PREDICT, new], cwd=folder, text=True)
+        assert json.loads(said) == expected
