@@ -96,7 +96,7 @@ def _number_entries(numbers: NumberQuality, output: Output) -> Iterator[CardEntr
 
 
 def quality_plots(quality: Quality | None, output: Output) -> QualityPlots | None:
-    """Return the plots of a classification; None if there are none."""
+    """Return the plots of what was measured; None if nothing can be plotted."""
     if quality is not None and quality.numbers is not None:
         return QualityPlots(_residuals(quality.numbers.quantiles))
     classes = quality.classes if quality is not None else None
