@@ -29,9 +29,9 @@ from model_service.web.explain_api import (
     why_unexplained,
     with_explanations,
 )
-from model_service.web.metrics import CONTENT_TYPE, Gauge
 from model_service.web.openapi import document
 from model_service.web.policy import policy
+from model_service.web.prometheus import CONTENT_TYPE, Gauge
 from model_service.web.request_log import RequestRecord
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
@@ -116,7 +116,7 @@ def _parsed_body() -> Any:
     return parse_json(content)
 
 
-def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None = None) -> Response:
+def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None) -> Response:
     return csv_response(csv_stream(service.settings.max_csv_bytes), keep_bad_rows, wanted)
 
 
@@ -129,11 +129,12 @@ def csv_response(
     reasons = ReasonColumns(service, wanted) if wanted is not None else None
 
     def predict_part(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
-        predictions, failing = (
-            service.predict_valid(batch)
-            if keep_bad_rows
-            else (service.predict(batch, part=True), ())
-        )
+        predictions: Sequence[Prediction]
+        failing: Sequence[int] = ()
+        if keep_bad_rows:
+            predictions, failing = service.predict_valid(batch)
+        else:
+            predictions = service.predict(batch, part=True)
         if reasons is not None:
             valid = batch.without(set(failing)) if failing else batch
             predictions = reasons.add(valid, predictions)

@@ -57,6 +57,8 @@ CUSTOM_STYLESHEET = "custom.css"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Bodies of these types can be as long as a CSV.
 FILE_TYPES = ("text/csv", "multipart/form-data")
+# For which `ensure_sync` has looked whether they are `async def`.
+MAX_REMEMBERED_FUNCTIONS = 1000
 
 
 class UploadRequest(Request):
@@ -106,10 +108,8 @@ class ModelService(Flask):
         set_policy(self.view_functions["static"], PUBLIC)
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._end_process: Callable[[], None] = lambda: None
-        self.jinja_options = {
-            "trim_blocks": True,
-            "lstrip_blocks": True,
-        }  # half the bytes of a page
+        # Without them a page has twice the bytes.
+        self.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         settings = settings or Settings.from_environment()
         card_text, quality = "", None
         if not isinstance(model, Model):
@@ -227,9 +227,6 @@ class ModelService(Flask):
             if len(self._synchronous) < MAX_REMEMBERED_FUNCTIONS:
                 self._synchronous[func] = synchronous
             return synchronous
-
-
-MAX_REMEMBERED_FUNCTIONS = 1000
 
 
 class SessionsWithSecretKey(SecureCookieSessionInterface):
