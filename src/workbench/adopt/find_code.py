@@ -14,6 +14,8 @@ from workbench.adopt.transformer_files import FOLDERS
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 
 MAX_FILES, MAX_BYTES = 200, 1 << 20
+# Where notebooks and scripts of the training are, below the folders above.
+CODE_FOLDERS = ("code", "notebook", "notebooks", "scripts", "src", "training")
 
 
 def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
@@ -42,8 +44,10 @@ def code_folders(answers: Answers) -> list[Path]:
 
 def sources_near(answers: Answers) -> Iterator[SourceFile]:
     """Yield the author's .py files, then the notebooks; what is not Python is passed over."""
+    near = code_folders(answers)
+    folders = dict.fromkeys([*near, *(f / name for f in near for name in CODE_FOLDERS)])
     for suffix in (".py", NOTEBOOK):
-        for folder in code_folders(answers):
+        for folder in folders:
             for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
                 if path.is_file() and path.stat().st_size <= MAX_BYTES:
                     with suppress(AnswerError):

@@ -16,7 +16,7 @@ from workbench.adopt.answers import Part, joined, split
 from workbench.adopt.case import Case
 from workbench.adopt.problems import Changes, Notes, Problem, Repair
 from workbench.adopt.raw_columns import with_likely_dummies
-from workbench.adopt.relations import Related, Relations, describe, is_for_some
+from workbench.adopt.relations import Related, Relations, describe, is_for_some, without_copies
 from workbench.adopt.sample import EXPECTED_COLUMN, Sample
 from workbench.adopt.transformer_columns import is_of_target
 from workbench.adopt.transformer_files import Fitted, Neighbour
@@ -45,9 +45,9 @@ def look_around(case: Case) -> Found:
     relations = Relations(case)
     if (scaler := relations.scaled_sample(case.transformers.fitted)) is not None:
         return Found(_scaled_already(case, relations, scaler))
-    for_columns = [
-        found for n in case.neighbours if (found := relations.for_columns(n)) is not None
-    ]
+    for_columns = without_copies(
+        [found for n in case.neighbours if (found := relations.for_columns(n)) is not None]
+    )
     orders = relations.orders(
         [n for n in case.neighbours if n not in [f.neighbour for f in for_columns]]
     )
