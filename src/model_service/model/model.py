@@ -217,6 +217,11 @@ class Model:
         return self.golden is not None and self.golden.are_rows_alike
 
     @property
+    def same_among_others(self) -> bool:
+        """Whether the fast path predicts a row bit for bit alike alone and among others."""
+        return self.fast_path is not None and self.fast_path.same_among_others
+
+    @property
     def predicts_rows_alone(self) -> bool:
         """Whether a single row is predicted by other code than a batch."""
         return self.fast_path is not None and self.fast_path.predict_row is not None

@@ -82,15 +82,22 @@ def _predict_json(wanted: ExplainRequest | None) -> Response:
 
 
 def answer_rows(
-    service: Service, batch: Batch, wanted: ExplainRequest | None, record: RequestRecord
+    service: Service,
+    batch: Batch,
+    wanted: ExplainRequest | None,
+    record: RequestRecord,
+    predictions: Sequence[Prediction] | None = None,
 ) -> Sequence[Prediction]:
     """Return the predictions of validated rows, with explanations and warnings, and count them.
 
-    Raises RequestProblem and ServiceError; then nothing is counted.
+    `predictions` are those that have been made already. Raises RequestProblem and ServiceError;
+    then nothing is counted.
     """
     if wanted is not None:
         require_explainable(service, batch)
-    answers = predictions = service.predictor.predict(batch)
+    if predictions is None:
+        predictions = service.predictor.predict(batch)
+    answers = predictions
     if wanted is not None:
         answers = with_explanations(service, batch, predictions, wanted)
     service.count(predictions, record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib import resources
@@ -122,8 +122,10 @@ class ModelService(Flask):
             model, settings, self.url_map, self._on_stuck, card_text, quality
         )
         self.context_processor(self._page_context)
+        self._direct_answers: DirectAnswers | None = None
         if type(self) is ModelService:  # another class can override what Flask does
-            self.wsgi_app = DirectAnswers(self)  # type: ignore[method-assign]
+            self._direct_answers = DirectAnswers(self)
+            self.wsgi_app = self._direct_answers  # type: ignore[method-assign]
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
         if proxies := settings.trusted_proxies:
@@ -150,6 +152,11 @@ class ModelService(Flask):
     def answers_inline(self, environ: WSGIEnvironment, body: bytes) -> bool:
         """Return whether a server can answer a request in the thread that reads all requests."""
         return self._fast_lane.takes(environ, body)
+
+    def prepare_inline(self, environs: Sequence[WSGIEnvironment]) -> None:
+        """Do at once what requests need that a server answers next, each in the same thread."""
+        if self._direct_answers is not None:
+            self._direct_answers.predict_together(environs)
 
     def max_body_bytes(self, environ: WSGIEnvironment) -> int:
         """Return how long a body can be that a server receives before it calls the application.
