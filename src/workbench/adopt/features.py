@@ -26,6 +26,7 @@ from workbench.adopt.category_lists import (
 from workbench.adopt.chain import Chain
 from workbench.adopt.cleaned_texts import cleaned_texts
 from workbench.adopt.features_answer import FeaturesAnswer
+from workbench.adopt.predicted_rows import PredictedRow, predicted_row
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.raw_columns import Dummies, with_dummies, with_likely_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
@@ -34,6 +35,7 @@ from workbench.adopt.sample_checks import (
     Texts,
     absent_columns,
     coded_texts,
+    columns_to_send,
     likely_dummies,
     mark_notes,
     unclear_cells,
@@ -173,6 +175,8 @@ def _columns(case: Case, facts: ModelFacts) -> Columns:
     if facts.feature_names is not None:
         return Columns(facts.feature_names)
     if sample is None:
+        if (row := predicted_row(case.answers, facts.n_features)) is not None:
+            raise AnswerError(_as_in_code(row, case))
         message = (
             f"The model takes {_count(facts)} and their names are not in the file; answer "
             f"{questions.features}= with the names in the order of training, or give "
@@ -227,7 +231,7 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
     pairs = _pairs(entries, sample)
     if len(pairs) < len(entries):
         raise AnswerError(_absent(entries, case, chain))
-    problems = list(unclear_cells(pairs, sample))
+    problems = list(unclear_cells(pairs, sample, chain))
     if problems:
         raise AnswerError(problems)
     texts = coded_texts(pairs, case, chain)
@@ -258,25 +262,30 @@ def _absent(entries: Sequence[Entry], case: Case, chain: Chain) -> list[Problem]
         entries, likely = with_likely_dummies(entries, sample, by_name=by_name)
     known = _pairs(entries, sample)
     absent = [entry["name"] for entry in entries if column_of(entry, sample) is None]
-    problems = list(unclear_cells(known, sample))
+    problems = list(unclear_cells(known, sample, chain))
     texts = coded_texts(known, case, chain) if known and not problems else None
     if texts is not None and texts.doubt:
         problems.append(Problem("sample_data", texts.doubt))
     if absent:
         described = _described(entries, texts) if texts is not None else None
+        is_clear = described is not None and not problems and not likely
+        sent = columns_to_send(absent, known, described or (), case, chain) if is_clear else None
+        if sent is not None:
+            return [sent]
         return [*absent_columns(absent, likely, case, chain, described), *problems]
     repair = _repair(texts) if texts is not None else Repair()
     return [likely_dummies(likely, case, repair), *problems]
 
 
 def _doubtful(texts: Texts) -> Problem:
-    return Problem("sample_data", texts.doubt, _repair(texts))
+    return Problem(None if texts.is_certain else "sample_data", texts.doubt, _repair(texts))
 
 
 def _repair(texts: Texts) -> Repair:
     """Return a features file with the codes; without the sample if that lacks some of them."""
     if texts.uncoded:
-        return without_sample(_described(texts.entries, texts))
+        described = _described(texts.entries, texts)
+        return replace(without_sample(described), certain=texts.is_certain)
     return Repair(features={"features": [dict(entry) for entry in texts.entries]})
 
 
@@ -339,11 +348,46 @@ def _in_model_order(entries: list[Entry], case: Case, chain: Chain) -> tuple[lis
     )
 
 
+def _as_in_code(row: PredictedRow, case: Case) -> Problem:
+    """Return the problem that only the author's code names the columns of the model.
+
+    Values that the code computes are asked for: callers would take them for something else.
+    """
+    questions, where = case.answers.names, f"{row.source.path.name} predicts with"
+    names, absent = row.names, _absent_names(row, case.sample)
+    message = (
+        f"The model takes {len(names)} columns and does not name them; {where} "
+        f"{listing(names, 10)} in this order (line {row.line}: {row.source.line(row.line)})"
+    )
+    changes = {"features": joined(names)}
+    if case.sample is not None and absent:
+        changes["sample_data"] = ""
+        message += f". {case.sample.path.name} has no {listing(absent)}, so it is not the sample"
+    if row.computed:
+        message += (
+            f". It computes {listing(row.computed)} before: callers send what it computes. If they "
+            f"should not, answer {questions.model_code}=FILE with a function prepare(frame), and "
+            f"{questions.features}= with what they know"
+        )
+        return Problem(None, f"{message}.", Repair(changes))
+    if absent:
+        return Problem(None, f"{message}.", Repair(changes))
+    numbered = joined(f"feature_{number}" for number in range(1, len(names) + 1))
+    otherwise = (("If the model was trained on something else:", {"features": numbered}),)
+    message += ". So these are its features"
+    return Problem(None, message, Repair(changes, otherwise=otherwise, certain=True))
+
+
 def _wrong_count(columns: Sequence[str], case: Case, chain: Chain) -> Problem:
     facts, questions = chain.facts, case.answers.names
     message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
     plain = _without_others(message, columns, case, facts)
     proposed = _proposed_columns(case, chain)
+    row = _row_in_code(case, facts)
+    if row is not None:
+        absent = _absent_names(row, case.sample)
+        if not absent or proposed is None or not proposed.is_supported:
+            return _as_in_code(row, case)
     if proposed is not None and (plain is None or proposed.is_supported):
         is_same = plain is not None and plain.repair == proposed.problem.repair
         return plain if plain is not None and is_same else proposed.problem
@@ -359,6 +403,19 @@ def _wrong_count(columns: Sequence[str], case: Case, chain: Chain) -> Problem:
         message += " The proposal numbers them: write the names into it."
         repair = replace(numbered, answers={"sample_data": ""})
     return Problem(None, message, repair)
+
+
+def _absent_names(row: PredictedRow, sample: Sample | None) -> list[str]:
+    """Return the names of the row that are no columns of the sample, however it spells them."""
+    columns = sample.with_names_of(row.names).columns if sample is not None else row.names
+    return [name for name in row.names if name not in columns]
+
+
+def _row_in_code(case: Case, facts: ModelFacts) -> PredictedRow | None:
+    """Return the row that the author's code predicts for, if nothing else names the columns."""
+    if case.declared.features or facts.feature_names is not None:
+        return None
+    return predicted_row(case.answers, facts.n_features)
 
 
 def _without_others(
