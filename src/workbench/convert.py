@@ -17,7 +17,8 @@ import workbench
 from workbench.errors import UserError
 from workbench.inspect import OldFile, RefusedFile, file_facts, read_document
 from workbench.inspect.old_booster import old_booster
-from workbench.lock.conversion import CONVERTED_BY, PYTHON, uv_run
+from workbench.inspect.refused_file import versions_listed
+from workbench.lock.conversion import python_of, uv_run
 from workbench.lock.environment import (
     environ,
     environ_without_secrets,
@@ -26,7 +27,6 @@ from workbench.lock.environment import (
     install_uv,
     run,
 )
-from workbench.lock.versions import PROPER_NAMES
 from workbench.verify.resource_limits import Limits
 
 # As the children, workbench.resave and workbench.resave_booster, know them.
@@ -37,15 +37,15 @@ SOURCE = Path(workbench.__file__).parents[1]  # a folder, or the tools' wheel
 def convert(project: Path, source: Path, target: Path) -> str:
     """Convert a file in an environment that uv makes; return what was done. Raises UserError."""
     old = _checked(source, target)
-    python = find_python(PYTHON)
+    version = python_of(old)
+    python = find_python(version)
     if python is None:
         raise UserError(
-            f"Python {PYTHON} does not run here; install it (uv python install {PYTHON}, or pyenv) "
-            "and try again."
+            f"Python {version} does not run here; install it (uv python install {version}, or "
+            "pyenv) and try again."
         )
     uv = find_uv(project) or install_uv(project, python)
-    distributions = _distributions(old)
-    _, *arguments = uv_run(old.library, distributions, python)
+    _, *arguments = uv_run(old, python)
     code = "import sys; from workbench.convert import main; sys.exit(main(sys.argv[1:]))"
     return run(
         [uv, *arguments, "python", "-c", code, source, target],
@@ -67,10 +67,10 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return 1
-    by = f"{PROPER_NAMES[old.library]} {CONVERTED_BY[old.library]}"
+    by = versions_listed(old.converted_by)
     print(
-        f"{target} holds the model as {by} saves it. Compare its answers with those that you know: "
-        "a sample with a column `expected` does that."
+        f"{target} holds the model as {by} {'save' if len(old.converted_by) > 1 else 'saves'} it. "
+        "Compare its answers with those that you know: a sample with a column `expected` does that."
     )
     return 0
 
@@ -88,11 +88,6 @@ def _checked(source: Path, target: Path) -> OldFile:
     if not old.can_be_converted:
         raise UserError(f"{source}: {old}")
     return old
-
-
-def _distributions(old: OldFile) -> set[str]:
-    roots = {module.split(".")[0] for module, _ in old.names or ()}
-    return {"pandas"} & roots
 
 
 def _save_again(source: Path, target: Path, old: OldFile, folder: Path) -> None:

@@ -1,4 +1,6 @@
-"""Load a model file of an old scikit-learn in scikit-learn 1.1, repair it, and save it again.
+"""Load a file of an old scikit-learn in scikit-learn 1.1, repair it, and save it again.
+
+Models in XGBoost's old binary format become present ones while it is loaded.
 
     python -m workbench.resave        in a folder with `old` and `names.json`; writes `new.joblib`
 
@@ -20,9 +22,11 @@ from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
+import sklearn
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
 from workbench.inspect.formats.decompression import compression_of
+from workbench.inspect.old_file import CONVERTED_BY
 from workbench.inspect.pickle.joblib_arrays import JOBLIB_WRAPPER
 from workbench.inspect.pickle.old_names import current_name
 from workbench.inspect.pickle.values import Global
@@ -59,6 +63,10 @@ class OldUnpickler(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
             return _Wrapper
         if found not in self.allowed:
             raise ImportError(f"{found.qualified} was not found by the inspection of the file")
+        if found.module.split(".")[0] == "xgboost":
+            from workbench.resave_booster import reader_of  # noqa: PLC0415  # is not always there
+
+            return reader_of(found.name)
         protocol, self.proto = self.proto, 4  # the names of Python 2 are translated already
         try:
             return super().find_class(found.module, found.name)
@@ -76,6 +84,8 @@ def load_old(content: bytes, allowed: Collection[Global]) -> Any:
     elif kind is not None:
         content = lzma.decompress(content)
     root = OldUnpickler(io.BytesIO(content), allowed).load()
+    if sklearn.__version__ != CONVERTED_BY:
+        return root  # the release that wrote the file: only its models of XGBoost are old
     for part in list(_parts(root)):
         _decode_classes(vars(part))
         if repair := REPAIRS.get(type(part).__name__):

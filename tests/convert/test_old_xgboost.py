@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.convert import convert
-from workbench.inspect import file_facts, read_document
+from workbench.inspect import OldFile, file_facts, read_document
+from workbench.inspect.document import Document
 from workbench.inspect.old_booster import CONVERTED_BY, old_booster, refusal_of_old_booster
+from workbench.inspect.old_file import refusal_of_old
 from workbench.inspect.pickle.arrays import make_dtype
+from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.names_check import UnlistedNames
 from workbench.inspect.pickle.values import Array, Dict, Global, Instance
 from workbench.lock.conversion import PYTHON
 
@@ -28,7 +33,9 @@ import json, sys, joblib, pandas, xgboost
 model = joblib.load(sys.argv[1])
 rows = pandas.DataFrame(json.load(open("native.json"))["rows"])
 asked = xgboost.DMatrix(rows) if isinstance(model, xgboost.Booster) else rows
-print(json.dumps([float(value) for value in model.predict(asked)]))
+scaled = hasattr(model, "steps")
+predicted = model.predict_proba(rows)[:, 1] if scaled else model.predict(asked)
+print(json.dumps([float(value) for value in predicted]))
 """
 
 
@@ -94,6 +101,38 @@ def test_the_refusal_has_the_line_that_converts(tmp_path: Path) -> None:
     assert problem.repair.answers == {"model_path": target}
 
 
+def old_file(model: object, libraries: Mapping[str, str], *names: Global) -> OldFile | None:
+    """Return the refusal of a file that holds an object and refers to these names."""
+    effects = LoadEffects(names=set(names))
+    document = Document(Path("a.pkl"), "pickle", ".pkl", None, 0, "", model, effects, False)
+    return refusal_of_old(document, libraries, UnlistedNames((), (), ()))
+
+
+XGBOOST, OTHER = Global("xgboost.sklearn", "XGBClassifier"), Global("lightgbm.basic", "Booster")
+
+
+@pytest.mark.parametrize(
+    ("model", "sklearn", "by"),
+    [
+        (classifier(), None, {"xgboost": CONVERTED_BY}),
+        (classifier(), "1.0.2", {"scikit-learn": "1.0.2", "xgboost": CONVERTED_BY}),
+        (classifier(), "0.24.2", {"scikit-learn": "1.1.3", "xgboost": CONVERTED_BY}),
+        (classifier(missing=0), "1.0.2", {}),
+        (classifier(missing=0), "0.24.2", {}),
+    ],
+)
+def test_in_a_dict_it_is_converted_by_the_scikit_learn_of_the_file(
+    model: Instance, sklearn: str | None, by: Mapping[str, str]
+) -> None:
+    libraries = {"xgboost": "0.90", **({"scikit-learn": sklearn} if sklearn else {})}
+    old = old_file(Dict(("model", model)), libraries, XGBOOST)
+    assert old is not None
+    assert (old.can_be_converted, old.converted_by) == (bool(by), by)
+    beside = old_file(Dict(("model", model)), libraries, XGBOOST, OTHER)
+    assert beside is not None
+    assert not beside.can_be_converted
+
+
 @pytest.mark.slow
 @pytest.mark.heavy
 @pytest.mark.parametrize("version", ["0.90", "1.2.1"])
@@ -105,10 +144,11 @@ def test_old_files_predict_the_same_when_they_are_converted(version: str, tmp_pa
     for name, expected in (
         ("model.pkl", native["predictions"]),
         ("booster.pkl", native["numbers"]),
+        ("pipeline.pkl", native["scaled"]),
         ("booster.model", native["numbers"]),
     ):
         new = folder / f"{name}.joblib"
-        assert f"as XGBoost {CONVERTED_BY} saves it" in convert(folder, folder / name, new)
+        assert f"XGBoost {CONVERTED_BY}" in convert(folder, folder / name, new)
         assert file_facts(read_document(new)).libraries["xgboost"] == CONVERTED_BY
         said = subprocess.check_output([python, "-c", PREDICT, new], cwd=folder, text=True)
         assert json.loads(said) == expected

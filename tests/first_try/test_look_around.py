@@ -73,7 +73,6 @@ TAKEN: list[Case] = [
     ("scaled_sample", PINS, {"model_path": "model.pkl", "sample_data": "X_train.csv"}),
     ("computed_columns", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),
     ("raw_kilometres", PINS, {"model_path": "car.pkl", "sample_data": "cars.csv"}),
-    ("names_in_app", PINS, {"model_path": "model.pkl"}),
 ]
 STOP_ONCE: list[Case] = [
     ("pipeline_beside", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),

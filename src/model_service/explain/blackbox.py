@@ -7,7 +7,8 @@ estimated from orders in which the features join, with their standard errors.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,9 @@ MAX_PAIR_CELLS = 1 << 25
 # An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
 MAX_FITTING = 1 << 20
-# What a row costs is measured on the background, then on several times as many rows, each time for
-# no more than a share of the time that is left. A call of many rows outweighs earlier ones.
-MEASURED_BACKGROUNDS, MEASURED_SHARE, MANY_ROWS = (1, 4, 16), 0.1, 256
+# What a row costs is measured on more and more rows, each time for no more than a share of the time
+# that is left. A call of many rows outweighs earlier ones.
+MEASURED_ROWS, MEASURED_SHARE, MANY_ROWS = (1, 4, 16, 64, 256, 1024), 0.1, 256
 
 
 class DoesNotFit(ServiceError):
@@ -69,6 +70,15 @@ class Budget:
         if self._started_at is not None:
             self._spent += self._clock() - self._started_at
         self._started_at = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take no time for what runs inside."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     @property
     def is_limited(self) -> bool:
@@ -123,7 +133,7 @@ class BlackBox:
         self._input, self._respond, self._background = model_input, respond, background
         self._steps, self._player, self._respond_last = steps, player, respond_last
         self._names, self._max_enumerated = list(background.columns), max_enumerated
-        self._seconds_per_row = 0.0
+        self._seconds_per_row, self._has_run = 0.0, False
         self._rows: Any = None
 
     def responses(self, batch: Batch) -> Any:
@@ -151,16 +161,28 @@ class BlackBox:
     def _measure(self, evaluate: Evaluate, wanted: int, budget: Budget) -> None:
         """Measure what a row costs, on more rows as long as it seems too much.
 
-        The overhead of a call counts for each of its rows: of few rows it is the most.
+        The overhead of a call counts for each of its rows: of few rows it is the most. A cost that
+        would refuse a request is measured anew, for a call on a busy machine may have been slow.
         """
+        if self._fitting(wanted, budget):
+            return
         background, players = len(self._background), len(self._names)
-        for times in MEASURED_BACKGROUNDS:
-            if self._fitting(wanted, budget) or (
-                self._seconds_per_row * background * times > MEASURED_SHARE * budget.left
-            ):
+
+        def evaluate_background(row_count: int) -> None:
+            mixed = np.zeros((row_count, players), dtype=bool)
+            evaluate(np.arange(row_count) % background, mixed)
+
+        if not self._has_run:
+            with budget.paused():  # imports and caches that no later call needs
+                evaluate_background(1)
+            self._has_run = True
+        self._seconds_per_row = 0.0
+        for row_count in MEASURED_ROWS:
+            if self._seconds_per_row * row_count > MEASURED_SHARE * budget.left:
                 return
-            numbers = np.tile(np.arange(background), times)
-            evaluate(numbers, np.zeros((len(numbers), players), dtype=bool))
+            evaluate_background(row_count)
+            if self._fitting(wanted, budget):
+                return
 
     def mixer(self, batch: Batch) -> Mixer:
         """Return how rows are mixed with the background and evaluated."""

@@ -112,7 +112,7 @@ def _openapi_json() -> str:
 
 
 def feature_schema(feature: Feature) -> dict[str, Any]:
-    """Return the JSON Schema of one feature, which accepts the values that Feature.parse does."""
+    """Return the JSON Schema of one feature, which accepts the values that `parse_value` does."""
     schema: dict[str, Any] = {}
     if feature.categories is not None and feature.closed:
         schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]

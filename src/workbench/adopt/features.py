@@ -26,7 +26,6 @@ from workbench.adopt.category_lists import (
 from workbench.adopt.chain import Chain
 from workbench.adopt.cleaned_texts import cleaned_texts
 from workbench.adopt.features_answer import FeaturesAnswer
-from workbench.adopt.predicted_rows import PredictedRow, predicted_row
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.adopt.raw_columns import Dummies, with_dummies, with_likely_dummies
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
@@ -175,8 +174,6 @@ def _columns(case: Case, facts: ModelFacts) -> Columns:
     if facts.feature_names is not None:
         return Columns(facts.feature_names)
     if sample is None:
-        if (row := predicted_row(case.answers, facts.n_features)) is not None:
-            raise AnswerError(_as_in_code(row, case))
         message = (
             f"The model takes {_count(facts)} and their names are not in the file; answer "
             f"{questions.features}= with the names in the order of training, or give "
@@ -348,46 +345,11 @@ def _in_model_order(entries: list[Entry], case: Case, chain: Chain) -> tuple[lis
     )
 
 
-def _as_in_code(row: PredictedRow, case: Case) -> Problem:
-    """Return the problem that only the author's code names the columns of the model.
-
-    Values that the code computes are asked for: callers would take them for something else.
-    """
-    questions, where = case.answers.names, f"{row.source.path.name} predicts with"
-    names, absent = row.names, _absent_names(row, case.sample)
-    message = (
-        f"The model takes {len(names)} columns and does not name them; {where} "
-        f"{listing(names, 10)} in this order (line {row.line}: {row.source.line(row.line)})"
-    )
-    changes = {"features": joined(names)}
-    if case.sample is not None and absent:
-        changes["sample_data"] = ""
-        message += f". {case.sample.path.name} has no {listing(absent)}, so it is not the sample"
-    if row.computed:
-        message += (
-            f". It computes {listing(row.computed)} before: callers send what it computes. If they "
-            f"should not, answer {questions.model_code}=FILE with a function prepare(frame), and "
-            f"{questions.features}= with what they know"
-        )
-        return Problem(None, f"{message}.", Repair(changes))
-    if absent:
-        return Problem(None, f"{message}.", Repair(changes))
-    numbered = joined(f"feature_{number}" for number in range(1, len(names) + 1))
-    otherwise = (("If the model was trained on something else:", {"features": numbered}),)
-    message += ". So these are its features"
-    return Problem(None, message, Repair(changes, otherwise=otherwise, certain=True))
-
-
 def _wrong_count(columns: Sequence[str], case: Case, chain: Chain) -> Problem:
     facts, questions = chain.facts, case.answers.names
     message = f"The model takes {_count(facts)}, and {len(columns)} are named ({listing(columns)})."
     plain = _without_others(message, columns, case, facts)
     proposed = _proposed_columns(case, chain)
-    row = _row_in_code(case, facts)
-    if row is not None:
-        absent = _absent_names(row, case.sample)
-        if not absent or proposed is None or not proposed.is_supported:
-            return _as_in_code(row, case)
     if proposed is not None and (plain is None or proposed.is_supported):
         is_same = plain is not None and plain.repair == proposed.problem.repair
         return plain if plain is not None and is_same else proposed.problem
@@ -403,19 +365,6 @@ def _wrong_count(columns: Sequence[str], case: Case, chain: Chain) -> Problem:
         message += " The proposal numbers them: write the names into it."
         repair = replace(numbered, answers={"sample_data": ""})
     return Problem(None, message, repair)
-
-
-def _absent_names(row: PredictedRow, sample: Sample | None) -> list[str]:
-    """Return the names of the row that are no columns of the sample, however it spells them."""
-    columns = sample.with_names_of(row.names).columns if sample is not None else row.names
-    return [name for name in row.names if name not in columns]
-
-
-def _row_in_code(case: Case, facts: ModelFacts) -> PredictedRow | None:
-    """Return the row that the author's code predicts for, if nothing else names the columns."""
-    if case.declared.features or facts.feature_names is not None:
-        return None
-    return predicted_row(case.answers, facts.n_features)
 
 
 def _without_others(

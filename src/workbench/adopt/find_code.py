@@ -15,6 +15,8 @@ from workbench.inspect.pickle.names import CUSTOM_MODULES
 
 MAX_FILES, MAX_BYTES = 200, 1 << 20
 MAX_NOTEBOOK_BYTES = 8 << 20  # most of it pictures
+# Where notebooks and scripts of the training are, below the folders above.
+CODE_FOLDERS = ("code", "notebook", "notebooks", "scripts", "src", "training")
 
 
 def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
@@ -43,8 +45,10 @@ def code_folders(answers: Answers) -> list[Path]:
 
 def sources_near(answers: Answers) -> Iterator[SourceFile]:
     """Yield the author's .py files, then the notebooks; what is not Python is passed over."""
+    near = code_folders(answers)
+    folders = dict.fromkeys([*near, *(f / name for f in near for name in CODE_FOLDERS)])
     for suffix in (".py", NOTEBOOK):
-        for folder in code_folders(answers):
+        for folder in folders:
             for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
                 if _is_readable(path):
                     with suppress(AnswerError):

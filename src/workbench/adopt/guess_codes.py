@@ -15,6 +15,7 @@ from dataclasses import dataclass
 MAX_TEXTS = 10_000  # of a column for which codes are proposed
 MIN_SEEN = 3  # different thresholds that recognize an encoding
 TOLERANCE = 2e-7  # of a threshold that was compared with a float of 32 bits
+FEW = 4  # texts, of which the upper half is too small to say anything
 MAX_LISTED = 100  # texts of a column, whatever they are: a short sample has few rows
 ROWS_FOR_EACH = 2  # a column with fewer rows for each text is an identifier
 
@@ -36,17 +37,18 @@ def guess_codes(
     what the model compares the column with.
     """
     counts = Counter(texts)
-    thresholds = sorted(set(seen))
+    compared = list(seen)
+    thresholds = sorted(set(compared))
     if len(thresholds) >= MIN_SEEN:
         for candidate in _recognizable(counts, texts, targets):
-            if _are_between(thresholds, sorted(set(candidate.codes.values()))):
+            if are_between(thresholds, sorted(set(candidate.codes.values()))):
                 return candidate
     if len(counts) > MAX_TEXTS:
         return None
-    if not _can_be_labels(thresholds, len(counts)):
+    if not _can_be_labels(thresholds, len(counts)) or _are_of_fewer(compared, len(counts)):
         in_rows = "the number of rows that have the same text"
         counted = GuessedCodes(dict(sorted(counts.items())), in_rows)
-        is_count = _are_between(thresholds, sorted(set(counts.values())))
+        is_count = are_between(thresholds, sorted(set(counts.values())))
         return counted if is_count and len(thresholds) >= MIN_SEEN else None
     if is_identifier(len(counts), len(texts)):
         return None
@@ -84,7 +86,15 @@ def _can_be_labels(thresholds: Sequence[float], count: int) -> bool:
     return halves and (not thresholds or (thresholds[0] >= 0 and thresholds[-1] <= count - 1))
 
 
-def _are_between(thresholds: Iterable[float], values: Sequence[float]) -> bool:
+def _are_of_fewer(compared: Sequence[float], count: int) -> bool:
+    """Return whether so many comparisons would have met the upper half of the codes too.
+
+    Code that makes few texts of many (m, male and Male are one) is followed by codes of the few.
+    """
+    return count > FEW and len(compared) >= count and max(compared) < (count - 1) / 2
+
+
+def are_between(thresholds: Iterable[float], values: Sequence[float]) -> bool:
     """Return whether each threshold is a value, or half way between two of them."""
     return all(_is_between(threshold, values) for threshold in thresholds)
 

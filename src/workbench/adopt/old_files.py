@@ -10,7 +10,6 @@ from workbench.adopt.answers import Answers, Part, joined
 from workbench.adopt.problems import Problem, Question, Repair
 from workbench.inspect import OldFile
 from workbench.lock import conversion
-from workbench.lock.versions import PROPER_NAMES
 
 
 def old_file_problem(
@@ -19,16 +18,12 @@ def old_file_problem(
     """Return the problem of an old file; the repair names the file that its conversion writes."""
     if old.names is None or answers is None:
         return Problem(question, f"{path}: {old}")
-    version = conversion.CONVERTED_BY[old.library]
-    short = {"scikit-learn": "sklearn"}.get(old.library, old.library)
-    target = path.with_name(f"{path.stem}-{short}-{version}.joblib")
-    distributions = {module.split(".")[0] for module, _ in old.names} & {"pandas"}
+    short = {"scikit-learn": "sklearn"}
+    by = [f"{short.get(name, name)}-{version}" for name, version in old.converted_by.items()]
+    target = path.with_name("-".join([path.stem, *by]) + ".joblib")
     source, typed = _typed(answers, path), _typed(answers, target)
-    line = shlex.join(conversion.command(source, typed, old.library, distributions))
-    message = (
-        f"{path}: {old.what} {PROPER_NAMES[old.library]} {version} reads it and predicts the same. "
-        f"Convert it, and give the new file:\n{line}"
-    )
+    line = shlex.join(conversion.command(source, typed, old))
+    message = f"{path}: {old.what} {old.what_converts}. Convert it, and give the new file:\n{line}"
     return Problem(question, message, Repair({question: _changed(answers, question, path, typed)}))
 
 

@@ -31,7 +31,7 @@ from workbench.errors import listing
 from workbench.inspect import SeenValues, seen_values
 
 FEW_VALUES = 5  # say nothing about the values of a column
-SEVERAL = 2  # steps of a Pipeline that prepares its input itself
+SEVERAL = 2  # steps of a Pipeline that prepares its input itself, encoders of a dict
 MAX_SHOWN = 4
 # What is certain is applied, what is likely is asked for, and of what is possible there is a note.
 Certainty = Literal["certain", "likely", "possible"]
@@ -362,6 +362,27 @@ class Relations:
     def _seen(self) -> SeenValues:
         """What the model compares its input with; of no use behind other transformers."""
         return SeenValues() if self.has_whole else seen_values(self.case.model_root)
+
+
+def without_copies(found: Sequence[Related]) -> list[Related]:
+    """Leave out encoders that another file has too, among encoders of other columns.
+
+    The loop that makes a dict of encoders leaves the last one behind, and it is saved as well.
+    """
+    return [one for one in found if not any(_is_in(one, other) for other in found)]
+
+
+def _is_in(one: Related, other: Related) -> bool:
+    """Return whether the only encoder of a file is one of the several of another file."""
+    own, several = one.neighbour.fitted, other.neighbour.fitted
+    if (
+        len(own) != 1
+        or len(several) < SEVERAL
+        or not {*(one.columns or ())} <= {*(other.columns or ())}
+    ):
+        return False
+    labels = own[0].facts.labels
+    return own[0].facts.encodes_labels and any(f.facts.labels == labels for f in several)
 
 
 def _compete(one: Related, other: Related) -> bool:

@@ -11,11 +11,13 @@ from typing import Any
 from model_service.contract.contract import json_text
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
+from workbench import files
 from workbench.adopt.case import Case
 from workbench.adopt.cells import are_written_numbers
 from workbench.adopt.chain import Chain
-from workbench.adopt.find_code import repair_with_code
-from workbench.adopt.guess_codes import GuessedCodes, guess_codes, is_identifier
+from workbench.adopt.codes_in_code import WrittenCodes, codes_in_code
+from workbench.adopt.find_code import repair_with_code, sources_near
+from workbench.adopt.guess_codes import GuessedCodes, are_between, guess_codes, is_identifier
 from workbench.adopt.problems import Notes, Problem, Repair
 from workbench.adopt.raw_columns import SEPARATORS, Dummies, yes_or_no
 from workbench.adopt.sample import ColumnFacts, Sample
@@ -30,6 +32,8 @@ _NO_LETTER = re.compile(r"[\W_]+")
 MAX_ABSENT = 20  # columns, each with a message of its own
 MAX_SHOWN = 5  # marks or columns in a message
 NUMBERS = ("number", "integer")
+ROWS_FOR_EACH = 10  # text of a sample that has all texts of the training
+SECOND_LAST = 2  # code from the end; a model that compares with more has seen the last one
 # Fields that leave open how a column becomes numbers.
 _OPEN = frozenset(("name", "title", "description", "unit", "nullable"))
 # Modules whose classes take numbers only, unless the file lists the categories of a column.
@@ -202,12 +206,46 @@ def coded_texts(pairs: Sequence[Pair], case: Case, chain: Chain) -> Texts:
             no, yes = codes
             notes.append(f"{entry['name']} is a number to the model: {no} is 0 and {yes} is 1.")
             found.append((_encoded(entry, codes), column))
+        elif (written := _written(entry["name"], column, case, chain)) is not None:
+            notes.append(_of_written(entry["name"], written))
+            found.append((_encoded(entry, written.codes), column))
         else:
             unknown.append((entry, column))
             found.append((entry, column))
     if not unknown:
         return Texts(tuple(found), tuple(notes))
     return _with_guesses(found, unknown, case, chain)
+
+
+def _written(name: str, column: ColumnFacts, case: Case, chain: Chain) -> WrittenCodes | None:
+    """Return the codes that the author's code makes of a column, if the model agrees with them.
+
+    A LabelEncoder counts the texts that it has seen. So the sample must have them all: its texts
+    are not few of many, none is missing, and the model compares with the last of the codes.
+    """
+    texts = _texts(column)
+    if case.previous is not None or not texts:
+        return None
+    written = codes_in_code(name, texts, sources_near(case.answers))
+    if written is None:
+        return None
+    seen = _seen_by_model(name, case, chain)
+    if not are_between(seen, sorted({*written.codes.values()})):
+        return None
+    if not written.is_alphabetical:
+        return written
+    if seen:
+        return written if max(seen) > len(texts) - SECOND_LAST else None
+    is_whole = column.rows >= ROWS_FOR_EACH * len(texts) and not column.missing
+    return written if is_whole else None
+
+
+def _of_written(name: str, written: WrittenCodes) -> str:
+    codes = {text: whole(code) for text, code in written.codes.items()}
+    return (
+        f"{name} is a number to the model: {_codes(codes)}, {written.where}. If its training made "
+        f'others, correct "encode" in {files.FEATURES}, and run: make verify ACCEPT=answers'
+    )
 
 
 def _encoded(entry: Entry, codes: Mapping[str, float]) -> Entry:

@@ -132,7 +132,7 @@ def file_facts(document: Document) -> FileFacts:
         code_pythons=pythons_of(effects.by_value),
         trusted=tuple(sorted(name.qualified for name in effects.names)) if by_skops else (),
         too_old=refusal_of_old_booster(document.root, libraries.get("xgboost"))
-        or refusal_of_old(document, libraries.get("scikit-learn"), unlisted),
+        or refusal_of_old(document, libraries, unlisted),
     )
 
 

@@ -10,9 +10,11 @@ before 0.22.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from workbench.inspect import old_booster
 from workbench.inspect.document import Document
+from workbench.inspect.formats.pickled_boosters import binary_boosters
 from workbench.inspect.pickle.names_check import UnlistedNames
 from workbench.inspect.pickle.values import Array, Instance, walk
 from workbench.inspect.refused_file import OldFile
@@ -59,46 +61,86 @@ _SINCE: Mapping[str, Release] = {
 }
 
 
-def refusal_of_old(document: Document, version: str | None, found: UnlistedNames) -> OldFile | None:
+def refusal_of_old(
+    document: Document, libraries: Mapping[str, str], found: UnlistedNames
+) -> OldFile | None:
     """Return the refusal of a file that is too old, or None.
 
-    `version` is scikit-learn's, and `found` the names that the check of names did not know.
+    `libraries` are the versions in it, and `found` the names that the check of names did not know.
     """
+    version = libraries.get("scikit-learn")
+    boosters = binary_boosters(document.root)
+    if _has_old_sklearn(document, version):
+        return _refusal_of_sklearn(document, version, found, boosters)
+    if not boosters:
+        return None
+    what = old_booster.written_by(libraries.get("xgboost"))
+    obstacle = next(_obstacles_of_names(document, found, boosters), None)
+    if obstacle is not None:
+        return OldFile(what, f"{obstacle} {old_booster.FIT_AGAIN}", None)
+    kept = {"scikit-learn": version} if version is not None else {}
+    by = {**kept, "xgboost": old_booster.CONVERTED_BY}
+    return OldFile.convertible(what, _names(document), by)
+
+
+def _has_old_sklearn(document: Document, version: str | None) -> bool:
     effects = document.effects
-    release = _release(version)
-    if version is not None and release >= OLDEST_SKLEARN and not effects.python2:
-        return None
-    renamed = any(old.module.startswith("sklearn.") for old in effects.old_names)
-    if version is None and not effects.python2 and not renamed:
-        return None
+    if effects.python2:
+        return True
+    if version is not None:
+        return _release(version) < OLDEST_SKLEARN
+    return any(old.module.startswith("sklearn.") for old in effects.old_names)
+
+
+def _refusal_of_sklearn(
+    document: Document,
+    version: str | None,
+    found: UnlistedNames,
+    boosters: Collection[Instance],
+) -> OldFile:
+    effects = document.effects
     wrote = "a scikit-learn before 0.24" if version is None else f"scikit-learn {version}"
     under = " under Python 2" if effects.python2 else ""
     what = (
         f"The model was fitted with {wrote}{under}, which cannot be installed on any Python that "
         "Heroku runs."
     )
-    obstacle = next(_obstacles(document, version, release, found), None)
+    obstacle = next(_obstacles(document, version, found, boosters), None)
     if obstacle is not None:
         return OldFile(what, f"{obstacle} Fit it again with scikit-learn 1.1 or later.", None)
-    remedy = (
-        f"scikit-learn {CONVERTED_BY} reads it and predicts the same: convert it with "
-        "`make convert FILE=… OUT=…`."
-    )
-    return OldFile(what, remedy, frozenset((n.module, n.name) for n in effects.names))
+    with_xgboost = {"xgboost": old_booster.CONVERTED_BY} if boosters else {}
+    by = {"scikit-learn": CONVERTED_BY, **with_xgboost}
+    return OldFile.convertible(what, _names(document), by)
 
 
-def _obstacles(
-    document: Document, version: str | None, release: Release, found: UnlistedNames
+def _names(document: Document) -> frozenset[tuple[str, str]]:
+    return frozenset((name.module, name.name) for name in document.effects.names)
+
+
+def _obstacles_of_names(
+    document: Document, found: UnlistedNames, boosters: Collection[Instance]
 ) -> Iterator[str]:
-    """Yield why the file cannot be converted."""
+    """Yield why a file of any release cannot be converted: what it refers to, and its boosters."""
     own = (*found.custom, *found.by_value, *found.unknown)
     if own:
         yield f"It cannot be converted, because it refers to {own[0]}."
+    roots = {name.module.split(".")[0] for name in document.effects.names}
+    for root in sorted(roots - _PLAIN_ROOTS - {"sklearn", *(("xgboost",) if boosters else ())}):
+        yield f"It cannot be converted, because it holds objects of {root}."
+    yield from filter(None, map(old_booster.obstacle_of, boosters))
+
+
+def _obstacles(
+    document: Document,
+    version: str | None,
+    found: UnlistedNames,
+    boosters: Collection[Instance],
+) -> Iterator[str]:
+    """Yield why a file of an old scikit-learn cannot be converted."""
+    release = _release(version)
     if version is None or release < (0, 18):
         yield "Files from before scikit-learn 0.18 cannot be converted."
-    roots = {name.module.split(".")[0] for name in document.effects.names}
-    for root in sorted(roots - _PLAIN_ROOTS - {"sklearn"}):
-        yield f"It cannot be converted, because it holds objects of {root}."
+    yield from _obstacles_of_names(document, found, boosters)
     for part in walk(document.root):
         if isinstance(part, Instance) and part.cls.module.split(".")[0] == "sklearn":
             since = _SINCE.get(part.cls.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SAVE_AGAIN = (
     "Save the fitted model again with joblib.dump(model, 'model.joblib') and give that file."
 )
@@ -21,11 +23,14 @@ class RefusedFile(Exception):
         return RefusedFile, (self.code, self.what, self.remedy)
 
 
+_PROPER_NAMES = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
+
+
 class OldFile(RefusedFile):
     """A file of an old scikit-learn, or of an old XGBoost.
 
-    `names` are to be imported if it can be converted, each a module and a name in it. `library` is
-    the one that converts it.
+    If it can be converted, `names` are to be imported, each a module and a name in it, and
+    `converted_by` are the versions of the libraries that load it and save it again.
     """
 
     def __init__(
@@ -33,11 +38,24 @@ class OldFile(RefusedFile):
         what: str,
         remedy: str,
         names: frozenset[tuple[str, str]] | None,
-        library: str = "scikit-learn",
+        converted_by: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("old_version", what, remedy)
         self.names = names
-        self.library = library
+        self.converted_by = dict(converted_by or {})
+
+    @classmethod
+    def convertible(
+        cls, what: str, names: frozenset[tuple[str, str]], converted_by: Mapping[str, str]
+    ) -> OldFile:
+        """Return the refusal of a file that other versions of its libraries convert."""
+        remedy = f"{_reads(converted_by)}: convert it with `make convert FILE=… OUT=…`."
+        return cls(what, remedy, names, converted_by)
+
+    @property
+    def what_converts(self) -> str:
+        """What reads the file and predicts the same, as the beginning of a sentence."""
+        return _reads(self.converted_by)
 
     @property
     def can_be_converted(self) -> bool:
@@ -45,7 +63,17 @@ class OldFile(RefusedFile):
         return self.names is not None
 
     def __reduce__(self) -> tuple[type[OldFile], tuple[object, ...]]:  # type: ignore[override]
-        return OldFile, (self.what, self.remedy, self.names, self.library)
+        return OldFile, (self.what, self.remedy, self.names, self.converted_by)
+
+
+def versions_listed(libraries: Mapping[str, str]) -> str:
+    """Return libraries of old files with their versions as a part of a sentence."""
+    return " and ".join(f"{_PROPER_NAMES[name]} {libraries[name]}" for name in sorted(libraries))
+
+
+def _reads(libraries: Mapping[str, str]) -> str:
+    verbs = "read it and predict" if len(libraries) > 1 else "reads it and predicts"
+    return f"{versions_listed(libraries)} {verbs} the same"
 
 
 def code_pickled_by_dill() -> RefusedFile:

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import workbench
-from workbench.inspect import old_booster, old_file
-from workbench.lock.choose import pins
+from workbench.inspect import OldFile
+from workbench.lock.choose import pins, pythons
 
-PYTHON = "3.11"  # the newest with wheels of that scikit-learn
-CONVERTED_BY: Mapping[str, str] = {
-    "scikit-learn": old_file.CONVERTED_BY,
-    "xgboost": old_booster.CONVERTED_BY,
-}
+PYTHON = "3.11"  # the newest with wheels of scikit-learn 1.1.3
 # In a clone of the template. A project has the tools in a wheel, and `make convert` instead.
 SCRIPT = Path(workbench.__file__).resolve().parents[2] / "hooks" / "convert.py"
 
 
-def uv_run(library: str, distributions: Collection[str], python: str | Path = PYTHON) -> list[str]:
-    """Return the beginning of a `uv run` in that environment: what it installs is kept by uv."""
+def python_of(old: OldFile) -> str:
+    """Return the Python on which a file is converted."""
+    found = pythons(old.converted_by, _distributions(old))
+    return PYTHON if PYTHON in found else found[0]
+
+
+def uv_run(old: OldFile, interpreter: str | Path | None = None) -> list[str]:
+    """Return the beginning of a `uv run` that converts a file: what it installs is kept by uv."""
+    python, distributions = python_of(old), _distributions(old)
     pinned = pins(
-        {library: CONVERTED_BY[library]},
-        PYTHON,
-        distributions={library, *distributions},
-        pandas="pandas" in distributions,
+        old.converted_by, python, distributions=distributions, pandas="pandas" in distributions
     ).model
     with_pins = [
         part for name, version in pinned.items() for part in ("--with", f"{name}=={version}")
     ]
-    return ["uv", "run", "--no-project", "--python", str(python), *with_pins]
+    return ["uv", "run", "--no-project", "--python", str(interpreter or python), *with_pins]
 
 
-def command(
-    source: str, target: str, library: str, distributions: Collection[str]
-) -> Sequence[str]:
+def command(source: str, target: str, old: OldFile) -> Sequence[str]:
     """Return the command that converts a file, for a person to paste."""
     if not SCRIPT.is_file():
         return ["make", "convert", f"FILE={source}", f"OUT={target}"]
-    return [*uv_run(library, distributions), "python", str(SCRIPT), source, target]
+    return [*uv_run(old), "python", str(SCRIPT), source, target]
+
+
+def _distributions(old: OldFile) -> set[str]:
+    named = {module.split(".")[0] for module, _ in old.names or ()}
+    return {*old.converted_by, *({"pandas"} & named)}

@@ -66,8 +66,8 @@ def opened(project: Path, job: Job, jobs: int, address: str | None) -> Iterator[
     scheme, _, rest = address.partition("://")
     if scheme not in SCHEMES or not rest or urlsplit(address).query:
         raise UserError(
-            f"ENGINE={address} must be dask://HOST:PORT or ray://HOST:PORT; docs/how-to/"
-            "score-files.md shows Spark."
+            f"ENGINE={address} must be dask://HOST:PORT or ray://HOST:PORT; for Spark see "
+            "make docs TOPIC=score-files"
         )
     archive = Archive.of(project)
     with (_dask if scheme == "dask" else _ray)(rest, archive, job) as engine:

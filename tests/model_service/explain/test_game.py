@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -76,16 +77,16 @@ def test_estimates_add_up_and_are_within_their_errors(seed: int) -> None:
 
 
 class Clock:
-    """A clock that the model moves on: each row takes so many seconds."""
+    """A clock that the model moves on: each row takes so many seconds, and each call so many."""
 
-    def __init__(self, seconds_per_row: float) -> None:
-        self.now, self.seconds_per_row = 0.0, seconds_per_row
+    def __init__(self, seconds_per_row: float, calls: Iterable[float] = ()) -> None:
+        self.now, self.seconds_per_row, self._calls = 0.0, seconds_per_row, iter(calls)
 
     def __call__(self) -> float:
         return self.now
 
     def respond(self, rows: list[list[float]]) -> Any:
-        self.now += self.seconds_per_row * len(rows)
+        self.now += self.seconds_per_row * len(rows) + next(self._calls, 0.0)
         return product(np.array(rows))[:, np.newaxis]
 
 
@@ -100,9 +101,13 @@ def batch(rows: Any) -> Batch:
     return Batch.of_rows([dict(zip("abcdefgh", row, strict=True)) for row in rows.tolist()])
 
 
+def black_box_of(clock: Clock) -> BlackBox:
+    return BlackBox(Rows(), clock.respond, batch(BACKGROUND))  # type: ignore[arg-type]
+
+
 def solve(seconds_per_row: float, row_count: int, milliseconds: int) -> Any:
     clock = Clock(seconds_per_row)
-    black_box = BlackBox(Rows(), clock.respond, batch(BACKGROUND))  # type: ignore[arg-type]
+    black_box = black_box_of(clock)
     rows = batch(np.repeat(ROW[np.newaxis], row_count, axis=0))
     with Budget(milliseconds, clock) as budget:
         return black_box.solve(rows, budget), clock.now
@@ -138,3 +143,28 @@ def test_a_row_that_cannot_be_enumerated_is_estimated() -> None:
 def test_a_row_that_cannot_be_estimated_is_refused() -> None:
     with pytest.raises(DoesNotFit, match="no rows fit into the 50 ms"):
         solve(1e-2, 1, 50)
+
+
+def test_the_first_call_of_a_fresh_model_takes_no_time_from_a_request() -> None:
+    clock = Clock(1e-6, calls=[0.4])
+    with Budget(250, clock) as budget:
+        (found,) = black_box_of(clock).solve(batch(ROW[np.newaxis]), budget)
+    assert found.error is None
+    assert clock.now > 0.4
+
+
+def test_the_overhead_of_a_call_is_not_taken_for_the_cost_of_its_rows() -> None:
+    clock = Clock(1e-6, calls=itertools.repeat(0.005))
+    with Budget(250, clock) as budget:
+        black_box_of(clock).solve(batch(ROW[np.newaxis]), budget)
+    assert clock.now <= 0.25
+
+
+def test_a_slow_moment_does_not_refuse_later_requests() -> None:
+    clock = Clock(1e-6, calls=[0.0, 10.0])
+    black_box = black_box_of(clock)
+    with pytest.raises(DoesNotFit), Budget(250, clock) as budget:
+        black_box.solve(batch(ROW[np.newaxis]), budget)
+    with Budget(250, clock) as budget:
+        (found,) = black_box.solve(batch(ROW[np.newaxis]), budget)
+    assert found.error is None

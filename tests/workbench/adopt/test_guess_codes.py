@@ -55,6 +55,13 @@ def test_thresholds_tell_encodings_apart(name: str) -> None:
     assert (guess.codes if guess is not None else None) == codes
 
 
+def test_codes_of_fewer_texts_are_not_those_of_all() -> None:
+    """The notebook has made male and female of twelve spellings before it encodes them."""
+    spellings = [f"{text}{number}" for number in range(6) for text in ("male", "female")] * 20
+    assert guess_codes(spellings, [], [0.5] * 12) is None
+    assert guess_codes(spellings, [], [0.5] * 11 + [10.5]) is not None
+
+
 def test_an_identifier_has_no_codes() -> None:
     names = [f"LP{number}" for number in range(300)]
     assert guess_codes(names, [], [0.5, 20.5]) is None

@@ -632,3 +632,28 @@ def test_an_imputer_beside_the_model_gets_a_note(tmp_path: Path) -> None:
     adoption = try_it(tmp_path, **given)
     assert isinstance(adoption, Adoption)
     assert not [note for note in adoption.notes if "imputer.pkl" in note]
+
+
+def test_the_last_encoder_of_a_loop_is_a_copy(tmp_path: Path) -> None:
+    """The loop that fills encoders.pkl leaves `encoder` behind, and the app saves that too."""
+    encoders = {name: LabelEncoder().fit(FRAME[name]) for name in ("Partner", "Contract")}
+    coded = FRAME.assign(**{name: e.transform(FRAME[name]) for name, e in encoders.items()})
+    model = RandomForestClassifier(10, random_state=0).fit(coded, LEAVES)
+    last = {"label_encoder.pkl": encoders["Contract"], "train.csv": FRAME.assign(Churn=LEAVES)}
+    save(tmp_path, {"model.pkl": model, "encoders.pkl": encoders, **last})
+    found, _ = taken(tmp_path, model_path="model.pkl", sample_data="train.csv")
+    assert found.taken_answers == {"transformers": "encoders.pkl"}
+
+
+def test_a_rare_code_does_not_speak_for_a_scaler(tmp_path: Path) -> None:
+    """A rare 1 is far from its mean, but half way between codes is no scaled value."""
+    rare = FRAME[["tenure", "charges"]].assign(rare=(FRAME["tenure"] == 0).astype(int))
+    rare.loc[rare.index[:2], "rare"] = 1
+    scaler = StandardScaler().fit(pd.concat([rare] + [rare.assign(rare=0)] * 50))
+    target = (FRAME["tenure"] < 20) | (rare["rare"] == 1)
+    model = RandomForestClassifier(10, random_state=0).fit(rare, target.astype(int))
+    save(tmp_path, {"model.pkl": model, "scaler.pkl": scaler})
+    found = try_it(tmp_path, model_path="model.pkl")
+    assert isinstance(found, Adoption)
+    assert found.contract.transformers == ()
+    assert found.taken == ()

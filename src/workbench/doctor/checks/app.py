@@ -11,7 +11,7 @@ from workbench.lock.requirements import LOCK, SOURCE
 def check_app(snapshot: Snapshot) -> Result:
     app = snapshot.app
     if app is None:
-        return error("Heroku cannot read it", "Correct it, or restore it from git.")
+        return error("Heroku cannot read it", "Correct it, or: git checkout -- app.json")
     if app.stack not in (None, *heroku.STACKS):
         advice = f'Set "stack" to one of {", ".join(heroku.STACKS)}.'
         return error(f"stack {app.stack}, which does not build this", advice)

@@ -34,7 +34,9 @@ class Scaling:
         """Return whether a model has seen scaled values, or None if that is not clear."""
         raw = self._is_plausible(seen, self.centre, self.spread)
         scaled = self._is_plausible(seen, self.new_centre, self.new_spread)
-        return None if raw == scaled or not seen else scaled
+        if raw == scaled or not seen or (scaled and _are_of_codes(seen)):
+            return None
+        return scaled
 
     def is_of_others(self, seen: Sequence[float]) -> bool:
         """Return whether the values are neither those before the scaler nor those after it."""
@@ -58,6 +60,11 @@ class Scaling:
         few = len(set(distances)) < FEW_VALUES
         in_middle = abs(median(distances)) <= OFF_CENTRE
         return in_middle and (few or max(distances) - min(distances) >= NARROW)
+
+
+def _are_of_codes(seen: Sequence[float]) -> bool:
+    """Return whether values are codes, or half way between two: scaled ones are not that round."""
+    return all((value * 2).is_integer() for value in seen)
 
 
 def scalings_of(value: object) -> tuple[Scaling, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
-from workbench.inspect.pickle.values import Blob, Global, Instance
+from workbench.inspect.pickle.values import Blob, Global, Instance, walk
 from workbench.inspect.refused_file import RefusedFile, too_big
 
 # Root module -> the library's proper name.
@@ -104,6 +104,16 @@ def binary_booster(root: object) -> Instance | None:
     content = _model(root)
     is_binary = isinstance(content, bytes) and xgboost_model.binary_model(content) is not None
     return root if is_binary else None
+
+
+def binary_boosters(root: object) -> tuple[Instance, ...]:
+    """Return each XGBoost wrapper in a file whose model has the old binary format.
+
+    A Booster that no wrapper holds counts as one.
+    """
+    found = [part for part in walk(root) if binary_booster(part) is not None]
+    wrapped = {id(part.attribute("_Booster")) for part in found if isinstance(part, Instance)}
+    return tuple(p for p in found if isinstance(p, Instance) and id(p) not in wrapped)
 
 
 def binary_content(root: Instance) -> bytes:
