@@ -49,8 +49,7 @@ def platform(project: Path, name: str, *, jobs: bool = False, overwrite: bool = 
     changed = {path: text for path, text in wanted.items() if present.get(path) != text}
     for path, text in changed.items():
         files.write(project / path, text)
-    steps = chosen.next_with_jobs() if jobs else chosen.next
-    return "\n".join(_report(project, chosen, wanted, changed, present, steps))
+    return "\n".join(_report(project, chosen, wanted, changed, present, chosen.steps(jobs=jobs)))
 
 
 def find(name: str) -> Platform:

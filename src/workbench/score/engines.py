@@ -92,7 +92,7 @@ def _local(project: Path, job: Job, jobs: int) -> Iterator[Engine]:
 
 
 def _end_with_parent() -> None:
-    """Let this process end when the one that has started it is killed: it would wait for ever."""
+    """Let this process end when the one that has started it is killed: it would never end."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

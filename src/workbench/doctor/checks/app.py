@@ -64,7 +64,7 @@ def check_jobs(snapshot: Snapshot) -> Result:
         return error("on, and psycopg is not installed: the service does not start", advice)
     if "worker" not in snapshot.processes:
         advice = "Write into the Procfile: worker: python -m model_service jobs"
-        return error("on, and the Procfile has no worker: each job would wait for ever", advice)
+        return error("on, and the Procfile has no worker: no job would ever be scored", advice)
     if not app.has_database:
         return warning(
             "on, and app.json names no database: without one the service does not start",
