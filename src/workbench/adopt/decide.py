@@ -138,7 +138,10 @@ def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
     repairs = [problem.repair for problem in problems]
     if any(r is None or not _is_applicable(r) for r in repairs):
         return None
-    repaired = replace(answers, **merged_answers(problems))  # type: ignore[arg-type]
+    changes = merged_answers(problems)
+    repaired = replace(answers, **changes)  # type: ignore[arg-type]
+    if "features" in changes and not answers.features.strip():
+        repaired = replace(repaired, found_features=True)
     if (document := proposed_features(problems)) is not None:
         repaired = replace(repaired, features_document=document)
     # A converted file or a download is not there before its line was pasted.

@@ -14,8 +14,9 @@ from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.sample import Sample
 from workbench.adopt.target_column import feature_columns
 from workbench.adopt.transformer_files import Neighbour
+from workbench.adopt.unnamed_columns import propose_columns
 from workbench.errors import listing
-from workbench.inspect import ModelFacts
+from workbench.inspect import first_scalings
 
 # What a list of the features is called: columns.json, model_features.pkl, x_cols.pkl.
 NAMES_FILE = re.compile(r"col|feat|input|names|variables", re.IGNORECASE)
@@ -80,7 +81,7 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     written = names_in_code(count, sources_near(case.answers))
     if written is None:
         return None
-    if case.sample is not None and not _is_other_choice(written, case.sample, case.model):
+    if case.sample is not None and not _is_other_choice(written, case.sample, case):
         return None
     answer = joined(written.names)
     verb = "gives the model" if written.reaches_model else "lists"
@@ -88,8 +89,16 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         f"The names of the features are not in the file. {written.where} {verb} {count} columns, "
         f"as many as it takes ({listing(written.names)})"
     )
-    certain = not written.is_transformed or bool(case.transformers.fitted)
-    if certain:
+    is_scaled = written.is_transformed and not case.transformers.fitted
+    certain = not is_scaled and not written.computed
+    if written.computed:
+        message += (
+            f", and computes {listing(written.computed)} before that. If callers send what it "
+            f"computes, paste the last line; if not, answer {case.answers.names.model_code}=FILE "
+            f"with a function prepare(frame), and {case.answers.names.features}= with what they "
+            "know"
+        )
+    elif certain:
         message += ". So they are its features, in this order"
     else:
         message += (
@@ -103,14 +112,18 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     return Problem(None, message, repair)
 
 
-def _is_other_choice(written: WrittenNames, sample: Sample, facts: ModelFacts) -> bool:
+def _is_other_choice(written: WrittenNames, sample: Sample, case: Case) -> bool:
     """Return whether the code names other features than the sample's columns in their order."""
-    columns = feature_columns(facts, sample).features
-    if len(columns) == facts.n_features:
+    columns = feature_columns(case.model, sample).features
+    if len(columns) == case.model.n_features:
         same = {*written.names} == {*columns}
         return same and written.reaches_model and written.names != columns
-    known = sum(name in sample.columns for name in written.names)
-    return known * 2 > len(written.names)  # the others are computed
+    named = sample.with_names_of(written.names).columns
+    if sum(name in named for name in written.names) * 2 > len(written.names):
+        return True  # the others are computed
+    root = case.model_root
+    proposed = propose_columns(case.model, root, first_scalings(root), sample)
+    return written.reaches_model and (proposed is None or not proposed.is_supported)
 
 
 def _are_certain_names(case: Case, neighbour: Neighbour) -> bool:

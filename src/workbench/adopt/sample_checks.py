@@ -123,16 +123,19 @@ def columns_to_send(
 ) -> Problem | None:
     """Return the problem that callers send what the sample lacks, or None if that is to be asked.
 
-    The model names its columns, so they can be sent as the training had them. That is certain if
-    the sample has most of them, and has the values that the model compares them with.
+    They can be sent as the training had them, if their names are not the user's, who can mistype
+    them. It is certain if the sample has most of the columns, with the values that the model
+    compares them with.
     """
     sample, names = case.sample, case.answers.names
     assert sample is not None
-    if chain.facts.feature_names is None or chain.prepares or case.previous is not None:
+    typed = case.answers.features.strip() and not case.answers.found_features
+    if typed or chain.prepares or case.previous is not None:
         return None
     if len(absent) > len(known) or repair_with_code(["__main__.prepare"], case.answers):
         return None
-    if any(_can_be(name, column) for name in absent for column in sample.columns):
+    unused = sample.columns.keys() - {entry["name"] for entry, _ in known}
+    if any(_can_be(name, column) for name in absent for column in unused):
         return None
     for entry, column in known:
         if has_other_values(column, _seen_by_model(entry["name"], case, chain)):
