@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workbench.adopt.answers import joined
 from workbench.adopt.case import Case
@@ -12,7 +13,7 @@ from workbench.adopt.names_in_code import WrittenNames, names_in_code
 from workbench.adopt.problems import Changes, Problem, Repair
 from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.sample import Sample
-from workbench.adopt.target_column import feature_columns
+from workbench.adopt.target_column import feature_columns, plain
 from workbench.adopt.transformer_files import Neighbour
 from workbench.adopt.unnamed_columns import propose_columns
 from workbench.errors import listing
@@ -81,6 +82,8 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     written = names_in_code(count, sources_near(case.answers))
     if written is None:
         return None
+    if case.sample is not None:
+        written = replace(written, names=_as_in_sample(written.names, case.sample))
     if case.sample is not None and not _is_other_choice(written, case.sample, case):
         return None
     answer = joined(written.names)
@@ -98,9 +101,9 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
             f"with a function prepare(frame), and {case.answers.names.features}= with what they "
             "know"
         )
-    elif certain:
+    if certain:
         message += ". So they are its features, in this order"
-    else:
+    if is_scaled:
         message += (
             ", and transforms them before that. No fitted file here does: save it, and answer "
             f"{case.answers.names.transformers}=FILE. If callers send transformed values, paste "
@@ -112,14 +115,23 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     return Problem(None, message, repair)
 
 
+def _as_in_sample(names: Sequence[str], sample: Sample) -> tuple[str, ...]:
+    """Return names as the sample spells them; a variable cannot have its spaces and signs."""
+    spelled: dict[str, list[str]] = {}
+    for column in sample.columns:
+        spelled.setdefault(plain(column), []).append(column)
+    found = [spelled.get(plain(name), []) for name in names]
+    known = [same[0] if len(same) == 1 else name for name, same in zip(names, found, strict=True)]
+    return tuple(known) if len(set(known)) == len(known) else tuple(names)
+
+
 def _is_other_choice(written: WrittenNames, sample: Sample, case: Case) -> bool:
     """Return whether the code names other features than the sample's columns in their order."""
     columns = feature_columns(case.model, sample).features
     if len(columns) == case.model.n_features:
         same = {*written.names} == {*columns}
         return same and written.reaches_model and written.names != columns
-    named = sample.with_names_of(written.names).columns
-    if sum(name in named for name in written.names) * 2 > len(written.names):
+    if sum(name in sample.columns for name in written.names) * 2 > len(written.names):
         return True  # the others are computed
     root = case.model_root
     proposed = propose_columns(case.model, root, first_scalings(root), sample)

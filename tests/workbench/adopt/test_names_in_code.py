@@ -132,8 +132,10 @@ def test_a_scaler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
     ("columns", "code", "names"),
     [
         (("debt", "income", "age"), APP, NAMES),  # the order of the code, not of the file
-        (("Debt", "Income", "Age"), APP, ("Debt", "Income", "Age")),  # the sample is as people say
+        (("Debt", "Income", "Age"), APP, ("Age", "Income", "Debt")),  # as the sample spells them
+        (("debts", "income", "age"), APP, ("debts", "income", "age")),
         (("debt", "age", "rent", "income"), APP, NAMES),
+        (("Debt", "Age", "Rent", "Income"), APP, ("Age", "Income", "Debt")),
         (("debt", "income", "age"), "feature_list = ['age', 'income', 'debt']", None),
     ],
 )
@@ -167,6 +169,6 @@ def test_callers_send_what_the_code_names_and_the_sample_lacks(tmp_path: Path) -
     people = pd.DataFrame(ROWS[:, :2], columns=["Age", "Income"])
     people.assign(Id=range(200), town="York").to_csv(tmp_path / "people.csv", index=False)
     found = adoption(tmp_path, sample_data="people.csv")
-    assert names_of(found) == NAMES
-    assert found.contract.by_name["age"].maximum == 89
+    assert names_of(found) == ("Age", "Income", "debt")
+    assert found.contract.by_name["Age"].maximum == 89
     assert "The model takes debt, which is not in people.csv" in found.taken[1].message
