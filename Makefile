@@ -64,7 +64,8 @@ bench-explain: $(DEV)
 # make bench-score  make score beside pandas and the model itself, into benchmarks/score.md;
 #                   ROWS=1000000 ROUNDS=3 COPIES=100 MODELS=logistic,hist,…
 bench-score: $(DEV)
-	PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" .venv/bin/python -m benchmarks.score \
+	PATH="$(CURDIR)/.venv/bin:$$PATH" PYTHONPATH="$(CURDIR)/src:$(CURDIR)/examples/loan_model" \
+		.venv/bin/python -m benchmarks.score \
 		--folder .bench --rows $(or $(ROWS),1000000) --rounds $(or $(ROUNDS),3) \
 		--copies $(or $(COPIES),100) --models '$(MODELS)'
 

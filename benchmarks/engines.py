@@ -46,7 +46,6 @@ FAILURES = re.compile(r"Non-2xx|Socket errors")
 class Engine:
     """A running service."""
 
-    clone: Path
     port: int
     process: subprocess.Popen[bytes]
 
@@ -80,7 +79,7 @@ def served(clone: Path, model: Path, options: list[str]) -> Iterator[Engine]:
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/ready")
-        yield Engine(clone, port, process)
+        yield Engine(port, process)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
@@ -119,39 +118,50 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--worker-class", help="gunicorn's, for all of them")
-    given = parser.parse_args()
-    options = ["--worker-class", given.worker_class] if given.worker_class else []
+    arguments = parser.parse_args()
+    loads = measure_rounds(arguments)
+    for connections in arguments.connections:
+        report(connections, {clone: loads[clone, connections] for clone in arguments.clones})
+
+
+def measure_rounds(arguments: argparse.Namespace) -> dict[tuple[Path, int], list[Load]]:
+    """Serve all clones, and return the loads of all rounds by clone and number of connections."""
+    options = ["--worker-class", arguments.worker_class] if arguments.worker_class else []
     loads: dict[tuple[Path, int], list[Load]] = defaultdict(list)
     with ExitStack() as opened:
         script = Path(opened.enter_context(tempfile.TemporaryDirectory())) / "row.lua"
-        script.write_text(SCRIPT.replace("ROW", str(given.row.absolute())))
-        model = given.model.absolute()
-        engines = [
-            opened.enter_context(served(clone.absolute(), model, options)) for clone in given.clones
-        ]
-        for engine in engines:
-            measure(engine, script, max(given.connections), 1)
-        for _ in range(given.rounds):
-            for connections in given.connections:
-                for engine in engines:
-                    load = measure(engine, script, connections, given.seconds)
-                    loads[engine.clone, connections].append(load)
-    for connections in given.connections:
-        medians = []
-        for engine in engines:
-            of_rounds = loads[engine.clone, connections]
-            middle = Load(median(o.rate for o in of_rounds), median(o.cpu for o in of_rounds))
-            medians.append(middle)
-            print(
-                f"{connections:3} connections  {middle.rate:6,.0f} requests/s  "
-                f"{middle.cpu:5.0f} us CPU a request  {engine.clone}"
-            )
-        if len(medians) == 2:
-            first, second = medians
-            print(
-                f"{connections:3} connections  {first.rate / second.rate:.2f} times the requests, "
-                f"{second.cpu / first.cpu:.2f} times as many for the CPU time"
-            )
+        script.write_text(SCRIPT.replace("ROW", str(arguments.row.absolute())))
+        model = arguments.model.absolute()
+        engines = {
+            clone: opened.enter_context(served(clone.absolute(), model, options))
+            for clone in arguments.clones
+        }
+        for engine in engines.values():
+            measure(engine, script, max(arguments.connections), 1)
+        for _ in range(arguments.rounds):
+            for connections in arguments.connections:
+                for clone, engine in engines.items():
+                    load = measure(engine, script, connections, arguments.seconds)
+                    loads[clone, connections].append(load)
+    return loads
+
+
+def report(connections: int, loads: dict[Path, list[Load]]) -> None:
+    """Print the medians of each clone, and how two of them compare."""
+    medians = []
+    for clone, of_rounds in loads.items():
+        middle = Load(median(o.rate for o in of_rounds), median(o.cpu for o in of_rounds))
+        medians.append(middle)
+        print(
+            f"{connections:3} connections  {middle.rate:6,.0f} requests/s  "
+            f"{middle.cpu:5.0f} us CPU a request  {clone}"
+        )
+    if len(medians) == 2:
+        first, second = medians
+        print(
+            f"{connections:3} connections  {first.rate / second.rate:.2f} times the requests, "
+            f"{second.cpu / first.cpu:.2f} times as many for the CPU time"
+        )
 
 
 if __name__ == "__main__":

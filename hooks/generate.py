@@ -43,7 +43,7 @@ def read_answers(context: Mapping[str, Any], raw: Mapping[str, Any] | None = Non
 def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: Path) -> Command:
     """Return the command that gives these answers; defaults are left out."""
     document = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
-    given = {}
+    answers = {}
     for name, default in document.items():
         if name.startswith("_"):
             continue
@@ -51,14 +51,14 @@ def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: P
         derived = isinstance(default, str) and "{{" in default
         typed = raw.get(name, default) != default
         if typed or (value != default and not (derived and value == _derived(name, context))):
-            given[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            answers[name] = str(value).lower() if isinstance(value, bool) else str(value)
     words = ["cookiecutter", str(context.get("_template", template)), "--no-input"]
     if checkout := context.get("_checkout"):
         words += ["--checkout", str(checkout)]
     output = context.get("_output_dir", context["__folder"])
     if Path(output) != Path(context["__folder"]):
         words += ["--output-dir", str(output)]
-    return Command(tuple(words), given)
+    return Command(tuple(words), answers)
 
 
 def _derived(name: str, context: Mapping[str, Any]) -> str:
@@ -139,7 +139,9 @@ def _instead_of_the_example(context: Mapping[str, Any], command: Command) -> str
     if not beside:
         return ""
     line = command.line({"model_path": beside[0]})
-    return f"\n\nThat is the bundled example; to serve {beside[0]}, which lies here:\n{line}"
+    return (
+        f"\n\nThat is the bundled example; to serve {beside[0]}, which is in this folder:\n{line}"
+    )
 
 
 def _decide(context: Mapping[str, Any], project: Path) -> Adoption | None:

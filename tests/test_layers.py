@@ -46,7 +46,7 @@ TOOLS = (
     {"workbench.inspect"},
     {"workbench.heroku"},
     {"workbench.platforms"},
-    {"workbench.files", "workbench.progress", "workbench.vendor"},
+    {"workbench.address", "workbench.files", "workbench.progress", "workbench.vendor"},
     {"workbench.errors"},
     {"workbench"},
 )

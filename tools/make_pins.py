@@ -40,7 +40,6 @@ TABLE = Path(__file__).resolve().parents[1] / "src" / "workbench" / "lock" / "pi
 
 # https://devcenter.heroku.com/articles/python-support; 3.10 leaves on 2027-01-06.
 HEROKU_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
-HEROKU_DEFAULT = "3.14"
 PLATFORM = "x86_64-manylinux_2_28"
 OLDEST = "1.0.2"  # the first with wheels for one of those Pythons
 UV_VERSION = "0.13.9"
@@ -237,7 +236,7 @@ def table() -> dict[str, Any]:
     for era in ERAS:
         boosters.setdefault(era.library, []).append(booster(era, releases))
     return {
-        "heroku": {"pythons": list(HEROKU_PYTHONS), "default": HEROKU_DEFAULT},
+        "heroku": {"pythons": list(HEROKU_PYTHONS)},
         "uv": UV_VERSION,
         "readers": READERS,
         "pyarrow": PYARROW,

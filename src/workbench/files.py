@@ -10,6 +10,7 @@ from typing import Any
 from model_service.contract import schema
 from model_service.contract.contract import Contract, ContractError
 from model_service.errors import ModelError
+from model_service.model.custom_code import read_files
 from model_service.model.manifest import Manifest
 from workbench.errors import UserError
 
@@ -51,12 +52,16 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; run make adopt, or restore it from git.") from None
+        raise UserError(f"{path} is missing. {_restore(path)}, or run make adopt.") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); restore it from git.") from None
+        raise UserError(f"{path} cannot be read ({error}). {_restore(path)}") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path} is not a JSON object; restore it from git.")
+        raise UserError(f"{path} is not a JSON object. {_restore(path)}")
     return document
+
+
+def _restore(path: Path) -> str:
+    return f"Restore it: git checkout -- {path}"
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -88,7 +93,12 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); restore it from git.") from None
+        raise UserError(f"{path} cannot be read ({error}). {_restore(path)}") from None
+
+
+def read_if_present(path: Path) -> str | None:
+    """Read a text file of the project, None if there is none. Raises UserError."""
+    return read(path) if path.exists() else None
 
 
 def code_files(project: Path, manifest: Manifest) -> list[Path]:
@@ -98,16 +108,12 @@ def code_files(project: Path, manifest: Manifest) -> list[Path]:
     path = MODEL / manifest.code.file
     if not manifest.code.is_folder:
         return [path]
-    return [path / name for name in sorted(read_folder(project / path))]
+    return [path / name for name in read_folder(project / path)]
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return the content of the files of a folder by relative path, without Python's caches."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    """Return the files of a folder of code by relative path, as the engine hashes them."""
+    return read_files(folder)
 
 
 def python_version(project: Path) -> str:

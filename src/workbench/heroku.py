@@ -6,6 +6,7 @@ https://devcenter.heroku.com/articles/limits, …/articles/dyno-sizes, …/artic
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from model_service.web.settings import Settings
@@ -26,6 +27,7 @@ DEPRECATED_STACKS = ("heroku-22",)
 LEAVING_PYTHONS = {"3.10": "2027-01-06"}
 # A build accepts exactly one of these, and a Pipfile only with its lock.
 PACKAGE_MANAGERS = ("requirements.txt", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock")
+_PROCESS = re.compile(r"^(?P<name>[A-Za-z0-9_-]+):[ \t]*(?P<command>\S.*)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class App:
     def workers(self) -> int:
         """Return the number of worker processes, WEB_CONCURRENCY."""
         return self.concurrency or (self.dyno or BASIC).workers
+
+
+def parse_procfile(text: str | None) -> dict[str, str]:
+    """Return the command of each process in a Procfile; none without one."""
+    return {found["name"]: found["command"] for found in _PROCESS.finditer(text or "")}
 
 
 def parse_app(text: str | None) -> App | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from model_service.contract import snippets
 from model_service.contract.golden import GoldenError, golden_differences, json_batches, read_golden
 from workbench import files
+from workbench.address import service_address
 from workbench.errors import UserError
 
 # Longer than the 30 s after which Heroku's router answers by itself.
@@ -27,12 +27,7 @@ def smoke(project: Path, url: str, key: str | None = None) -> str:
     Sends `key` as a Bearer token. Raises UserError for the first differences, and for a service
     that cannot be asked or serves another model.
     """
-    address = url.rstrip("/").removesuffix("/predict")
-    if not re.match(r"https?://[^\s/]+", address):
-        raise UserError(
-            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com or "
-            "http://localhost:8000"
-        )
+    address = service_address(url)
     try:
         golden = read_golden(project / files.GOLDEN)
     except GoldenError as error:

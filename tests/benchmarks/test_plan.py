@@ -11,8 +11,8 @@ from contextlib import ExitStack
 
 import pytest
 from benchmarks.paced import paced
-from benchmarks.plan import (
-    CASES,
+from benchmarks.plan import CASES
+from benchmarks.plan_report import (
     SLEEP_SECONDS,
     CapacityResult,
     Case,

@@ -26,6 +26,7 @@ PAGES = documentation()
 every_page = pytest.mark.parametrize("name", PAGES)
 TROUBLESHOOTING = "docs/how-to/troubleshooting.md"
 COMMANDS_PAGE = "docs/reference/commands.md"
+CONTRIBUTING_PAGE = "docs/explanation/contributing.md"
 CONFIG_VARS = "docs/reference/config-vars.md"
 FILES_PAGE = "docs/reference/files.md"
 
@@ -107,6 +108,13 @@ OPTION = re.compile(r" ([A-Z][A-Z0-9_]*)=")
 
 def test_manage_py_has_the_commands_that_make_has() -> None:
     assert {*COMMANDS, "help"} == PROJECT_TARGETS
+
+
+def test_each_target_of_the_template_is_described() -> None:
+    called = {
+        call["target"] for code in PAGES[CONTRIBUTING_PAGE].code for call in CALL.finditer(code)
+    }
+    assert called >= TEMPLATE_TARGETS - {"help", "machine", "browser"}  # what others call
 
 
 @every_page

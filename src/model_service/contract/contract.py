@@ -300,6 +300,10 @@ class Output:
         """Whether a raw booster that predicts a number has to predict one of two classes."""
         return bool(self.labels) or self.threshold is not None
 
+    def label_of(self, class_text: str) -> str:
+        """Return what people call a class: its label, else its own text."""
+        return self.labels.get(class_text, class_text)
+
     def to_json(self) -> dict[str, Any]:
         """Return the member `output` of features.json."""
         document = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -197,13 +197,18 @@ class Suggestions:
 
     def for_name(self, name: str, row: Mapping[str, object]) -> str:
         """Return "; did you mean X?" for a feature that the row lacks, or nothing."""
-        return self._did_you_mean(name, (known for known in self._known if known not in row))
+        return self.for_word(name, (known for known in self._known if known not in row))
 
     def for_value(self, value: object, feature: Feature) -> str:
         """Return "; did you mean X?" for a category of the feature, or nothing."""
         if self.are_used_up or feature.categories is None or not isinstance(value, str):
             return ""
-        return self._did_you_mean(value, (c for c in feature.categories if isinstance(c, str)))
+        return self.for_word(value, (c for c in feature.categories if isinstance(c, str)))
+
+    def for_word(self, word: str, known: Iterable[str]) -> str:
+        """Return "; did you mean X?" for the nearest known word, or nothing."""
+        near = self.nearest(word, known)
+        return f"; did you mean {near}?" if near is not None else ""
 
     def nearest(self, word: str, known: Iterable[str]) -> str | None:
         """Return the known word with the most similar spelling, or None.
@@ -232,12 +237,7 @@ class Suggestions:
         near = difflib.get_close_matches(word, compared, n=1)
         return folded[near[0]] if near else None
 
-    def _did_you_mean(self, word: str, known: Iterable[str]) -> str:
-        near = self.nearest(word, known)
-        return f"; did you mean {near}?" if near is not None else ""
-
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean X?" for the nearest known name, or nothing."""
-    near = Suggestions({}).nearest(name, known)
-    return f"; did you mean {near}?" if near is not None else ""
+    return Suggestions({}).for_word(name, known)

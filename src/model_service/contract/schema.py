@@ -6,9 +6,10 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from model_service.contract.contract import (
     BACKGROUNDS,
@@ -49,40 +50,45 @@ def parse_contract(document: object) -> Contract:
     )
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
-        try:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        with _collecting(problems, f"feature {name or number}: "):
             features.append(parse_feature(entry))
-        except ContractError as error:
-            name = entry.get("name") if isinstance(entry, dict) else None
-            problems += [f"feature {name or number}: {problem}" for problem in error.problems]
     if not document["features"]:
         problems.append('"features" is empty')
-    names = [feature.name for feature in features]
-    counts = Counter(names)
+    counts = Counter(feature.name for feature in features)
     repeated = sorted(name for name, count in counts.items() if count > 1)
     problems += [f"feature {name}: is there {counts[name]} times" for name in repeated]
-    output = Output()
-    try:
-        output = parse_output(document.get("output", {}))
-    except ContractError as error:
-        problems += [f"output: {problem}" for problem in error.problems]
+    output, service = Output(), ServiceInfo()
     transformers: tuple[Transformer, ...] = ()
-    try:
-        transformers = parse_transformers(document.get("transformers"))
-    except ContractError as error:
-        problems += error.problems
     examples: Examples = "mixed"
-    if (declared := document.get("examples")) is not None:
-        if declared not in get_args(Examples):
-            problems.append(f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}')
-        examples = "whole" if declared == "whole" else "mixed"
-    service = ServiceInfo()
-    try:
+    with _collecting(problems, "output: "):
+        output = parse_output(document.get("output", {}))
+    with _collecting(problems):
+        transformers = parse_transformers(document.get("transformers"))
+    with _collecting(problems):
+        examples = _parse_examples(document.get("examples"))
+    with _collecting(problems, "service: "):
         service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
-    except ContractError as error:
-        problems += [f"service: {problem}" for problem in error.problems]
     if problems:
         raise ContractError(problems)
     return Contract(tuple(features), output, transformers, service, examples)
+
+
+@contextmanager
+def _collecting(problems: list[str], prefix: str = "") -> Iterator[None]:
+    """Add the problems of a ContractError to a list instead of raising it."""
+    try:
+        yield
+    except ContractError as error:
+        problems += [f"{prefix}{problem}" for problem in error.problems]
+
+
+def _parse_examples(declared: object) -> Examples:
+    if declared is None or declared == "mixed":
+        return "mixed"
+    if declared == "whole":
+        return "whole"
+    raise ContractError([f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}'])
 
 
 def parse_feature(entry: object) -> Feature:
@@ -150,17 +156,15 @@ def parse_transformers(entries: object) -> tuple[Transformer, ...]:
     listed = entries if entries is not None else []
     if not isinstance(listed, list):
         raise ContractError([f'"transformers" must be a list, not {json_type(entries)}'])
-    found, problems = [], []
+    found: list[Transformer] = []
+    problems: list[str] = []
     for number, entry in enumerate(listed, start=1):
-        try:
+        with _collecting(problems, f"transformer {number}: "):
             members = _members(entry, _TRANSFORMER_MEMBERS)
             if "file" not in members:
                 raise ContractError(['"file" is missing'])
-        except ContractError as error:
-            problems += [f"transformer {number}: {problem}" for problem in error.problems]
-            continue
-        columns = tuple(members["columns"]) if "columns" in members else None
-        found.append(Transformer(members["file"], columns))
+            columns = tuple(members["columns"]) if "columns" in members else None
+            found.append(Transformer(members["file"], columns))
     if problems:
         raise ContractError(problems)
     return tuple(found)

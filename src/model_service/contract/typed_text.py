@@ -77,7 +77,7 @@ def whole(value: float) -> float:
 
 
 def request_value(feature: Feature, text: str) -> object:
-    """Return the value that a JSON request would hold; `Feature.parse` judges both alike.
+    """Return the value that a JSON request would hold; `parse_value` judges both alike.
 
     Raises Invalid if the text stands for no value of the feature's type.
     """

@@ -9,14 +9,12 @@ from typing import IO, TextIO
 
 from model_service.batch.parsed import Rejection
 from model_service.batch.scorer import Scored, Scorer
-from model_service.csv.reader import Chunk, ChunkSize, Layout
+from model_service.csv.reader import Chunk, ChunkSize, Layout, max_chunk_rows
 from model_service.csv.rows import RowReader
 
 CHUNK_ROWS = 8192
 # A call of a model's own methods takes milliseconds for a row, and little more for thousands.
 NATIVE_CHUNK_ROWS, NATIVE_BLOCK_BYTES = 1 << 15, 1 << 20
-# The model's input for a chunk: a category can become thousands of columns.
-MAX_CHUNK_CELLS = 1 << 21
 
 
 @dataclass
@@ -64,8 +62,7 @@ def scored_chunks(
     """
     contract, is_native = scorer.model.contract, scorer.model.fast_path is None
     reader = RowReader(contract, layout.header)
-    chunk_rows = NATIVE_CHUNK_ROWS if is_native else CHUNK_ROWS
-    max_rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), chunk_rows), 1)
+    max_rows = max_chunk_rows(contract, NATIVE_CHUNK_ROWS if is_native else CHUNK_ROWS)
     size = ChunkSize(max_rows, max_rows, NATIVE_BLOCK_BYTES if is_native else None)
     for chunk in layout.chunks(file, size, end=end):
         scored = scorer.score(reader.parse(chunk))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO
 
+from model_service.contract.contract import Contract
 from model_service.contract.problems import Problem, Reason
 from model_service.csv.records import (
     BEGINNING,
@@ -25,6 +26,13 @@ DELIMITERS = ",;\t|"
 # So few that the cells of a chunk and their problems fit into any memory.
 MAX_CHUNK_CHARACTERS = 1 << 18
 FIRST_CHUNK_ROWS, MAX_CHUNK_ROWS = 50, 4000
+# The model's input for a chunk: a category can become thousands of columns.
+MAX_CHUNK_CELLS = 1 << 21
+
+
+def max_chunk_rows(contract: Contract, max_rows: int) -> int:
+    """Return `max_rows`, or fewer for a model with many columns."""
+    return max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), max_rows), 1)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from model_service.contract.problems import ProblemCounts, Problems
 from model_service.contract.unusual import BatchWarnings, RowWarning
 from model_service.csv.answer import AnswerLines, AnswerWriter
 from model_service.csv.answer_file import AnswerFile, with_empty_cells
-from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile
+from model_service.csv.reader import MAX_CHUNK_ROWS, Chunk, ChunkSize, CsvFile, max_chunk_rows
 from model_service.csv.records import bad_file
 from model_service.csv.rows import RowReader, add_problems, header_problems
 from model_service.csv.writer import encode_lines
@@ -37,8 +37,6 @@ MAX_DESCRIBED_ROWS = 20_000
 # An answer has as many cells in each row as the header: a file of short rows under a wide header
 # must not become one of gigabytes.
 MAX_MISSING_CELLS = 10_000_000
-# The model's input for a chunk: a category can become thousands of columns.
-MAX_CHUNK_CELLS = 1 << 21
 
 
 @dataclass
@@ -112,8 +110,7 @@ class _Run:
             raise BadFile(problems)
         self._spooled = AnswerFile(spool, self._writer, can_warn=job.find_warnings is not None)
         self._reader = RowReader(job.contract, self._file.header)
-        max_rows = max(MAX_CHUNK_CELLS // len(job.contract.column_kinds), 1)
-        self._chunk_size = ChunkSize(max_rows=min(max_rows, MAX_CHUNK_ROWS))
+        self._chunk_size = ChunkSize(max_rows=max_chunk_rows(job.contract, MAX_CHUNK_ROWS))
         self._row_count = self._spooled_count = self._missing_cell_count = 0
         self._progress = Progress()
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from model_service.contract.contract import Output, json_text
+from model_service.contract.typed_text import is_spreadsheet_number
 from model_service.model.predictions import Path, values_at
 
 # A spreadsheet executes a text that begins with one of these, when the file is opened or the cell
@@ -16,8 +17,6 @@ _FORMULA = frozenset("=+-@\t\r\n\0")
 LINE_END = "\r\n"
 # Of a prediction; what is beside them has columns behind theirs.
 MEMBERS = ("prediction", "label", "probabilities")
-# As spreadsheets write numbers, with a decimal comma too.
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def answer_columns(
@@ -68,7 +67,7 @@ def cells_at(answers: Sequence[Mapping[str, Any] | None], path: Path) -> list[st
 
 def escape_formula(text: str) -> str:
     """Return the text, behind an apostrophe if a spreadsheet would execute it."""
-    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text[:1] in _FORMULA and not is_spreadsheet_number(text) else text
 
 
 def unescape_formula(text: str) -> str:

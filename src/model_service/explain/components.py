@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_service.explain.owners import acting_steps
 from model_service.explain.readers import has_reader
+from model_service.fast_path.compile import SEARCHES, acting_steps
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,12 @@ def class_name(estimator: Any) -> str:
     return cls.__name__ if cls.__module__.split(".")[0] in known else ""
 
 
-_SEARCHES = frozenset(
-    ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
-)
-
-
 def unwrapped(estimator: Any) -> tuple[list[Any], Any]:
     """Return the transformers before the innermost model, and that model."""
     steps: list[Any] = []
     while True:
         name = class_name(estimator)
-        if name in _SEARCHES:
+        if name in SEARCHES:
             estimator = estimator.best_estimator_
         elif name == "FrozenEstimator":
             estimator = estimator.estimator

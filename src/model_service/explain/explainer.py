@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -91,7 +91,6 @@ class About:
     background: str  # "sample", "positive" or "examples"
     parts: tuple[str, ...]  # "linear" or "trees"; none for a model that is evaluated as a whole
     classes: tuple[Any, ...] | None = None  # of clusters, which no model names
-    mixes_columns: bool = False
     medians: Mapping[str, float] = field(default_factory=dict)  # of numbers, in the background
     importance: Mapping[str, tuple[Importance, ...]] = field(default_factory=dict)
 
@@ -103,19 +102,18 @@ class About:
     def from_text(cls, text: str) -> About:
         """Read it from JSON. Raises WrongFile."""
         document = json.loads(text)
-        if document.pop("format", None) != FORMAT:
+        if document.get("format") != FORMAT:
             raise WrongFile("it was written by another version; run make verify")
-        importance = {
+        # A file of an earlier engine can have members that are not used any more.
+        members = {f.name: document[f.name] for f in fields(cls)}
+        members["importance"] = {
             key: tuple(Importance(**entry) for entry in entries)
             for key, entries in document["importance"].items()
         }
-        classes = document["classes"]
-        changed = {
-            "importance": importance,
-            "parts": tuple(document["parts"]),
-            "classes": tuple(classes) if classes is not None else None,
-        }
-        return cls(**{**document, **changed})
+        members["parts"] = tuple(document["parts"])
+        if document["classes"] is not None:
+            members["classes"] = tuple(document["classes"])
+        return cls(**members)
 
 
 class NotAdditive(ServiceError):

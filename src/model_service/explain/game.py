@@ -18,7 +18,6 @@ import numpy as np
 # From background numbers (rows,) and a matrix of players (rows, players) to (rows, outputs).
 Evaluate = Callable[[Any, Any], Any]
 
-MAX_ENUMERATED_PLAYERS = 20
 # Rows of a mixture that are evaluated at a time, and values of all their features.
 CHUNK_ROWS, CHUNK_CELLS = 20_000, 1 << 21
 

@@ -30,7 +30,7 @@ MAX_DENSE_COLUMNS = 4000
 
 
 class NotNumbers(TypeError):
-    """The input of the model holds something else than numbers."""
+    """The input of the model holds something other than numbers."""
 
 
 class ModelInput:

@@ -16,6 +16,7 @@ import numpy as np
 from model_service.columns.builder import InputBuilder
 from model_service.columns.transformers import Stage
 from model_service.contract.contract import Batch, Contract
+from model_service.fast_path.compile import acting_steps
 from model_service.fast_path.data import is_frame
 
 Owner = frozenset[int]
@@ -125,15 +126,6 @@ def _checked(owners: Owners, width: int) -> Owners:
 
 def _union(owners: Sequence[Owner]) -> Owner:
     return frozenset().union(*owners)
-
-
-def acting_steps(steps: Sequence[tuple[str, Any]]) -> list[Any]:
-    """Return the steps of a pipeline that change rows when it predicts."""
-    return [
-        step
-        for _, step in steps
-        if not (step is None or isinstance(step, str) or hasattr(step, "fit_resample"))
-    ]
 
 
 def _chain(pipeline: Any, data: Any, owners: Owners) -> Owners:

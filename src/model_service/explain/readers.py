@@ -33,17 +33,20 @@ class TreeSum:
 
 def read_trees(model: Any) -> TreeSum:
     """Return the trees of a fitted model. Raises Unreadable."""
-    cls = type(model)
-    reader = _READERS.get((cls.__module__.split(".")[0], cls.__name__))
+    reader = _reader_of(model)
     if reader is None:
-        raise Unreadable(f"{cls.__name__} is no sum of trees")
+        raise Unreadable(f"{type(model).__name__} is no sum of trees")
     return reader(model)
 
 
 def has_reader(model: Any) -> bool:
     """Return whether a model is one of those whose trees can be read."""
+    return _reader_of(model) is not None
+
+
+def _reader_of(model: Any) -> Callable[[Any], TreeSum] | None:
     cls = type(model)
-    return (cls.__module__.split(".")[0], cls.__name__) in _READERS
+    return _READERS.get((cls.__module__.split(".")[0], cls.__name__))
 
 
 # scikit-learn

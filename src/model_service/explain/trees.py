@@ -192,7 +192,7 @@ def flatten(
     number = np.cumsum(decides) - 1
     player = np.asarray(player_of_column)[np.where(decides, joined["column"][order], 0)]
     roots = len(trees)
-    bit, paths = _paths(player, parent, roots, level_start)
+    bit, paths = _paths(player, parent, roots)
     leaves = np.flatnonzero(~decides)
     path_start = np.concatenate([[0], np.cumsum([len(paths[leaf]) for leaf in leaves])])
     tree_of = np.repeat(np.arange(len(trees)), np.diff(starts))[order]
@@ -251,7 +251,7 @@ def _by_depth(left: Any, right: Any, roots: Any) -> tuple[Any, Any]:
     return np.concatenate(levels), starts.astype(np.int64)
 
 
-def _paths(player: Any, parent: Any, roots: int, level_start: Any) -> tuple[Any, list[Any]]:
+def _paths(player: Any, parent: Any, roots: int) -> tuple[Any, list[Any]]:
     """Return the bit of the decision before each node, and the features on the way to it."""
     paths: list[tuple[int, ...]] = [()] * len(player)
     bits = np.zeros(len(player), dtype=np.int64)

@@ -54,6 +54,8 @@ COMPILE_ERRORS = (
 )
 _NO_ROW_INSIDE = "a transformer inside takes no single rows"
 _PASSTHROUGH = CompiledTransformer(to_matrix, list, takes_sparse=True)
+# They predict by their best_estimator_.
+SEARCHES = ("GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV")
 
 
 def compile_transformer(transformer: Any) -> CompiledTransformer:
@@ -88,13 +90,18 @@ def compile_known_model(estimator: Any, probabilities: bool) -> CompiledModel:
     return model_entry(estimator)(estimator, probabilities)
 
 
-def _changes_rows(step: Any) -> bool:
-    # imbalanced-learn's samplers act in the training only.
-    return not (step is None or isinstance(step, str) or hasattr(step, "fit_resample"))
+def acting_steps(steps: Iterable[tuple[str, Any]]) -> list[Any]:
+    """Return the steps of a pipeline that change rows when it predicts."""
+    return [
+        step
+        for _, step in steps
+        # imbalanced-learn's samplers act in the training only.
+        if not (step is None or isinstance(step, str) or hasattr(step, "fit_resample"))
+    ]
 
 
 def _compile_steps(steps: Iterable[tuple[str, Any]]) -> list[CompiledTransformer]:
-    return [compile_transformer(step) for _, step in steps if _changes_rows(step)]
+    return [compile_transformer(step) for step in acting_steps(steps)]
 
 
 @register_transformer("sklearn", "Pipeline")
@@ -228,16 +235,11 @@ def _predicting_pipeline(pipeline: Any, probabilities: bool) -> CompiledModel:
         inline=model.inline and all(step.inline for step in steps),
         row=row,
         single_rows="never" if row is None else "always",
+        same_among_others=model.same_among_others,
     )
 
 
-@register_model(
-    "sklearn",
-    "GridSearchCV",
-    "HalvingGridSearchCV",
-    "HalvingRandomSearchCV",
-    "RandomizedSearchCV",
-)
+@register_model("sklearn", *SEARCHES)
 def _search(search: Any, probabilities: bool) -> CompiledModel:
     return compile_known_model(search.best_estimator_, probabilities)
 

@@ -54,8 +54,8 @@ def load_custom_modules(
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of all files of a folder, without Python's caches, by relative path."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
+    """Return the content of the files of a folder by relative path, without Python's caches."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path.relative_to(folder): path for path in paths}
     return {
         name.as_posix(): path.read_bytes()

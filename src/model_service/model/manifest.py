@@ -73,7 +73,7 @@ class FittedFile:
 
     file: str  # relative to model/
     member: str | None = None  # of a dict or tuple in the file; a.b is member b of member a
-    loader: str  # joblib, skops, xgboost, lightgbm or catboost
+    loader: str  # one of LOADERS in manifest_checks
     trusted: tuple[str, ...] | None = None  # names outside skops's own list; skops only
     sha256: str
     size: int = called("bytes")

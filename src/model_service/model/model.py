@@ -54,42 +54,43 @@ class Model:
 
     def with_contract(self, contract: Contract) -> Model:
         """Return the same model with another contract."""
-        return self._copy(contract, self.manifest, self.fast_path, self.explainer)
+        return self._with(contract=contract)
 
     def with_manifest(self, manifest: Manifest) -> Model:
         """Return the same model with another manifest."""
-        return self._copy(self.contract, manifest, self.fast_path, self.explainer)
+        return self._with(manifest=manifest)
 
     def with_golden(self, golden: Golden | None) -> Model:
         """Return the same model with other golden predictions."""
-        fitted = (golden, self.prepare, self.stages)
-        return Model(
-            self.estimator, self.contract, self.manifest, *fitted, self.fast_path, self.explainer
-        )
+        return self._with(golden=golden)
 
     def with_fast_path(self, fast_path: FastPath | None) -> Model:
         """Return the same model with another fast path, or without one."""
-        return self._copy(self.contract, self.manifest, fast_path, self.explainer)
+        return self._with(fast_path=fast_path)
 
     def with_explainer(self, explainer: Explainer) -> Model:
         """Return the same model with explanations."""
-        return self._copy(self.contract, self.manifest, self.fast_path, explainer)
+        return self._with(explainer=explainer)
 
     def without_explanations(self, reason: str) -> Model:
         """Return the same model without explanations; its manifest says why."""
         logger.warning("no explanations: %s", reason)
         manifest = replace(self.manifest, explanations=Explanations(reason=reason))
-        return self._copy(self.contract, manifest, self.fast_path, None)
+        return self._with(manifest=manifest, explainer=None)
 
-    def _copy(
-        self,
-        contract: Contract,
-        manifest: Manifest,
-        fast_path: FastPath | None,
-        explainer: Explainer | None,
-    ) -> Model:
-        fitted = (self.golden, self.prepare, self.stages)
-        return Model(self.estimator, contract, manifest, *fitted, fast_path, explainer)
+    def _with(self, **changes: Any) -> Model:
+        """Return the same model with some other parts; the argument names are those of Model."""
+        parts = {
+            "estimator": self.estimator,
+            "contract": self.contract,
+            "manifest": self.manifest,
+            "golden": self.golden,
+            "prepare": self.prepare,
+            "stages": self.stages,
+            "fast_path": self.fast_path,
+            "explainer": self.explainer,
+        }
+        return Model(**{**parts, **changes})
 
     def predict(self, batch: Batch) -> Sequence[Prediction]:
         """Return a prediction for each row, in the shape of /predict.
@@ -215,6 +216,11 @@ class Model:
     def answers_rows_alike(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
         return self.golden is not None and self.golden.are_rows_alike
+
+    @property
+    def same_among_others(self) -> bool:
+        """Whether the fast path predicts a row bit for bit alike alone and among others."""
+        return self.fast_path is not None and self.fast_path.same_among_others
 
     @property
     def predicts_rows_alone(self) -> bool:

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,6 +44,8 @@ MAX_UNSENT_BYTES = 1 << 16
 MAX_ACCEPTED = 16
 # The fast lane goes on with the next requests after looking for events and new connections.
 MAX_TURN_SECONDS = 0.02
+# So many of its requests are prepared at once, if they arrived together.
+MAX_PREPARED = 16
 # Of the file descriptors, what connections can have: the body of each can need a file.
 CONNECTION_SHARE = 0.5
 # An error of accept() that goes away when files are closed, or memory is free.
@@ -72,6 +74,14 @@ class Client:
     sent_count: int = 0
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A request that is answered next."""
+
+    request: Request
+    is_fast: bool  # in the event thread
+
+
 # What the pool says of an answer: its client, a part of it, and None if it goes on, False if it
 # pauses, True if it is complete.
 Message = tuple[Client, bytes, bool | None]
@@ -80,8 +90,9 @@ Message = tuple[Client, bytes, bool | None]
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves HTTP/1.1 with an event thread and a thread pool.
 
-    Two methods of the application are used if it has them: `answers_inline(environ, body)` says
-    whether a request takes the fast lane, and `max_body_bytes(environ)` how long a body can be.
+    Methods of the application are used if it has them: `answers_inline(environ, body)` says whether
+    a request takes the fast lane, `prepare_inline(environs)` is told which ones are answered next,
+    and `max_body_bytes(environ)` says how long a body can be.
     """
 
     # Signals since the fork, which the master's handlers queue until there are those of the worker.
@@ -163,6 +174,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self._answers_inline: Callable[[Environ, bytes], bool] = getattr(
             wsgi, "answers_inline", lambda _environ, _body: False
         )
+        self._prepare_inline: Callable[[Sequence[Environ]], None] = getattr(
+            wsgi, "prepare_inline", lambda _environs: None
+        )
         self._max_body_bytes: Callable[[Environ], int] = getattr(
             wsgi, "max_body_bytes", lambda _environ: MAX_BODY_BYTES
         )
@@ -202,13 +216,12 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._attend(key.data, events)
             else:
                 key.data()
-        stop_at = time.monotonic() + MAX_TURN_SECONDS
-        for _ in range(len(self._ready)):
-            client, _ = self._ready.popitem(last=False)
-            self._attend(client, 0, takes_request=True)
-            if time.monotonic() > stop_at:
-                break
         now = time.monotonic()
+        stop_at, left = now + MAX_TURN_SECONDS, len(self._ready)
+        while left > 0 and now <= stop_at:
+            self._answer_some(min(left, MAX_PREPARED))
+            left -= MAX_PREPARED
+            now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + timeout
             self._sweep(now)
@@ -281,7 +294,29 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self._close(min(waiting, key=_dispensability))
         return True
 
-    def _attend(self, client: Client, events: int, *, takes_request: bool = False) -> None:
+    def _answer_some(self, count: int) -> None:
+        """Take requests of the first connections that have one, and answer or pass them on."""
+        clients = [self._ready.popitem(last=False)[0] for _ in range(count)]
+        taken = [(client, self._take(client)) for client in clients]
+        environs = [t.request.environ for _, t in taken if t is not None and t.is_fast]
+        try:
+            self._prepare_inline(environs)
+        except Exception:
+            self.log.exception("Error before requests of the fast lane")
+        for client, request in taken:
+            self._attend(client, 0, request)
+
+    def _take(self, client: Client) -> Taken | None:
+        """Take the next request of a connection; None if it has none. Never raises."""
+        try:
+            request = client.connection.take(time.monotonic())
+            return None if request is None else Taken(request, self._is_fast(request))
+        except Exception:
+            self.log.exception("Error on a connection")
+            client.connection.close()
+            return None
+
+    def _attend(self, client: Client, events: int, taken: Taken | None = None) -> None:
         """Do for a connection what can be done without waiting. Never raises."""
         connection = client.connection
         try:
@@ -292,11 +327,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
                     connection.receive(client.socket.recv(max_bytes), now)
                 elif client.events & selectors.EVENT_READ:  # not until the response is sent
                     self._watch(client, client.events & ~selectors.EVENT_READ)
+            if taken is not None:
+                self._answer(client, taken, now)
             if connection.output:
-                self._send(client, now)
-            if takes_request and (request := connection.take(now)) is not None:
-                self._answer(client, request, now)
-            if takes_request and connection.output:
                 self._send(client, now)
         except BlockingIOError:
             pass
@@ -363,15 +396,16 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             client.is_paused = False
             self._pool.submit(client.answer.close)
 
-    def _answer(self, client: Client, request: Request, now: float) -> None:
+    def _answer(self, client: Client, taken: Taken, now: float) -> None:
         """Answer a request in the fast lane, or hand it to the thread pool."""
+        request = taken.request
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
         keep_alive = request.keep_alive and self.alive and self._keeps_alive
         answer = Answer(self.wsgi, request, keep_alive, self._log_error)
-        if not self._is_fast(request):
+        if not taken.is_fast:
             client.answer = answer
             client.passed_count = client.sent_count = 0
             self._pool.submit(self._run_answer, client)

@@ -29,9 +29,9 @@ from model_service.web.explain_api import (
     why_unexplained,
     with_explanations,
 )
-from model_service.web.metrics import CONTENT_TYPE, Gauge
 from model_service.web.openapi import document
 from model_service.web.policy import policy
+from model_service.web.prometheus import CONTENT_TYPE, Gauge
 from model_service.web.request_log import RequestRecord
 from model_service.web.strict_json import PARSED_ROW, parse_json
 
@@ -82,15 +82,22 @@ def _predict_json(wanted: ExplainRequest | None) -> Response:
 
 
 def answer_rows(
-    service: Service, batch: Batch, wanted: ExplainRequest | None, record: RequestRecord
+    service: Service,
+    batch: Batch,
+    wanted: ExplainRequest | None,
+    record: RequestRecord,
+    predictions: Sequence[Prediction] | None = None,
 ) -> Sequence[Prediction]:
     """Return the predictions of validated rows, with explanations and warnings, and count them.
 
-    Raises RequestProblem and ServiceError; then nothing is counted.
+    `predictions` are those that have been made already. Raises RequestProblem and ServiceError;
+    then nothing is counted.
     """
     if wanted is not None:
         require_explainable(service, batch)
-    answers = predictions = service.predictor.predict(batch)
+    if predictions is None:
+        predictions = service.predictor.predict(batch)
+    answers = predictions
     if wanted is not None:
         answers = with_explanations(service, batch, predictions, wanted)
     service.count(predictions, record)
@@ -116,7 +123,7 @@ def _parsed_body() -> Any:
     return parse_json(content)
 
 
-def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None = None) -> Response:
+def _predict_csv(keep_bad_rows: bool, wanted: ExplainRequest | None) -> Response:
     return csv_response(csv_stream(service.settings.max_csv_bytes), keep_bad_rows, wanted)
 
 
@@ -129,11 +136,12 @@ def csv_response(
     reasons = ReasonColumns(service, wanted) if wanted is not None else None
 
     def predict_part(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
-        predictions, failing = (
-            service.predict_valid(batch)
-            if keep_bad_rows
-            else (service.predict(batch, part=True), ())
-        )
+        predictions: Sequence[Prediction]
+        failing: Sequence[int] = ()
+        if keep_bad_rows:
+            predictions, failing = service.predict_valid(batch)
+        else:
+            predictions = service.predict(batch, part=True)
         if reasons is not None:
             valid = batch.without(set(failing)) if failing else batch
             predictions = reasons.add(valid, predictions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib import resources
@@ -57,6 +57,8 @@ CUSTOM_STYLESHEET = "custom.css"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Bodies of these types can be as long as a CSV.
 FILE_TYPES = ("text/csv", "multipart/form-data")
+# For which `ensure_sync` has looked whether they are `async def`.
+MAX_REMEMBERED_FUNCTIONS = 1000
 
 
 class UploadRequest(Request):
@@ -106,10 +108,8 @@ class ModelService(Flask):
         set_policy(self.view_functions["static"], PUBLIC)
         self._synchronous: dict[Callable[..., Any], Callable[..., Any]] = {}
         self._end_process: Callable[[], None] = lambda: None
-        self.jinja_options = {
-            "trim_blocks": True,
-            "lstrip_blocks": True,
-        }  # half the bytes of a page
+        # Without them a page has twice the bytes.
+        self.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         settings = settings or Settings.from_environment()
         card_text, quality = "", None
         if not isinstance(model, Model):
@@ -122,8 +122,10 @@ class ModelService(Flask):
             model, settings, self.url_map, self._on_stuck, card_text, quality
         )
         self.context_processor(self._page_context)
+        self._direct_answers: DirectAnswers | None = None
         if type(self) is ModelService:  # another class can override what Flask does
-            self.wsgi_app = DirectAnswers(self)  # type: ignore[method-assign]
+            self._direct_answers = DirectAnswers(self)
+            self.wsgi_app = self._direct_answers  # type: ignore[method-assign]
         for extension in EXTENSIONS:
             extension.init_app(self, self.service)
         if proxies := settings.trusted_proxies:
@@ -150,6 +152,11 @@ class ModelService(Flask):
     def answers_inline(self, environ: WSGIEnvironment, body: bytes) -> bool:
         """Return whether a server can answer a request in the thread that reads all requests."""
         return self._fast_lane.takes(environ, body)
+
+    def prepare_inline(self, environs: Sequence[WSGIEnvironment]) -> None:
+        """Do at once what requests need that a server answers next, each in the same thread."""
+        if self._direct_answers is not None:
+            self._direct_answers.predict_together(environs)
 
     def max_body_bytes(self, environ: WSGIEnvironment) -> int:
         """Return how long a body can be that a server receives before it calls the application.
@@ -227,9 +234,6 @@ class ModelService(Flask):
             if len(self._synchronous) < MAX_REMEMBERED_FUNCTIONS:
                 self._synchronous[func] = synchronous
             return synchronous
-
-
-MAX_REMEMBERED_FUNCTIONS = 1000
 
 
 class SessionsWithSecretKey(SecureCookieSessionInterface):

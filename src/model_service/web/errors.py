@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from model_service.web.current import Service
 
 PROBLEM_TYPE = "application/problem+json"
-# errno of a disk that takes no more, or of a process that may open no further file.
-DISK_FULL = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-    *(errno.EMFILE, errno.ENFILE),
-}
+NO_ROOM_ON_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+NO_FURTHER_FILE = (errno.EMFILE, errno.ENFILE)
 
 # Title and detail on a page, instead of those for programs and their authors.
 PageText = tuple[str, str]
@@ -203,7 +200,7 @@ def init_app(app: Flask, service: Service) -> None:
 def _response_to_os_error(error: OSError) -> Response | None:
     if error.errno == errno.EMSGSIZE:  # the worker cuts off what is longer than `max_body_bytes`
         return problem_response(413, "The body is too large")
-    if error.errno not in DISK_FULL:
+    if error.errno not in (*NO_ROOM_ON_DISK, *NO_FURTHER_FILE):
         return None
     current_app.logger.error("no room for a file: %s", error.strerror)
     detail = "The disk of the service is full; send fewer rows at once, or try again later."

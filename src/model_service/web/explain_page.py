@@ -1,4 +1,4 @@
-"""“Why?” beside an answer, and the importance of the features, as text and bars for the pages."""
+"""“Why?” beside an answer: its explanation as text and bars for the page."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Output, json_text
+from model_service.contract.contract import Batch, Output, json_text
 from model_service.errors import ServiceError
-from model_service.explain.answer import ExplainRequest, subject_text
-from model_service.explain.explainer import Explainer, Importance
+from model_service.explain.answer import ExplainRequest
+from model_service.explain.explainer import Explainer
 from model_service.model.predictions import Prediction
 from model_service.web.current import Service
 from model_service.web.explain_api import why_unexplained
@@ -22,12 +22,9 @@ from model_service.web.wording import format_value
 logger = logging.getLogger(__name__)
 
 MAX_WHY_BARS = 12
-MAX_IMPORTANT = 20
 MINUS = "\N{MINUS SIGN}"
 NAMED = 3  # features in the sentence
 MAX_VALUE_CHARACTERS = 60
-# A correlation of values and contributions from here on is a direction.
-CLEAR_DIRECTION = 0.5
 
 Write = Callable[[float], str]
 
@@ -89,17 +86,13 @@ def _background(explainer: Explainer | None, output: Output) -> str:
     """Return which rows a row is compared with."""
     background = explainer.about.background if explainer is not None else "sample"
     if background == "positive":
-        return f"rows of the sample that get {_label(output, json_text(output.positive))}"
+        return f"rows of the sample that get {output.label_of(json_text(output.positive))}"
     return "example rows" if background == "examples" else "rows of the sample"
-
-
-def _label(output: Output, class_text: str) -> str:
-    return output.labels.get(class_text, class_text)
 
 
 def _of(text: str, output: Output) -> str:
     kind, of, class_text = text.partition(" of ")
-    return f"{kind} of {_label(output, class_text)}" if of and output.labels else text
+    return f"{kind} of {output.label_of(class_text)}" if of and output.labels else text
 
 
 def _why(
@@ -195,75 +188,3 @@ def contribution_writer(largest: float) -> Write:
 def _signed(value: float, write: Write) -> str:
     sign = "+" if value > 0 else MINUS if value < 0 else ""
     return f"{sign}{write(abs(value))}"
-
-
-# The model card.
-
-
-@dataclass(frozen=True)
-class ImportanceBar:
-    """A feature's mean absolute contribution, and what raises the answer."""
-
-    title: str
-    text: str
-    width: float  # in hundredths
-    direction: str
-
-
-@dataclass(frozen=True)
-class ImportanceCard:
-    """The importance of the features over the sample, for the explained class or number."""
-
-    of: str
-    bars: tuple[ImportanceBar, ...]
-    hidden_count: int
-
-
-def importance_cards(explainer: Explainer | None, contract: Contract) -> list[ImportanceCard]:
-    """Return the importance for each target, or for each of several classes."""
-    if explainer is None:
-        return []
-    cards, output, titles = [], contract.output, feature_titles(contract)
-    for target in explainer.targets:
-        for place in range(target.width):
-            entries = explainer.about.importance.get(str(target.first + place))
-            if not entries:
-                continue
-            classes = target.classes
-            text = None
-            if classes is not None:
-                text = _label(output, json_text(classes[place if target.width > 1 else 1]))
-            of = subject_text(explainer.about.kind, text, output)
-            heading = of if target.name is None else f"{target.name}: {of}"
-            cards.append(_card(heading, entries, titles))
-    return cards
-
-
-def _card(of: str, entries: Sequence[Importance], titles: Mapping[str, str]) -> ImportanceCard:
-    largest = max(entry.mean_absolute for entry in entries) or 1.0
-    write = contribution_writer(largest)
-    return ImportanceCard(
-        of,
-        tuple(
-            ImportanceBar(
-                titles[entry.feature],
-                write(entry.mean_absolute),
-                round(100 * entry.mean_absolute / largest, 1),
-                _direction(entry),
-            )
-            for entry in entries[:MAX_IMPORTANT]
-        ),
-        max(len(entries) - MAX_IMPORTANT, 0),
-    )
-
-
-def _direction(entry: Importance) -> str:
-    if entry.mean_absolute == 0:
-        return "no influence"
-    if entry.direction is not None:
-        if abs(entry.direction) < CLEAR_DIRECTION:
-            return "up and down"
-        return "higher values raise it" if entry.direction > 0 else "higher values lower it"
-    if entry.highest is not None and entry.lowest is not None:
-        return f"{entry.highest} raises it most, {entry.lowest} least"
-    return ""

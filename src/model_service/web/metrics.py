@@ -1,29 +1,19 @@
-"""Prometheus metrics of all workers, in memory that they share.
+"""What the service counts, over all worker processes, for Prometheus.
 
-The official client keeps the counters of several processes in memory-mapped files: a worker dies of
-SIGBUS when the disk is full, and dead workers leave their files. Here the memory is anonymous. It
-is laid out before the fork from what is known then (routes, features, classes) and never grows.
+The memory is laid out before the fork from what is known then: routes, features, classes.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
-import sys
-import tempfile
 import threading
-import weakref
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from itertools import accumulate, product
-from pathlib import Path
-from typing import Any, Literal
+from itertools import product
+from typing import Any
 
-import numpy as np
 from werkzeug.routing import Map
 
 from model_service.contract.contract import Contract, Scalar, json_text
@@ -31,95 +21,29 @@ from model_service.contract.problems import REASONS, ProblemCounts
 from model_service.contract.unusual import RowWarning
 from model_service.model.manifest import Manifest
 from model_service.model.predictions import values_at
+from model_service.web.prometheus import BUCKETS, Family, Gauge, sample
 from model_service.web.request_log import RequestRecord
+from model_service.web.shared_counters import MAX_SLOTS, SharedCells, Slots
 
-if sys.platform != "win32":
-    import fcntl
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# More workers than any dyno has. Two workers in one slot would lose a count now and then.
-MAX_SLOTS = 64
-# Upper bounds of the buckets, in seconds.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Of features and of classes: each is a time series. Further ones are counted without their name.
 MAX_NAMES = 100
 OTHER = "other"
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", OTHER)  # of requests without a route
 STATUSES = (*(str(status.value) for status in HTTPStatus if status >= 200), OTHER)
 
-Labels = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A metric: series of one name that differ in their labels."""
-
-    name: str
-    type: Literal["counter", "gauge", "histogram"]
-    help: str
-    labels: Labels
-    series: Sequence[Labels]
-
-    @property
-    def cell_count(self) -> int:
-        """How many cells of the memory a series has: a histogram's are its buckets and its sum."""
-        return len(BUCKETS) + 2 if self.type == "histogram" else 1
-
-    def lines(self, totals: Mapping[Labels, Sequence[float]]) -> Iterator[str]:
-        """Yield the series that have counted something, in Prometheus' text format."""
-        yield f"# HELP {self.name} {self.help}"
-        yield f"# TYPE {self.name} {self.type}"
-        for values in self.series:
-            labels = dict(zip(self.labels, values, strict=True))
-            if self.type == "histogram":
-                yield from self._histogram(labels, totals[values])
-            elif totals[values][0] or not self.labels:
-                yield sample(self.name, labels, totals[values][0])
-
-    def _histogram(self, labels: dict[str, str], totals: Sequence[float]) -> Iterator[str]:
-        *buckets, seconds = totals
-        *_, count = cumulative = list(accumulate(buckets))
-        if not count:
-            return
-        for bound, up_to in zip((*map(str, BUCKETS), "+Inf"), cumulative, strict=True):
-            yield sample(f"{self.name}_bucket", {**labels, "le": bound}, up_to)
-        yield sample(f"{self.name}_sum", labels, seconds)
-        yield sample(f"{self.name}_count", labels, count)
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A metric that is asked for, not counted: its values now, by the value of its label."""
-
-    name: str
-    help: str
-    values: Mapping[str, float]
-    label: str = ""
-
-    @classmethod
-    def single(cls, name: str, help: str, value: float) -> Gauge:
-        """Return a gauge without a label."""
-        return cls(name, help, {"": value})
-
-    def lines(self) -> Iterator[str]:
-        """Yield it in Prometheus' text format."""
-        yield f"# HELP {self.name} {self.help}"
-        yield f"# TYPE {self.name} gauge"
-        for text, value in self.values.items():
-            yield sample(self.name, {self.label: text}, value)
-
 
 def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, Family]:
     """Return all metrics of a service in the order in which they are shown, by a short name."""
+    return {**_of_requests(url_map), **_of_rows(contract), **_of_classes(contract, manifest)}
+
+
+def _of_requests(url_map: Map) -> dict[str, Family]:
     # A failed request has no route if its path or its method fits none.
     methods: dict[str, set[str]] = {"": set(METHODS)}
     for rule in url_map.iter_rules():
         methods.setdefault(rule.rule, set()).update(rule.methods or ())
-    features = [feature.name for feature in contract.features[:MAX_NAMES]]
-    found = {
-        "waiting": Family(
-            "model_requests_waiting", "gauge", "Requests that wait for the model.", (), [()]
-        ),
+    return {
+        "waiting": Family("model_requests_waiting", "gauge", "Requests that wait for the model."),
         "requests": Family(
             "http_requests_total",
             "counter",
@@ -139,16 +63,16 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
             [(route,) for route in methods],
         ),
         "dropped_lines": Family(
-            "log_lines_dropped_total",
-            "counter",
-            "Lines of the log that no one read in time.",
-            (),
-            [()],
+            "log_lines_dropped_total", "counter", "Lines of the log that no one read in time."
         ),
-        "rows": Family("model_rows_total", "counter", "Rows that were predicted.", (), [()]),
-        "explained": Family(
-            "model_explained_rows_total", "counter", "Rows that were explained.", (), [()]
-        ),
+    }
+
+
+def _of_rows(contract: Contract) -> dict[str, Family]:
+    features = [feature.name for feature in contract.features[:MAX_NAMES]]
+    return {
+        "rows": Family("model_rows_total", "counter", "Rows that were predicted."),
+        "explained": Family("model_explained_rows_total", "counter", "Rows that were explained."),
         "rejected": Family(
             "model_rejected_rows_total",
             "counter",
@@ -164,16 +88,22 @@ def families(url_map: Map, contract: Contract, manifest: Manifest) -> dict[str, 
             [("",), *((feature,) for feature in features)],
         ),
     }
-    if classes := class_labels(manifest):
-        targets = contract.output.targets or ("",)
-        found["predictions"] = Family(
+
+
+def _of_classes(contract: Contract, manifest: Manifest) -> dict[str, Family]:
+    classes = class_labels(manifest)
+    if not classes:
+        return {}
+    targets = contract.output.targets or ("",)
+    return {
+        "predictions": Family(
             "model_predictions_total",
             "counter",
             "Predictions, by class.",
             ("target", "class"),
             list(product(targets, (*classes.values(), OTHER))),
         )
-    return found
+    }
 
 
 def class_labels(manifest: Manifest) -> dict[Scalar, str]:
@@ -181,78 +111,6 @@ def class_labels(manifest: Manifest) -> dict[Scalar, str]:
     if manifest.task.kind != "classification":
         return {}
     return {c: json_text(c) for c in (manifest.task.classes or ())[:MAX_NAMES]}
-
-
-class _Slots:
-    """Which part of the memory belongs to which process.
-
-    A process locks one byte of a file without a name and without bytes. The system grants the lock
-    to one process, and releases it when that process ends in any way.
-    """
-
-    def __init__(self) -> None:
-        if sys.platform == "linux":
-            self._file = os.memfd_create("slots")  # needs no folder, which can be read-only
-        elif sys.platform != "win32":
-            self._file, name = tempfile.mkstemp()
-            Path(name).unlink()
-        if sys.platform != "win32":
-            # No one closes an application; an open file would warn.
-            weakref.finalize(self, os.close, self._file)
-
-    def take(self) -> int:
-        """Return the first slot that no other process has. Slots of dead workers are reused."""
-        if sys.platform == "win32":
-            return 0  # Windows has no fork
-        for slot in range(MAX_SLOTS):
-            try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
-            except OSError:
-                continue
-            return slot
-        return 0
-
-    @contextmanager
-    def lock_if_free(self, slot: int) -> Iterator[bool]:
-        """Lock the slot of another process if that is dead; yield whether it is locked.
-
-        Not for the slot of this process, which would lose it.
-        """
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)
-        except OSError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, slot)
-
-
-class _Memory:
-    """Cells for each series of each family, once for each slot."""
-
-    def __init__(self, families: Iterable[Family]) -> None:
-        self.families = tuple(families)
-        self.cells: dict[str, dict[Labels, int]] = {}  # the first cell of a series, in a slot
-        self.size = 0  # in cells, of a slot
-        for family in self.families:
-            self.cells[family.name] = {
-                values: self.size + family.cell_count * number
-                for number, values in enumerate(family.series)
-            }
-            self.size += family.cell_count * len(family.series)
-        self._map = mmap.mmap(-1, MAX_SLOTS * self.size * 8)
-        self.values = memoryview(self._map).cast("d")
-
-    def lines(self) -> Iterator[str]:
-        """Yield the sums over all slots in Prometheus' text format."""
-        totals = np.frombuffer(self._map).reshape(MAX_SLOTS, self.size).sum(axis=0).tolist()
-        for family in self.families:
-            cells = self.cells[family.name]
-            yield from family.lines(
-                {values: totals[cell : cell + family.cell_count] for values, cell in cells.items()}
-            )
 
 
 class Metrics:
@@ -273,7 +131,7 @@ class Metrics:
             "sha256": manifest.model.sha256,
         }
         self._lock = threading.Lock()
-        self._slots = _Slots()
+        self._slots = Slots()
         self._process = self._slot = 0
         self._is_laid_out = False
 
@@ -284,7 +142,7 @@ class Metrics:
         with self._lock:
             if not self._is_laid_out:
                 known = families(self._url_map, self._contract, self._manifest)
-                self._memory = _Memory(known.values())
+                self._memory = SharedCells(known.values())
                 cells = {key: self._memory.cells[family.name] for key, family in known.items()}
                 self._waiting, self._rows = cells["waiting"][()], cells["rows"][()]
                 self._dropped_lines = cells["dropped_lines"][()]
@@ -391,14 +249,3 @@ class Metrics:
         for gauge in gauges:
             lines += gauge.lines()
         return "\n".join([*lines, *self._memory.lines()]) + "\n"
-
-
-def sample(name: str, labels: Mapping[str, str], value: float) -> str:
-    """Return a line of the text format; empty labels are left out."""
-    pairs = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items() if text)
-    series = name + "{" + pairs + "}" if pairs else name
-    return f"{series} {value:.15g}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

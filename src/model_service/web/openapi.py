@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from model_service.contract.contract import TYPES, Contract, Feature, json_text
+from model_service.contract.contract import TYPES, Contract, Feature, Row, json_text
 from model_service.contract.parsing import INTEGER_LIMIT
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
@@ -43,19 +43,29 @@ def document(
     rows = [manifest.example(), manifest.example(1)]
     if not explains:
         _remove_explanations(filled)
-    if jobs:
-        body = filled["paths"]["/jobs"]["post"]["requestBody"]["content"]
-        body["text/csv"]["example"] = csv_text(rows)
-    else:
+    if not jobs:
         _remove_jobs(filled)
-    for path in {"/predict", "/explain"} & {*filled["paths"]}:
-        content = filled["paths"][path]["post"]["requestBody"]["content"]
-        content["application/json"]["examples"] = {
-            "row": {"value": rows[0]},
-            "rows": {"value": {"rows": rows}},
-        }
+    _add_examples(filled["paths"], rows)
+    _add_schemas(filled["components"]["schemas"], contract, manifest, explains=explains)
+    _remove_keys_and_limits(filled, keys=keys, limited=limited)
+    return filled
+
+
+def _add_examples(paths: dict[str, Any], rows: list[Row]) -> None:
+    for path in {"/predict", "/explain", "/jobs"} & paths.keys():
+        content = paths[path]["post"]["requestBody"]["content"]
+        if "application/json" in content:
+            content["application/json"]["examples"] = {
+                "row": {"value": rows[0]},
+                "rows": {"value": {"rows": rows}},
+            }
         if "text/csv" in content:
             content["text/csv"]["example"] = csv_text(rows)
+
+
+def _add_schemas(
+    schemas: dict[str, Any], contract: Contract, manifest: Manifest, *, explains: bool
+) -> None:
     warnings = {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}
     prediction = {**_prediction_properties(contract, manifest), "warnings": warnings}
     optional: tuple[str, ...] = ("label", "warnings")
@@ -63,13 +73,15 @@ def document(
         prediction |= _explanation_properties(contract)
         optional += ("explanation", "reasons")
     model = {"$ref": "#/components/schemas/Model"}
-    schemas = filled["components"]["schemas"]
     schemas["Row"] = _object_schema({f.name: feature_schema(f) for f in contract.features})
     schemas["Prediction"] = _object_schema(prediction, optional=optional)
     schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=optional)
     feature = schemas["Contract"]["properties"]["features"]["items"]
     feature["properties"]["type"]["enum"] = [*TYPES]
     schemas["Metadata"]["properties"]["task"]["const"] = manifest.task.kind
+
+
+def _remove_keys_and_limits(filled: dict[str, Any], *, keys: bool, limited: bool) -> None:
     for operation in (each for path in filled["paths"].values() for each in path.values()):
         if not keys:
             operation.pop("security", None)
@@ -78,7 +90,6 @@ def document(
             operation["responses"].pop("429", None)
     if not keys:
         del filled["components"]["securitySchemes"]
-    return filled
 
 
 def _remove_explanations(filled: dict[str, Any]) -> None:
@@ -112,7 +123,7 @@ def _openapi_json() -> str:
 
 
 def feature_schema(feature: Feature) -> dict[str, Any]:
-    """Return the JSON Schema of one feature, which accepts the values that Feature.parse does."""
+    """Return the JSON Schema of one feature, which accepts the values that `parse_value` does."""
     schema: dict[str, Any] = {}
     if feature.categories is not None and feature.closed:
         schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]

@@ -23,7 +23,7 @@ from model_service.web.card_text import card_markdown, parse_card
 from model_service.web.current import current_service, service
 from model_service.web.errors import RequestProblem, render_page
 from model_service.web.explain_api import why_unexplained
-from model_service.web.explain_page import explain_answer, importance_cards, why_is_quick
+from model_service.web.explain_page import explain_answer, why_is_quick
 from model_service.web.form import (
     MAX_UNGROUPED_FIELDS,
     field_text,
@@ -32,6 +32,7 @@ from model_service.web.form import (
     group_fields,
     parse_form,
 )
+from model_service.web.importance_card import importance_cards
 from model_service.web.model_card import CHART_HEIGHT, ModelCard, build_model_card
 from model_service.web.policy import policy
 from model_service.web.quality_card import quality_entries, quality_plots

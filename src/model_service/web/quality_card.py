@@ -65,14 +65,14 @@ def _class_entries(classes: ClassQuality, output: Output) -> Iterator[CardEntry]
         "Accuracy",
         (
             format_percent(classes.accuracy),
-            f"{format_percent(share)} if each answer were {_label(name, output)}",
+            f"{format_percent(share)} if each answer were {output.label_of(name)}",
         ),
     )
     for place, name in enumerate(classes.classes[:MAX_CONFUSION]):
         count = sum(classes.confusion[place])
         if count:
             found = format_percent(classes.confusion[place][place] / count)
-            yield CardEntry(f"Recall of {_label(name, output)}", (f"{found} of {count:,} rows",))
+            yield CardEntry(f"Recall of {output.label_of(name)}", (f"{found} of {count:,} rows",))
 
 
 def _number_entries(numbers: NumberQuality, output: Output) -> Iterator[CardEntry]:
@@ -96,16 +96,16 @@ def _number_entries(numbers: NumberQuality, output: Output) -> Iterator[CardEntr
 
 
 def quality_plots(quality: Quality | None, output: Output) -> QualityPlots | None:
-    """Return the plots of a classification; None if there are none."""
+    """Return the plots of what was measured; None if nothing can be plotted."""
     if quality is not None and quality.numbers is not None:
         return QualityPlots(_residuals(quality.numbers.quantiles))
     classes = quality.classes if quality is not None else None
     if classes is None or len(classes.classes) > MAX_CONFUSION:
         return None
-    labels = tuple(_label(name, output) for name in classes.classes)
+    labels = tuple(output.label_of(name) for name in classes.classes)
     if classes.positive is None:
         return QualityPlots(labels=labels, confusion=classes.confusion)
-    positive = _label(classes.positive, output)
+    positive = output.label_of(classes.positive)
     return QualityPlots(
         labels=labels,
         confusion=classes.confusion,
@@ -138,7 +138,3 @@ def _points(bins: Sequence[CalibrationBin]) -> tuple[Point, ...]:
         )
         for entry in bins
     )
-
-
-def _label(name: str, output: Output) -> str:
-    return output.labels.get(name, name)

@@ -34,7 +34,7 @@ def _positive(name: str, text: str) -> int:
     return int(text)
 
 
-def _count(name: str, text: str) -> int:
+def _proxy_count(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= MAX_PROXIES):
         raise SettingsError(
             f"{name} is {text!r}; set it to the number of proxies in front of the service, "
@@ -54,7 +54,7 @@ def _hashes(name: str, text: str) -> tuple[bytes, ...]:
     for number, part in enumerate(hashes, start=1):
         if not re.fullmatch("[0-9a-fA-F]{64}", part):  # it can be a key: do not show it
             raise SettingsError(
-                f"{name} holds something else than SHA-256 hashes (the {number}. of "
+                f"{name} holds something other than SHA-256 hashes (number {number} of "
                 f"{len(hashes)}, between commas); make key prints the line that sets it."
             )
     return tuple(bytes.fromhex(part) for part in hashes)
@@ -215,7 +215,7 @@ class Settings:
     )
     trusted_proxies: int = config_var(
         "TRUSTED_PROXIES",
-        _count,
+        _proxy_count,
         1,
         "proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: 1 on "
         "Heroku; 0 if callers reach the process directly, as the Dockerfile sets it",

@@ -61,7 +61,7 @@ def _prediction_text(
     probabilities: Mapping[str, float | None] = prediction.get("probabilities") or {}
     predicted = json_text(value)
     bars = [
-        Bar(output.labels.get(key, key), share, format_percent(share), key == predicted)
+        Bar(output.label_of(key), share, format_percent(share), key == predicted)
         for key, share in probabilities.items()
         if share is not None
     ]

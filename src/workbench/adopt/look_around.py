@@ -6,7 +6,6 @@ shows. So a file that fits is either answered or left out on purpose (-scaler.pk
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,18 +13,16 @@ from pathlib import Path
 
 from workbench.adopt.answers import Part, joined, split
 from workbench.adopt.case import Case
+from workbench.adopt.names_beside import names_beside
 from workbench.adopt.problems import Changes, Notes, Problem, Repair
-from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.relations import Related, Relations, describe, is_for_some, without_copies
-from workbench.adopt.sample import EXPECTED_COLUMN, Sample
+from workbench.adopt.sample import EXPECTED_COLUMN
 from workbench.adopt.transformer_columns import is_of_target
-from workbench.adopt.transformer_files import Fitted, Neighbour
+from workbench.adopt.transformer_files import Fitted
 from workbench.adopt.whole_models import problem_of_whole
 from workbench.errors import listing
 
 MAX_ALTERNATIVES = 4
-# What a list of the features is called: columns.json, model_features.pkl, x_cols.pkl.
-NAMES_FILE = re.compile(r"col|feat|input|names|variables", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,8 @@ def look_around(case: Case) -> Found:
         for found in related
         if found.certainty == "possible"
     )
-    if not belong and (listed := _list_of_names(case, relations.needed)) is not None:
-        return Found(listed, notes)
+    if not belong and (named := names_beside(case, relations.needed)) is not None:
+        return Found(named, notes)
     if not belong:
         return Found(None, (*notes, *_notes_on_labels(case), *relations.notes_on_scaling()))
     if len(orders) > 1 and any(found in belong for found in orders[0]):
@@ -134,61 +131,6 @@ def _without_sample(case: Case, relations: Relations, scaler: Fitted) -> Changes
     if relations.names is None and not scaler.facts.feature_names:
         return {"sample_data": "", "features": case.answers.sample_data}
     return {"sample_data": ""}
-
-
-def _list_of_names(case: Case, count: int | None) -> Problem | None:
-    """Return the problem that a list beside the model has the names that nothing else has."""
-    is_named = case.declared.features or case.model.feature_names is not None
-    if is_named or count is None or case.model.takes_texts:
-        return None
-    if any(one.facts.feature_names or one.facts.takes_texts for one in case.transformers.fitted):
-        return None
-    lists = {
-        neighbour.texts: neighbour
-        for neighbour in case.neighbours
-        if neighbour.texts is not None and len(neighbour.texts) == count
-        if neighbour.part.path.suffix != ".npy" and neighbour.texts != case.sample_columns
-        # With a sample its columns are the features, unless the list has another order of them, or
-        # dummy columns that are made of them.
-        if case.sample is None or _are_of_sample(neighbour.texts, case.sample)
-    }
-    if len(lists) != 1 or (case.bundle is not None and case.bundle.names(count) is not None):
-        return None
-    ((names, neighbour),) = lists.items()
-    question, answer = case.answers.names.features, case.answers.shown_path(neighbour.part)
-    message = (
-        f"{neighbour.name} beside the model lists {len(names or ())} names, as many columns as the "
-        f"model takes ({listing(names or ())}). "
-    )
-    if certain := _are_certain_names(case, neighbour):
-        message += "So they are its features, in this order"
-    else:
-        message += f"If they are its features in the order of training, answer {question}={answer}"
-    when = "If they are others, name them in the order of training:"
-    otherwise: tuple[tuple[str, Changes], ...] = ((when, {"features": "NAME,NAME,…"}),)
-    return Problem(
-        None,
-        message,
-        Repair({"features": answer}, otherwise=otherwise if certain else (), certain=certain),
-    )
-
-
-def _are_certain_names(case: Case, neighbour: Neighbour) -> bool:
-    """Return whether a list can only hold the names of the features in the order of training."""
-    names = neighbour.texts or ()
-    if case.previous is not None or len(names) == len(case.model.classes or ()):
-        return False
-    if case.sample is not None:  # in another order it can be a ranking of the features
-        return names == tuple(name for name in case.sample_columns if name in names)
-    is_called_so = NAMES_FILE.search(neighbour.part.path.stem) is not None
-    return is_called_so and case.model.n_features not in case.columns_of_others
-
-
-def _are_of_sample(names: Sequence[str], sample: Sample) -> bool:
-    """Return whether a list has the sample's columns, or dummy columns that are made of them."""
-    entries = [{"name": name} for name in names]
-    is_whole = set(names) <= set(sample.columns)
-    return is_whole or bool(with_likely_dummies(entries, sample, by_name=False)[1])
 
 
 def _which_order(

@@ -91,7 +91,7 @@ def _elsewhere(project: Path, name: str) -> Elsewhere:
     """Compare the platform's files with those that make platform writes. Raises UserError."""
     platform = command.find(name)
     both = [command.render_files(project, platform, jobs=jobs) for jobs in (False, True)]
-    present = {path: _read(project / path) for path in both[0]}
+    present = {path: files.read_if_present(project / path) for path in both[0]}
     different = min(
         ([path for path, text in present.items() if text != wanted[path]] for wanted in both),
         key=len,
@@ -105,14 +105,14 @@ def _elsewhere(project: Path, name: str) -> Elsewhere:
 def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot:
     """Read the project and git, and measure what can be measured. Raises UserError."""
     manifest = files.read_manifest(project)
-    app = heroku.parse_app(_read(project / "app.json"))
+    app = heroku.parse_app(files.read_if_present(project / "app.json"))
     tracked, repository = _git(project)
+    texts = {str(name): files.read_if_present(project / name) for name in FILES}
     requirements = {
-        str(name): None if (text := _read(project / name)) is None else parse_requirements(text)
-        for name in FILES
+        name: None if text is None else parse_requirements(text) for name, text in texts.items()
     }
     locked = requirements[str(LOCK)] or ()
-    procfile = _read(project / "Procfile") or ""
+    procfile = heroku.parse_procfile(files.read_if_present(project / "Procfile"))
     installed = slug.installed(project)
     if different := slug.difference(locked, installed):
         reason = warning(f"not measured: {different}", "make setup, then make doctor")
@@ -124,17 +124,17 @@ def take_snapshot(project: Path, elsewhere: Elsewhere | None = None) -> Snapshot
         workers = 1 if elsewhere else (app or heroku.App()).workers
         boot_limit = elsewhere.platform.boot_seconds if elsewhere else heroku.BOOT_SECONDS
         measurements = measure(
-            project, procfile, workers, rows_to_predict(project, manifest), boot_limit
+            project, procfile.get("web"), workers, rows_to_predict(project, manifest), boot_limit
         )
     return Snapshot(
         tracked=tracked,
         repository=repository,
         lfs_pointers=tuple(name for name in tracked if _is_lfs_pointer(project / name)),
         served=_served(project, manifest),
-        python=(_read(project / files.PYTHON_VERSION) or "").strip() or None,
+        python=(files.read_if_present(project / files.PYTHON_VERSION) or "").strip() or None,
         manifest=manifest,
         app=app,
-        processes=frozenset(line.partition(":")[0] for line in procfile.splitlines()),
+        processes=frozenset(procfile),
         requirements=requirements,
         lock_is_current=_lock_is_current(project),
         vendor=_vendor(project),
@@ -175,10 +175,6 @@ def rows_to_predict(project: Path, manifest: Manifest) -> Sequence[Mapping[str, 
     with suppress(GoldenError):  # /ready reports it
         golden = read_golden(project / files.GOLDEN)
     return golden.rows if golden is not None else manifest.examples
-
-
-def _read(path: Path) -> str | None:
-    return files.read(path) if path.exists() else None
 
 
 def _served(project: Path, manifest: Manifest) -> tuple[str, ...]:

@@ -57,20 +57,22 @@ class Measurements:
 
 def measure(
     project: Path,
-    procfile: str,
+    command: str | None,
     workers: int,
     rows: Sequence[Mapping[str, Any]],
     boot_limit: float = heroku.BOOT_SECONDS,
 ) -> Measurements:
-    """Start the Procfile's web process, request predictions of the rows, and end it."""
+    """Start the Procfile's web process, request predictions of the rows, and end it.
+
+    `command` is what the Procfile starts, None if it has no web process.
+    """
     if sys.platform == "win32":
         found = "not measured: gunicorn does not run on Windows"
         return Measurements.none(warning(found, "The workflow on GitHub measures it."))
-    web = re.search(r"^web:\s*(.+)$", procfile, re.M)
-    if web is None:
-        return _not_started(error("Procfile has no web process", "Restore it from git."))
+    if command is None:
+        return _not_started(error("Procfile has no web process", "git checkout -- Procfile"))
     try:
-        with serving(project, shlex.split(web.group(1)), workers) as server:
+        with serving(project, shlex.split(command), workers) as server:
             boot_seconds = server.wait_until_ready(boot_limit)
             if isinstance(boot_seconds, Result):
                 return _not_started(boot_seconds)

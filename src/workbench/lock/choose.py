@@ -107,38 +107,53 @@ def pins(
             f"Choose Python {_either(choice.pythons)}."
         )
     companions, of_pandas = chosen
-    model = {"scikit-learn": choice.release.pin, **companions.pins}
-    if pandas or _NEED_PANDAS & set(distributions):
-        model.update(of_pandas)
-    others = {n: v for n, v in companions.extras["others"].items() if n in distributions}
-    model.update(others)
-    for reader, version in table.READERS.items():
-        if reader in distributions:
-            model.setdefault(reader, version)
-            others[reader] = model[reader]
-    exact = {"scikit-learn"}
-    for booster in choice.boosters:
-        model.update(companions.extras.get(booster.extra, {}))
-        model.update(booster.pins)
-        exact.update(booster.pins)
-    if INTERPRET in model:
-        exact.add(INTERPRET)  # other releases take booleans and numbers for other categories
-    for name in _UNVERSIONED:
-        if name in distributions:
-            model.update(companions.extras[name])
-    bounded = [name for name in (*_BOUNDED, *others) if name in model]
-    bounds = {
-        **{name: bug_fix_range(model[name]) for name in bounded},
-        **{name: f"=={model[name]}" for name in exact},
-        **table.SERVICE_BOUNDS,
-    }
+    needs_pandas = pandas or bool(_NEED_PANDAS & set(distributions))
+    model = _model_pins(choice, companions, of_pandas if needs_pandas else {}, distributions)
+    bounds = _model_bounds(choice, companions, model, distributions)
     return Pins(
         python=python,
         model=_sorted(model),
         service=_sorted(table.SERVICE_PINS),
         tests=_sorted(table.pins_for_tests(python)),
-        bounds=_sorted(bounds),
+        bounds=_sorted({**bounds, **table.SERVICE_BOUNDS}),
     )
+
+
+def _model_pins(
+    choice: _Choice,
+    companions: Companions,
+    of_pandas: Mapping[str, str],
+    distributions: Collection[str],
+) -> dict[str, str]:
+    """Return the exact version of each package that the model needs."""
+    others = {n: v for n, v in companions.extras["others"].items() if n in distributions}
+    pinned = {"scikit-learn": choice.release.pin, **companions.pins, **of_pandas, **others}
+    for reader, version in table.READERS.items():
+        if reader in distributions:
+            pinned.setdefault(reader, version)
+    for booster in choice.boosters:
+        pinned |= {**companions.extras.get(booster.extra, {}), **booster.pins}
+    for name in _UNVERSIONED:
+        if name in distributions:
+            pinned |= companions.extras[name]
+    return pinned
+
+
+def _model_bounds(
+    choice: _Choice,
+    companions: Companions,
+    pinned: Mapping[str, str],
+    distributions: Collection[str],
+) -> dict[str, str]:
+    """Return what requirements.in says of the model's packages: a range or an exact version."""
+    exact = {"scikit-learn", *(name for booster in choice.boosters for name in booster.pins)}
+    if INTERPRET in pinned:
+        exact.add(INTERPRET)  # other releases take booleans and numbers for other categories
+    others = {*companions.extras["others"], *table.READERS} & set(distributions)
+    return {
+        **{name: bug_fix_range(pinned[name]) for name in {*_BOUNDED, *others} & pinned.keys()},
+        **{name: f"=={pinned[name]}" for name in exact},
+    }
 
 
 def _choose(

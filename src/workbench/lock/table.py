@@ -19,7 +19,6 @@ from workbench.lock.versions import PROPER_NAMES, Version, parse_version, split_
 _TABLE = json.loads(resources.files(__package__).joinpath("pins.json").read_text("utf-8"))
 
 HEROKU_PYTHONS: tuple[str, ...] = tuple(_TABLE["heroku"]["pythons"])  # newest first
-HEROKU_DEFAULT: str = _TABLE["heroku"]["default"]
 UV_VERSION: str = _TABLE["uv"]
 # Packages that only some files need: all their versions read what earlier ones wrote.
 READERS: Mapping[str, str] = _TABLE["readers"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import shlex
 import sys
 import time
@@ -122,12 +121,10 @@ def _command(project: Path) -> list[str]:
         raise UserError("gunicorn does not run on Windows; run make plan on Linux or in WSL.")
     if not (project / VENV).exists():
         raise UserError("there is no .venv to serve with; run make setup first.")
-    procfile = project / "Procfile"
-    text = files.read(procfile) if procfile.exists() else ""
-    web = re.search(r"^web:\s*(.+)$", text, re.M)
+    web = heroku.parse_procfile(files.read_if_present(project / "Procfile")).get("web")
     if web is None:
-        raise UserError("Procfile has no web process; restore it from git.")
-    return shlex.split(web[1])
+        raise UserError("Procfile has no web process. Restore it: git checkout -- Procfile")
+    return shlex.split(web)
 
 
 def _machine_load() -> float | None:

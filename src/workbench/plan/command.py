@@ -51,7 +51,7 @@ NUMBERS = {
 def plan(project: Path, options: Mapping[str, str], key: str | None = None) -> Report:
     """Measure the model of a project and plan its capacity. Raises UserError."""
     need = read_need(options)
-    app = heroku.parse_app(_read(project / "app.json")) or heroku.App()
+    app = heroku.parse_app(files.read_if_present(project / "app.json")) or heroku.App()
     rows = rows_to_predict(project, files.read_manifest(project))
     calibration = calibrate(project, rows, need.rows, need.rps)
     several = need.job_workers > 1  # Basic has one dyno of a kind
@@ -105,7 +105,3 @@ def _value(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def _read(path: Path) -> str | None:
-    return files.read(path) if path.exists() else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import re
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 
+from workbench.address import service_address
 from workbench.errors import UserError
 from workbench.plan.calibrate import OK, Calibration
 from workbench.plan.load import TIMEOUT_SECONDS
@@ -112,12 +112,7 @@ class _Caller:
     """One connection that is kept open."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        address = url.rstrip("/").removesuffix("/predict")
-        if not re.match(r"https?://[^\s/]+", address):
-            raise UserError(
-                f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com or "
-                "http://localhost:8000"
-            )
+        address = service_address(url)
         parts = urlsplit(address)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from workbench import files
@@ -29,7 +29,7 @@ def platform(project: Path, name: str, *, jobs: bool = False, overwrite: bool = 
             ["Nothing was written. Without jobs:", f"make platform NAME={name}"],
         )
     wanted, other = (render_files(project, chosen, jobs=choice) for choice in (jobs, not jobs))
-    present = {path: text for path in wanted if (text := _text(project / path)) is not None}
+    present = _texts(project, wanted)
     edited = [
         path
         for path, text in present.items()
@@ -49,8 +49,7 @@ def platform(project: Path, name: str, *, jobs: bool = False, overwrite: bool = 
     changed = {path: text for path, text in wanted.items() if present.get(path) != text}
     for path, text in changed.items():
         files.write(project / path, text)
-    steps = chosen.next_with_jobs() if jobs else chosen.next
-    return "\n".join(_report(project, chosen, wanted, changed, present, steps))
+    return "\n".join(_report(project, chosen, wanted, changed, present, chosen.steps(jobs=jobs)))
 
 
 def find(name: str) -> Platform:
@@ -68,13 +67,13 @@ def find(name: str) -> Platform:
 def render_files(project: Path, chosen: Platform, *, jobs: bool = False) -> dict[str, str]:
     """Return the platform's files as they are written into this project. Raises UserError."""
     about = files.read_manifest(project).about
-    texts = {name: text for name in _READ if (text := _text(project / name)) is not None}
+    texts = _texts(project, _READ)
     facts = Facts(about.name, about.title, about.description, chosen.proxies, texts, jobs)
     try:
         return chosen.render(facts)
     except (ValueError, AttributeError) as error:
         raise UserError(
-            f"app.json cannot be read ({error}); correct it, or restore it from git."
+            f"app.json cannot be read ({error}). Correct it, or: git checkout -- app.json"
         ) from None
 
 
@@ -116,5 +115,7 @@ def _diff(path: str, before: str, after: str) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _text(path: Path) -> str | None:
-    return files.read(path) if path.exists() else None
+def _texts(project: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the content of those of the files that exist."""
+    texts = {name: files.read_if_present(project / name) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}

@@ -37,7 +37,8 @@ class Platform:
     render: Callable[[Facts], dict[str, str]]
     proxies: int
     builds_image: bool  # from the Dockerfile; False: with a buildpack, from requirements.txt
-    next: tuple[str, ...]  # what to type, with {name} for the project's name
+    prepare: tuple[str, ...]  # what to type first, with {name} for the project's name
+    deploy: tuple[str, ...]  # and then
     by_hand: str = ""  # what the file cannot set
     megabytes: int | None = None  # of the size in its file; None: a server of your own
     boot_seconds: int = 60
@@ -45,14 +46,12 @@ class Platform:
     oldest_python: str = "3.10"
     jobs: Jobs = field(default_factory=Jobs)
 
-    def next_with_jobs(self) -> tuple[str, ...]:
-        """Return what to type next if the project takes jobs."""
-        prepare, deploy = self.next[:_PREPARE], self.next[_PREPARE:]
-        return (*prepare, *self.jobs.before, *deploy, *self.jobs.after)
+    def steps(self, *, jobs: bool) -> tuple[str, ...]:
+        """Return all that is to be typed, for a project that takes jobs or for another one."""
+        before, after = (self.jobs.before, self.jobs.after) if jobs else ((), ())
+        return (*self.prepare, *before, *self.deploy, *after)
 
 
-# The lines of `next` that commit, and create the app.
-_PREPARE = 2
 _COMMIT = "git add --all && git commit -m 'Deploy to {title}'"
 
 _ALL = (
@@ -62,7 +61,8 @@ _ALL = (
         renderers.render,
         proxies=3,
         builds_image=True,
-        next=(_COMMIT, "git push", "# then New > Blueprint on dashboard.render.com"),
+        prepare=(_COMMIT,),
+        deploy=("git push", "# then New > Blueprint on dashboard.render.com"),
         megabytes=512,
         boot_seconds=900,
         request_seconds=6000,
@@ -73,7 +73,8 @@ _ALL = (
         renderers.railway,
         proxies=1,
         builds_image=True,
-        next=(_COMMIT, "railway init && railway config apply && railway up"),
+        prepare=(_COMMIT,),
+        deploy=("railway init && railway config apply && railway up",),
         megabytes=8192,
         boot_seconds=300,
         request_seconds=300,
@@ -85,7 +86,8 @@ _ALL = (
         renderers.fly,
         proxies=2,
         builds_image=True,
-        next=(_COMMIT, "fly apps create {name}", "fly deploy"),
+        prepare=(_COMMIT, "fly apps create {name}"),
+        deploy=("fly deploy",),
         megabytes=512,
         jobs=Jobs(
             before=("fly mpg create", "fly mpg attach CLUSTER --app {name}  # sets DATABASE_URL"),
@@ -97,8 +99,8 @@ _ALL = (
         renderers.cloudrun,
         proxies=1,
         builds_image=True,
-        next=(
-            "# write your image's REGION, PROJECT and REPOSITORY into service.yaml, and:",
+        prepare=("# write your image's REGION, PROJECT and REPOSITORY into service.yaml, and:",),
+        deploy=(
             "gcloud builds submit --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/{name}",
             "gcloud run services replace service.yaml",
         ),
@@ -117,7 +119,8 @@ _ALL = (
         renderers.spaces,
         proxies=1,
         builds_image=True,
-        next=(_COMMIT, "git push https://huggingface.co/spaces/OWNER/{name} HEAD:main"),
+        prepare=(_COMMIT,),
+        deploy=("git push https://huggingface.co/spaces/OWNER/{name} HEAD:main",),
         by_hand="API_KEYS and other config vars: Settings > Variables and secrets.",
         jobs=Jobs(impossible="a Space runs one container with one command"),
         megabytes=16384,
@@ -129,7 +132,8 @@ _ALL = (
         renderers.scalingo,
         proxies=1,
         builds_image=False,
-        next=(_COMMIT, "scalingo create {name}", "git push scalingo HEAD:main"),
+        prepare=(_COMMIT, "scalingo create {name}"),
+        deploy=("git push scalingo HEAD:main",),
         by_hand=(
             "scalingo.json is read for review apps and one-click deployments; of an app that you "
             "push to: scalingo env-set TRUSTED_PROXIES=1"
@@ -151,9 +155,8 @@ _ALL = (
         renderers.dokku,
         proxies=1,
         builds_image=True,
-        next=(
-            _COMMIT,
-            "ssh dokku@HOST apps:create {name}",
+        prepare=(_COMMIT, "ssh dokku@HOST apps:create {name}"),
+        deploy=(
             "ssh dokku@HOST config:set {name} TRUSTED_PROXIES=1",
             "git push dokku@HOST:{name} HEAD:main",
             f"ssh dokku@HOST ports:set {{name}} http:80:{renderers.PORT}",
@@ -173,7 +176,8 @@ _ALL = (
         renderers.captain,
         proxies=1,
         builds_image=True,
-        next=(_COMMIT, "caprover deploy --appName {name} --branch main"),
+        prepare=(_COMMIT,),
+        deploy=("caprover deploy --appName {name} --branch main",),
         by_hand=f"Container HTTP Port in the app's HTTP settings: {renderers.PORT}.",
         jobs=Jobs(
             impossible="a CapRover app runs one command; make a second app of the same files with "
@@ -186,11 +190,8 @@ _ALL = (
         renderers.heroku_fir,
         proxies=1,
         builds_image=False,
-        next=(
-            _COMMIT,
-            "heroku create {name} --space SPACE",
-            "git push heroku HEAD:main",
-        ),
+        prepare=(_COMMIT, "heroku create {name} --space SPACE"),
+        deploy=("git push heroku HEAD:main",),
         megabytes=512,
         request_seconds=30,
         jobs=Jobs(

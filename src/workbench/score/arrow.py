@@ -21,7 +21,8 @@ from model_service.contract.contract import json_text
 from model_service.contract.parsing import Suggestions
 from model_service.csv.answer import AnswerLines, AnswerWriter, error_cells, warning_cells
 from model_service.csv.answer_file import AnswerFile
-from model_service.csv.part import MAX_CHUNK_CELLS, PartReport, scored_chunks
+from model_service.csv.part import PartReport, scored_chunks
+from model_service.csv.reader import max_chunk_rows
 from model_service.csv.writer import csv_lines, escape_formula, escape_formulas, quoted_cells
 from model_service.model.model import Model
 from model_service.model.predictions import Path as ValuePath
@@ -115,9 +116,10 @@ def _scored_parquet(
     contract = scorer.model.contract
     suggestions = Suggestions(contract.by_name)
     readers = {f.name: ValueReader(f, suggestions, json_value) for f in contract.features}
-    rows = max(min(MAX_CHUNK_CELLS // len(contract.column_kinds), BATCH_ROWS), 1)
     batches = _opened(job.sources[part.source]).iter_batches(
-        batch_size=rows, row_groups=list(range(part.start, part.end)), use_threads=False
+        batch_size=max_chunk_rows(contract, BATCH_ROWS),
+        row_groups=list(range(part.start, part.end)),
+        use_threads=False,
     )
     first = 1
     for batch in batches:

@@ -16,8 +16,8 @@ from workbench import files, processes
 from workbench.lock.environment import TOOLS, environ, find_uv, run
 from workbench.lock.requirements import LOCK, exact_pins
 from workbench.lock.table import PYARROW
+from workbench.score.suffixes import PARQUET_SUFFIXES
 
-PARQUET_SUFFIXES = (".parquet", ".pq")
 # What an engine's client is installed as. Ray does not declare typing_extensions.
 ENGINES = {"dask": ("distributed",), "ray": ("ray[client]", "typing_extensions")}
 # Each process computes in one thread: JOBS says how many of them there are.

@@ -66,8 +66,8 @@ def opened(project: Path, job: Job, jobs: int, address: str | None) -> Iterator[
     scheme, _, rest = address.partition("://")
     if scheme not in SCHEMES or not rest or urlsplit(address).query:
         raise UserError(
-            f"ENGINE={address} must be dask://HOST:PORT or ray://HOST:PORT; docs/how-to/"
-            "score-files.md shows Spark."
+            f"ENGINE={address} must be dask://HOST:PORT or ray://HOST:PORT; for Spark see "
+            "make docs TOPIC=score-files"
         )
     archive = Archive.of(project)
     with (_dask if scheme == "dask" else _ray)(rest, archive, job) as engine:
@@ -92,7 +92,7 @@ def _local(project: Path, job: Job, jobs: int) -> Iterator[Engine]:
 
 
 def _end_with_parent() -> None:
-    """Let this process end when the one that has started it is killed: it would wait for ever."""
+    """Let this process end when the one that has started it is killed: it would never end."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

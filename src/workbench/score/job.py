@@ -12,6 +12,7 @@ from typing import Any
 
 from model_service.csv.reader import Layout
 from model_service.csv.records import Position
+from workbench.score.suffixes import PARQUET_SUFFIXES
 
 ON_ERROR = ("reject", "keep", "stop")
 # The others are only counted.
@@ -35,10 +36,6 @@ class Source:
     def is_parquet(self) -> bool:
         """Whether it is a Parquet file, and not a CSV."""
         return self.path.endswith(PARQUET_SUFFIXES)
-
-
-PARQUET_SUFFIXES = (".parquet", ".pq")
-CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True)

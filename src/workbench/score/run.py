@@ -24,17 +24,16 @@ from workbench.errors import UserError, listing
 from workbench.lock.requirements import LOCK
 from workbench.score.archive import Archive, portable_score
 from workbench.score.job import (
-    CSV_SUFFIXES,
     FINGERPRINT_DIGITS,
     MAX_LISTED_REJECTIONS,
     ON_ERROR,
-    PARQUET_SUFFIXES,
     PLACES_SUFFIX,
     Job,
     Part,
     Result,
 )
 from workbench.score.sources import check_names, find_sources, parts_of, read_headers
+from workbench.score.suffixes import CSV_SUFFIXES, PARQUET_SUFFIXES
 from workbench.score.work import answer_writer, load_scorer
 
 LOCK_FILE = "lock"
@@ -73,7 +72,7 @@ class Run:
             raise UserError(
                 f"COLUMNS: the input has no {listing(unknown)}; it has {listing(names)}."
             )
-        writer = answer_writer(scorer, job, names, job.delimiter)
+        writer = answer_writer(scorer, job, names)
         check_names(names, scorer.model.contract, writer, line)
         with _locked(job):
             yield cls(project, job, writer, _keep_finished(job))

@@ -13,15 +13,8 @@ from model_service.csv.records import BEGINNING
 from model_service.csv.rows import header_problems
 from model_service.errors import BadFile
 from workbench.errors import UserError, listing
-from workbench.score.job import (
-    CSV_SUFFIXES,
-    MAX_LINE_CHARACTERS,
-    PARQUET_SUFFIXES,
-    CsvHeader,
-    Job,
-    Part,
-    Source,
-)
+from workbench.score.job import MAX_LINE_CHARACTERS, CsvHeader, Job, Part, Source
+from workbench.score.suffixes import CSV_SUFFIXES, PARQUET_SUFFIXES
 
 # About as many rows as a worker scores in a second, so that a run that was ended loses little.
 PART_BYTES, PART_ROWS = 1 << 23, 1 << 17

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def _score_csv(
     header = job.headers[part.source]
     assert header is not None
     layout = header.layout(part)
-    writer = answer_writer(scorer, job, header.names, job.delimiter)
+    writer = answer_writer(scorer, job, header.names)
     with Path(job.sources[part.source].path).open("rb") as file, path.open("wb") as output:
         answer = AnswerFile(output, writer, can_warn=scorer.can_warn)
         for chunk, scored in scored_chunks(scorer, file, layout, part.end, report):
@@ -96,20 +96,16 @@ def _score_csv(
     return answer.places
 
 
-def answer_writer(
-    scorer: Scorer, job: Job, names: Iterable[str], delimiter: str, has_bom: bool = False
-) -> AnswerWriter:
-    """Return what writes the output as CSV."""
-    names = tuple(names)
+def answer_writer(scorer: Scorer, job: Job, names: tuple[str, ...]) -> AnswerWriter:
+    """Return what writes the output as CSV; `names` are the columns of the input."""
     columns = None if job.columns is None else [names.index(name) for name in job.columns]
     return AnswerWriter(
         scorer.model.contract,
         scorer.example,
         names,
-        delimiter,
+        job.delimiter,
         keeps_bad_rows=job.on_error == "keep",
         columns=columns,
-        has_bom=has_bom,
     )
 
 

@@ -328,6 +328,19 @@ def check_model(model: Any, found: list[Column], *, probabilities: bool, kind: A
         if probabilities:
             assert_same(shares, model.predict_proba(native))
     check_rows_of_model(compiled, found, kind)
+    check_rows_among_others(compiled, found, kind)
+
+
+def check_rows_among_others(compiled: CompiledModel, found: list[Column], kind: Any) -> None:
+    """Compare each row alone with the same row among others, bit for bit, if that is promised."""
+    if not compiled.same_among_others:
+        return
+    values, shares = compiled.matrix(ColumnTable(found, kind))
+    for place, row in enumerate(one_by_one(found)):
+        value, share = compiled.matrix(ColumnTable(row, kind))
+        assert value.tolist() == values[place : place + 1].tolist()
+        if shares is not None:
+            assert share.tobytes() == np.ascontiguousarray(shares[place : place + 1]).tobytes()
 
 
 def check_rows_of_model(compiled: CompiledModel, found: list[Column], kind: Any) -> None:

@@ -72,6 +72,21 @@ def test_which_models_are_predicted_inline(estimator: Any, inline: bool) -> None
     assert compile_model(fitted, False).inline is inline
 
 
+@pytest.mark.parametrize(
+    ("estimator", "same"),
+    [
+        (RandomForestRegressor(3), True),
+        (make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=3)), True),
+        (LogisticRegression(), False),
+        (make_pipeline(PCA(), LogisticRegression()), False),
+        (VotingClassifier([("a", LogisticRegression())], voting="soft"), False),
+    ],
+)
+def test_which_models_predict_a_row_among_others_as_alone(estimator: Any, same: bool) -> None:
+    fitted = clone(estimator).fit(NUMBERS, CLASSES)
+    assert compile_model(fitted, False).same_among_others is same
+
+
 @pytest.mark.parametrize(("tokenizer", "inline"), [(None, True), (split, False)])
 def test_a_vectorizer_with_a_user_defined_tokenizer_is_not_inline(
     tokenizer: Any, inline: bool

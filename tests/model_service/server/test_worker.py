@@ -43,6 +43,15 @@ def app(environ, start_response):
     return [answer]
 
 app.answers_inline = lambda environ, body: environ["PATH_INFO"] in INLINE_PATHS
+
+def prepare(environs):
+    bodies = [environ["wsgi.input"].read() for environ in environs]
+    for environ, body in zip(environs, bodies):
+        environ["wsgi.input"].seek(0)
+    if any(b"stumble" in body for body in bodies):
+        raise ValueError("as asked")
+
+app.prepare_inline = prepare
 """
 LARGE = 20_000_000
 WHERE = f"{Worker.__module__}.{Worker.__name__}"
@@ -205,6 +214,16 @@ def test_closed_connections_are_no_longer_counted(tmp_path: Path) -> None:
             for client in kept * 2:
                 client.sendall(HEALTH)
                 assert answer(client) == (200, INLINE, 0)
+
+
+def test_where_preparing_fails_all_are_answered(port: int) -> None:
+    row = HEAD + b"Content-Length: 7\r\n\r\nstumble"
+    with ExitStack() as opened:
+        clients = [opened.enter_context(connected(port)) for _ in range(40)]
+        for number, client in enumerate(clients):
+            client.sendall((row, ROW, READY)[number % 3])
+        lanes = [answer(client)[:2] for client in clients]
+    assert lanes == [(200, IN_POOL if n % 3 == 2 else INLINE) for n in range(40)]
 
 
 def test_without_keepalive_a_request_is_answered_and_closed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import EXAMPLE, SRC
 
-from workbench.lock import choose, table
+from workbench.lock import choose
 from workbench.lock.environment import find_python
 from workbench.lock.pins import NoPins, Pins
 from workbench.lock.requirements import distribution_of
@@ -114,7 +114,6 @@ def test_pandas_only_adds() -> None:
 
 def test_pythons_are_those_of_heroku_newest_first() -> None:
     assert HEROKU_PYTHONS == ("3.14", "3.13", "3.12", "3.11", "3.10")
-    assert table.HEROKU_DEFAULT in HEROKU_PYTHONS
     for release in RELEASES:
         named = pythons(release)
         assert named

@@ -50,7 +50,9 @@ def _xgboost_predict(estimator: Any) -> MatrixTransform:
 @register_model("xgboost", "XGBRegressor", "XGBRFRegressor")
 def _xgboost_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     predict = _xgboost_predict(estimator)
-    return CompiledModel(lambda data: (predict(data), None), inline=_is_inline(estimator))
+    return CompiledModel(
+        lambda data: (predict(data), None), inline=_is_inline(estimator), same_among_others=True
+    )
 
 
 @register_model("xgboost", "XGBClassifier", "XGBRFClassifier")
@@ -65,7 +67,7 @@ def _xgboost_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
             return shares.argmax(axis=1), shares
         return (shares > 0.5).astype(np.intp), np.array([1.0 - shares, shares]).T
 
-    return CompiledModel(predict_both, inline=_is_inline(estimator))
+    return CompiledModel(predict_both, inline=_is_inline(estimator), same_among_others=True)
 
 
 def _lightgbm_predict(estimator: Any) -> MatrixTransform:
@@ -84,7 +86,9 @@ def _lightgbm_predict(estimator: Any) -> MatrixTransform:
 @register_model("lightgbm", "LGBMRegressor")
 def _lightgbm_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     predict = _lightgbm_predict(estimator)
-    return CompiledModel(lambda data: (predict(data), None), inline=_is_inline(estimator))
+    return CompiledModel(
+        lambda data: (predict(data), None), inline=_is_inline(estimator), same_among_others=True
+    )
 
 
 @register_model("lightgbm", "LGBMClassifier")
@@ -97,7 +101,7 @@ def _lightgbm_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
             shares = np.vstack([1.0 - shares, shares]).T
         return classes[shares.argmax(axis=1)], shares
 
-    return CompiledModel(predict_both, inline=_is_inline(estimator))
+    return CompiledModel(predict_both, inline=_is_inline(estimator), same_among_others=True)
 
 
 @register_model("catboost", "CatBoostClassifier", "CatBoostRegressor")

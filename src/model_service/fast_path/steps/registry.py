@@ -57,6 +57,9 @@ class CompiledModel:
     # When a single row skips the ColumnTable. "after steps": only behind compiled transformers,
     # because the model has preprocessing of its own or is so slow that nothing is gained.
     single_rows: Literal["always", "after steps", "never"] = "always"
+    # Whether a row has the same bits alone and among others: not in a product of matrices, where
+    # the number of rows decides in which order BLAS adds.
+    same_among_others: bool = False
     # The decision_function of a linear model, which a calibrated classifier uses.
     decision: MatrixTransform | None = None
 

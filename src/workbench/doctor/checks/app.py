@@ -11,7 +11,7 @@ from workbench.lock.requirements import LOCK, SOURCE
 def check_app(snapshot: Snapshot) -> Result:
     app = snapshot.app
     if app is None:
-        return error("Heroku cannot read it", "Correct it, or restore it from git.")
+        return error("Heroku cannot read it", "Correct it, or: git checkout -- app.json")
     if app.stack not in (None, *heroku.STACKS):
         advice = f'Set "stack" to one of {", ".join(heroku.STACKS)}.'
         return error(f"stack {app.stack}, which does not build this", advice)
@@ -64,7 +64,7 @@ def check_jobs(snapshot: Snapshot) -> Result:
         return error("on, and psycopg is not installed: the service does not start", advice)
     if "worker" not in snapshot.processes:
         advice = "Write into the Procfile: worker: python -m model_service jobs"
-        return error("on, and the Procfile has no worker: each job would wait for ever", advice)
+        return error("on, and the Procfile has no worker: no job would ever be scored", advice)
     if not app.has_database:
         return warning(
             "on, and app.json names no database: without one the service does not start",

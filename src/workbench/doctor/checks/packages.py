@@ -23,7 +23,7 @@ def check_package_manager(snapshot: Snapshot) -> Result:
     if "requirements.txt" not in found:
         return error(
             f"{listing(found) or 'none'}, no requirements.txt",
-            "Restore requirements.txt from git, and delete the others.",
+            "git checkout -- requirements.txt, and delete the others.",
         )
     advice = "Heroku builds with exactly one: delete the others, and keep requirements.txt."
     return error(listing(found), advice)

@@ -40,7 +40,7 @@ def check_git(snapshot: Snapshot) -> Result:
     if absent := [name for name in snapshot.served if name not in snapshot.tracked]:
         advice = (
             f"git check-ignore --verbose {absent[0]} shows the rule that ignores it: delete it. "
-            "Or restore the file from git."
+            f"Or restore the file: git checkout -- {absent[0]}"
         )
         return error(f"{listing(absent, 3)}: ignored or missing", advice)
     if prefix := snapshot.repository.prefix:

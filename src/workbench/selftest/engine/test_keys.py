@@ -189,7 +189,7 @@ def test_an_open_service_is_logged_at_the_start(
     "value", [",", " ", KEY, HASHES[0][1:], f"{HASHES[0]},", f"{HASHES[0]}\n{HASHES[1]}", "٣" * 64]
 )
 def test_an_invalid_list_of_hashes_is_refused_in_one_line(value: str) -> None:
-    with pytest.raises(SettingsError, match="API_KEYS holds something else") as caught:
+    with pytest.raises(SettingsError, match="API_KEYS holds something other") as caught:
         Settings.from_environment({"API_KEYS": value})
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value).split()

@@ -1,0 +1,18 @@
+"""The address of a running service, as a person gives it."""
+
+from __future__ import annotations
+
+import re
+
+from workbench.errors import UserError
+
+
+def service_address(url: str) -> str:
+    """Return the address without a / or /predict at its end. Raises UserError for no address."""
+    address = url.rstrip("/").removesuffix("/predict")
+    if not re.match(r"https?://[^\s/]+", address):
+        raise UserError(
+            f"URL={url!r} is no address; give one such as https://my-app.herokuapp.com or "
+            "http://localhost:8000"
+        )
+    return address
