@@ -55,28 +55,65 @@ def _of(written: WrittenCodes, texts: Iterable[str]) -> dict[str, float]:
 def _mappings(
     tree: ast.Module, column: str, texts: Collection[str]
 ) -> Iterator[tuple[dict[str, float], int, bool]]:
-    """Yield each dict of numbers that has all texts, its line, and whether it names the column."""
+    """Yield each mapping of all texts to numbers, its line, and whether it names the column.
+
+    One that does not name it has the column's texts only: it can be for several columns.
+    """
     for statement in ast.walk(tree):
         if not isinstance(statement, ast.stmt) or hasattr(statement, "body"):
             continue
-        dicts = [node for node in ast.walk(statement) if isinstance(node, ast.Dict)]
-        for node in dicts:
-            codes = _numbers_by_text(node)
-            if codes is not None and set(texts) <= set(codes):
-                yield codes, node.lineno, column in _constants(statement, within=node)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Dict):
+                is_named = column in _constants(statement, within=node)
+                codes = _numbers_by_text(node)
+            elif isinstance(node, ast.Call) and _name_of(node) == "replace":
+                is_named = column in _constants(statement, within=ast.Pass())
+                codes = _replaced(node, texts)
+            else:
+                continue
+            # Texts such as 2 are numbers already, if it is this column that 3+ is replaced in.
+            rest = [text for text in texts if text not in codes]
+            numbers = {text: n for text in rest if (n := _number(text)) is not None}
+            if rest and not (is_named and len(numbers) == len(rest) < len(texts)):
+                continue
+            every = {**codes, **numbers}
+            kept = every if is_named else {text: every[text] for text in texts}
+            yield kept, getattr(node, "lineno", 0), is_named
 
 
-def _numbers_by_text(node: ast.Dict) -> dict[str, float] | None:
+def _numbers_by_text(node: ast.Dict) -> dict[str, float]:
+    """Return a dict of numbers by text; empty for any other."""
     codes: dict[str, float] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         try:
             text, number = ast.literal_eval(key) if key else None, ast.literal_eval(value)
         except ValueError:
-            return None
+            return {}
         if not isinstance(text, str) or not isinstance(number, int | float):
-            return None
+            return {}
         codes[text] = float(number)
     return codes
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _replaced(node: ast.Call, texts: Collection[str]) -> dict[str, float]:
+    """Return what `replace("3+", 3)` makes of a text, and `str.replace("+", "")` of the texts."""
+    try:
+        old, new = (ast.literal_eval(argument) for argument in node.args[:2])
+    except ValueError:
+        return {}
+    if not isinstance(old, str) or not isinstance(new, int | float | str):
+        return {}
+    is_part = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "attr", "") == "str"
+    made = {old: str(new)} if not is_part else {t: t.replace(old, str(new)) for t in texts}
+    codes = {text: number for text, one in made.items() if (number := _number(one)) is not None}
+    return codes if len(codes) == len(made) else {}
 
 
 def _constants(statement: ast.AST, within: ast.AST) -> set[object]:
@@ -131,10 +168,11 @@ def _encoder_names(tree: ast.Module) -> Iterator[str]:
 
 
 def _makes_encoder(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _ENCODER in (
-        getattr(node.func, "id", None),
-        getattr(node.func, "attr", None),
-    )
+    return isinstance(node, ast.Call) and _name_of(node) == _ENCODER
+
+
+def _name_of(node: ast.Call) -> str | None:
+    return getattr(node.func, "attr", None) or getattr(node.func, "id", None)
 
 
 def _is_fit(node: ast.AST, encoders: Collection[str]) -> bool:
@@ -161,7 +199,7 @@ def _changes_texts(tree: ast.Module, texts: Collection[str]) -> bool:
     """Return whether code replaces or leaves out texts of the column before they are encoded."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+            name = _name_of(node)
             if name == "factorize":
                 return True
             if name not in _CHANGES:

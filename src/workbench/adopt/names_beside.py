@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workbench.adopt.answers import joined
 from workbench.adopt.case import Case
@@ -12,7 +13,7 @@ from workbench.adopt.names_in_code import WrittenNames, names_in_code
 from workbench.adopt.problems import Changes, Problem, Repair
 from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.sample import Sample
-from workbench.adopt.target_column import feature_columns
+from workbench.adopt.target_column import feature_columns, plain
 from workbench.adopt.transformer_files import Neighbour
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
@@ -80,6 +81,8 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     written = names_in_code(count, sources_near(case.answers))
     if written is None:
         return None
+    if case.sample is not None:
+        written = replace(written, names=_as_in_sample(written.names, case.sample))
     if case.sample is not None and not _is_other_choice(written, case.sample, case.model):
         return None
     answer = joined(written.names)
@@ -101,6 +104,16 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     otherwise: tuple[tuple[str, Changes], ...] = ((when, {"features": "NAME,NAME,…"}),)
     repair = Repair({"features": answer}, otherwise=otherwise, certain=certain)
     return Problem(None, message, repair)
+
+
+def _as_in_sample(names: Sequence[str], sample: Sample) -> tuple[str, ...]:
+    """Return names as the sample spells them; a variable cannot have its spaces and signs."""
+    spelled: dict[str, list[str]] = {}
+    for column in sample.columns:
+        spelled.setdefault(plain(column), []).append(column)
+    found = [spelled.get(plain(name), []) for name in names]
+    known = [same[0] if len(same) == 1 else name for name, same in zip(names, found, strict=True)]
+    return tuple(known) if len(set(known)) == len(known) else tuple(names)
 
 
 def _is_other_choice(written: WrittenNames, sample: Sample, facts: ModelFacts) -> bool:

@@ -96,7 +96,7 @@ def find_target(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str 
     called = [name for name in possible if _is_called_target(name)]
     if len(called) == 1:
         return called[0]
-    known = [name for name in possible if _plain(name) in _USUAL]
+    known = [name for name in possible if plain(name) in _USUAL]
     if facts.task != "classification":
         return known[0] if not called and known == [names[-1]] else None
     with_classes = [name for name in possible if _holds_classes(sample.columns[name], facts)]
@@ -146,14 +146,20 @@ def _likely(facts: ModelFacts, sample: Sample, names: Sequence[str]) -> str | No
     if facts.n_features is not None and len(names) != facts.n_features + 1:
         return None
     possible = [name for name in names if _is_possible(sample.columns[name], facts)]
-    return possible[-1] if possible and facts.task is not None else None
+    if facts.task is None or not possible:
+        return None
+    at_ends = [name for name in possible if name in (names[0], names[-1])]
+    # A spelling too many is no reason to take a column from the middle.
+    is_text = facts.task == "classification" and not sample.columns[names[-1]].numeric
+    return at_ends[-1] if at_ends else names[-1] if is_text else possible[-1]
 
 
 def _is_called_target(name: str) -> bool:
-    return _TARGET.fullmatch(_plain(name)) is not None
+    return _TARGET.fullmatch(plain(name)) is not None
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name without case, spaces and signs."""
     return _SEPARATORS.sub("", name).casefold()
 
 

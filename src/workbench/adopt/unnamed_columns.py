@@ -23,7 +23,7 @@ from workbench.adopt.column_layouts import (
 )
 from workbench.adopt.problems import Problem, Repair
 from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
-from workbench.adopt.target_column import feature_columns
+from workbench.adopt.target_column import feature_columns, is_target
 from workbench.errors import listing
 from workbench.inspect import LinearWeights, ModelFacts, Scaling, linear_weights, seen_values
 
@@ -54,6 +54,10 @@ def propose_columns(
         return None
     names = [name for name in columns.features if name not in (EXPECTED_COLUMN, columns.likely)]
     target = columns.target or columns.likely
+    others = [sample.columns[name] for name in names[:-1]]
+    can_be_target = bool(others) and is_target(facts, sample.columns[names[-1]])
+    if target is None and can_be_target and layouts(others, count, no_judge):
+        target = names.pop()  # no feature, if the others are enough
     seen, weights = seen_values(root).columns, linear_weights(root)
     if weights is not None and target is None and facts.task == "regression":
         target = names.pop() if len(names) > 1 else None  # whether it is, the errors show

@@ -76,6 +76,37 @@ def test_code_says_which_codes(name: str) -> None:
         assert "train.py" in found.where
 
 
+DEPENDENTS = ["0", "1", "2", "3+"]
+THREE = {"0": 0, "1": 1, "2": 2, "3+": 3}
+
+
+@pytest.mark.parametrize(
+    ("code", "codes"),
+    [
+        ('df["kin"] = df["kin"].replace("3+", 3).astype(int)', THREE),
+        ('df["kin"] = df["kin"].replace("3+", "4").astype(int)', THREE | {"3+": 4}),
+        ('df["kin"] = df["kin"].str.replace("+", "").astype(int)', THREE),
+        ('df["kin"].replace({"3+": 3}, inplace=True)', THREE),
+        ('df = df.replace(to_replace="3+", value=3)', None),
+        ('df["other"] = df["other"].replace("3+", 3)', None),
+        ('df["kin"] = df["kin"].replace("3+", "many")', None),
+    ],
+)
+def test_texts_of_numbers_are_themselves(code: str, codes: dict[str, float] | None) -> None:
+    """The usual loan data: 0, 1, 2 and 3+ dependents."""
+    source = parse_source(code, Path("train.py"), PurePosixPath("train.py"))
+    found = codes_in_code("kin", DEPENDENTS, [source])
+    assert (found.codes if found is not None else None) == codes
+
+
+def test_a_dict_for_all_columns_gives_the_texts_of_this_one() -> None:
+    code = 'df = df.replace({"YES": 1, "NO": 0, "M": 1, "F": 0})'
+    source = parse_source(code, Path("app.py"), PurePosixPath("app.py"))
+    found = codes_in_code("GENDER", ["F", "M"], [source])
+    assert found is not None
+    assert found.codes == {"F": 0, "M": 1}
+
+
 ROWS = 120
 FRAME = pd.DataFrame({"age": np.arange(ROWS) % 40, "city": [CITIES[n % 3] for n in range(ROWS)]})
 COUNT = f"{ENCODER}for c in cols:\n    df[c] = le.fit_transform(df[c])"

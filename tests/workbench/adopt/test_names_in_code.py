@@ -132,8 +132,10 @@ def test_a_scaler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
     ("columns", "code", "names"),
     [
         (("debt", "income", "age"), APP, NAMES),  # the order of the code, not of the file
-        (("Debt", "Income", "Age"), APP, ("Debt", "Income", "Age")),  # the sample is as people say
+        (("Debt", "Income", "Age"), APP, ("Age", "Income", "Debt")),  # as the sample spells them
+        (("debts", "income", "age"), APP, ("debts", "income", "age")),
         (("debt", "age", "rent", "income"), APP, NAMES),
+        (("Debt", "Age", "Rent", "Income"), APP, ("Age", "Income", "Debt")),
         (("debt", "income", "age"), "feature_list = ['age', 'income', 'debt']", None),
     ],
 )
