@@ -71,9 +71,10 @@ TAKEN: list[Case] = [
     ),
     ("three_folders", PINS, {"model_path": "models/knn.pkl", "sample_data": "cars.csv"}),
     ("scaled_sample", PINS, {"model_path": "model.pkl", "sample_data": "X_train.csv"}),
+    ("computed_columns", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),
+    ("raw_kilometres", PINS, {"model_path": "car.pkl", "sample_data": "cars.csv"}),
 ]
 STOP_ONCE: list[Case] = [
-    ("computed_columns", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),
     ("pipeline_beside", PINS, {"model_path": "model.pkl", "sample_data": "bank.csv"}),
     ("spam_with_stemmer", [*PINS, "nltk==3.9.1"], {"model_path": "model.pkl"}),
     ("comments_in_notebook", PINS, {"model_path": "models/model.pkl"}),

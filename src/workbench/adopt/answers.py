@@ -62,6 +62,10 @@ class Answers:
     names: QuestionNames = COOKIECUTTER
     # A model with other features than the answer's is adopted with those that remain.
     accept_other_features: bool = False
+    # The content of a features file that nobody had to check; it takes the place of `features`.
+    features_document: Mapping[str, Any] | None = None
+    # Whether `features` was found near the model, not typed: it has no typing errors.
+    found_features: bool = False
     # Of an MLflow folder.
     signature: Signature | None = None
 

@@ -89,7 +89,8 @@ def read_case(
     columns = tuple(sample.columns) if sample is not None else ()
     model = _with_original_names(model, declared.names or columns)
     if sample is not None:
-        sample = sample.with_names_of(declared.names or model.feature_names or ())
+        names = declared.names or model.feature_names or ()
+        sample = sample.with_names_of(names, of_model=not declared.names)
         columns = tuple(sample.columns)
     features = declared.names or model.feature_names or columns
     transformers = read_transformers(answers, declared, bundle, features, reader, user_classes)

@@ -50,6 +50,9 @@ _GROUPED = {
         rf"(\d+|\d{{1,3}}(\.\d{{3}})+|\d{{1,3}}({_SPACE}\d{{3}})+)?(,\d*)?", re.ASCII
     ),
 }
+# 22,000 km, 16GB, 18.5 kmpl
+_WITH_UNIT = re.compile(r"[+-]?\d[\d., ]*(?P<unit>[^\W\d_][^\d,;:]{0,11})", re.ASCII)
+WITH_UNIT = 0.8  # of the different cells: the others are mistakes, or missing values
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _NO_DIGIT = re.compile(r"\D")
 
@@ -237,3 +240,22 @@ def plain_number(cell: str, decimal: str) -> str:
     found = decorated(cell)
     value = found.values.get(decimal) if found is not None else None
     return cell if value is None else repr(value)
+
+
+def are_written_numbers(cells: Cells) -> bool:
+    """Return whether a column of texts holds numbers: with a unit behind, or with a few texts.
+
+    The unit is the same in nearly all cells: 2 BHK and 4 Bedroom can be categories.
+    """
+    present = cells.numbers + cells.others
+    if cells.numbers * 2 > present:
+        return True
+    ends = Counter(_unit(cell) for cell in cells.distinct)
+    ends.pop(None, None)
+    return bool(ends) and max(ends.values()) >= WITH_UNIT * len(cells.distinct)
+
+
+def _unit(cell: str) -> str | None:
+    """Return what stands behind a number: km of 22,000 km; None for any other text."""
+    found = _WITH_UNIT.fullmatch(cell.strip()) if len(cell) <= MAX_DECORATED else None
+    return found["unit"].casefold() if found is not None else None

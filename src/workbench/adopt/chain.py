@@ -71,6 +71,13 @@ class Chain:
         return self.facts.fitted_on_frame or between or in_file or in_code
 
     @property
+    def numbers(self) -> frozenset[str]:
+        """The columns of which transformers before an estimator take numbers only."""
+        if self.prepares:
+            return frozenset()
+        return self.facts.numbers.union(*(one.facts.numbers for one in self.fitted))
+
+    @property
     def encoded_categories(self) -> dict[str, tuple[Scalar, ...]]:
         """The categories that encoders were fitted on, by column."""
         if self.prepares:

@@ -26,7 +26,14 @@ from workbench.adopt.interface import derive_interface
 from workbench.adopt.kept_sample import rows_to_keep
 from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
-from workbench.adopt.problems import AnswerError, Notes, Problem, merged_answers
+from workbench.adopt.problems import (
+    AnswerError,
+    Notes,
+    Problem,
+    Repair,
+    merged_answers,
+    proposed_features,
+)
 from workbench.adopt.proposals import Proposal, propose
 from workbench.adopt.target_column import target_beside
 from workbench.adopt.transformer_files import FileReader
@@ -129,13 +136,23 @@ def _repaired(answers: Answers, problems: Sequence[Problem]) -> Answers | None:
     With them the next round finds the problems that stand behind these.
     """
     repairs = [problem.repair for problem in problems]
-    if any(r is None or r.features is not None or r.code is not None for r in repairs):
+    if any(r is None or not _is_applicable(r) for r in repairs):
         return None
-    repaired = replace(answers, **merged_answers(problems))  # type: ignore[arg-type]
+    changes = merged_answers(problems)
+    repaired = replace(answers, **changes)  # type: ignore[arg-type]
+    if "features" in changes and not answers.features.strip():
+        repaired = replace(repaired, found_features=True)
+    if (document := proposed_features(problems)) is not None:
+        repaired = replace(repaired, features_document=document)
     # A converted file or a download is not there before its line was pasted.
     parts = (repaired.model, *repaired.transformer_parts)
     exist = all(path.exists() for path in (*(part.path for part in parts), *repaired.code))
     return repaired if repaired != answers and exist else None
+
+
+def _is_applicable(repair: Repair) -> bool:
+    """Return whether a repair needs no file that the user has to check first."""
+    return repair.code is None and (repair.features is None or repair.certain)
 
 
 def derive(case: Case, beside: Notes = ()) -> Adoption:

@@ -34,6 +34,7 @@ from workbench.adopt.sample_checks import (
     Texts,
     absent_columns,
     coded_texts,
+    columns_to_send,
     likely_dummies,
     mark_notes,
     unclear_cells,
@@ -227,7 +228,7 @@ def _with_sample(entries: Sequence[Entry], case: Case, chain: Chain) -> tuple[li
     pairs = _pairs(entries, sample)
     if len(pairs) < len(entries):
         raise AnswerError(_absent(entries, case, chain))
-    problems = list(unclear_cells(pairs, sample))
+    problems = list(unclear_cells(pairs, sample, chain))
     if problems:
         raise AnswerError(problems)
     texts = coded_texts(pairs, case, chain)
@@ -258,25 +259,30 @@ def _absent(entries: Sequence[Entry], case: Case, chain: Chain) -> list[Problem]
         entries, likely = with_likely_dummies(entries, sample, by_name=by_name)
     known = _pairs(entries, sample)
     absent = [entry["name"] for entry in entries if column_of(entry, sample) is None]
-    problems = list(unclear_cells(known, sample))
+    problems = list(unclear_cells(known, sample, chain))
     texts = coded_texts(known, case, chain) if known and not problems else None
     if texts is not None and texts.doubt:
         problems.append(Problem("sample_data", texts.doubt))
     if absent:
         described = _described(entries, texts) if texts is not None else None
+        is_clear = described is not None and not problems and not likely
+        sent = columns_to_send(absent, known, described or (), case, chain) if is_clear else None
+        if sent is not None:
+            return [sent]
         return [*absent_columns(absent, likely, case, chain, described), *problems]
     repair = _repair(texts) if texts is not None else Repair()
     return [likely_dummies(likely, case, repair), *problems]
 
 
 def _doubtful(texts: Texts) -> Problem:
-    return Problem("sample_data", texts.doubt, _repair(texts))
+    return Problem(None if texts.is_certain else "sample_data", texts.doubt, _repair(texts))
 
 
 def _repair(texts: Texts) -> Repair:
     """Return a features file with the codes; without the sample if that lacks some of them."""
     if texts.uncoded:
-        return without_sample(_described(texts.entries, texts))
+        described = _described(texts.entries, texts)
+        return replace(without_sample(described), certain=texts.is_certain)
     return Repair(features={"features": [dict(entry) for entry in texts.entries]})
 
 

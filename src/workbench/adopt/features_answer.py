@@ -11,6 +11,7 @@ from typing import Any
 from model_service.contract.contract import ContractError, Examples, Transformer
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
+from workbench import files
 from workbench.adopt.answers import PICKLES, Answers, Signature, is_file, split
 from workbench.adopt.csv_table import read_header, read_text
 from workbench.adopt.missing_file import FEATURE_FILES, missing_file
@@ -38,6 +39,8 @@ class FeaturesAnswer:
 def read_features(answers: Answers) -> FeaturesAnswer:
     """Read the features answer: a file, or names. Raises AnswerError."""
     answer = answers.features.strip()
+    if answers.features_document is not None:
+        return _from_json(answers.features_document, answers.folder / files.PROPOSED.name)
     if not answer:
         signature = answers.signature or Signature()
         return FeaturesAnswer(signature.features)

@@ -14,6 +14,7 @@ from workbench.adopt.transformer_files import FOLDERS
 from workbench.inspect.pickle.names import CUSTOM_MODULES
 
 MAX_FILES, MAX_BYTES = 200, 1 << 20
+MAX_NOTEBOOK_BYTES = 8 << 20  # most of it pictures
 # Where notebooks and scripts of the training are, below the folders above.
 CODE_FOLDERS = ("code", "notebook", "notebooks", "scripts", "src", "training")
 
@@ -49,9 +50,14 @@ def sources_near(answers: Answers) -> Iterator[SourceFile]:
     for suffix in (".py", NOTEBOOK):
         for folder in folders:
             for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
-                if path.is_file() and path.stat().st_size <= MAX_BYTES:
+                if _is_readable(path):
                     with suppress(AnswerError):
                         yield read_source(path, PurePosixPath(path.name))
+
+
+def _is_readable(path: Path) -> bool:
+    largest = MAX_NOTEBOOK_BYTES if path.suffix == NOTEBOOK else MAX_BYTES
+    return path.is_file() and path.stat().st_size <= largest
 
 
 def _defining(qualified: str, answers: Answers) -> Iterator[Path]:
@@ -67,7 +73,7 @@ def _defining(qualified: str, answers: Answers) -> Iterator[Path]:
     for suffix in (".py", NOTEBOOK):
         for folder in folders if parts[0] in CUSTOM_MODULES else ():
             for path in sorted(folder.glob(f"*{suffix}"))[:MAX_FILES]:
-                if path.is_file() and path.stat().st_size <= MAX_BYTES and _defines(path, name):
+                if _is_readable(path) and _defines(path, name):
                     yield path
 
 

@@ -15,8 +15,9 @@ from workbench.adopt.raw_columns import with_likely_dummies
 from workbench.adopt.sample import Sample
 from workbench.adopt.target_column import feature_columns, plain
 from workbench.adopt.transformer_files import Neighbour
+from workbench.adopt.unnamed_columns import propose_columns
 from workbench.errors import listing
-from workbench.inspect import ModelFacts
+from workbench.inspect import first_scalings
 
 # What a list of the features is called: columns.json, model_features.pkl, x_cols.pkl.
 NAMES_FILE = re.compile(r"col|feat|input|names|variables", re.IGNORECASE)
@@ -83,7 +84,7 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         return None
     if case.sample is not None:
         written = replace(written, names=_as_in_sample(written.names, case.sample))
-    if case.sample is not None and not _is_other_choice(written, case.sample, case.model):
+    if case.sample is not None and not _is_other_choice(written, case.sample, case):
         return None
     answer = joined(written.names)
     verb = "gives the model" if written.reaches_model else "lists"
@@ -91,10 +92,18 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         f"The names of the features are not in the file. {written.where} {verb} {count} columns, "
         f"as many as it takes ({listing(written.names)})"
     )
-    certain = not written.is_transformed or bool(case.transformers.fitted)
+    is_scaled = written.is_transformed and not case.transformers.fitted
+    certain = not is_scaled and not written.computed
+    if written.computed:
+        message += (
+            f", and computes {listing(written.computed)} before that. If callers send what it "
+            f"computes, paste the last line; if not, answer {case.answers.names.model_code}=FILE "
+            f"with a function prepare(frame), and {case.answers.names.features}= with what they "
+            "know"
+        )
     if certain:
         message += ". So they are its features, in this order"
-    else:
+    if is_scaled:
         message += (
             ", and transforms them before that. No fitted file here does: save it, and answer "
             f"{case.answers.names.transformers}=FILE. If callers send transformed values, paste "
@@ -116,14 +125,17 @@ def _as_in_sample(names: Sequence[str], sample: Sample) -> tuple[str, ...]:
     return tuple(known) if len(set(known)) == len(known) else tuple(names)
 
 
-def _is_other_choice(written: WrittenNames, sample: Sample, facts: ModelFacts) -> bool:
+def _is_other_choice(written: WrittenNames, sample: Sample, case: Case) -> bool:
     """Return whether the code names other features than the sample's columns in their order."""
-    columns = feature_columns(facts, sample).features
-    if len(columns) == facts.n_features:
+    columns = feature_columns(case.model, sample).features
+    if len(columns) == case.model.n_features:
         same = {*written.names} == {*columns}
         return same and written.reaches_model and written.names != columns
-    known = sum(name in sample.columns for name in written.names)
-    return known * 2 > len(written.names)  # the others are computed
+    if sum(name in sample.columns for name in written.names) * 2 > len(written.names):
+        return True  # the others are computed
+    root = case.model_root
+    proposed = propose_columns(case.model, root, first_scalings(root), sample)
+    return written.reaches_model and (proposed is None or not proposed.is_supported)
 
 
 def _are_certain_names(case: Case, neighbour: Neighbour) -> bool:

@@ -18,6 +18,7 @@ MIN_NAMES = 2  # a list of one text can be anything
 # A variable that says nothing: a = request.form["age"], val1 = float(request.form["age"])
 _SAYS_NOTHING = re.compile(r"\w{1,2}|(arg|data|f|feature|in|input|int|num|v|val|value|var|x)_?\d+")
 _PREDICTS = ("predict", "predict_proba")
+CALCULATES = ("exp", "log", "log10", "log1p", "log2", "power", "sqrt", "square")
 _FITS = ("fit", "fit_predict")
 _LIST = re.compile(r"feat|col|input|variables", re.IGNORECASE)
 _OTHER_LIST = re.compile(
@@ -39,6 +40,7 @@ class WrittenNames:
     where: str  # app.py (line 12)
     reaches_model: bool  # what fits or predicts gets them; else a list is only called so
     is_transformed: bool  # a scaler or the like changes the columns before the model gets them
+    computed: tuple[str, ...] = ()  # of them: age = 2026 - age, which callers would have to repeat
 
 
 def names_in_code(count: int | None, sources: Iterable[SourceFile]) -> WrittenNames | None:
@@ -47,7 +49,9 @@ def names_in_code(count: int | None, sources: Iterable[SourceFile]) -> WrittenNa
         return None
     found: dict[int, dict[tuple[str, ...], str]] = {}
     is_transformed = False
+    calculated: set[str] = set()
     for source in sources:
+        calculated |= _calculated(source.tree)
         for one in _named(source.tree):
             if len(one.names) == len(set(one.names)) == count:
                 where = f"{source.path.name} (line {one.line})"
@@ -59,7 +63,8 @@ def names_in_code(count: int | None, sources: Iterable[SourceFile]) -> WrittenNa
     if len(found[rank]) > 1:
         return None
     ((names, where),) = found[rank].items()
-    return WrittenNames(names, where, rank != _LISTED, is_transformed)
+    computed = tuple(name for name in names if rank == _VARIABLES and name in calculated)
+    return WrittenNames(names, where, rank != _LISTED, is_transformed, computed)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,28 @@ def _assigned(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
                 if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
                     values.setdefault(name.id, []).append(node.value)
     return values
+
+
+def _calculated(tree: ast.Module) -> set[str]:
+    """Return the variables that arithmetic makes of others or of themselves."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+        elif isinstance(node, ast.Assign) and _calculates(node.value):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _calculates(node: ast.expr) -> bool:
+    """Return whether an expression is 2026 - year, np.log(income), float(height) / 100."""
+    if isinstance(node, ast.BinOp):
+        return not isinstance(node.op, ast.Mod) or not isinstance(node.left, ast.Constant)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return isinstance(node, ast.Call) and any(map(_calculates, node.args))
+    owner = node.func.value
+    is_numpy = isinstance(owner, ast.Name) and owner.id in ("math", "np", "numpy")
+    return is_numpy and node.func.attr in CALCULATES
 
 
 def _lists(assigned: Assigned) -> Iterator[_Named]:

@@ -96,6 +96,12 @@ def merged_answers(problems: Sequence[Problem]) -> dict[str, str]:
     return found
 
 
+def proposed_features(problems: Sequence[Problem]) -> Any:
+    """Return the features file of the repairs, or None; the last of several knows the others."""
+    documents = [problem.repair.features for problem in problems if problem.repair]
+    return next((document for document in reversed(documents) if document is not None), None)
+
+
 class AnswerError(UserError):
     """The answers cannot be adopted; `found` holds every problem."""
 

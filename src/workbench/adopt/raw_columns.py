@@ -36,6 +36,7 @@ class Dummies:
     columns: Mapping[str, str]  # by the JSON text of the category
     is_named: bool  # the dummy columns begin with the column's name
     is_complete: bool = True  # no two values are spellings of one category
+    prefix: str = ""  # before the category in the names of the columns
 
     @property
     def without(self) -> tuple[Scalar, ...]:
@@ -55,6 +56,11 @@ class Dummies:
         known = self.is_named and self.categories[0] not in self.without
         # Short texts such as Q and S without a prefix are a coincidence unless all are there.
         return self.is_complete and (len(self.without) < 2 or known)
+
+    @property
+    def is_coincidence(self) -> bool:
+        """Whether only one of many values is the end of some column's name."""
+        return not self.is_named and len(self.columns) == 1 and len(self.categories) > 2
 
     def in_order(self, position: Mapping[str, int]) -> Dummies:
         """Return the same with the columns in the order of the model's."""
@@ -147,7 +153,19 @@ def find_dummies(
         for name in one.columns.values():
             claims.setdefault(name, []).append(one)
         chosen.append(one)
-    return [o for o in chosen if all(len(claims[name]) == 1 for name in o.columns.values())]
+    alone = [o for o in chosen if all(len(claims[name]) == 1 for name in o.columns.values())]
+    return list(_one_each(alone))
+
+
+def _one_each(found: Iterable[Dummies]) -> Iterator[Dummies]:
+    """Yield the first dummies of each column, and of each prefix: fuel.Other is of no colour."""
+    columns: set[str] = set()
+    prefixes: set[str] = set()
+    for one in found:
+        if one.column not in columns and one.prefix not in prefixes and not one.is_coincidence:
+            columns.add(one.column)
+            prefixes |= {one.prefix} - {""}
+            yield one
 
 
 def _are_adjacent(dummies: Dummies, position: Mapping[str, int]) -> bool:
@@ -199,7 +217,8 @@ def _candidates(
         others = columns.keys() - first.values()
         values = tuple(value for value in column.values if json_text(value) not in others)
         kept = {value: name for value, name in columns.items() if value not in others}
-        yield Dummies(column.name, values, kept, _folded(prefix) in named, not others)
+        is_named = _folded(prefix) in named
+        yield Dummies(column.name, values, kept, is_named, not others, prefix)
 
 
 def _is_stripped(text: str) -> bool:

@@ -11,7 +11,14 @@ from typing import Any
 
 from workbench import files
 from workbench.adopt.answers import joined
-from workbench.adopt.problems import COOKIECUTTER, Changes, Problem, QuestionNames, merged_answers
+from workbench.adopt.problems import (
+    COOKIECUTTER,
+    Changes,
+    Problem,
+    QuestionNames,
+    merged_answers,
+    proposed_features,
+)
 from workbench.errors import UserError, listing
 
 CODE_STEM = "model_code"
@@ -46,7 +53,7 @@ class Command:
 def refused(problems: Sequence[Problem], command: Command, folder: Path) -> UserError:
     """Return the refusal of answers; a features file that is proposed is written to `folder`."""
     messages = [problem.shown(command.names) for problem in problems]
-    document = _features_of(problems)
+    document = proposed_features(problems)
     answers = merged_answers(problems)
     if document is not None:
         path = write_beside(folder, document)
@@ -81,11 +88,6 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
         yield AGAIN
     first = dict.fromkeys(p.repair.first for p in problems if p.repair and p.repair.first)
     yield " && ".join([*first, command.line(answers)])
-
-
-def _features_of(problems: Sequence[Problem]) -> Any:
-    documents = (problem.repair.features for problem in problems if problem.repair)
-    return next((document for document in documents if document is not None), None)
 
 
 def write_beside(folder: Path, document: Any) -> str:

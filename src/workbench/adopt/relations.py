@@ -10,7 +10,12 @@ from typing import Literal
 
 from workbench.adopt.arrange import is_imputer, longest_paths
 from workbench.adopt.case import Case
-from workbench.adopt.sample_evidence import fits_ranges, is_scaled_by, knows_values
+from workbench.adopt.sample_evidence import (
+    fits_ranges,
+    has_other_values,
+    is_scaled_by,
+    knows_values,
+)
 from workbench.adopt.target_column import feature_columns
 from workbench.adopt.transformer_columns import (
     TARGET_NAME,
@@ -26,7 +31,6 @@ from workbench.errors import listing
 from workbench.inspect import SeenValues, seen_values
 
 FEW_VALUES = 5  # say nothing about the values of a column
-NARROW = 0.2  # share of the sample's range
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself, encoders of a dict
 MAX_SHOWN = 4
 # What is certain is applied, what is likely is asked for, and of what is possible there is a note.
@@ -233,12 +237,8 @@ class Relations:
             return
         outside = []
         for number, name in enumerate(self.names or self._columns_by_position(self.needed)):
-            column, seen = sample.columns.get(name), set(self._seen.columns.get(number, ()))
-            if column is None or not column.numeric or len(seen) < FEW_VALUES:
-                continue
-            beyond = sum(not column.minimum <= value <= column.maximum for value in seen)
-            is_narrow = max(seen) - min(seen) < NARROW * (column.maximum - column.minimum)
-            if beyond * 2 > len(seen) or (beyond and is_narrow):
+            column, seen = sample.columns.get(name), self._seen.columns.get(number, ())
+            if column is not None and has_other_values(column, seen):
                 outside.append(
                     f"{name} with {min(seen):.4g} to {max(seen):.4g}, and the sample has "
                     f"{column.minimum:g} to {column.maximum:g}"

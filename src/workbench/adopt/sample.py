@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -38,6 +39,7 @@ CHUNK_CELLS = 1 << 17  # read at a time: by column they are read ten times as fa
 GOLDEN_RATIO = 2654435769  # 2**32 divided by the golden ratio, rounded to an odd number
 # The beginning of a list of rows, or of {"rows": …}; a CSV can begin with a bracket too.
 _JSON = re.compile(r'\s*(\[\s*\{|\{\s*")')
+MIN_MISSPELLED = 6  # letters of a name that a misspelled one is recognized for
 _NO_LETTER = re.compile(r"[\W_]+")
 # What pandas calls an index that was saved without a name.
 _INDEX = re.compile(r"Unnamed: 0(\.\d+)?")
@@ -164,15 +166,18 @@ class Sample:
         for cells in table.records():
             yield dict(zip(names, cells, strict=True))
 
-    def with_names_of(self, names: Sequence[str]) -> Sample:
-        """Return the sample with the model's names: `fuel_type` for `Fuel type`."""
+    def with_names_of(self, names: Sequence[str], *, of_model: bool = False) -> Sample:
+        """Return the sample with these names: `fuel_type` for `Fuel type`.
+
+        Names `of_model` cannot be corrected, so one without a letter is recognized too.
+        """
         free = [name for name in self.columns if name not in names and name != EXPECTED_COLUMN]
         absent = [name for name in names if name not in self.columns]
         ours, theirs = _by_letters(free), _by_letters(absent)
         found = {
-            ours[letters][0]: theirs[letters][0]
-            for letters in ours.keys() & theirs.keys()
-            if letters and len(ours[letters]) == len(theirs[letters]) == 1
+            ours[spelled][0]: theirs[letters][0]
+            for spelled, letters in (_same if of_model else _equal)(ours.keys(), theirs.keys())
+            if len(ours[spelled]) == len(theirs[letters]) == 1
         }
         if not found:
             return self
@@ -194,6 +199,32 @@ class Sample:
 
 def _rename(row: Mapping[str, Any], new: Mapping[str, str]) -> dict[str, Any]:
     return {new.get(name, name): value for name, value in row.items()}
+
+
+def _equal(ours: Collection[str], theirs: Collection[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted({*ours} & {*theirs}) if name]
+
+
+def _same(ours: Collection[str], theirs: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the names that are the same, and those of which one lacks a letter: anual, annual."""
+    yield from _equal(ours, theirs)
+    free = sorted({*ours} - {*theirs})
+    near = {
+        name: [one for one in free if _lacks_a_letter(one, name) or _lacks_a_letter(name, one)]
+        for name in sorted({*theirs} - {*ours})
+    }
+    claims = Counter(one for found in near.values() for one in found)
+    for name, found in near.items():
+        if len(found) == 1 and claims[found[0]] == 1:
+            yield found[0], name
+
+
+def _lacks_a_letter(short: str, long: str) -> bool:
+    """Return whether a name is another one without one of its letters; digits tell names apart."""
+    if len(short) < MIN_MISSPELLED or len(long) != len(short) + 1:
+        return False
+    place = next((n for n, letter in enumerate(short) if letter != long[n]), len(short))
+    return long[place].isalpha() and long[place + 1 :] == short[place:]
 
 
 def _by_letters(names: Iterable[str]) -> dict[str, list[str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from model_service.contract.contract import json_text
@@ -12,19 +13,22 @@ from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench import files
 from workbench.adopt.case import Case
+from workbench.adopt.cells import are_written_numbers
 from workbench.adopt.chain import Chain
 from workbench.adopt.codes_in_code import WrittenCodes, codes_in_code
 from workbench.adopt.find_code import repair_with_code, sources_near
 from workbench.adopt.guess_codes import GuessedCodes, are_between, guess_codes, is_identifier
 from workbench.adopt.problems import Notes, Problem, Repair
-from workbench.adopt.raw_columns import Dummies, yes_or_no
+from workbench.adopt.raw_columns import SEPARATORS, Dummies, yes_or_no
 from workbench.adopt.sample import ColumnFacts, Sample
+from workbench.adopt.sample_evidence import has_other_values
 from workbench.adopt.target_column import find_target
 from workbench.errors import listing
 from workbench.inspect import seen_values
 
 Entry = Mapping[str, Any]  # a feature as features.json has it
 Pair = tuple[Entry, ColumnFacts]
+_NO_LETTER = re.compile(r"[\W_]+")
 MAX_ABSENT = 20  # columns, each with a message of its own
 MAX_SHOWN = 5  # marks or columns in a message
 NUMBERS = ("number", "integer")
@@ -55,6 +59,7 @@ class Texts:
     doubt: str = ""  # what to check, if the codes are guesses
     # Columns of which the sample has the texts only: it cannot be the sample of the proposal.
     uncoded: tuple[str, ...] = ()
+    is_certain: bool = False  # whether what is proposed for all texts needs no check
 
     @property
     def entries(self) -> list[Entry]:
@@ -109,6 +114,49 @@ def absent_columns(
     return problems
 
 
+def columns_to_send(
+    absent: Sequence[str],
+    known: Sequence[Pair],
+    described: Sequence[Entry],
+    case: Case,
+    chain: Chain,
+) -> Problem | None:
+    """Return the problem that callers send what the sample lacks, or None if that is to be asked.
+
+    They can be sent as the training had them, if their names are not the user's, who can mistype
+    them. It is certain if the sample has most of the columns, with the values that the model
+    compares them with.
+    """
+    sample, names = case.sample, case.answers.names
+    assert sample is not None
+    typed = case.answers.features.strip() and not case.answers.found_features
+    if typed or chain.prepares or case.previous is not None:
+        return None
+    if len(absent) > len(known) or repair_with_code(["__main__.prepare"], case.answers):
+        return None
+    unused = sample.columns.keys() - {entry["name"] for entry, _ in known}
+    if any(_can_be(name, column) for name in absent for column in unused):
+        return None
+    for entry, column in known:
+        if has_other_values(column, _seen_by_model(entry["name"], case, chain)):
+            return None
+    are, them = ("is", "it") if len(absent) == 1 else ("are", "them")
+    message = (
+        f"The model takes {listing(absent)}, which {are} not in {sample.path.name}. So callers "
+        f"send {them} as the training had {them}, and the file is not the sample. If your code "
+        f"makes {them} of other columns, write a function prepare(frame) that returns the model's "
+        f"columns, and answer {names.model_code}=FILE with it"
+    )
+    return Problem(None, message, replace(without_sample(described), certain=True))
+
+
+def _can_be(name: str, column: str) -> bool:
+    """Return whether a column of the sample is another spelling of a name, or dummies are of it."""
+    ours, theirs = _NO_LETTER.sub("", name).casefold(), _NO_LETTER.sub("", column).casefold()
+    begins = name.casefold().startswith(column.casefold())
+    return ours == theirs or (begins and name[len(column) :].startswith(SEPARATORS))
+
+
 def likely_dummies(likely: Sequence[Dummies], case: Case, repair: Repair) -> Problem:
     """Return the problem of dummy columns that are made of the sample's, as far as one can see."""
     assert case.sample is not None
@@ -149,15 +197,13 @@ def coded_texts(pairs: Sequence[Pair], case: Case, chain: Chain) -> Texts:
 
     Those of yes and no are certain; others are guesses, which the doubt describes.
     """
-    if chain.prepares or not _takes_numbers(chain):
-        return Texts(tuple(pairs))
     handled = {name for one in chain.fitted for name in one.columns or ()}
     found: list[Pair] = []
     notes: list[str] = []
     unknown: list[Pair] = []
     for entry, column in pairs:
         is_text = column.type in ("category", "text") and set(entry) <= _OPEN
-        if not is_text or entry["name"] in handled:
+        if not is_text or entry["name"] in handled or not _is_number(entry["name"], chain):
             found.append((entry, column))
         elif (codes := yes_or_no(column)) is not None:
             no, yes = codes
@@ -209,6 +255,11 @@ def _encoded(entry: Entry, codes: Mapping[str, float]) -> Entry:
     return {**entry, "type": "category", "categories": list(codes), "encode": dict(codes)}
 
 
+def _is_number(name: str, chain: Chain) -> bool:
+    """Return whether a text in a column would be an error."""
+    return not chain.prepares and (name in chain.numbers or _takes_numbers(chain))
+
+
 def _takes_numbers(chain: Chain) -> bool:
     """Return whether a text in a column that no transformer is for would be an error."""
     if any(one.columns is None and not one.facts.one_to_one for one in chain.fitted):
@@ -224,7 +275,11 @@ def _with_guesses(
     assert case.sample is not None
     columns = [entry["name"] for entry, _ in unknown]
     cells, targets = _cells_and_targets(columns, case)
+    written = [entry["name"] for entry, column in unknown if are_written_numbers(column.cells)]
+    if len(written) == len(unknown) and case.previous is None:
+        return _without_texts(pairs, written, case)
     guesses = dict(_guesses(unknown, cells, targets, case, chain))
+    guesses = {name: guess for name, guess in guesses.items() if name not in written}
     found = [
         (_encoded(entry, guess.codes) if (guess := guesses.get(entry["name"])) else entry, column)
         for entry, column in pairs
@@ -244,6 +299,22 @@ def _with_guesses(
     for name, seen in uncoded.items():
         doubt += f" {_uncoded(name, cells[name], seen)}"
     return Texts(tuple(found), (), doubt, tuple(uncoded))
+
+
+def _without_texts(pairs: Sequence[Pair], written: Sequence[str], case: Case) -> Texts:
+    """Return the features with numbers for texts such as 22,000 km, which the model cannot take."""
+    assert case.sample is not None
+    found = [
+        ({**entry, "type": "number"} if entry["name"] in written else entry, column)
+        for entry, column in pairs
+    ]
+    shown = [f"{name} ({case.sample.columns[name].cells.other[:40]!r})" for name in written]
+    doubt = (
+        f"The model takes numbers for {listing(written)}, and {case.sample.path.name} has texts "
+        f"there: {listing(shown, MAX_SHOWN)}. So callers send numbers, and the file is not the "
+        "sample: clean it as the training did, and give it again, for the ranges"
+    )
+    return Texts(tuple(found), (), doubt, tuple(written), is_certain=True)
 
 
 def _uncoded(name: str, texts: Sequence[str], seen: Sequence[float]) -> str:
@@ -332,7 +403,7 @@ def _texts(column: ColumnFacts) -> list[str]:
     return [json_text(category) for category in column.categories or ()]
 
 
-def unclear_cells(pairs: Sequence[Pair], sample: Sample) -> Iterator[Problem]:
+def unclear_cells(pairs: Sequence[Pair], sample: Sample, chain: Chain) -> Iterator[Problem]:
     """Yield a problem for each column of numbers whose cells can mean different numbers."""
     for entry, column in pairs:
         kind = entry.get("type")
@@ -348,7 +419,7 @@ def unclear_cells(pairs: Sequence[Pair], sample: Sample) -> Iterator[Problem]:
             )
         elif cells.percents and column.numeric and entry.get("unit") != "%":
             yield _percentages(pairs, entry, column, where)
-        elif kind is None and _has_mistakes(column):
+        elif kind is None and _has_mistakes(column) and not _is_number(entry["name"], chain):
             yield Problem(
                 "sample_data",
                 f"{where} has {cells.numbers:,} numbers and {cells.others:,} other cells, the "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from model_service.contract.typed_text import sample_number
-from workbench.adopt.sample import Sample
+from workbench.adopt.sample import ColumnFacts, Sample
 from workbench.adopt.transformer_files import Fitted
 
 TAIL = 20  # the lowest and highest 5 % of a column can be mistakes
 FEW_ROWS = 20  # say little about the range of a column
+FEW_VALUES = 5  # say nothing about the values of a column
+NARROW = 0.2  # share of the sample's range
 
 
 def middle_numbers(sample: Sample, name: str) -> list[float]:
@@ -21,6 +23,16 @@ def middle_numbers(sample: Sample, name: str) -> list[float]:
     )
     outer = len(numbers) // TAIL
     return numbers[outer : len(numbers) - outer]
+
+
+def has_other_values(column: ColumnFacts, values: Iterable[float]) -> bool:
+    """Return whether a model compares a column with values that are not those of the sample."""
+    seen = {*values}
+    if not column.numeric or len(seen) < FEW_VALUES:
+        return False
+    beyond = sum(not column.minimum <= value <= column.maximum for value in seen)
+    is_narrow = max(seen) - min(seen) < NARROW * (column.maximum - column.minimum)
+    return beyond * 2 > len(seen) or (beyond > 0 and is_narrow)
 
 
 def is_scaled_by(sample: Sample, one: Fitted, names: Sequence[str]) -> bool:

@@ -231,11 +231,20 @@ def _read(
             yield Fitted(one.part, file, facts, one.columns, one.part)
         for member in members:
             facts = describe_transformer(member.value, user_classes)
-            columns = (member.name,) if member.name in features else one.columns
+            is_column = member.name in features or _makes_dummies(member.name, facts, features)
+            columns = (member.name,) if is_column else one.columns
             name = member.name if one.part.member is None else f"{one.part.member}.{member.name}"
             yield Fitted(Part(one.part.path, name), file, facts, columns, one.part)
     except RefusedFile as error:
         raise AnswerError(Problem("transformers", f"{one.part}: {error}")) from None
+
+
+def _makes_dummies(name: str, facts: Transformer, features: Sequence[str]) -> bool:
+    """Return whether an encoder of one column that is called so makes columns of the model."""
+    ((*labels,),) = facts.categories if facts.categories and len(facts.categories) == 1 else ((),)
+    return facts.n_features == 1 and not {f"{name}_{label}" for label in labels}.isdisjoint(
+        features
+    )
 
 
 def _of_texts(part: Part) -> Fitted:

@@ -33,6 +33,7 @@ from workbench.inspect.estimators.library_versions import (
     pandas_format,
 )
 from workbench.inspect.estimators.linear_weights import LinearWeights, linear_weights
+from workbench.inspect.estimators.numeric_columns import numeric_columns
 from workbench.inspect.estimators.same_fit import same_fit
 from workbench.inspect.estimators.scaling import Scaling, first_scalings
 from workbench.inspect.estimators.seen_values import SeenValues, seen_values
@@ -158,4 +159,10 @@ def model_facts(
     model = describe_model(root, user_classes)
     if document.trailing:
         raise malformed("there are bytes after its end")
-    return ModelFacts(member=member, encoded=encoded_texts(root), **vars(file), **vars(model))
+    return ModelFacts(
+        member=member,
+        encoded=encoded_texts(root),
+        numbers=numeric_columns(root),
+        **vars(file),
+        **vars(model),
+    )

@@ -112,3 +112,4 @@ class ModelFacts(FileFacts):
     categories: Mapping[int, Categories]  # of columns that are categories, counted from 0
     notices: tuple[str, ...]  # sentences to show to the user
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
+    numbers: frozenset[str] = frozenset()  # columns of which a ColumnTransformer takes numbers only

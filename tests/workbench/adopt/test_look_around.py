@@ -657,3 +657,31 @@ def test_a_rare_code_does_not_speak_for_a_scaler(tmp_path: Path) -> None:
     assert isinstance(found, Adoption)
     assert found.contract.transformers == ()
     assert found.taken == ()
+
+
+def test_a_dict_of_transformers_by_column_is_applied(tmp_path: Path) -> None:
+    """A loop fills `transformer[column]` with a scaler, a one-hot or a label encoder."""
+    transformer: dict[str, Any] = {
+        "charges": StandardScaler().fit(FRAME[["charges"]].to_numpy()),
+        "Contract": OneHotEncoder().fit(FRAME[["Contract"]].to_numpy()),
+        "Partner": LabelEncoder().fit(FRAME["Partner"]),
+    }
+    dummies = transformer["Contract"].transform(FRAME[["Contract"]].to_numpy()).toarray()
+    coded = pd.DataFrame(
+        {
+            "charges": transformer["charges"].transform(FRAME[["charges"]].to_numpy())[:, 0],
+            "Partner": transformer["Partner"].transform(FRAME["Partner"]),
+            "tenure": FRAME["tenure"],
+            "Contract_Month": dummies[:, 0],
+            "Contract_Year": dummies[:, 1],
+        }
+    )
+    model = RandomForestClassifier(10, random_state=0).fit(coded, LEAVES)
+    save(tmp_path, {"model.pkl": model, "transformer.pkl": transformer})
+    found, message = taken(tmp_path, model_path="model.pkl")
+    assert found.taken_answers == {"transformers": "transformer.pkl"}
+    assert "holds 3 transformers" in message
+    columns = {one.columns for one in found.contract.transformers}
+    assert columns == {("charges",), ("Contract",), ("Partner",)}
+    names = [feature.name for feature in found.contract.features]
+    assert sorted(names) == ["Contract", "Partner", "charges", "tenure"]

@@ -146,3 +146,29 @@ def test_with_a_sample_only_another_choice_or_order_counts(
     rows.to_csv(tmp_path / "train.csv", index=False)
     save(tmp_path, code, model=DecisionTreeClassifier(random_state=0).fit(ROWS / 90, CLASSES))
     assert names_of(adoption(tmp_path, sample_data="train.csv")) == (names or columns)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["age = 2026 - int(age)", "age -= 18", "age = np.log(float(age))", "age = float(months / 12)"],
+)
+def test_what_the_code_computes_is_asked_for(line: str, tmp_path: Path) -> None:
+    code = APP.replace("    return", f"    {line}\n    return")
+    save(tmp_path, code, model=DecisionTreeClassifier(random_state=0).fit(ROWS, CLASSES))
+    with pytest.raises(AnswerError) as caught:
+        adoption(tmp_path)
+    (problem,) = caught.value.found
+    assert "and computes age before that. If callers send what it computes" in problem.message
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "age,income,debt"}
+
+
+def test_callers_send_what_the_code_names_and_the_sample_lacks(tmp_path: Path) -> None:
+    """The sample spells the others differently."""
+    save(tmp_path, APP, model=DecisionTreeClassifier(random_state=0).fit(ROWS, CLASSES))
+    people = pd.DataFrame(ROWS[:, :2], columns=["Age", "Income"])
+    people.assign(Id=range(200), town="York").to_csv(tmp_path / "people.csv", index=False)
+    found = adoption(tmp_path, sample_data="people.csv")
+    assert names_of(found) == ("Age", "Income", "debt")
+    assert found.contract.by_name["Age"].maximum == 89
+    assert "The model takes debt, which is not in people.csv" in found.taken[1].message

@@ -291,9 +291,8 @@ def test_a_model_with_other_columns_keeps_the_accepted_features(tmp_path: Path) 
 
 
 def test_a_sample_with_unrelated_columns_is_refused(tmp_path: Path) -> None:
-    for sample in (HUMAN.drop(columns="Area"), HUMAN.assign(Area="Coast")):
-        with pytest.raises(UserError, match="has no column 'Area_Semiurban'"):
-            decided(fitted(), tmp_path, sample)
+    with pytest.raises(UserError, match="has no column 'Area_Semiurban'"):
+        decided(fitted(), tmp_path, HUMAN.assign(Area="Coast"))
 
 
 CONTRACT = parse_contract(

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from conftest import PYTHON
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
@@ -240,7 +240,8 @@ def test_the_column_of_a_text_model(
 
 
 def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path: Path) -> None:
-    model = LinearRegression().fit(X, X.b)
+    """Whatever is behind the function of the Pipeline, it may want the texts."""
+    model = make_pipeline(FunctionTransformer(np.abs), LinearRegression()).fit(X, X.b)
     sample = X.assign(b=["twelve", *map(str, X.b[1:])])
     (problem,) = refused(model, sample, tmp_path)
     assert "has 119 numbers and 1 other cells, the first of them 'twelve'" in problem.message
@@ -248,6 +249,71 @@ def test_a_column_of_numbers_with_a_few_texts_is_refused(tmp_path: Path) -> None
     assert problem.repair.answers == {"sample_data": ""}
     features = problem.repair.features["features"]
     assert [entry["type"] for entry in features] == ["number"] * len(X.columns)
+
+
+# (the cells of column b, whether it is certain that they are numbers to the model)
+WRITTEN = [
+    (["twelve", *map(str, X.b[1:])], True),
+    ([f"{value * 1000:,.0f} kms" for value in X.b], True),
+    (
+        [f"{value:.0f} {'BHK' if number % 2 else 'Bedroom'}" for number, value in enumerate(X.b)],
+        False,
+    ),
+    (["low", "high"] * (N // 2), False),
+]
+
+
+@pytest.mark.parametrize(("cells", "is_certain"), WRITTEN)
+@pytest.mark.parametrize("is_pipeline", [False, True])
+def test_numbers_that_are_written_as_texts_are_numbers_to_the_model(
+    cells: list[str], is_certain: bool, is_pipeline: bool, tmp_path: Path
+) -> None:
+    model: Any = LinearRegression()
+    frame = X
+    if is_pipeline:
+        frame = X.assign(word=WORDS)
+        encoder = ("words", OneHotEncoder(), ["word"])
+        model = make_pipeline(ColumnTransformer([encoder], remainder="passthrough"), model)
+    model, sample = model.fit(frame, X.b), frame.assign(b=cells)
+    if not is_certain:
+        (problem,) = refused(model, sample, tmp_path)
+        assert "in alphabetical order" in problem.message
+        return
+    adoption = decided(model, sample, tmp_path)
+    assert adoption.contract.by_name["b"].type == "number"
+    assert adoption.contract.by_name["a"].maximum == X.a.max()
+    (taken,) = adoption.taken
+    assert f"The model takes numbers for b, and sample.csv has texts there: b ({cells[0]!r})" in (
+        taken.message
+    )
+    assert adoption.kept_sample is None
+
+
+def test_callers_send_a_column_that_only_the_model_names(tmp_path: Path) -> None:
+    model = LinearRegression().fit(X.assign(years=FLAG), X.b)
+    adoption = decided(model, X.assign(Year=2000 + FLAG), tmp_path)
+    assert list(adoption.contract.by_name) == ["a", "b", "years"]
+    assert adoption.contract.by_name["a"].maximum == X.a.max()
+    (taken,) = adoption.taken
+    assert "The model takes years, which is not in sample.csv. So callers send it" in taken.message
+
+
+def test_a_column_that_is_absent_is_asked_for_beside_scaled_ones(tmp_path: Path) -> None:
+    """The model compares a with values that the sample does not have."""
+    model = RandomForestRegressor(5, random_state=0).fit(X.assign(a=X.a + 50, years=FLAG), X.b)
+    problems = refused(model, X, tmp_path)
+    assert "has no column 'years'" in problems[0].message
+
+
+def test_a_column_is_made_of_no_value_that_only_happens_to_end_its_name(tmp_path: Path) -> None:
+    """fuel.Other and eng.Other are of no colour."""
+    fuel = np.where(FLAG, "Diesel", "Petrol")
+    made = {"fuel.Diesel": FLAG, "fuel.Petrol": 1 - FLAG, "fuel.Other": 0, "eng.Other": 0}
+    model = LinearRegression().fit(X.assign(**made), X.b)
+    colours = [["Red", "Other", "Blue"][number % 3] for number in range(N)]
+    sample = X.assign(**{"fuel type": fuel, "colour": colours})
+    contract = decided(model, sample, tmp_path).contract
+    assert list(contract.by_name) == ["a", "b", "fuel type", "fuel.Other", "eng.Other"]
 
 
 def test_a_column_of_few_numbers_and_a_text_is_a_category(tmp_path: Path) -> None:
@@ -278,6 +344,18 @@ def test_names_that_are_spelt_differently_are_the_models(tmp_path: Path) -> None
     assert "fuel_type is Fuel type, mileage_km is Mileage (km)." in " ".join(adoption.notes)
     assert adoption.kept_sample is not None
     assert adoption.kept_sample.splitlines()[0] == "Fuel type,Mileage (km),a"
+
+
+def test_a_name_without_one_of_its_letters_is_the_models(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"annual_income": X.b, "a": X.a, "height1": X.b})
+    sample = pd.DataFrame({"Anual_Income": X.b, "a": X.a, "height1": X.b})
+    model = LinearRegression()
+    adoption = decided(model.fit(frame, X.b), sample, tmp_path)
+    assert adoption.contract.by_name["annual_income"].maximum == pytest.approx(X.b.max())
+    assert "spells differently: Anual_Income is annual_income." in " ".join(adoption.notes)
+    sample = sample.rename(columns={"height1": "height12"})
+    adoption = decided(model, sample, tmp_path)
+    assert "The model takes height1, which is not in sample.csv" in adoption.taken[0].message
 
 
 def test_a_name_that_two_columns_can_be_is_not_guessed(tmp_path: Path) -> None:

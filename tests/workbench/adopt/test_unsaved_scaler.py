@@ -23,19 +23,22 @@ SCALES = (
 
 
 @pytest.mark.parametrize(
-    ("model", "code", "is_noticed"),
+    ("model", "shift", "code", "is_noticed"),
     [
-        (LogisticRegression(), SCALES, True),
-        (LogisticRegression(), "print(1)", False),
-        (DecisionTreeClassifier(), SCALES, False),
-        (make_pipeline(StandardScaler(), LogisticRegression()), SCALES, False),
+        (LogisticRegression(), 0, SCALES, True),
+        (LogisticRegression(), 0, "print(1)", False),
+        (DecisionTreeClassifier(), 0, SCALES, False),
+        (DecisionTreeClassifier(), -3, SCALES, True),
+        (DecisionTreeClassifier(), -100, SCALES, False),
+        (make_pipeline(StandardScaler(), LogisticRegression()), 0, SCALES, False),
     ],
-    ids=["linear", "no scaler", "tree", "pipeline"],
+    ids=["linear", "no scaler", "tree", "tree of scaled values", "far from 0", "pipeline"],
 )
 def test_a_scaler_of_the_code_is_noticed(
-    model: Any, code: str, is_noticed: bool, tmp_path: Path
+    model: Any, shift: float, code: str, is_noticed: bool, tmp_path: Path
 ) -> None:
-    joblib.dump(model.fit(ROWS, CLASSES), tmp_path / "model.pkl")
+    rows = [[value + shift for value in row] for row in ROWS]
+    joblib.dump(model.fit(rows, CLASSES), tmp_path / "model.pkl")
     (tmp_path / "train.py").write_text(code)
     given = {"model_path": "model.pkl", "features": "size", "python_version": PYTHON}
     notes = decide(Answers("A", "a", "A", folder=tmp_path, **given)).notes

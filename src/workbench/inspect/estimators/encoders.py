@@ -50,6 +50,17 @@ def _encoders(part: Instance) -> Iterator[tuple[list[str], Instance]]:
         return
     if rules_of(part.cls.name).encodes_categories:
         yield list(names), part
+    for transformer, columns in transformed_columns(part):
+        encoder = _encoder(transformer) if isinstance(transformer, Instance) else None
+        if encoder is not None:
+            yield columns, encoder
+
+
+def transformed_columns(part: Instance) -> Iterator[tuple[object, list[str]]]:
+    """Yield each transformer of a ColumnTransformer, or "passthrough", with its column names."""
+    names = input_features(part).names
+    if names is None:
+        return
     positions = part.attribute("_transformer_to_input_indices")  # of a ColumnTransformer
     transformers = part.attribute("transformers_")
     if not isinstance(transformers, list) or not isinstance(positions, Dict):
@@ -58,11 +69,9 @@ def _encoders(part: Instance) -> Iterator[tuple[list[str], Instance]]:
         name, transformer, _ = (
             entry if isinstance(entry, tuple) and len(entry) == 3 else (None,) * 3
         )
-        if not isinstance(name, str) or not isinstance(transformer, Instance):
-            continue
-        encoder, columns = _encoder(transformer), _columns(positions.get(name), names)
-        if encoder is not None and columns is not None:
-            yield columns, encoder
+        columns = _columns(positions.get(name), names) if isinstance(name, str) else None
+        if columns is not None:
+            yield transformer, columns
 
 
 def _encoder(transformer: Instance) -> Instance | None:

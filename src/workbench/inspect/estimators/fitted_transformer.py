@@ -9,6 +9,7 @@ from workbench.inspect.estimators.composite import final_estimator
 from workbench.inspect.estimators.encoders import encoded_texts, labels_of
 from workbench.inspect.estimators.estimator_kind import kind_of
 from workbench.inspect.estimators.input_features import input_features, takes_texts
+from workbench.inspect.estimators.numeric_columns import numeric_columns
 from workbench.inspect.estimators.output_columns import LABEL_ENCODER, n_outputs
 from workbench.inspect.estimators.scaling import Scaling, scalings_of
 from workbench.inspect.estimators.sklearn_classes import rules_of
@@ -39,6 +40,7 @@ class Transformer:
     # Of an encoder, by column; a label encoder has one.
     categories: tuple[tuple[ClassLabel, ...], ...] | None
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
+    numbers: frozenset[str] = frozenset()  # columns of which it takes numbers only
     scalings: tuple[Scaling, ...] = ()  # of a scaler, by column
     stems: tuple[str, ...] = ()  # in the vocabulary of a vectorizer, if they are no words
 
@@ -109,6 +111,7 @@ def describe_transformer(value: object, user_classes: UserClasses = NO_CLASSES) 
         of_user=of_user,
         categories=_categories(value),
         encoded=encoded_texts(value),
+        numbers=numeric_columns(value),
         scalings=scalings_of(value),
         stems=word_stems(value),
     )
