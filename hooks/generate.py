@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from slugify import slugify
+from cookiecutter.environment import StrictEnvironment
 
 import wheels
 from workbench import files, vendor
@@ -48,9 +48,8 @@ def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: P
         if name.startswith("_"):
             continue
         value = context.get(name, default)
-        derived = isinstance(default, str) and "{{" in default
         typed = raw.get(name, default) != default
-        if typed or (value != default and not (derived and value == _derived(name, context))):
+        if typed or value != _rendered(default, context):
             answers[name] = str(value).lower() if isinstance(value, bool) else str(value)
     words = ["cookiecutter", str(context.get("_template", template)), "--no-input"]
     if checkout := context.get("_checkout"):
@@ -61,12 +60,11 @@ def read_command(context: Mapping[str, Any], raw: Mapping[str, Any], template: P
     return Command(tuple(words), answers)
 
 
-def _derived(name: str, context: Mapping[str, Any]) -> str:
-    """Return the answer that cookiecutter.json derives from the name of the project."""
-    title = context["project_name"]
-    if name == "project_slug":
-        return str(slugify(title, max_length=30))
-    return f"Predictions of the {title} model over HTTP."
+def _rendered(default: Any, context: Mapping[str, Any]) -> Any:
+    """Return a default of cookiecutter.json; some are derived from another answer."""
+    if not isinstance(default, str) or "{{" not in default:
+        return default
+    return StrictEnvironment(context={}).from_string(default).render(cookiecutter=context)
 
 
 def refusals(

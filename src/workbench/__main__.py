@@ -101,10 +101,13 @@ def _doctor(project: Path, options: Options) -> int:
 def _platform(project: Path, options: Options) -> None:
     from workbench.platforms import command
 
+    name, overwrite = options["NAME"], "OVERWRITE" in options
     jobs = options.get("JOBS", "off")
     if jobs not in ("on", "off"):
-        raise UserError(f"JOBS={jobs!r} is neither on nor off; make platform NAME=render JOBS=on")
-    name, overwrite = options["NAME"], "OVERWRITE" in options
+        raise UserError(
+            f"JOBS={jobs!r} is neither on nor off",
+            ("With a worker for jobs:", f"make platform NAME={name} JOBS=on"),
+        )
     print(command.platform(project, name, jobs=jobs == "on", overwrite=overwrite))
 
 

@@ -16,3 +16,14 @@ def service_address(url: str) -> str:
             "http://localhost:8000"
         )
     return address
+
+
+def not_reached(url: str, error: Exception) -> UserError:
+    """Return the refusal of a service that cannot be asked."""
+    reason = getattr(error, "reason", error)  # urllib wraps it
+    ending = (
+        "Is it running? Its log says more; here and on Heroku:",
+        "make run",
+        "heroku logs --tail",
+    )
+    return UserError(f"{url} cannot be asked: {reason}", ending)

@@ -29,7 +29,10 @@ def override(project: Path, page: str) -> str:
     """Copy a template and record its original's hash in its first line. Raises UserError."""
     pages = _pages(project)
     if page not in pages:
-        raise UserError(f"PAGE={page!r} is none of the engine's: {listing(sorted(pages), 20)}.")
+        raise UserError(
+            f"PAGE={page!r} is none of the engine's: {listing(sorted(pages), 20)}.",
+            ("For example:", "make override PAGE=form.html"),
+        )
     target = project / FOLDER / page
     if target.exists():
         raise UserError(f"{FOLDER / page} exists; delete it to copy the engine's again.")

@@ -12,7 +12,7 @@ from typing import Any
 from model_service.contract import snippets
 from model_service.contract.golden import GoldenError, golden_differences, json_batches, read_golden
 from workbench import files
-from workbench.address import service_address
+from workbench.address import not_reached, service_address
 from workbench.errors import UserError
 
 # Longer than the 30 s after which Heroku's router answers by itself.
@@ -71,7 +71,7 @@ def _request(url: str, key: str | None, body: dict[str, Any] | None = None) -> d
             body_text += " Give a key of the service: API_KEY=… make smoke URL=…"
         raise UserError(f"{url} answers {error.code}: {body_text}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UserError(f"{url} cannot be asked: {error}") from None
+        raise not_reached(url, error) from None
     if not isinstance(answer, dict):
         raise UserError(f"{url} does not answer as this service does; is it another one?")
     return answer

@@ -86,7 +86,11 @@ def _template(source: str) -> Iterator[Path]:
 def _require_builder(folder: Path, source: str) -> Path:
     if not (folder / BUILDER).is_file():
         raise UserError(
-            f"FROM={source} is no clone of the template: it has no {BUILDER.as_posix()}."
+            f"FROM={source} is no clone of the template: it has no {BUILDER.as_posix()}.",
+            (
+                "Give a clone, or the git URL that the project came from:",
+                "make upgrade FROM=https://github.com/OWNER/cookiecutter-model-service",
+            ),
         )
     return folder
 

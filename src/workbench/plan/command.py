@@ -89,7 +89,7 @@ def read_need(options: Mapping[str, str]) -> Need:
         if not number.holds(values[name])
     ]
     if problems:
-        raise UserError(problems)
+        raise UserError(problems, ("For example:", "make plan RPS=50 P95=200"))
     return Need(
         rps=values["RPS"],
         p95_seconds=values["P95"] / 1000,

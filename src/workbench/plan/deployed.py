@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 
-from workbench.address import service_address
+from workbench.address import not_reached, service_address
 from workbench.errors import UserError
 from workbench.plan.calibrate import OK, Calibration
 from workbench.plan.load import TIMEOUT_SECONDS
@@ -72,7 +72,7 @@ def measure_deployed(
                 time.sleep(max(pause - alone[-1], 0))
             throughput = _throughput(several, bodies, seconds)
     except (OSError, http.client.HTTPException) as problem:
-        raise UserError(f"{url} cannot be asked: {problem}") from None
+        raise not_reached(url, problem) from None
     return Deployed(network, tuple(sorted(alone)), throughput)
 
 

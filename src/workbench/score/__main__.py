@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from workbench.errors import UserError, bullets
+from workbench.errors import UserError
 from workbench.score import engines
 from workbench.score.job import Part, Result
 from workbench.score.progress import Progress, duration
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return score(Path.cwd(), options)
     except UserError as error:
-        print(f"make score:\n{bullets(error.problems)}", file=sys.stderr)
+        print(f"make score:\n{error.shown}", file=sys.stderr)
         return 1
 
 
@@ -80,7 +80,7 @@ def _jobs(text: str | None) -> int:
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"JOBS={text} must be the number of processes, from 1.")
+        raise UserError(f"JOBS={text} must be the number of processes, such as JOBS=2.")
     return int(text)
 
 

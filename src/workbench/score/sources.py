@@ -38,7 +38,13 @@ def find_sources(pattern: str, output: str) -> tuple[Source, ...]:
         matches = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
         found = [p for p in matches if p.is_file() and not _is_of(output, p)]
         if not found:
-            raise UserError(f"INPUT={pattern}: there is no such file.")
+            raise UserError(
+                f"INPUT={pattern}: there is no such file.",
+                (
+                    "Give a file, a folder or a pattern:",
+                    "make score INPUT=rows.csv OUTPUT=scored.csv",
+                ),
+            )
     if wrong := [str(p) for p in found if not p.name.endswith(SUFFIXES)]:
         raise UserError(
             f"INPUT: {listing(wrong)} has another ending than {_endings()}; "
