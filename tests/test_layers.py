@@ -57,11 +57,12 @@ HTTP_STATUSES = {400, 401, 403, 404, 405, 406, 409, 411, 413, 414, 415, 422, 429
 # What runs under cookiecutter's own Python, or where nothing is installed.
 STANDARD_LIBRARY_ONLY = (
     *("model_service.contract", "model_service.errors", "model_service.columns.categories"),
+    "model_service.columns.spelling",
     *("model_service.model.manifest", "model_service.model.manifest_checks"),
     *("workbench.adopt", "workbench.inspect", "workbench.lock"),
 )
 # The modules of the engine that these may import.
-SHARED_WITH_TOOLS = STANDARD_LIBRARY_ONLY[:5]
+SHARED_WITH_TOOLS = STANDARD_LIBRARY_ONLY[:6]
 
 
 def module_name(path: Path) -> str:

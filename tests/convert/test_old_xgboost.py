@@ -91,13 +91,13 @@ def refusal_of(folder: Path, name: str) -> Problem:
 def test_the_refusal_has_the_line_that_converts(tmp_path: Path) -> None:
     (tmp_path / "old.model").write_bytes(b"binf" + BINARY)
     problem = refusal_of(tmp_path, "old.model")
-    sentence, line = problem.message.splitlines()
-    assert "in the binary format that XGBoost 3.1 gave up" in sentence
+    assert "in the binary format that XGBoost 3.1 gave up" in problem.message
+    assert problem.repair is not None
+    line = problem.repair.first
     assert line.startswith(f"uv run --no-project --python {PYTHON} --with ")
     assert f" --with xgboost-cpu=={CONVERTED_BY} " in line
     target = f"old-xgboost-{CONVERTED_BY}.joblib"
     assert line.endswith(f" python {ROOT / 'hooks' / 'convert.py'} old.model {target}")
-    assert problem.repair is not None
     assert problem.repair.answers == {"model_path": target}
 
 

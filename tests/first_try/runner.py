@@ -112,8 +112,19 @@ def first_try(folder: Path, **answers: str) -> Try:
 
 
 def again(before: Try) -> Try:
-    """Paste the last line of a refusal and run it."""
-    program, *arguments = shlex.split(before.last_line)
+    """Paste the last line of a refusal and run it, with what it makes first."""
+    *firsts, line = before.last_line.split(" && ")
+    for first in firsts:
+        done = subprocess.run(
+            shlex.split(first),
+            cwd=before.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    program, *arguments = shlex.split(line)
     assert program == "cookiecutter", f"no command: {before.message}"
     return _run(before.folder, arguments)
 

@@ -52,7 +52,7 @@ def test_prepare_that_imports_a_library_and_its_data(tmp_path: Path) -> None:
     folder = trained(tmp_path, "stemmed_texts.py", (*PINS, "nltk==3.9.1"))
     answers = {"transformers": "vectorizer.pkl", "features": "text"}
     stopped = first_try(folder, model_path="model.pkl", model_code="stopped.py", **answers)
-    assert "python -m nltk.downloader -d nltk_data stopwords" in stopped.message
+    assert "python -m nltk.downloader -d nltk_data stopwords && cooki" in stopped.last_line
     assert "model_code=stopped.py,nltk_data" in stopped.last_line
     tried = first_try(folder, model_path="model.pkl", model_code="clean.py", **answers)
     assert "clean.py imports nltk (line 1): nltk is added to requirements.in." in tried.output

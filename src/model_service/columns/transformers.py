@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from model_service.columns.spelling import without_spaces
+
 Names = tuple[str, ...]
 
 
@@ -121,9 +123,23 @@ def final_input(data: Any, names: Names | None, model_names: Names | None) -> An
     """Return the output of the last stage as the model was trained on it: a frame or an array."""
     if model_names is None:
         return as_array(data)
-    if names is not None and set(names) == set(model_names):
-        return as_frame(data, names)[list(model_names)]
+    if names is not None and (found := _in_order(names, model_names)) is not None:
+        return as_frame(as_frame(data, names)[found], model_names)
     return as_frame(data, model_names)
+
+
+def _in_order(names: Names, model_names: Names) -> list[str] | None:
+    """Return the names in the model's order, or None if they are not the model's.
+
+    In a model of LightGBM they can be spelled without spaces. An encoder can know categories that
+    the training had no column for.
+    """
+    if set(names) >= set(model_names):
+        return list(model_names)
+    by_spelling = {without_spaces(name): name for name in names}
+    spelled = [without_spaces(name) for name in model_names]
+    is_found = len(by_spelling) == len(names) and by_spelling.keys() >= set(spelled)
+    return [by_spelling[name] for name in spelled] if is_found else None
 
 
 def as_frame(data: Any, names: Sequence[str]) -> Any:

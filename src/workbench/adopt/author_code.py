@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -186,9 +187,9 @@ def check_code(
         yield Problem(
             "model_code",
             f"{code.name} uses data of nltk ({listing(data)}), which pip does not install and the "
-            f"service must not download. Put them beside the code: {nltk_download(data)}; they are "
+            f"service must not download. The last line puts them beside the code first; they are "
             f"kept in {files.CODE_FOLDER}. Or write the words into the code.",
-            Repair({"model_code": f"{answer},{NLTK_FOLDER}"}),
+            Repair({"model_code": f"{answer},{NLTK_FOLDER}"}, first=nltk_download(data)),
         )
     for model in spacy_models(code.sources):
         yield Problem(
@@ -202,7 +203,8 @@ def check_code(
 
 def nltk_download(data: Sequence[str]) -> str:
     """Return the command that puts data of nltk beside the code."""
-    return f"python -m nltk.downloader -d {NLTK_FOLDER} {' '.join(data)}"
+    run = "uv run --no-project --with nltk " if shutil.which("uv") else ""
+    return f"{run}python -m nltk.downloader -d {NLTK_FOLDER} {' '.join(data)}"
 
 
 def _does_more(code: AuthorCode, source: SourceFile, needed: Sequence[str]) -> Problem:

@@ -15,6 +15,7 @@ from workbench.adopt.missing_file import missing_file
 from workbench.adopt.problems import AnswerError, Problem, Question, Repair, concerning
 from workbench.adopt.sample import read_columns
 from workbench.adopt.source_files import read_source
+from workbench.errors import listing
 from workbench.lock.table import HEROKU_PYTHONS
 
 MAX_TEXT = 300
@@ -116,8 +117,11 @@ def _missing_data(answers: Answers) -> Problem:
         data = nltk_data([read_source(path, PurePosixPath(path.name)) for path in paths])
     except AnswerError as error:
         return error.found[0]
-    message = f"there is no folder {NLTK_FOLDER} yet; first run: {nltk_download(data)}"
-    return Problem("model_code", message, Repair({"model_code": answers.model_code}))
+    message = (
+        f"there is no folder {NLTK_FOLDER} yet; the last line downloads {listing(data)} first."
+    )
+    repair = Repair({"model_code": answers.model_code}, first=nltk_download(data))
+    return Problem("model_code", message, repair)
 
 
 def _check_trust(answers: Answers) -> Iterator[Problem]:

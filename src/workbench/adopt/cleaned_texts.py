@@ -71,25 +71,27 @@ def cleaned_texts(case: Case, chain: Chain) -> Problem | None:
 def _problem(case: Case, message: str, found: _Found | None, feature: str) -> Problem:
     """Return the problem with the code as its repair, or with a feature that is taken as it is."""
     names, sent = case.answers.names, feature.replace("_", " ")
+    is_raw = case.sample is not None and feature not in case.sample.columns
+    as_it_is: Changes = {"features": feature, **({"sample_data": ""} if is_raw else {})}
     if found is None or found.code is None:
         message += (
             f" Answer {names.model_code}=FILE with a function prepare(frame) that does so. If "
             f"callers send {sent}s, answer {names.features}={feature}"
         )
-        return Problem(None, message, Repair({"features": feature}))
+        return Problem(None, message, Repair(as_it_is))
     message += " The proposed code has a function prepare that calls it."
     code = parse_source(found.code, found.source.path, found.source.target)
     data = nltk_data([code])
     if data:
-        message += f" It uses data of nltk; first run: {nltk_download(data)}"
-    as_it_is: Changes = {"features": feature, "model_code": ""}
+        message += f" It uses data of nltk ({listing(data)}), which the last line downloads first."
     return Problem(
         None,
         message,
         Repair(
             code=found.code,
             beside_code=(NLTK_FOLDER,) if data else (),
-            otherwise=((f"If callers send {sent}s:", as_it_is),),
+            first=nltk_download(data) if data else "",
+            otherwise=((f"If callers send {sent}s:", {**as_it_is, "model_code": ""}),),
         ),
     )
 

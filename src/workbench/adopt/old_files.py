@@ -23,8 +23,12 @@ def old_file_problem(
     target = path.with_name("-".join([path.stem, *by]) + ".joblib")
     source, typed = _typed(answers, path), _typed(answers, target)
     line = shlex.join(conversion.command(source, typed, old))
-    message = f"{path}: {old.what} {old.what_converts}. Convert it, and give the new file:\n{line}"
-    return Problem(question, message, Repair({question: _changed(answers, question, path, typed)}))
+    message = (
+        f"{path}: {old.what} {old.what_converts}. The last line converts it first, and gives the "
+        "new file."
+    )
+    changed = _changed(answers, question, path, typed)
+    return Problem(question, message, Repair({question: changed}, first=line))
 
 
 def _changed(answers: Answers, question: Question, path: Path, new: str) -> str:

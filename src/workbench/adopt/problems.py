@@ -63,6 +63,8 @@ class Repair:
     beside_code: tuple[str, ...] = ()
     # Other answers that are as good, each with the sentence that says when.
     otherwise: tuple[tuple[str, Changes], ...] = ()
+    # A command line that has to run before: it makes a file that these answers name.
+    first: str = ""
     # Whether these answers are taken unasked, if nothing else is to be asked. The message then says
     # what is done, and `otherwise` has the answers that undo it.
     certain: bool = False

@@ -86,7 +86,8 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
         yield f"Run it again with {listing(changed)}{without}:"
     else:
         yield AGAIN
-    yield command.line(answers)
+    first = dict.fromkeys(p.repair.first for p in problems if p.repair and p.repair.first)
+    yield " && ".join([*first, command.line(answers)])
 
 
 def write_beside(folder: Path, document: Any) -> str:

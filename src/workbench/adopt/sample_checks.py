@@ -44,7 +44,7 @@ _NUMERIC_MODULES = (
     *("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._weight_boosting"),
     *("sklearn.ensemble._iforest", "sklearn.ensemble._hist_gradient_boosting"),
     *("sklearn.preprocessing._data", "sklearn.preprocessing._polynomial", "sklearn.impute"),
-    *("xgboost.sklearn", "lightgbm.sklearn"),
+    *("xgboost.sklearn", "lightgbm.sklearn", "xgboost.core", "lightgbm.basic"),
 )
 # A column with fewer other cells is a column of numbers with mistakes in it.
 MAX_OTHERS = 0.1

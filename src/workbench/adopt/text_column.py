@@ -41,6 +41,8 @@ def _only_text(sample: Sample, facts: ModelFacts) -> str:
     possible = _texts(sample, facts)
     of_words = [c for c in possible if c.cells.spaced * 2 > c.rows - c.missing]
     found = of_words or possible
+    # Behind a comma too many, a CSV has more cells than names: the rest of some texts.
+    found = [column for column in found if column.named] or found
     if len(found) == 1:
         return found[0].name
     names = [column.name for column in found] or list(sample.columns)

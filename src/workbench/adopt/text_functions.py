@@ -52,9 +52,16 @@ def text_functions(source: SourceFile) -> TextFunctions:
                 if functions:
                     held.setdefault(key, {}).update(functions)
     found: dict[str, None] = {}
+    used: set[str] = set()  # variables and columns of which the code fits or predicts
     for node in nodes:
         if isinstance(node, ast.Call) and _attribute(node.func) in _SINKS and node.args:
-            found.update(_functions_of(node.args[0], candidates, held))
+            functions = _functions_of(node.args[0], candidates, held)
+            found.update(functions)
+            used.update(_keys(node.args[0]) if functions else ())
+    for _ in range(MAX_PASSES):
+        for one in assigned:
+            if any(key in used for target in one.targets for key in _targets(target)):
+                used.update(_keys(_first(one.value)))
     keys_changed = {
         key
         for one in assigned
@@ -62,7 +69,7 @@ def text_functions(source: SourceFile) -> TextFunctions:
         for target in one.targets
         for key in _targets(target)
     }
-    is_complete = not any(held.get(key, {}).keys() & found.keys() for key in keys_changed)
+    is_complete = not any(held.get(key, {}).keys() & found.keys() for key in keys_changed & used)
     return TextFunctions(tuple(found), is_complete)
 
 
@@ -121,6 +128,13 @@ def _first(value: ast.expr) -> ast.expr:
 
 def _targets(target: ast.expr) -> Iterator[str]:
     for node in target.elts if isinstance(target, ast.Tuple) else (target,):
+        if (key := _key(node)) is not None:
+            yield key
+
+
+def _keys(value: ast.AST) -> Iterator[str]:
+    """Yield the variables and columns in an expression."""
+    for node in ast.walk(value):
         if (key := _key(node)) is not None:
             yield key
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from model_service.columns.spelling import without_spaces
 from model_service.contract.contract import json_text
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.case import Case
@@ -210,9 +211,10 @@ def without_dummies(one: Fitted, names: tuple[str, ...] | None) -> tuple[str, ..
     if names is None or one.columns is None or one.facts.categories is None:
         return None
     dummies = {
-        f"{column}_{label}"
+        spelled(f"{column}_{label}")
         for column, labels in zip(one.columns, one.facts.categories, strict=True)
         for label in (*labels, *OTHER_DUMMIES)
+        for spelled in (str, without_spaces)
     }
     if not dummies & set(names):
         return None

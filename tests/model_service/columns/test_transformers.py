@@ -32,3 +32,9 @@ def test_a_scaler_behind_it_takes_its_columns_by_name() -> None:
     first, second = make_stages([(DayCodes(), None), (scaler, None)], ("day", "hours"))
     made = second.apply(first.apply(FRAME))
     assert np.array_equal(made, scaler.transform(coded))
+
+
+def test_names_are_those_of_a_lightgbm_model_which_has_no_spaces_in_them() -> None:
+    frame = pd.DataFrame({"size_One Size": [1.0], "size_XL": [0.0], "size_L": [2.0]})
+    made = final_input(frame, tuple(frame), ("size_L", "size_One_Size"))
+    assert made.to_dict("list") == {"size_L": [2.0], "size_One_Size": [1.0]}

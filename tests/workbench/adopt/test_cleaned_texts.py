@@ -93,6 +93,26 @@ def test_without_a_function_the_last_line_names_what_callers_send(tmp_path: Path
     assert list(adoption.contract.by_name) == ["stemmed_text"]
 
 
+def test_the_last_line_leaves_a_sample_of_raw_texts_out(tmp_path: Path) -> None:
+    """Else its only column of texts would be taken for the stemmed ones."""
+    (tmp_path / "spam.csv").write_text("label,message\nham,Please call\nspam,Win money\n")
+    problem = refused(tmp_path, model(STEMS), sample_data="spam.csv")
+    assert problem.repair == Repair({"features": "stemmed_text", "sample_data": ""})
+    (tmp_path / "app.py").write_text(APP)
+    problem = refused(tmp_path, model(STEMS), sample_data="spam.csv")
+    assert problem.repair is not None
+    ((_, otherwise),) = problem.repair.otherwise
+    assert otherwise == {"features": "stemmed_text", "sample_data": "", "model_code": ""}
+
+
+def test_of_several_columns_of_texts_the_one_with_a_name_is_taken(tmp_path: Path) -> None:
+    rows = "ham,Please call me,,\nspam,Win money,and more of it,\nham,See you,,later or so\n" * 9
+    (tmp_path / "spam.csv").write_text(f"v1,v2,,\n{rows}")
+    adoption = decided(tmp_path, model(WORDS), sample_data="spam.csv")
+    assert list(adoption.contract.by_name) == ["v2"]
+    assert "The texts are the column v2 of spam.csv." in adoption.notes
+
+
 def test_a_vectorizer_beside_the_model_is_judged_too(tmp_path: Path) -> None:
     vectorizer = TfidfVectorizer().fit(STEMS)
     joblib.dump(vectorizer, tmp_path / "tfidf.pkl")
@@ -137,6 +157,11 @@ USES: list[tuple[str, tuple[str, ...]]] = [
         ("strip_tags", "clean"),
     ),
     ("df['c'] = df['t'].apply(clean)\nprint(df['c'].head())", ()),
+    (
+        "df['c'] = df['t'].apply(clean)\nlong = df['c'].to_frame()\n"
+        "long['words'] = long['c'].apply(len)\nmodel.fit(df['c'], df['y'])",
+        ("clean",),
+    ),
     ("df['y'] = df['stars'].apply(grade)\nmodel.fit(df['t'], df['y'])", ()),
     (
         "labels = df['y'].apply(clean)\na, b = train_test_split(df['t'], labels)\nmodel.fit(a, b)",
@@ -202,15 +227,19 @@ def test_data_of_nltk_is_part_of_the_line(tmp_path: Path) -> None:
         )
     )
     problem = refused(tmp_path, model(STEMS))
-    line = "first run: python -m nltk.downloader -d nltk_data stopwords"
-    assert problem.message.endswith(line)
+    assert problem.message.endswith(
+        "data of nltk (stopwords), which the last line downloads first."
+    )
     command = Command(("cookiecutter", "T"), {"model_path": "model.joblib"})
     ending = refusal.refused([problem], command, tmp_path).ending
-    assert ending[-1].endswith("model_code=model_code.py,nltk_data")
+    download, adopt = ending[-1].split(" && ")
+    assert download.endswith("python -m nltk.downloader -d nltk_data stopwords")
+    assert adopt.endswith("model_code=model_code.py,nltk_data")
     given = {"model_path": "model.joblib", "model_code": "model_code.py,nltk_data"}
     answers = Answers("A", "name", "A", folder=tmp_path, **given)
     (missing,) = check_answers(answers)
-    assert missing.message.endswith(line)
+    assert missing.message.endswith("the last line downloads stopwords first.")
+    assert missing.repair == Repair({"model_code": given["model_code"]}, first=download)
 
 
 @pytest.mark.parametrize(
