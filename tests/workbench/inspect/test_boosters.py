@@ -30,8 +30,10 @@ from model_service.contract.schema import parse_output
 from model_service.model.adapters import BoosterAdapter
 from model_service.model.manifest import Manifest
 from workbench.inspect import ModelFacts, RefusedFile, inspect
+from workbench.inspect.estimators.unusable import require_fitted
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
+from workbench.inspect.pickle.values import Dict, Global, Instance
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 FILES = TESTS / "data" / "boosters"
@@ -472,3 +474,16 @@ def test_labels_for_other_classes_are_refused(tmp_path: Path) -> None:
     result = bake(tmp_path, model_path=model, features="features.json")
     assert result.status != 0
     assert '"labels" names Y; the classes are 0, 1' in result.message
+
+
+def test_a_pickle_of_an_old_lightgbm_has_a_way_out() -> None:
+    """LightGBM 2 does not write the attribute `fitted_`."""
+    booster = Instance(Global("lightgbm.basic", "Booster"), (), Dict(("handle", "tree\n")))
+    for more in ((), ("fitted_", True)):
+        state = Dict(("_Booster", booster, *more))
+        model = Instance(Global("lightgbm.sklearn", "LGBMRegressor"), (), state)
+        if more:
+            require_fitted(model)
+            continue
+        with pytest.raises(RefusedFile, match=r"before 3\.3.*booster_\.save_model\('model\.txt'\)"):
+            require_fitted(model)

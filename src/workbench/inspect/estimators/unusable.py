@@ -71,6 +71,14 @@ def require_fitted(final: Instance) -> None:
             f"The {final.cls.name} in the file has not been fitted.",
             "Call fit before you save it.",
         )
+    if pickled_boosters.is_of_old_lightgbm(final):
+        raise RefusedFile(
+            "old_version",
+            f"The {final.cls.name} in the file was saved by a LightGBM before 3.3, and newer ones "
+            "take it for one that was not fitted.",
+            "Load it with the LightGBM that saved it, save its trees by "
+            "model.booster_.save_model('model.txt'), and give that file.",
+        )
     if rules_of(final.cls.name).wraps:
         raise RefusedFile(
             "not_refitted",

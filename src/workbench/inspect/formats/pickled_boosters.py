@@ -37,6 +37,12 @@ def is_fitted(model: Instance) -> bool:
     return _model(model) is not None
 
 
+def is_of_old_lightgbm(model: Instance) -> bool:
+    """Return whether a fitted model lacks the mark that LightGBM 3.3 and later ask for."""
+    is_wrapper = model.cls.module == "lightgbm.sklearn"
+    return is_wrapper and is_fitted(model) and model.attribute("fitted_") is None
+
+
 def formats_of(parts: Iterable[object]) -> dict[str, str]:
     """Return the format version of LightGBM models, which do not record the library's version."""
     found = {
