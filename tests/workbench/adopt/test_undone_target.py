@@ -16,6 +16,25 @@ ROWS, NUMBERS, CLASSES = [[1.0], [2.0], [3.0]], [0.5, 1.0, 1.5], [0, 1, 1]
 
 
 @pytest.mark.parametrize(
+    ("code", "factor"),
+    [
+        ("price = pipe.predict(query)[0] * 1e5", "100000"),
+        ("print(round(100 * model.predict(rows)[0][0], 2))", "100"),
+        ("print(model.predict(rows * 100))", None),
+        ("print(weight * 100)", None),
+    ],
+)
+def test_another_unit_is_noticed(code: str, factor: str | None, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(code)
+    joblib.dump(LinearRegression().fit(ROWS, NUMBERS), tmp_path / "numbers.pkl")
+    given = {"model_path": "numbers.pkl", "features": "size", "python_version": PYTHON}
+    notes = decide(Answers("A", "a", "A", folder=tmp_path, **given)).notes
+    found = [note for note in notes if '"multiply"' in note]
+    assert len(found) == (factor is not None)
+    assert factor is None or f'"transform": {{"multiply": {factor}, "add": 0}}' in found[0]
+
+
+@pytest.mark.parametrize(
     ("code", "name"),
     [
         ("print(int(np.exp(pipe.predict(query)[0])))", "exp"),
