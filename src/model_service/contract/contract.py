@@ -1,6 +1,7 @@
-"""The contract of the API: features, output and transformers, as features.json declares them.
+"""The contract of the API, as features.json declares it, and the values of requests under it.
 
-Data classes only: schema.py reads them from features.json, parsing.py validates rows against them.
+schema.py reads the features, the output and the transformers from features.json; parsing.py
+validates rows against them, and returns a Batch.
 """
 
 from __future__ import annotations

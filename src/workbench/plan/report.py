@@ -136,12 +136,14 @@ class Report:
             return
         if self.calibration.alone_percentile(0.95) > self.need.p95_seconds:
             yield from _wrap(
-                "No size is sure: a whole core answers a request alone in "
+                "No size is certain to be enough: a whole core answers a request alone in "
                 f"{_ms(self.calibration.alone_percentile(0.95))} (p95). Raise P95, send fewer "
                 "rows a request, or retrain a quicker model."
             )
             return
-        yield from _wrap("No size is sure to do. Raise P95, or divide the callers among apps.")
+        yield from _wrap(
+            "No size is certain to be enough. Raise P95, or split the callers among several apps."
+        )
 
     def _jobs(self) -> Iterator[str]:
         if (jobs := self.jobs) is None or self.best is None:
