@@ -78,7 +78,10 @@ def main(arguments: list[str]) -> int:
 def _checked(source: Path, target: Path) -> OldFile:
     """Return the names and versions of a file that can be converted. Raises UserError."""
     if target.exists():
-        raise UserError(f"{target} exists already; give the path of a new file.")
+        raise UserError(
+            f"{target} exists already and is kept. If it is this conversion, adopt it: type what "
+            f"follows `&&` alone, or model_path={target}. Else delete it, or give another path."
+        )
     try:
         old = file_facts(read_document(source)).too_old
     except RefusedFile as error:
