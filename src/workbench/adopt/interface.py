@@ -20,6 +20,7 @@ from workbench.adopt.features import declared_features, derive_contract, without
 from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import Notes
 from workbench.adopt.sample_rows import examples
+from workbench.adopt.shifted_input import shifted_input_notes
 from workbench.adopt.undone_target import undone_target_notes
 from workbench.adopt.unsaved_scaler import unsaved_scaler_notes
 
@@ -52,7 +53,11 @@ def derive_interface(case: Case, chain: Chain) -> tuple[Interface, Notes]:
         expected=_expected(case, contract),
         examples=examples(contract, case.sample, previous.examples if previous else ()),
     )
-    of_code = (*undone_target_notes(case, contract), *unsaved_scaler_notes(case, chain))
+    of_code = (
+        *undone_target_notes(case, contract),
+        *unsaved_scaler_notes(case, chain),
+        *shifted_input_notes(case),
+    )
     return interface, (*notes, *category_notes(in_file, categories), *of_code)
 
 
