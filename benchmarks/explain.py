@@ -69,7 +69,7 @@ from model_service.model.explanations import (
     example_batch, fingerprint, subject_of, with_explanations,
 )
 from model_service.contract.contract import Batch
-from workbench.adopt.kept_sample import read_kept_sample
+from workbench.adopt.csv.kept_sample import read_kept_sample
 
 logging.disable()
 model, project = app.service.model, Path()

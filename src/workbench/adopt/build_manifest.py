@@ -18,15 +18,15 @@ from model_service.model.manifest import (
 )
 from workbench.adopt.answers import Part
 from workbench.adopt.case import Case
-from workbench.adopt.category_lists import (
+from workbench.adopt.chain import Chain
+from workbench.adopt.csv.category_lists import (
     closed_categories,
     manifest_categories,
     model_categories,
 )
-from workbench.adopt.chain import Chain
+from workbench.adopt.csv.profiles import profiles
 from workbench.adopt.features import derived_fields
 from workbench.adopt.interface import Interface
-from workbench.adopt.profiles import profiles
 from workbench.inspect import FileFacts, ModelFacts
 from workbench.inspect.formats.pickled_boosters import LIBRARIES
 from workbench.lock.pins import Pins, imported_as

@@ -11,11 +11,7 @@ from typing import Any
 from model_service.contract.contract import json_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, Part
-from workbench.adopt.author_code import AuthorCode, read_code
-from workbench.adopt.features_answer import FeaturesAnswer, read_features
-from workbench.adopt.problems import AnswerError, Changes, Problem, Repair, concerning
-from workbench.adopt.sample import Sample, read_sample
-from workbench.adopt.transformer_files import (
+from workbench.adopt.beside.transformer_files import (
     FileReader,
     Neighbour,
     TransformerFiles,
@@ -23,7 +19,11 @@ from workbench.adopt.transformer_files import (
     read_neighbours,
     read_transformers,
 )
-from workbench.adopt.whole_models import WholeModel, whole_models
+from workbench.adopt.beside.whole_models import WholeModel, whole_models
+from workbench.adopt.code.author_code import AuthorCode, read_code
+from workbench.adopt.csv.sample import Sample, read_sample
+from workbench.adopt.features_answer import FeaturesAnswer, read_features
+from workbench.adopt.problems import AnswerError, Changes, Problem, Repair, concerning
 from workbench.inspect import (
     Bundle,
     ModelFacts,

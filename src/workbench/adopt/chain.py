@@ -12,19 +12,19 @@ from typing import Any
 from model_service.contract.contract import Scalar, Transformer, json_text
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import joined
-from workbench.adopt.arrange import is_imputer, longest_paths
-from workbench.adopt.author_code import AuthorCode
-from workbench.adopt.case import Case
-from workbench.adopt.category_lists import untransformed_categories
-from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
-from workbench.adopt.transformer_columns import (
+from workbench.adopt.beside.arrange import is_imputer, longest_paths
+from workbench.adopt.beside.transformer_columns import (
     MAX_LABELS,
     features_file,
     place_transformer,
     show_count,
     without_dummies,
 )
-from workbench.adopt.transformer_files import FOLDER, NUMBERED, Fitted
+from workbench.adopt.beside.transformer_files import FOLDER, NUMBERED, Fitted
+from workbench.adopt.case import Case
+from workbench.adopt.code.author_code import AuthorCode
+from workbench.adopt.csv.category_lists import untransformed_categories
+from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
 from workbench.errors import listing
 from workbench.inspect import Bundle, FileFacts, ModelFacts
 

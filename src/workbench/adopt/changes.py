@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from model_service.contract.contract import Contract, Feature, Output, Scalar, json_text
 from model_service.model.manifest import Manifest, TransformerFile
-from workbench.adopt.transformer_files import FOLDER, NUMBERED
+from workbench.adopt.beside.transformer_files import FOLDER, NUMBERED
 from workbench.errors import listing
 
 # What a change does: it breaks callers, it changes the answers that the same model file gives, or

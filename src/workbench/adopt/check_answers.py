@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import Answers, exists, is_file, split
-from workbench.adopt.author_code import NLTK_FOLDER, nltk_download
+from workbench.adopt.code.author_code import NLTK_FOLDER, nltk_download
+from workbench.adopt.code.imported_packages import nltk_data
+from workbench.adopt.code.source_files import read_source
+from workbench.adopt.csv.sample import read_columns
 from workbench.adopt.features_answer import read_features
-from workbench.adopt.imported_packages import nltk_data
 from workbench.adopt.missing_file import missing_file
 from workbench.adopt.problems import AnswerError, Problem, Question, Repair, concerning
-from workbench.adopt.sample import read_columns
-from workbench.adopt.source_files import read_source
 from workbench.errors import listing
 from workbench.lock.table import HEROKU_PYTHONS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
-from workbench.adopt.csv_table import read_text
+from workbench.adopt.csv.csv_table import read_text
 from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.errors import UserError, listing
 from workbench.inspect import ModelFacts

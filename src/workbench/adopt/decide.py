@@ -15,16 +15,18 @@ from model_service.contract.contract import Contract, json_text
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers
-from workbench.adopt.author_code import AuthorCode, check_code
+from workbench.adopt.beside.look_around import look_around
+from workbench.adopt.beside.transformer_files import FileReader
 from workbench.adopt.build_manifest import build_manifest, describe
 from workbench.adopt.case import Case, read_case
-from workbench.adopt.category_lists import check_category_lists
 from workbench.adopt.chain import build_chain
 from workbench.adopt.choose_versions import choose_versions, written_by
+from workbench.adopt.code.author_code import AuthorCode, check_code
+from workbench.adopt.csv.category_lists import check_category_lists
+from workbench.adopt.csv.kept_sample import rows_to_keep
+from workbench.adopt.csv.target_column import target_beside
 from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.interface import derive_interface
-from workbench.adopt.kept_sample import rows_to_keep
-from workbench.adopt.look_around import look_around
 from workbench.adopt.mlflow_folder import with_mlflow_folder
 from workbench.adopt.problems import (
     AnswerError,
@@ -35,8 +37,6 @@ from workbench.adopt.problems import (
     proposed_features,
 )
 from workbench.adopt.proposals import Proposal, propose
-from workbench.adopt.target_column import target_beside
-from workbench.adopt.transformer_files import FileReader
 from workbench.adopt.trust import check_names
 from workbench.errors import listing
 from workbench.inspect import ModelFacts

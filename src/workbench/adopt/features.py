@@ -16,19 +16,21 @@ from model_service.contract.schema import (
 )
 from model_service.contract.typed_text import whole
 from workbench.adopt.answers import joined
+from workbench.adopt.beside.cleaned_texts import cleaned_texts
 from workbench.adopt.case import Case
-from workbench.adopt.category_lists import (
+from workbench.adopt.chain import Chain
+from workbench.adopt.csv.category_lists import (
     Known,
     category_fields,
     closed_categories,
     known_categories,
 )
-from workbench.adopt.chain import Chain
-from workbench.adopt.cleaned_texts import cleaned_texts
+from workbench.adopt.csv.raw_columns import Dummies, with_dummies, with_likely_dummies
+from workbench.adopt.csv.sample import EXPECTED_COLUMN, ColumnFacts, Sample
+from workbench.adopt.csv.sample_rows import column_of
+from workbench.adopt.csv.target_column import Columns, called_target, feature_columns
 from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
-from workbench.adopt.raw_columns import Dummies, with_dummies, with_likely_dummies
-from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.adopt.sample_checks import (
     Pair,
     Texts,
@@ -40,8 +42,6 @@ from workbench.adopt.sample_checks import (
     unclear_cells,
     without_sample,
 )
-from workbench.adopt.sample_rows import column_of
-from workbench.adopt.target_column import Columns, called_target, feature_columns
 from workbench.adopt.text_column import text_feature
 from workbench.adopt.unnamed_columns import ProposedColumns, propose_columns
 from workbench.errors import listing

@@ -13,7 +13,7 @@ from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
 from workbench import files
 from workbench.adopt.answers import PICKLES, Answers, Signature, is_file, split
-from workbench.adopt.csv_table import read_header, read_text
+from workbench.adopt.csv.csv_table import read_header, read_text
 from workbench.adopt.missing_file import FEATURE_FILES, missing_file
 from workbench.adopt.problems import AnswerError, Problem, concerning
 from workbench.errors import listing

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_service.contract.contract import Contract, Row
+from workbench.adopt.beside.shifted_input import shifted_input_notes
+from workbench.adopt.beside.undone_target import undone_target_notes
+from workbench.adopt.beside.unsaved_scaler import unsaved_scaler_notes
 from workbench.adopt.case import Case
-from workbench.adopt.category_lists import (
+from workbench.adopt.chain import Chain
+from workbench.adopt.csv.category_lists import (
     Known,
     category_notes,
     complete_categories,
     known_categories,
 )
-from workbench.adopt.chain import Chain
-from workbench.adopt.expected_answers import expected_for_contract, expected_in_sample
+from workbench.adopt.csv.expected_answers import expected_for_contract, expected_in_sample
+from workbench.adopt.csv.sample_rows import examples
 from workbench.adopt.features import declared_features, derive_contract, without_derived
 from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import Notes
-from workbench.adopt.sample_rows import examples
-from workbench.adopt.shifted_input import shifted_input_notes
-from workbench.adopt.undone_target import undone_target_notes
-from workbench.adopt.unsaved_scaler import unsaved_scaler_notes
 
 
 @dataclass(frozen=True)

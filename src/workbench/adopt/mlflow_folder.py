@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbench.adopt.answers import Answers, Signature
-from workbench.adopt.csv_table import read_text
+from workbench.adopt.csv.csv_table import read_text
 from workbench.adopt.problems import AnswerError, Problem
 from workbench.adopt.yaml_subset import NotInSubset, Yaml, parse_yaml
 from workbench.errors import UserError

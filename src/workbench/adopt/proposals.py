@@ -16,8 +16,8 @@ from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 from workbench import files
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
+from workbench.adopt.csv.sample import ColumnFacts
 from workbench.adopt.features_answer import FeaturesAnswer
-from workbench.adopt.sample import ColumnFacts
 from workbench.errors import listing
 
 _SEPARATOR = re.compile(r"[_=. ]+")

@@ -16,16 +16,16 @@ from model_service.contract.parsing import parse_rows
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench import files
 from workbench.adopt.answers import Answers
+from workbench.adopt.beside.transformer_files import FOLDER, NUMBERED
 from workbench.adopt.changes import Change, find_changes, is_same_model
 from workbench.adopt.check_answers import check_answers
+from workbench.adopt.csv.expected_answers import read_expected
+from workbench.adopt.csv.kept_sample import read_kept_sample
+from workbench.adopt.csv.sample_rows import decode_row
 from workbench.adopt.decide import Adoption, decide
-from workbench.adopt.expected_answers import read_expected
 from workbench.adopt.kept_answers import keep_recorded_answers
-from workbench.adopt.kept_sample import read_kept_sample
 from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.refusal import Command, refused
-from workbench.adopt.sample_rows import decode_row
-from workbench.adopt.transformer_files import FOLDER, NUMBERED
 from workbench.adopt.write import write
 from workbench.errors import UserError, bullets, listing
 

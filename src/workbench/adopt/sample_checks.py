@@ -12,17 +12,17 @@ from model_service.contract.contract import json_text
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench import files
+from workbench.adopt.beside.find_code import repair_with_code, sources_near
+from workbench.adopt.beside.sample_evidence import has_other_values
 from workbench.adopt.case import Case
-from workbench.adopt.cells import are_written_numbers
 from workbench.adopt.chain import Chain
-from workbench.adopt.codes_in_code import WrittenCodes, codes_in_code
-from workbench.adopt.find_code import repair_with_code, sources_near
+from workbench.adopt.code.codes_in_code import WrittenCodes, codes_in_code
+from workbench.adopt.csv.cells import are_written_numbers
+from workbench.adopt.csv.raw_columns import SEPARATORS, Dummies, yes_or_no
+from workbench.adopt.csv.sample import ColumnFacts, Sample
+from workbench.adopt.csv.target_column import find_target
 from workbench.adopt.guess_codes import GuessedCodes, are_between, guess_codes, is_identifier
 from workbench.adopt.problems import Notes, Problem, Repair
-from workbench.adopt.raw_columns import SEPARATORS, Dummies, yes_or_no
-from workbench.adopt.sample import ColumnFacts, Sample
-from workbench.adopt.sample_evidence import has_other_values
-from workbench.adopt.target_column import find_target
 from workbench.errors import listing
 from workbench.inspect import seen_values
 

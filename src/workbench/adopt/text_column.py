@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from model_service.contract.contract import Scalar
 from workbench.adopt.case import Case
+from workbench.adopt.csv.raw_columns import Entry
+from workbench.adopt.csv.sample import EXPECTED_COLUMN, ColumnFacts, Sample
+from workbench.adopt.csv.target_column import is_target
 from workbench.adopt.features_answer import FeaturesAnswer
 from workbench.adopt.problems import AnswerError, Notes, Problem, Repair
-from workbench.adopt.raw_columns import Entry
-from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
-from workbench.adopt.target_column import is_target
 from workbench.errors import listing
 from workbench.inspect import ModelFacts
 

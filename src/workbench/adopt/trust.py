@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from workbench.adopt.answers import Answers
-from workbench.adopt.author_code import AuthorCode
-from workbench.adopt.find_code import repair_with_code
+from workbench.adopt.beside.find_code import repair_with_code
+from workbench.adopt.code.author_code import AuthorCode
 from workbench.adopt.problems import Problem, Repair
 from workbench.errors import listing
 from workbench.inspect import FileFacts

@@ -12,7 +12,7 @@ from typing import Any
 from model_service.contract.contract import json_text
 from model_service.contract.typed_text import sample_number
 from workbench.adopt.answers import joined
-from workbench.adopt.column_layouts import (
+from workbench.adopt.csv.column_layouts import (
     CONTRADICTED,
     Judge,
     Layout,
@@ -21,9 +21,9 @@ from workbench.adopt.column_layouts import (
     layouts,
     no_judge,
 )
+from workbench.adopt.csv.sample import EXPECTED_COLUMN, ColumnFacts, Sample
+from workbench.adopt.csv.target_column import feature_columns, is_target
 from workbench.adopt.problems import Problem, Repair
-from workbench.adopt.sample import EXPECTED_COLUMN, ColumnFacts, Sample
-from workbench.adopt.target_column import feature_columns, is_target
 from workbench.errors import listing
 from workbench.inspect import LinearWeights, ModelFacts, Scaling, linear_weights, seen_values
 

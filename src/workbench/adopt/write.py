@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench import files, vendor
+from workbench.adopt.beside.transformer_files import FOLDER
 from workbench.adopt.decide import Adoption
-from workbench.adopt.transformer_files import FOLDER
 from workbench.lock.requirements import LOCK, SOURCE, TEST_LOCK
 from workbench.lock.unlocked import requirements_in, unlocked
 

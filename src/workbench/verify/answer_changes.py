@@ -14,8 +14,8 @@ from model_service.contract.typed_text import number
 from model_service.model.model import Model
 from model_service.web.wording import format_number
 from workbench import files
-from workbench.adopt.expected_answers import disagreements
-from workbench.adopt.kept_sample import read_kept_sample
+from workbench.adopt.csv.expected_answers import disagreements
+from workbench.adopt.csv.kept_sample import read_kept_sample
 from workbench.verify.fast_path_proof import predict_in_batches
 from workbench.verify.trial import ProofFailed, failure
 

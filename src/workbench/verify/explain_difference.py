@@ -14,7 +14,7 @@ from typing import Any
 
 from model_service.contract.contract import Output, json_text
 from model_service.contract.typed_text import is_number
-from workbench.adopt.expected_answers import agrees
+from workbench.adopt.csv.expected_answers import agrees
 from workbench.errors import listing
 
 FEW_ROWS = 3  # fewer agree by chance

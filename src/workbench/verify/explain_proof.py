@@ -38,7 +38,7 @@ from model_service.model.explanations import example_batch, fingerprint, subject
 from model_service.model.manifest import Explanations
 from model_service.model.model import Model
 from workbench import files
-from workbench.adopt.kept_sample import read_kept_sample
+from workbench.adopt.csv.kept_sample import read_kept_sample
 from workbench.verify.explain_file import write_explainer
 from workbench.verify.fast_path_proof import drawn_rows, predict_in_batches
 

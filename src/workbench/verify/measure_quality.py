@@ -22,7 +22,7 @@ from model_service.model.quality import (
     Quality,
     subject_hash,
 )
-from workbench.adopt.kept_sample import Truths
+from workbench.adopt.csv.kept_sample import Truths
 from workbench.verify.doubt_quality import Doubt, doubt_classes, doubt_numbers, doubt_transformers
 from workbench.verify.fast_path_proof import predict_in_batches
 

@@ -32,9 +32,9 @@ from model_service.model.model import Model
 from model_service.model.predictions import Prediction
 from model_service.model.quality import read_quality
 from workbench import files
-from workbench.adopt.expected_answers import disagreements, read_expected
+from workbench.adopt.csv.expected_answers import disagreements, read_expected
+from workbench.adopt.csv.kept_sample import read_truths
 from workbench.adopt.kept_answers import read_kept_answers, write_kept_answers
-from workbench.adopt.kept_sample import read_truths
 from workbench.verify import resource_limits
 from workbench.verify.answer_changes import (
     ACCEPT,

@@ -13,7 +13,7 @@ from typing import Any
 
 from model_service.model.manifest import Environment
 from workbench import files, vendor
-from workbench.adopt.kept_sample import kept_sample_text, read_truths
+from workbench.adopt.csv.kept_sample import kept_sample_text, read_truths
 from workbench.errors import CannotVerify, UserError
 from workbench.inspect.pickle.names import DISTRIBUTIONS
 from workbench.lock import lock

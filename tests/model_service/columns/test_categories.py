@@ -32,7 +32,7 @@ from model_service.contract.schema import parse_contract
 from model_service.errors import ModelError
 from model_service.model.loading import load_model
 from model_service.model.model import Model
-from workbench.adopt.category_lists import complete_categories
+from workbench.adopt.csv.category_lists import complete_categories
 from workbench.errors import UserError
 from workbench.inspect import Categories, RefusedFile, inspect
 from workbench.inspect.formats import lightgbm_model, xgboost_model

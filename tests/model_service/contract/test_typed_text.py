@@ -19,7 +19,7 @@ from model_service.contract.typed_text import (
     sample_number,
     sample_value,
 )
-from workbench.adopt.sample import ColumnFacts, read_sample
+from workbench.adopt.csv.sample import ColumnFacts, read_sample
 
 # A pattern that can match a digit in two ways would take hours for each of these.
 LONG = [

@@ -16,9 +16,9 @@ from sklearn.linear_model import LinearRegression
 from model_service.errors import ModelError
 from model_service.model.loading import load_model
 from workbench.adopt.answers import Answers
-from workbench.adopt.author_code import AuthorCode, read_code
+from workbench.adopt.code.author_code import AuthorCode, read_code
+from workbench.adopt.code.definitions import definitions_only
 from workbench.adopt.decide import Adoption, decide
-from workbench.adopt.definitions import definitions_only
 from workbench.adopt.problems import AnswerError, Problem
 
 PREPARE = "def prepare(frame):\n    return frame\n"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.adopt.cells import Cells, decorated, is_mark, plain_number
-from workbench.adopt.sample import read_sample
+from workbench.adopt.csv.cells import Cells, decorated, is_mark, plain_number
+from workbench.adopt.csv.sample import read_sample
 
 # (cell, its value with a decimal point, its value with a decimal comma)
 DECORATED: list[tuple[str, float | None, float | None]] = [

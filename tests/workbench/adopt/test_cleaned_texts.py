@@ -17,11 +17,11 @@ from sklearn.pipeline import make_pipeline
 from workbench.adopt import refusal
 from workbench.adopt.answers import Answers
 from workbench.adopt.check_answers import check_answers
+from workbench.adopt.code.source_files import parse_source
+from workbench.adopt.code.text_functions import TextFunctions, text_functions
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError, Problem, Repair
 from workbench.adopt.refusal import Command
-from workbench.adopt.source_files import parse_source
-from workbench.adopt.text_functions import TextFunctions, text_functions
 
 STEMS = ["pleas call thi peopl befor", "realli happi famili", "becaus everi messag servic"] * 4
 WORDS = ["please call these people before", "really happy family", "because every message"] * 4

@@ -16,10 +16,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from workbench.adopt.answers import Answers
-from workbench.adopt.codes_in_code import codes_in_code
+from workbench.adopt.code.codes_in_code import codes_in_code
+from workbench.adopt.code.source_files import parse_source
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError
-from workbench.adopt.source_files import parse_source
 
 CITIES = ["Bonn", "Rome", "Wien"]
 COUNTED = {"Bonn": 0.0, "Rome": 1.0, "Wien": 2.0}

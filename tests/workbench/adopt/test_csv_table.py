@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.adopt.csv_table import read_header, read_table, read_text
-from workbench.adopt.sample import read_sample
+from workbench.adopt.csv.csv_table import read_header, read_table, read_text
+from workbench.adopt.csv.sample import read_sample
 from workbench.errors import UserError
 
 # (text, names, first record, a word of the notes)

@@ -19,9 +19,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
 
 from workbench.adopt.answers import Answers
+from workbench.adopt.csv.expected_answers import agrees
+from workbench.adopt.csv.sample import read_sample
 from workbench.adopt.decide import decide
-from workbench.adopt.expected_answers import agrees
-from workbench.adopt.sample import read_sample
 from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove

@@ -14,7 +14,7 @@ from conftest import EXAMPLE, adopted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.adopt.sample_rows import mixed
+from workbench.adopt.csv.sample_rows import mixed
 from workbench.verify.prove import prove
 
 FRAME = pd.read_csv(EXAMPLE / "sample.csv").drop(columns="loan_status")

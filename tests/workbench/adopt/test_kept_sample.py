@@ -8,7 +8,7 @@ import pytest
 from conftest import EXAMPLE, git
 
 from model_service.contract.schema import parse_contract, read_contract
-from workbench.adopt.kept_sample import kept_sample_text, read_kept_sample, read_truths
+from workbench.adopt.csv.kept_sample import kept_sample_text, read_kept_sample, read_truths
 from workbench.errors import UserError
 
 KINDS = parse_contract(

@@ -14,10 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from workbench.adopt.answers import Answers
+from workbench.adopt.code.names_in_code import WrittenNames, names_in_code
+from workbench.adopt.code.source_files import parse_source
 from workbench.adopt.decide import Adoption, decide
-from workbench.adopt.names_in_code import WrittenNames, names_in_code
 from workbench.adopt.problems import AnswerError
-from workbench.adopt.source_files import parse_source
 
 NAMES = ("age", "income", "debt")
 CODE: dict[str, tuple[str, tuple[str, ...] | None]] = {

@@ -19,9 +19,9 @@ from model_service.contract.profile import Profile, read_profiles
 from model_service.contract.schema import parse_contract
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers
+from workbench.adopt.csv.profiles import of_dates, of_numbers, profiles
+from workbench.adopt.csv.sample import MAX_ROWS, read_sample
 from workbench.adopt.decide import decide
-from workbench.adopt.profiles import of_dates, of_numbers, profiles
-from workbench.adopt.sample import MAX_ROWS, read_sample
 
 RANDOM = random.Random(0)
 NORMAL = [str(round(RANDOM.gauss(50, 10), 1)) for _ in range(1000)]

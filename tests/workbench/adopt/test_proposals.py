@@ -20,9 +20,9 @@ from model_service.model.loading import load_model
 from model_service.model.manifest import Manifest
 from model_service.web.app import create_app
 from workbench.adopt.answers import Answers
+from workbench.adopt.csv.sample_rows import decoded_values
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError
-from workbench.adopt.sample_rows import decoded_values
 from workbench.adopt.write import write
 from workbench.errors import UserError
 from workbench.verify import prove

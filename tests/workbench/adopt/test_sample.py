@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.adopt.csv_table import read_header
-from workbench.adopt.sample import read_columns, read_sample
+from workbench.adopt.csv.csv_table import read_header
+from workbench.adopt.csv.sample import read_columns, read_sample
 from workbench.errors import UserError
 
 # (cells of one column, type, categories, nullable, minimum, maximum)

@@ -1,0 +1,1 @@
+"""What lies beside the model: fitted files, and what they and the code say of it."""

@@ -1,0 +1,1 @@
+"""The author's own code beside the model: read and never executed."""
