@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,15 @@ def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
     assert (result.project / "model" / "model.pkl").exists()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end processes: those of a background job inherit that they ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_one_line_and_no_half_project(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cookiecutter", str(ROOT), "--no-input"]
     rendering = subprocess.Popen(

@@ -56,8 +56,10 @@ def propose_columns(
     target = columns.target or columns.likely
     others = [sample.columns[name] for name in names[:-1]]
     can_be_target = bool(others) and is_target(facts, sample.columns[names[-1]])
+    guessed: list[str] = []
     if target is None and can_be_target and layouts(others, count, no_judge):
         target = names.pop()  # no feature, if the others are enough
+        guessed = [target]
     seen, weights = seen_values(root).columns, linear_weights(root)
     if weights is not None and target is None and facts.task == "regression":
         target = names.pop() if len(names) > 1 else None  # whether it is, the errors show
@@ -77,7 +79,8 @@ def propose_columns(
         reason = f"with them its predictions are closest to {target}" if is_clear else ""
     if not found:
         return None
-    return ProposedColumns(_problem(found, names, facts, sample, reason), bool(reason))
+    problem = _problem(found, [*names, *guessed], facts, sample, reason)
+    return ProposedColumns(problem, bool(reason))
 
 
 def _by_scalings(scalings: Sequence[Scaling], sample: Sample) -> Judge:
