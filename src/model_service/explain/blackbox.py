@@ -30,9 +30,11 @@ MAX_PAIR_CELLS = 1 << 25
 # An estimate of what a row costs does not see all of it.
 CAUTION = 1.25
 MAX_FITTING = 1 << 20
-# What a row costs is measured on more and more rows, each time for no more than a share of the time
-# that is left. A call of many rows outweighs earlier ones.
-MEASURED_ROWS, MEASURED_SHARE, MANY_ROWS = (1, 4, 16, 64, 256, 1024), 0.1, 256
+# What a row costs is measured on the background, then on several times as many rows, each time for
+# no more than a share of the time that is left. A call of many rows outweighs earlier ones.
+MEASURED_BACKGROUNDS, MEASURED_SHARE, MANY_ROWS = (1, 4, 16), 0.1, 256
+# So many refusals have the cost measured anew: the call that it is from can have been a slow one.
+MAX_FORGOTTEN = 10
 
 
 class DoesNotFit(ServiceError):
@@ -133,7 +135,7 @@ class BlackBox:
         self._input, self._respond, self._background = model_input, respond, background
         self._steps, self._player, self._respond_last = steps, player, respond_last
         self._names, self._max_enumerated = list(background.columns), max_enumerated
-        self._seconds_per_row, self._has_run = 0.0, False
+        self._seconds_per_row, self._has_run, self._forgotten = 0.0, False, 0
         self._rows: Any = None
 
     def responses(self, batch: Batch) -> Any:
@@ -155,34 +157,28 @@ class BlackBox:
             if fitting >= row_count:
                 return self._enumerate(evaluate, differs, budget)
             if fitting >= 1:
-                raise budget.exceeded(fitting)
+                raise self._exceeded(fitting, budget)
         return self._estimate(evaluate, differs, budget)
 
     def _measure(self, evaluate: Evaluate, wanted: int, budget: Budget) -> None:
         """Measure what a row costs, on more rows as long as it seems too much.
 
-        The overhead of a call counts for each of its rows: of few rows it is the most. A cost that
-        would refuse a request is measured anew, for a call on a busy machine may have been slow.
+        The overhead of a call counts for each of its rows: of few rows it is the most.
         """
         if self._fitting(wanted, budget):
             return
         background, players = len(self._background), len(self._names)
-
-        def evaluate_background(row_count: int) -> None:
-            mixed = np.zeros((row_count, players), dtype=bool)
-            evaluate(np.arange(row_count) % background, mixed)
-
         if not self._has_run:
             with budget.paused():  # imports and caches that no later call needs
-                evaluate_background(1)
-            self._has_run = True
-        self._seconds_per_row = 0.0
-        for row_count in MEASURED_ROWS:
-            if self._seconds_per_row * row_count > MEASURED_SHARE * budget.left:
+                evaluate(np.zeros(1, dtype=int), np.zeros((1, players), dtype=bool))
+            self._has_run, self._seconds_per_row = True, 0.0
+        for times in MEASURED_BACKGROUNDS:
+            if self._fitting(wanted, budget) or (
+                self._seconds_per_row * background * times > MEASURED_SHARE * budget.left
+            ):
                 return
-            evaluate_background(row_count)
-            if self._fitting(wanted, budget):
-                return
+            numbers = np.tile(np.arange(background), times)
+            evaluate(numbers, np.zeros((len(numbers), players), dtype=bool))
 
     def mixer(self, batch: Batch) -> Mixer:
         """Return how rows are mixed with the background and evaluated."""
@@ -194,6 +190,13 @@ class BlackBox:
         seconds = rows_of_one * self._seconds_per_row * CAUTION
         left = max(budget.left, 0.0)
         return MAX_FITTING if left >= seconds * MAX_FITTING else int(left / seconds)
+
+    def _exceeded(self, row_count: int, budget: Budget) -> DoesNotFit:
+        """Return the error that says how many rows fit, and forget what a row costs."""
+        if self._forgotten < MAX_FORGOTTEN:
+            self._forgotten += 1
+            self._seconds_per_row = 0.0
+        return budget.exceeded(row_count)
 
     def _enumerate(
         self, evaluate: Sequence[Evaluate], differs: Sequence[Any], budget: Budget
@@ -217,7 +220,7 @@ class BlackBox:
             if budget.is_limited:
                 self._measure(function, needed * left, budget)
             if (fitting := self._fitting(needed, budget)) < left:
-                raise budget.exceeded(number + max(fitting, 0))
+                raise self._exceeded(number + max(fitting, 0), budget)
             ends_at = budget.now() + budget.left / left
             self._refine(estimate, ends_at, budget)
             found.append(estimate.solution())
