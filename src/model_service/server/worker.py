@@ -44,7 +44,7 @@ MAX_UNSENT_BYTES = 1 << 16
 MAX_ACCEPTED = 16
 # The fast lane goes on with the next requests after looking for events and new connections.
 MAX_TURN_SECONDS = 0.02
-# So many of its requests are prepared at once, if they arrived together.
+# So many requests that arrived together are shown to the application before it answers them.
 MAX_PREPARED = 16
 # Of the file descriptors, what connections can have: the body of each can need a file.
 CONNECTION_SHARE = 0.5

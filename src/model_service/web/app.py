@@ -154,7 +154,10 @@ class ModelService(Flask):
         return self._fast_lane.takes(environ, body)
 
     def prepare_inline(self, environs: Sequence[WSGIEnvironment]) -> None:
-        """Do at once what requests need that a server answers next, each in the same thread."""
+        """Predict the rows of the requests that a server answers next, by one call if that can be.
+
+        The server calls it in the thread in which it then answers each of them.
+        """
         if self._direct_answers is not None:
             self._direct_answers.predict_together(environs)
 

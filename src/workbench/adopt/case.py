@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from model_service.contract.contract import json_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, Part
+from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.beside.transformer_files import (
     FileReader,
     Neighbour,
@@ -21,6 +23,7 @@ from workbench.adopt.beside.transformer_files import (
 )
 from workbench.adopt.beside.whole_models import WholeModel, whole_models
 from workbench.adopt.code.author_code import AuthorCode, read_code
+from workbench.adopt.code.source_files import SourceFile
 from workbench.adopt.csv.sample import Sample, read_sample
 from workbench.adopt.features_answer import FeaturesAnswer, read_features
 from workbench.adopt.problems import AnswerError, Changes, Problem, Repair, concerning
@@ -54,6 +57,11 @@ class Case:
     sample: Sample | None
     previous: Manifest | None  # of the model that is replaced
     previous_expected: Mapping[str, Any] | None  # its expected.json
+
+    @cached_property
+    def sources(self) -> tuple[SourceFile, ...]:
+        """The author's code near the model, parsed once: many questions are asked of it."""
+        return tuple(sources_near(self.answers))
 
     @property
     def sample_columns(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from model_service.contract.contract import json_text
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench import files
-from workbench.adopt.beside.find_code import repair_with_code, sources_near
+from workbench.adopt.beside.find_code import repair_with_code
 from workbench.adopt.beside.sample_evidence import has_other_values
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
@@ -229,7 +229,7 @@ def _written(name: str, column: ColumnFacts, case: Case, chain: Chain) -> Writte
     texts = _texts(column)
     if case.previous is not None or not texts:
         return None
-    written = codes_in_code(name, texts, sources_near(case.answers))
+    written = codes_in_code(name, texts, case.sources)
     if written is None:
         return None
     seen = _seen_by_model(name, case, chain)

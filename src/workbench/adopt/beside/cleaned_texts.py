@@ -9,7 +9,6 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
 from workbench.adopt.code.author_code import NLTK_FOLDER, nltk_download
@@ -104,7 +103,7 @@ def _best(found: Iterable[_Found]) -> _Found | None:
 
 def _used_before(case: Case) -> Iterator[_Found]:
     """Yield files near the model whose code puts its texts through functions."""
-    for source in sources_near(case.answers):
+    for source in case.sources:
         functions = text_functions(source)
         if functions.names and functions.is_complete:
             yield _with_code(source, functions.names)
@@ -114,7 +113,7 @@ def _used_before(case: Case) -> Iterator[_Found]:
 
 def _with_stemmer(case: Case) -> Iterator[_Found]:
     """Yield files near the model with one function of a text that stems."""
-    for source in sources_near(case.answers):
+    for source in case.sources:
         defined = [node for node in source.tree.body if isinstance(node, ast.FunctionDef)]
         functions = [node.name for node in defined if takes_one_value(node) and _stems(node)]
         if len(set(functions)) == 1:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from workbench.adopt.answers import joined
-from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.beside.transformer_files import Neighbour
 from workbench.adopt.case import Case
 from workbench.adopt.code.names_in_code import WrittenNames, names_in_code
@@ -79,7 +78,7 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     """Return the problem that the author's code has the names that nothing else has."""
     if case.previous is not None or case.code is not None:
         return None
-    written = names_in_code(count, sources_near(case.answers))
+    written = names_in_code(count, case.sources)
     if written is None:
         return None
     if case.sample is not None:

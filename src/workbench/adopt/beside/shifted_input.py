@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.case import Case
 
 TAKERS = frozenset(("predict", "predict_proba", "transform"))
@@ -18,7 +17,7 @@ def shifted_input_notes(case: Case) -> Iterator[str]:
     """Yield a note for the first such line, unless the owner gives code of their own."""
     if case.answers.model_code:
         return
-    for source in sources_near(case.answers):
+    for source in case.sources:
         for line in _shifted_lines(source.tree):
             yield (
                 f"{source.path.name} changes values before it hands them on (line {line}: "

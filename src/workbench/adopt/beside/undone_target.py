@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from model_service.contract.contract import Contract
 from workbench import files
-from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.case import Case
 
 INVERSES = ("exp", "expm1")  # as numpy, math and features.json call them
@@ -21,7 +20,7 @@ def undone_target_notes(case: Case, contract: Contract) -> Iterator[str]:
     """Yield a note if code near the model transforms a predicted number, and the contract none."""
     if case.model.task != "regression" or contract.output.transform is not None:
         return
-    for source in sources_near(case.answers):
+    for source in case.sources:
         for name, line in _inverses_of_predictions(source.tree):
             yield (
                 f"{source.path.name} takes {name} of what a model predicts (line {line}: "
@@ -29,7 +28,7 @@ def undone_target_notes(case: Case, contract: Contract) -> Iterator[str]:
                 f'"output" of {files.FEATURES}, and run: make verify ACCEPT=answers'
             )
             return
-    for source in sources_near(case.answers):
+    for source in case.sources:
         for factor, line in _factors_of_predictions(source.tree):
             yield (
                 f"{source.path.name} multiplies what a model predicts by {factor:g} (line {line}: "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-from workbench.adopt.beside.find_code import sources_near
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
 from workbench.inspect import seen_values
@@ -27,7 +26,7 @@ def unsaved_scaler_notes(case: Case, chain: Chain) -> Iterator[str]:
     seen = seen_values(case.model_root).columns
     if seen and (case.sample is not None or not _look_scaled(seen)):
         return
-    for source in sources_near(case.answers):
+    for source in case.sources:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.Call) and (name := _called(node)) in SCALERS:
                 yield (
