@@ -17,7 +17,11 @@ from model_service.batch.parsed import ColumnRejections, ParsedColumn, Rejection
 from model_service.contract.contract import Feature
 from model_service.contract.parsing import INTEGER_LIMIT, Suggestions, parse_value
 from model_service.contract.problems import Invalid
-from model_service.contract.typed_text import is_plainly_no_number, is_unlisted
+from model_service.contract.typed_text import (
+    is_plainly_no_number,
+    is_unlisted,
+    no_number_message,
+)
 
 # How many cells are cached with their values, and how long such a cell is at most.
 MAX_CACHED_CELLS, MAX_CACHED_CHARACTERS = 100_000, 40
@@ -79,11 +83,12 @@ class TextColumn(dict[str, Any]):
             return ParsedColumn(numbers[codes])
         if feature.type not in ("number", "integer"):
             return coded_column(feature.name, codes, list(map(self.__getitem__, distinct)))
-        found = [
-            text if text not in self and is_plainly_no_number(text) else self[text]
-            for text in distinct
-        ]
-        return coded_column(feature.name, codes, found, self.__getitem__)
+        found = [text if is_plainly_no_number(text) else self[text] for text in distinct]
+        return coded_column(feature.name, codes, found, self._no_number)
+
+    def _no_number(self, text: str) -> Rejection:
+        """Return what the reader says of text that is plainly no number, at a tenth of the cost."""
+        return Rejection("type", self._reader.feature.name, no_number_message(text))
 
 
 def is_plain_number(feature: Feature) -> bool:

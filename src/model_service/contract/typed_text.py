@@ -134,9 +134,14 @@ def _empty(feature: Feature) -> str | None:
 def _request_number(text: str) -> float:
     if (found := number(text)) is not None:
         return found
+    raise Invalid(no_number_message(text))
+
+
+def no_number_message(text: str) -> str:
+    """Return what is wrong with text that stands for no number."""
     text = text.strip()
     hint = " with a decimal point" if "," in text and _DECIMAL_COMMA.fullmatch(text) else ""
-    raise Invalid(f"must be a number{hint}, not {_quoted(text)}")
+    return f"must be a number{hint}, not {_quoted(text)}"
 
 
 def _request_category(feature: Feature, text: str) -> Scalar:
