@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,4 +24,13 @@ def test_an_ebm_goes_through_at_the_first_try(tmp_path: Path) -> None:
 def test_a_forest_goes_through_at_the_first_try(tmp_path: Path, sample: str) -> None:
     folder = trained(tmp_path, "plain_forest.py", ["scikit-learn==1.6.1", "pandas==2.2.3"])
     tried = first_try(folder, model_path="model.pkl", sample_data=sample)
+    assert_native(tried.project, folder)
+
+
+def test_nobody_is_asked_for_columns_that_the_pipeline_drops(tmp_path: Path) -> None:
+    folder = trained(tmp_path, "titanic_dropped.py", ["scikit-learn==1.6.1", "pandas==2.2.3"])
+    tried = first_try(folder, model_path="titanic.pkl", sample_data="titanic.csv")
+    contract = json.loads((tried.project / "model" / "features.json").read_text(encoding="utf-8"))
+    names = [feature["name"] for feature in contract["features"]]
+    assert names == ["Pclass", "Sex", "Age", "Fare", "Embarked"]
     assert_native(tried.project, folder)

@@ -57,7 +57,8 @@ def _difference(
     background = _background(client, project, row, metadata["explanations"])
     if not explanation["exact"] or len(found) > MAX_FEATURES or background is None:
         return ""
-    values = _values(client, row, background, explanation["of"], target)
+    features = {name: row[name] for name in found}  # without what the model drops
+    values = _values(client, features, background, explanation["of"], target)
     if values is None:
         return ""
     worth = {coalition: _mean(of_rows) for coalition, of_rows in values.items()}

@@ -254,6 +254,8 @@ def pipelines() -> Iterator[tuple[str, Make]]:
         "pipeline of columns, forest",
         plain(Pipeline([("c", columns()), ("m", forest)]), LOANS, YES),
     )
+    some = ColumnTransformer([("n", StandardScaler(), ["Income"]), ("no", "drop", ["Gender"])])
+    yield "dropped columns", plain(make_pipeline(some, logistic), LOANS, LOAN)
     union = FeatureUnion([("scaled", StandardScaler()), ("reduced", PCA(2))])
     yield "feature union", plain(make_pipeline(union, logistic), NUMBERS, YES)
     yield "array", plain(make_pipeline(StandardScaler(), logistic), NUMBERS, LOAN, named=False)

@@ -350,6 +350,8 @@ class Contract:
     transformers: tuple[Transformer, ...] = ()
     service: ServiceInfo = ServiceInfo()
     examples: Examples = "mixed"
+    # Columns that the model was given in the training and drops: callers need not send them.
+    unused: tuple[str, ...] = ()
 
     def with_max_characters(self, characters: int) -> Contract:
         """Return the contract with a limit for the length of texts."""
@@ -360,6 +362,11 @@ class Contract:
     def by_name(self) -> Mapping[str, Feature]:
         """The features by name."""
         return {feature.name: feature for feature in self.features}
+
+    @cached_property
+    def known_names(self) -> frozenset[str]:
+        """What a row can have: the features, and the columns that the model drops."""
+        return frozenset((*self.by_name, *self.unused))
 
     @cached_property
     def places_by_name(self) -> Sequence[tuple[int, str]]:
@@ -378,6 +385,9 @@ class Contract:
                 columns += feature.encode_values(values)
             else:
                 columns.append(Column(feature.name, feature.kind, values))
+        if self.unused:
+            missing = [None] * len(columns[0].values)
+            columns += [Column(name, "float", missing) for name in self.unused]
         return columns
 
     @cached_property
@@ -387,12 +397,13 @@ class Contract:
         return {column.name: column.kind for column in columns}
 
     @cached_property
-    def _encodes(self) -> bool:
-        return any(feature.encoded for feature in self.features)
+    def _has_other_columns(self) -> bool:
+        """Whether a column is not a feature as it is sent."""
+        return bool(self.unused) or any(feature.encoded for feature in self.features)
 
     def row_values(self, batch: Batch, names: Sequence[str]) -> list[Value]:
         """Return the values of a batch of one row in the model's columns of these names."""
-        if not self._encodes:
+        if not self._has_other_columns:
             return [batch.columns[name][0] for name in names]
         by_name = {column.name: column.values[0] for column in self.columns(batch)}
         return [by_name[name] for name in names]
@@ -407,6 +418,7 @@ class Contract:
             "output": self.output.to_json(),
             **({"service": service} if service else {}),
             **({"examples": self.examples} if self.examples != "mixed" else {}),
+            **({"unused": list(self.unused)} if self.unused else {}),
         }
 
 

@@ -75,7 +75,7 @@ def _add_misnamed(
 ) -> bool:
     """Add a row's unknown and missing features to the problems; return whether there are none."""
     known = contract.by_name
-    unknown = [name for name in row if name not in known]
+    unknown = [name for name in row if name not in contract.known_names]
     missing = [name for name in known if name not in row]
     unlisted_unknown, unlisted_missing = iter(unknown), iter(missing)
     while not problems.is_full and (name := next(unlisted_unknown, None)) is not None:

@@ -46,7 +46,7 @@ def parse_contract(document: object) -> Contract:
     if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise ContractError(['must be an object with a list "features"'])
     problems = list(
-        _unknown(document, ("features", "transformers", "output", "service", "examples"))
+        _unknown(document, ("features", "transformers", "output", "service", "examples", "unused"))
     )
     features: list[Feature] = []
     for number, entry in enumerate(document["features"], start=1):
@@ -67,11 +67,14 @@ def parse_contract(document: object) -> Contract:
         transformers = parse_transformers(document.get("transformers"))
     with _collecting(problems):
         examples = _parse_examples(document.get("examples"))
+    unused: tuple[str, ...] = ()
+    with _collecting(problems):
+        unused = _parse_unused(document.get("unused"), counts)
     with _collecting(problems, "service: "):
         service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
     if problems:
         raise ContractError(problems)
-    return Contract(tuple(features), output, transformers, service, examples)
+    return Contract(tuple(features), output, transformers, service, examples, unused)
 
 
 @contextmanager
@@ -89,6 +92,19 @@ def _parse_examples(declared: object) -> Examples:
     if declared == "whole":
         return "whole"
     raise ContractError([f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}'])
+
+
+def _parse_unused(declared: object, features: Collection[str]) -> tuple[str, ...]:
+    names = [] if declared is None else declared
+    if not isinstance(names, list) or not all(name and isinstance(name, str) for name in names):
+        raise ContractError([f'"unused" must be a list of names, not {json.dumps(names)[:60]}'])
+    both = [name for name in names if name in features]
+    if both or len({*names}) != len(names):
+        raise ContractError(
+            [f'"unused" names {name}, which is a feature' for name in both]
+            or ['"unused" names a column twice']
+        )
+    return tuple(names)
 
 
 def parse_feature(entry: object) -> Feature:

@@ -31,7 +31,7 @@ class Untraceable(Exception):
 
 def root_owners(contract: Contract, builder: InputBuilder) -> Owners:
     """Return the owners of the columns that the contract makes, in the model's order."""
-    by_column: dict[str, Owner] = {}
+    by_column: dict[str, Owner] = dict.fromkeys(contract.unused, frozenset())
     for number, feature in enumerate(contract.features):
         names = feature.one_hot.values() if feature.one_hot is not None else (feature.name,)
         by_column |= dict.fromkeys(names, frozenset([number]))

@@ -73,7 +73,10 @@ def _add_schemas(
         prediction |= _explanation_properties(contract)
         optional += ("explanation", "reasons")
     model = {"$ref": "#/components/schemas/Model"}
-    schemas["Row"] = _object_schema({f.name: feature_schema(f) for f in contract.features})
+    unused = {"description": "The model drops it: any value, or none, gives the same answer."}
+    row = {f.name: feature_schema(f) for f in contract.features}
+    row |= dict.fromkeys(contract.unused, unused)
+    schemas["Row"] = _object_schema(row, optional=contract.unused)
     schemas["Prediction"] = _object_schema(prediction, optional=optional)
     schemas["Answer"] = _object_schema({**prediction, "model": model}, optional=optional)
     feature = schemas["Contract"]["properties"]["features"]["items"]

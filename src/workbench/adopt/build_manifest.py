@@ -66,7 +66,7 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
         code=chain.code.custom_code(chain.code.needed_names(facts)) if chain.code else None,
         estimator=describe(facts),
         input=_input(facts),
-        columns=facts.feature_names,
+        columns=_columns(case, facts),
         categories=manifest_categories({**model_categories(case.model), **interface.categories}),
         verified=False,
         served_by=ServedBy(path="native", reason="It was never verified."),
@@ -78,6 +78,16 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
             interface.contract, case.sample, previous.profiles if previous is not None else {}
         ),
     )
+
+
+def _columns(case: Case, facts: ModelFacts) -> tuple[str, ...] | None:
+    """Return the names that the model knows its columns by, with those that it drops."""
+    if facts.feature_names is None:
+        return None
+    columns = list(facts.feature_names)
+    for place, name in sorted(case.unused.items()):
+        columns.insert(place, name)
+    return tuple(columns)
 
 
 def describe(facts: ModelFacts) -> str:

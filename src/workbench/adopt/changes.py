@@ -126,8 +126,16 @@ def _changed_features(
     before: Contract, after: Contract, derived: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Change]:
     was, now = before.by_name, after.by_name
-    gone = [name for name in was if name not in now]
-    yield from (Change("breaking", f"feature {name} is gone") for name in gone)
+    for name in was:
+        if name in after.unused:
+            yield Change(
+                "none", f"feature {name} changes nothing any more; callers may go on to send it"
+            )
+        elif name not in now:
+            yield Change("breaking", f"feature {name} is gone")
+    for name in before.unused:
+        if name not in now and name not in after.unused:
+            yield Change("breaking", f"{name}, which changed nothing, is no longer accepted")
     for name in now:
         if name not in was:
             sentence = (

@@ -100,6 +100,7 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         "output": _output(case, chain, declared, entries),
         "transformers": chain.contract_transformers(case.answers.model.path),
         "examples": declared.examples,
+        "unused": list(case.unused.values()),
         "service": dict(declared.service or {}),
     }
     try:
@@ -108,7 +109,15 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         check_categories(contract, closed_categories(known))
     except ContractError as error:
         raise AnswerError([Problem("features", f"{p}.") for p in error.problems]) from None
-    return contract, notes
+    return contract, (*notes, *_unused_notes(contract.unused))
+
+
+def _unused_notes(unused: Sequence[str]) -> Notes:
+    if not unused:
+        return ()
+    them, are = ("it", "it is") if len(unused) == 1 else ("them", "they are")
+    sentence = f"the model was given {them} in the training and drops {them}"
+    return (f"{listing(unused)}: {sentence}, so {are} no feature. Callers may send {them}.",)
 
 
 def _output(
@@ -124,6 +133,7 @@ def _output(
     if (count := chain.facts.n_outputs) > 1:
         # The targets are what the sample has besides the features, in the order of training.
         taken = {EXPECTED_COLUMN, *_model_columns(entries), *(entry["name"] for entry in entries)}
+        taken |= {*case.unused.values()}
         others = [name for name in case.sample_columns if name not in taken]
         made_up = [f"target_{number}" for number in range(1, count + 1)]
         output.setdefault("targets", others if len(others) == count else made_up)

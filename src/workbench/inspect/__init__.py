@@ -37,6 +37,7 @@ from workbench.inspect.estimators.numeric_columns import numeric_columns
 from workbench.inspect.estimators.same_fit import same_fit
 from workbench.inspect.estimators.scaling import Scaling, first_scalings
 from workbench.inspect.estimators.seen_values import SeenValues, seen_values
+from workbench.inspect.estimators.unused_columns import unused_columns
 from workbench.inspect.estimators.user_classes import NO_CLASSES, ClassDefinition, UserClasses
 from workbench.inspect.estimators.word_stems import word_stems
 from workbench.inspect.facts import NO_FILE, Categories, FileFacts, ModelFacts, Step
@@ -163,6 +164,7 @@ def model_facts(
         member=member,
         encoded=encoded_texts(root),
         numbers=numeric_columns(root),
+        unused=unused_columns(root),
         **vars(file),
         **vars(model),
     )

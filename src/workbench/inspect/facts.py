@@ -113,3 +113,4 @@ class ModelFacts(FileFacts):
     notices: tuple[str, ...]  # sentences to show to the user
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
     numbers: frozenset[str] = frozenset()  # columns of which a ColumnTransformer takes numbers only
+    unused: tuple[str, ...] = ()  # of the features, those that a ColumnTransformer drops

@@ -103,6 +103,15 @@ def test_an_unchanged_contract_has_no_differences(manifest: Manifest) -> None:
     assert changes(manifest, {}, {}) == []
 
 
+def test_a_feature_that_the_model_drops_now_is_still_accepted(manifest: Manifest) -> None:
+    was = parse_contract({"features": [{"name": "a"}, {"name": "b"}], "unused": ["c"]})
+    now = parse_contract({"features": [{"name": "a"}], "unused": ["b"]})
+    assert list(find_changes(was, now, manifest, manifest)) == [
+        Change("none", "feature b changes nothing any more; callers may go on to send it"),
+        Change("breaking", "c, which changed nothing, is no longer accepted"),
+    ]
+
+
 def test_what_verify_finds_out_is_not_said_before(manifest: Manifest) -> None:
     derived = {name: {"nullable": False, "strict": None} for name in ("income", "island")}
     found = changes(

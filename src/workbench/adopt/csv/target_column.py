@@ -112,7 +112,7 @@ def target_beside(facts: ModelFacts, sample: Sample, contract: Contract) -> str 
     """
     if facts.task not in ("classification", "regression") or contract.output.targets is not None:
         return None
-    used = {EXPECTED_COLUMN, *contract.by_name}
+    used = {EXPECTED_COLUMN, *contract.by_name, *contract.unused}
     used |= {name for f in contract.features for name in (f.one_hot or {}).values()}
     names = [name for name, c in sample.columns.items() if name not in used and not c.counts_rows]
     found = find_target(facts, sample, names) if names else None
