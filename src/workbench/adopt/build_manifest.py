@@ -66,7 +66,7 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
         code=chain.code.custom_code(chain.code.needed_names(facts)) if chain.code else None,
         estimator=describe(facts),
         input=_input(facts),
-        columns=_columns(case, facts),
+        columns=_columns(chain),
         categories=manifest_categories({**model_categories(case.model), **interface.categories}),
         verified=False,
         served_by=ServedBy(path="native", reason="It was never verified."),
@@ -80,12 +80,12 @@ def build_manifest(case: Case, chain: Chain, interface: Interface, pinned: Pins)
     )
 
 
-def _columns(case: Case, facts: ModelFacts) -> tuple[str, ...] | None:
-    """Return the names that the model knows its columns by, with those that it drops."""
-    if facts.feature_names is None:
+def _columns(chain: Chain) -> tuple[str, ...] | None:
+    """Return the names that the chain knows its columns by, with those that it drops."""
+    if chain.facts.feature_names is None:
         return None
-    columns = list(facts.feature_names)
-    for place, name in sorted(case.unused.items()):
+    columns = list(chain.facts.feature_names)
+    for place, name in sorted(chain.unused.items()):
         columns.insert(place, name)
     return tuple(columns)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,6 @@ class Case:
     answers: Answers
     declared: FeaturesAnswer
     model: ModelFacts
-    unused: Mapping[int, str]  # columns that the model drops, by place among all: no features
     bundle: Bundle | None  # the other members of the model's file
     transformers: TransformerFiles
     neighbours: tuple[Neighbour, ...]  # beside the model, neither answered nor left out
@@ -103,9 +102,6 @@ def read_case(
         columns = tuple(sample.columns)
     features = declared.names or model.feature_names or columns
     transformers = read_transformers(answers, declared, bundle, features, reader, user_classes)
-    unused: Mapping[int, str] = {}
-    if not transformers.fitted and not (code is not None and code.prepares):
-        model, unused = _without_unused(model, declared.names)
     others = [*(one.answer for one in transformers.fitted), *answers.left_out]
     others += [Part(answers.model.path, name) for name in transformers.left_in_file]
     if previous is not None:
@@ -115,7 +111,6 @@ def read_case(
         answers=answers,
         declared=declared,
         model=model,
-        unused=unused,
         bundle=bundle,
         transformers=transformers,
         neighbours=tuple(read_neighbours(answers.model, others, reader, user_classes)),
@@ -180,33 +175,6 @@ def _read_model(
         raise AnswerError(Problem("model_path", f"{part}: {error}")) from None
     root = document.root if member is None else find_member(document.root, member)
     return facts, root, bundle
-
-
-def _without_unused(
-    model: ModelFacts, declared: Collection[str]
-) -> tuple[ModelFacts, Mapping[int, str]]:
-    """Return the facts without the columns that the model drops, and these by their places.
-
-    Those that the answers name as features stay features.
-    """
-    names = model.feature_names or ()
-    unused = {
-        place: name
-        for place, name in enumerate(names)
-        if name in model.unused and name not in declared
-    }
-    if not unused:
-        return model, {}
-    kept = [place for place in range(len(names)) if place not in unused]
-    new_places = {place: number for number, place in enumerate(kept)}
-    facts = replace(
-        model,
-        feature_names=tuple(names[place] for place in kept),
-        n_features=len(kept),
-        categories={new_places[p]: c for p, c in model.categories.items() if p in new_places},
-        unused=(),
-    )
-    return facts, unused
 
 
 def _with_original_names(model: ModelFacts, originals: Sequence[str]) -> ModelFacts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Chain:
     fitted: tuple[Fitted, ...] = ()
     target: Target = Target()
     code: AuthorCode | None = None  # only if the chain needs it
+    # Columns that the first of them drops, by place among all that it was given: no features.
+    unused: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -123,8 +125,11 @@ def build_chain(case: Case) -> tuple[Chain, Notes]:
     )
     facts, bundle_notes = _with_names_of_bundle(facts, case.bundle)
     code, code_notes = _needed_code(facts, case.code)
+    unused: Mapping[int, str] = {}
+    if code is None or not code.prepares:
+        facts, unused = _without_unused(facts, case.declared.names)
     return (
-        Chain(facts, case.model, tuple(fitted), target, code),
+        Chain(facts, case.model, tuple(fitted), target, code, unused),
         (
             *case.model.notices,
             *task_notes,
@@ -256,6 +261,7 @@ def _join(model: ModelFacts, fitted: Sequence[Fitted]) -> ModelFacts:
         result,
         feature_names=names,
         n_features=count,
+        unused=first.facts.unused if first.columns is None else (),
         takes_texts=first.facts.takes_texts,
         fitted_on_frame=first.columns is not None or first.facts.fitted_on_frame,
     )
@@ -384,6 +390,33 @@ def _with_names_of_bundle(facts: ModelFacts, bundle: Bundle | None) -> tuple[Mod
         return facts, tuple(notes)
     notes.append(f"The features are named as in the model's file: {listing(names)}.")
     return replace(facts, feature_names=names), tuple(notes)
+
+
+def _without_unused(
+    model: ModelFacts, declared: Collection[str]
+) -> tuple[ModelFacts, Mapping[int, str]]:
+    """Return the facts without the columns that are dropped, and these by their places.
+
+    Those that the answers name as features stay features.
+    """
+    names = model.feature_names or ()
+    unused = {
+        place: name
+        for place, name in enumerate(names)
+        if name in model.unused and name not in declared
+    }
+    if not unused:
+        return model, {}
+    kept = [place for place in range(len(names)) if place not in unused]
+    new_places = {place: number for number, place in enumerate(kept)}
+    facts = replace(
+        model,
+        feature_names=tuple(names[place] for place in kept),
+        n_features=len(kept),
+        categories={new_places[p]: c for p, c in model.categories.items() if p in new_places},
+        unused=(),
+    )
+    return facts, unused
 
 
 def _needed_code(facts: ModelFacts, code: AuthorCode | None) -> tuple[AuthorCode | None, Notes]:

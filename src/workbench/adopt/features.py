@@ -100,7 +100,7 @@ def derive_contract(case: Case, chain: Chain, declared: FeaturesAnswer) -> tuple
         "output": _output(case, chain, declared, entries),
         "transformers": chain.contract_transformers(case.answers.model.path),
         "examples": declared.examples,
-        "unused": list(case.unused.values()),
+        "unused": list(chain.unused.values()),
         "service": dict(declared.service or {}),
     }
     try:
@@ -133,7 +133,7 @@ def _output(
     if (count := chain.facts.n_outputs) > 1:
         # The targets are what the sample has besides the features, in the order of training.
         taken = {EXPECTED_COLUMN, *_model_columns(entries), *(entry["name"] for entry in entries)}
-        taken |= {*case.unused.values()}
+        taken |= {*chain.unused.values()}
         others = [name for name in case.sample_columns if name not in taken]
         made_up = [f"target_{number}" for number in range(1, count + 1)]
         output.setdefault("targets", others if len(others) == count else made_up)

@@ -127,6 +127,29 @@ def test_rows_with_and_without_them_get_the_answers_of_the_model(
         assert found[0].startswith(",".join(names))
 
 
+@pytest.mark.parametrize("proven", [False, True], ids=["unverified", "proven"])
+def test_a_preprocessor_beside_the_model_drops_them_too(folder: Path, proven: bool) -> None:
+    preprocessor = columns().fit(PASSENGERS)
+    model = forest().fit(preprocessor.transform(PASSENGERS), SURVIVED)
+    joblib.dump(preprocessor, folder / "preprocessor.pkl")
+    joblib.dump(model, folder / "model.pkl")
+    answers = {"sample_data": "titanic.csv", "transformers": "preprocessor.pkl"}
+    project = adopted(folder, folder / "model.pkl", **answers)
+    if proven:
+        prove(project)
+    client = served(project)
+    features = client.get("/features").json
+    assert ([f["name"] for f in features["features"]], features["unused"]) == (USED, UNUSED)
+    expected = model.predict_proba(preprocessor.transform(PASSENGERS))
+    for names in ([*PASSENGERS], USED):
+        answers = client.post("/predict", json={"rows": rows_of(PASSENGERS[names])}).json
+        found = [[*answer["probabilities"].values()] for answer in answers["predictions"]]
+        assert found == expected.tolist()
+    if proven:
+        explained = client.post("/explain", json=rows_of(PASSENGERS)[0]).json["explanation"]
+        assert {entry["feature"] for entry in explained["features"]} == {*USED}
+
+
 def test_their_values_are_not_looked_at_and_other_names_are_refused(folder: Path) -> None:
     client = served(adopted(folder, folder / "model.pkl", sample_data="titanic.csv"))
     row = rows_of(PASSENGERS[USED])[0]

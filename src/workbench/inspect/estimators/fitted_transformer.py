@@ -14,6 +14,7 @@ from workbench.inspect.estimators.output_columns import LABEL_ENCODER, n_outputs
 from workbench.inspect.estimators.scaling import Scaling, scalings_of
 from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.estimators.unusable import require_fitted, require_transform
+from workbench.inspect.estimators.unused_columns import unused_columns
 from workbench.inspect.estimators.user_classes import NO_CLASSES, UserClasses
 from workbench.inspect.estimators.word_stems import word_stems
 from workbench.inspect.facts import ClassLabel
@@ -41,6 +42,7 @@ class Transformer:
     categories: tuple[tuple[ClassLabel, ...], ...] | None
     encoded: Mapping[str, tuple[ClassLabel, ...]]  # text categories of encoders in it, by column
     numbers: frozenset[str] = frozenset()  # columns of which it takes numbers only
+    unused: tuple[str, ...] = ()  # of the columns, those that it drops
     scalings: tuple[Scaling, ...] = ()  # of a scaler, by column
     stems: tuple[str, ...] = ()  # in the vocabulary of a vectorizer, if they are no words
 
@@ -112,6 +114,7 @@ def describe_transformer(value: object, user_classes: UserClasses = NO_CLASSES) 
         categories=_categories(value),
         encoded=encoded_texts(value),
         numbers=numeric_columns(value),
+        unused=unused_columns(value),
         scalings=scalings_of(value),
         stems=word_stems(value),
     )

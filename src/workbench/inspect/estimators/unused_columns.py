@@ -1,4 +1,4 @@
-"""The columns that a model was given in the training and never looks at."""
+"""The columns that a model or a transformer was given in the training and never looks at."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRAPPERS = (
 
 
 def unused_columns(root: object) -> tuple[str, ...]:
-    """Return the columns that the ColumnTransformer at the beginning of a Pipeline drops."""
+    """Return what a ColumnTransformer drops, alone or at the beginning of a Pipeline."""
     first = _first_step(root)
     if first is None or first.cls.name != "ColumnTransformer":
         return ()
@@ -28,9 +28,9 @@ def unused_columns(root: object) -> tuple[str, ...]:
 
 
 def _first_step(root: object) -> Instance | None:
-    """Return the first step of a Pipeline, through the wrappers around it."""
+    """Return the first step of a Pipeline, through wrappers; anything else as it is."""
     node = root if isinstance(root, Instance) else None
     while node is not None and node.cls.name in WRAPPERS:
         node = part_of(node, *rules_of(node.cls.name).wraps)
     steps = [step for _, step in steps_of(node)] if node is not None else []
-    return next((step for step in steps if isinstance(step, Instance)), None)
+    return next((step for step in steps if isinstance(step, Instance)), None) if steps else node
