@@ -1,7 +1,7 @@
 """Which requests the server answers in its event thread, where each delays all others.
 
-The work of such a request is bounded: `/health`, and one row that has exactly the features of a
-quick model, predicted or explained by look-ups. A row with other names is compared with those of
+The work of such a request is bounded: `/health`, and one row that has the features of a quick model
+and no unknown names, predicted or explained by look-ups. An unknown name is compared with those of
 the model for "did you mean", a batch has many rows, and code of the owner's can do anything: these
 go to the thread pool.
 """
@@ -32,7 +32,8 @@ class FastLane:
     def __init__(self, app: ModelService) -> None:
         self._app = app
         self._hooks, self._wsgi_app = hooks_of(app), app.wsgi_app
-        self._names = frozenset(app.service.model.contract.by_name)
+        contract = app.service.model.contract
+        self._names, self._known = frozenset(contract.by_name), contract.known_names
 
     def takes(self, environ: WSGIEnvironment, body: bytes) -> bool:
         """Return whether a request is answered in the event thread."""
@@ -57,7 +58,7 @@ class FastLane:
             row = parse_json(body)
         except RequestProblem:
             return False
-        if not (isinstance(row, dict) and row.keys() == self._names):
+        if not (isinstance(row, dict) and self._names <= row.keys() <= self._known):
             return False
         environ[PARSED_ROW] = row
         return True

@@ -19,6 +19,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from werkzeug.test import EnvironBuilder
 
 from model_service.contract.contract import ContractError
 from model_service.contract.schema import parse_contract
@@ -162,6 +163,22 @@ def test_their_values_are_not_looked_at_and_other_names_are_refused(folder: Path
     schema = client.get("/openapi.json").json["components"]["schemas"]["Row"]
     assert schema["required"] == USED
     assert list(schema["properties"]) == [*USED, *UNUSED]
+
+
+def test_a_row_with_them_takes_the_fast_lane(folder: Path) -> None:
+    project = adopted(folder, folder / "model.pkl", sample_data="titanic.csv")
+    prove(project)
+    app = create_app(load_model(project / "model"))
+
+    def is_fast(row: dict[str, Any]) -> bool:
+        builder = EnvironBuilder("/predict", method="POST", content_type="application/json")
+        return app.answers_inline(builder.get_environ(), json.dumps(row).encode())
+
+    row = rows_of(PASSENGERS)[0]
+    assert is_fast(row)
+    assert is_fast({name: row[name] for name in USED})
+    assert not is_fast({**row, "Tickets": 1})
+    assert not is_fast({name: row[name] for name in UNUSED})
 
 
 def test_explanations_are_of_the_features(folder: Path) -> None:
