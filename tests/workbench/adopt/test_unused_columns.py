@@ -27,7 +27,8 @@ from model_service.model.loading import load_model
 from model_service.web.app import create_app
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
-from workbench.inspect import inspect
+from workbench.inspect import inspect, read_document
+from workbench.inspect.estimators.unused_columns import unused_columns
 from workbench.verify.prove import prove
 
 RANDOM = np.random.default_rng(0)
@@ -45,10 +46,10 @@ SURVIVED = ((PASSENGERS["Sex"] == "female") ^ (PASSENGERS["Pclass"] == 3)).astyp
 USED, UNUSED = ["Pclass", "Sex", "Age"], ["PassengerId", "Name", "Ticket"]
 
 
-def columns(**options: Any) -> ColumnTransformer:
+def columns(*more: tuple[str, str, list[str]]) -> ColumnTransformer:
     words = OneHotEncoder(handle_unknown="ignore")
     parts = [("numbers", SimpleImputer(), ["Age"]), ("words", words, ["Pclass", "Sex"])]
-    return ColumnTransformer([*parts, *options.pop("more", [])], **options)
+    return ColumnTransformer([*parts, *more])
 
 
 def forest() -> RandomForestClassifier:
@@ -79,10 +80,11 @@ def served(project: Path) -> FlaskClient:
         (make_pipeline(columns(), forest()), UNUSED),
         (GridSearchCV(make_pipeline(columns(), forest()), {}, cv=2), UNUSED),
         (make_pipeline("passthrough", columns(), forest()), UNUSED),
+        (make_pipeline(make_pipeline(columns()), forest()), UNUSED),
         (TransformedTargetRegressor(make_pipeline(columns(), Ridge())), UNUSED),
-        (make_pipeline(columns(more=[("not", "drop", ["Name", "Age"])]), forest()), UNUSED),
+        (make_pipeline(columns(("not", "drop", ["Name", "Age"])), forest()), UNUSED),
         (
-            make_pipeline(columns(more=[("id", "passthrough", ["PassengerId"])]), forest()),
+            make_pipeline(columns(("id", "passthrough", ["PassengerId"])), forest()),
             ["Name", "Ticket"],
         ),
         # Another member, or an earlier step, can look at a column that the first one drops.
@@ -95,6 +97,13 @@ def test_what_a_model_drops_is_read_from_its_file(
 ) -> None:
     joblib.dump(model.fit(PASSENGERS, SURVIVED), tmp_path / "model.pkl")
     assert inspect(tmp_path / "model.pkl").unused == tuple(unused)
+
+
+def test_a_search_that_holds_itself_has_an_end(tmp_path: Path) -> None:
+    search = GridSearchCV(forest(), {})
+    search.best_estimator_ = search
+    joblib.dump(search, tmp_path / "model.pkl")
+    assert unused_columns(read_document(tmp_path / "model.pkl").root) == ()
 
 
 def test_nobody_is_asked_for_them(folder: Path) -> None:
@@ -216,6 +225,5 @@ def test_the_columns_that_prepare_makes_are_not_left_out(folder: Path) -> None:
     ],
 )
 def test_a_wrong_edit_is_refused(unused: Any, words: str) -> None:
-    document = {"features": [{"name": "Age"}], "unused": unused}
     with pytest.raises(ContractError, match=words):
-        parse_contract(json.loads(json.dumps(document)))
+        parse_contract({"features": [{"name": "Age"}], "unused": unused})

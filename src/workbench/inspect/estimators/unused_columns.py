@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.inspect.estimators.composite import part_of, steps_of
+from workbench.inspect.estimators.composite import input_chain, steps_of
 from workbench.inspect.estimators.encoders import transformed_columns
 from workbench.inspect.estimators.input_features import input_features
-from workbench.inspect.estimators.sklearn_classes import rules_of
 from workbench.inspect.pickle.values import Instance
 
 # They hand their input on to one estimator, and do nothing else with it.
@@ -17,8 +16,8 @@ WRAPPERS = (
 
 def unused_columns(root: object) -> tuple[str, ...]:
     """Return what a ColumnTransformer drops, alone or at the beginning of a Pipeline."""
-    first = _first_step(root)
-    if first is None or first.cls.name != "ColumnTransformer":
+    first = _column_transformer(root) if isinstance(root, Instance) else None
+    if first is None:
         return ()
     dropped, used = set[str](), set[str]()
     for transformer, columns in transformed_columns(first):
@@ -27,10 +26,11 @@ def unused_columns(root: object) -> tuple[str, ...]:
     return tuple(name for name in names if name in dropped - used)
 
 
-def _first_step(root: object) -> Instance | None:
-    """Return the first step of a Pipeline, through wrappers; anything else as it is."""
-    node = root if isinstance(root, Instance) else None
-    while node is not None and node.cls.name in WRAPPERS:
-        node = part_of(node, *rules_of(node.cls.name).wraps)
-    steps = [step for _, step in steps_of(node)] if node is not None else []
-    return next((step for step in steps if isinstance(step, Instance)), None) if steps else node
+def _column_transformer(root: Instance) -> Instance | None:
+    """Return the ColumnTransformer that gets the input, if nothing else looks at it."""
+    for node in input_chain(root):
+        if node.cls.name == "ColumnTransformer":
+            return node
+        if node.cls.name not in WRAPPERS and not steps_of(node):
+            return None
+    return None
