@@ -103,17 +103,18 @@ class RowRejections(Sequence[Rejection]):
     def __getitem__(self, place: int | slice) -> Rejection | Sequence[Rejection]:
         if isinstance(place, slice):
             return RowRejections(self._places[place], self._found, self._describe)
-        number = self._places[place]
-        found = self._found[number]
-        return self._describe[number](found) if isinstance(found, str) else found
+        return self._described(self._places[place])
 
     def __iter__(self) -> Iterator[Rejection]:
-        for number in self._places:  # a small file has 100,000 of them: __getitem__ takes as long
-            found = self._found[number]
-            yield self._describe[number](found) if isinstance(found, str) else found
+        # A small file has 100,000 of them: to find each by __getitem__ takes as long as making it.
+        return map(self._described, self._places)
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def _described(self, number: int) -> Rejection:
+        found = self._found[number]
+        return self._describe[number](found) if isinstance(found, str) else found
 
 
 def _by_position(columns: Sequence[ColumnRejections]) -> dict[int, Sequence[Rejection]]:

@@ -98,12 +98,11 @@ def _parse_unused(declared: object, features: Collection[str]) -> tuple[str, ...
     names = [] if declared is None else declared
     if not isinstance(names, list) or not all(name and isinstance(name, str) for name in names):
         raise ContractError([f'"unused" must be a list of names, not {json.dumps(names)[:60]}'])
-    both = [name for name in names if name in features]
-    if both or len({*names}) != len(names):
-        raise ContractError(
-            [f'"unused" names {name}, which is a feature' for name in both]
-            or ['"unused" names a column twice']
-        )
+    problems = [f'"unused" names {name}, which is a feature' for name in names if name in features]
+    if len({*names}) != len(names):
+        problems.append('"unused" names a column twice')
+    if problems:
+        raise ContractError(problems)
     return tuple(names)
 
 
