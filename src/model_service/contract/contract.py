@@ -108,7 +108,9 @@ class Batch:
     def of_rows(cls, rows: Sequence[Row]) -> Batch:
         """Return validated rows as a batch."""
         names = rows[0] if rows else ()
-        return cls({name: [row[name] for row in rows] for name in names}, range(1, len(rows) + 1))
+        columns = zip(*([row[name] for name in names] for row in rows), strict=True)
+        by_name = dict(zip(names, map(list, columns), strict=True))
+        return cls(by_name, range(1, len(rows) + 1))
 
     @classmethod
     def join(cls, batches: Sequence[Batch]) -> Batch:

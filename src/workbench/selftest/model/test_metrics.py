@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from model_service.contract.contract import json_text
 from model_service.model.model import Model
+from model_service.web.app import create_app
 from model_service.web.metrics import MAX_NAMES, OTHER
 from workbench.selftest.responses import samples, value
+
+
+@pytest.fixture
+def client(model: Model) -> FlaskClient:
+    """A service of its own, whose counts begin at zero."""
+    return create_app(model).test_client()
 
 
 def test_rows_and_classes_are_counted(
