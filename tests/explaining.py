@@ -10,7 +10,8 @@ from conftest import rows_of
 
 from model_service.columns.builder import InputBuilder
 from model_service.columns.categories import ColumnCategories
-from model_service.contract.contract import Batch, Contract, InputKind
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, InputKind
 from model_service.contract.schema import parse_contract
 from model_service.explain.blackbox import Budget
 from model_service.explain.build import build_explainer

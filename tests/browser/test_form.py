@@ -12,8 +12,8 @@ from browser.conftest import Visit
 from browser.serving import Served
 from playwright.sync_api import Page, Request, Route, expect
 
-from model_service.contract.contract import json_text
 from model_service.contract.golden import differences
+from model_service.contract.json_values import json_text
 
 
 def fill(page: Page, row: dict[str, Any]) -> None:

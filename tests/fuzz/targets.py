@@ -15,7 +15,8 @@ from fuzz.loaders import compare_with_loaders
 from stand_ins import Mirror, model_around
 from werkzeug.test import run_wsgi_app
 
-from model_service.contract.contract import Batch, Contract, ContractError
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, ContractError
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import ProblemCounts
 from model_service.contract.schema import parse_contract, read_contract

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from model_service.contract.contract import Batch, Coded, Values
+from model_service.contract.batch import Batch, Coded, Values
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, Reason
 from model_service.contract.unusual import BatchWarnings, RowWarning
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from model_service.batch.parsed import Parsed, PlacedWarnings
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.errors import ModelError
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget

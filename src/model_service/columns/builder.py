@@ -15,7 +15,8 @@ from model_service.columns.frames import (
     with_categories,
 )
 from model_service.columns.transformers import Stage, final_input
-from model_service.contract.contract import Column, InputKind
+from model_service.contract.batch import Column
+from model_service.contract.contract import InputKind
 
 # The author's function, from a frame of features to what the model was trained on: a frame, a
 # series, an array, or a list.

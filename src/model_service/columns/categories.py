@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from model_service.contract.contract import Scalar
+from model_service.contract.json_values import Scalar
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.categories import ColumnCategories, listed_categories
-from model_service.contract.contract import Coded, Column, InputKind, Value, map_values
+from model_service.contract.batch import Coded, Column, map_values
+from model_service.contract.contract import InputKind
+from model_service.contract.json_values import Value
 
 NUMERIC = frozenset(("float", "int", "bool"))
 _NONE: Mapping[str, ColumnCategories] = {}

@@ -1,4 +1,4 @@
-"""The contract of the API, as features.json declares it, and the values of requests under it.
+"""The contract of the API, as features.json declares it.
 
 schema.py reads the features, the output and the transformers from features.json; parsing.py
 validates rows against them, and returns a Batch.
@@ -6,26 +6,19 @@ validates rows against them, and returns a Batch.
 
 from __future__ import annotations
 
-import json
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from itertools import compress
 from operator import itemgetter
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
-from model_service.contract.problems import Problems
+from model_service.contract.batch import Batch, Coded, Column, ColumnKind, Values
+from model_service.contract.json_values import Scalar, Value, json_key, json_text
 
-Scalar = str | int | float | bool
-Value = Scalar | None
-Row = dict[str, Value]
 FeatureType = Literal["number", "integer", "category", "boolean", "text", "date"]
-# What a column is for the model; columns/frames.py chooses a NumPy dtype for each.
-ColumnKind = Literal["float", "int", "bool", "text", "date", "object"]
 # What the model was trained on.
 InputKind = Literal["frame", "array", "texts"]
-
 # Of the sample's values, what the repository keeps as examples: rows of which each value comes from
 # another row, or whole rows.
 Examples = Literal["mixed", "whole"]
@@ -43,112 +36,6 @@ class ContractError(ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(problems))
-
-
-class Values(Protocol):
-    """The values of a column, one a row: a list, a NumPy array of numbers, or `Coded`.
-
-    None and NaN are missing.
-    """
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[Any]: ...
-    def __getitem__(self, place: Any, /) -> Any: ...
-
-
-@dataclass(slots=True, eq=False)
-class Coded:
-    """A column as codes into its distinct values: what is done with a value is done once."""
-
-    codes: Any  # a NumPy array of the positions in `distinct`, one a row
-    distinct: Values
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __iter__(self) -> Iterator[Value]:
-        return map(self.distinct.__getitem__, self.codes.tolist())
-
-    def __getitem__(self, place: Any, /) -> Any:
-        if not isinstance(place, slice):
-            return self.distinct[self.codes[place]]
-        part = Coded(self.codes[place], self.distinct)
-        # Many distinct values would be gone through again for each short slice.
-        return part if len(self.distinct) <= len(part) else list(part)
-
-    def map(self, function: Callable[[Any], Any]) -> Coded:
-        """Return the column of what a function makes of each value."""
-        return Coded(self.codes, list(map(function, self.distinct)))
-
-
-def map_values(function: Callable[[Any], Any], values: Values) -> Values:
-    """Return the column of what a function makes of each value."""
-    return values.map(function) if isinstance(values, Coded) else list(map(function, values))
-
-
-def listed(values: Values) -> list[Any]:
-    """Return the values of a column as Python objects; None is missing."""
-    if type(values) is list:
-        return values.copy()
-    if isinstance(values, Coded):
-        return list(values)
-    objects: list[Any] = getattr(values, "tolist", lambda: list(values))()
-    return [None if value != value else value for value in objects]
-
-
-@dataclass(slots=True)  # a frozen one takes three times as long to create
-class Batch:
-    """The validated rows of a request, kept by feature, and the problems of its other rows."""
-
-    columns: Mapping[str, Values]  # of the same length, by feature
-    row_numbers: Sequence[int]  # in the request, from 1
-    problems: Problems = field(default_factory=Problems)
-
-    @classmethod
-    def of_rows(cls, rows: Sequence[Row]) -> Batch:
-        """Return validated rows as a batch."""
-        names = rows[0] if rows else ()
-        columns = zip(*([row[name] for name in names] for row in rows), strict=True)
-        by_name = dict(zip(names, map(list, columns), strict=True))
-        return cls(by_name, range(1, len(rows) + 1))
-
-    @classmethod
-    def join(cls, batches: Sequence[Batch]) -> Batch:
-        """Return the rows of several requests as one batch, numbered anew."""
-        columns = {
-            name: [value for batch in batches for value in listed(batch.columns[name])]
-            for name in batches[0].columns
-        }
-        return cls(columns, range(1, sum(map(len, batches)) + 1))
-
-    def __len__(self) -> int:
-        return len(self.row_numbers)
-
-    def __getitem__(self, rows: slice) -> Batch:
-        columns = {name: values[rows] for name, values in self.columns.items()}
-        return Batch(columns, self.row_numbers[rows])
-
-    def without(self, positions: Collection[int]) -> Batch:
-        """Return the batch without the rows at some positions, which count from 0."""
-        kept = [position not in positions for position in range(len(self))]
-        columns = {
-            name: list(compress(listed(values), kept)) for name, values in self.columns.items()
-        }
-        return Batch(columns, list(compress(self.row_numbers, kept)))
-
-    def rows(self) -> list[Row]:
-        """Return an object for each row."""
-        values = zip(*map(listed, self.columns.values()), strict=True)
-        return [dict(zip(self.columns, row, strict=True)) for row in values]
-
-
-@dataclass(slots=True)  # a frozen one takes three times as long to create
-class Column:
-    """One column as the model takes it; None and NaN are missing."""
-
-    name: str
-    kind: ColumnKind
-    values: Values
 
 
 @dataclass(frozen=True)
@@ -422,38 +309,3 @@ class Contract:
             **({"examples": self.examples} if self.examples != "mixed" else {}),
             **({"unused": list(self.unused)} if self.unused else {}),
         }
-
-
-def json_type(value: object) -> str:
-    """Return the JSON type of a value, in words."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "a list" if isinstance(value, list) else "an object"
-
-
-def json_text(value: Value) -> str:
-    """Return text as it is and anything else as its JSON text: `1`, `1.0`, `true`."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def json_key(value: Scalar) -> tuple[str, object]:
-    """Return what two JSON values have in common if `same_json` calls them equal."""
-    if isinstance(value, bool):
-        return "boolean", value
-    return ("text" if isinstance(value, str) else "number"), value
-
-
-def same_json(one: object, other: object) -> bool:
-    """Compare as JSON does: 1 equals 1.0, but neither true nor "1"."""
-    numbers = (int, float)
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, numbers) and isinstance(other, numbers):
-        return one == other
-    return type(one) is type(other) and one == other

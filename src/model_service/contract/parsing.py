@@ -10,7 +10,9 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from model_service.contract.contract import Batch, Contract, Feature, Scalar, Value, json_type
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Scalar, Value, json_type
 from model_service.contract.problems import Invalid, Problem, Problems
 
 INTEGER_LIMIT = 2**63  # models hold whole numbers in 64 bits

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from model_service.contract.contract import Feature, FeatureType, Scalar
+from model_service.contract.contract import Feature, FeatureType
+from model_service.contract.json_values import Scalar
 
 
 @dataclass(frozen=True)

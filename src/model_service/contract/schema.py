@@ -21,13 +21,10 @@ from model_service.contract.contract import (
     Examples,
     Feature,
     Output,
-    Scalar,
     ServiceInfo,
     Transformer,
-    json_text,
-    json_type,
-    same_json,
 )
+from model_service.contract.json_values import Scalar, json_text, json_type, same_json
 from model_service.contract.parsing import did_you_mean, parse_value
 from model_service.contract.problems import Invalid
 

@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_service.contract.contract import Row, json_text
+from model_service.contract.json_values import Row, json_text
 
 # Python and JavaScript have the same syntax for it; the closing brace may follow another header.
 _HEADERS_START = '{"Content-Type": "application/json"'

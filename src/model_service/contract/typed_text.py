@@ -11,7 +11,8 @@ import math
 import re
 import string
 
-from model_service.contract.contract import Feature, Scalar, Value
+from model_service.contract.contract import Feature
+from model_service.contract.json_values import Scalar, Value
 from model_service.contract.problems import Invalid
 
 # JSON numbers and what spreadsheets and people write besides: +5, .5, 5.

@@ -9,16 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import (
-    Batch,
-    Coded,
-    Contract,
-    Feature,
-    Value,
-    Values,
-    json_text,
-    listed,
-)
+from model_service.contract.batch import Batch, Coded, Values, listed
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Value, json_text
 from model_service.contract.profile import Profile
 
 # A value may be beyond an end of the range by so much of its width.

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import IO, Any
 
 from model_service.batch.parsed import Parsed, PlacedWarnings
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.contract.problems import ProblemCounts, Problems
 from model_service.contract.unusual import BatchWarnings, RowWarning
 from model_service.csv.answer import AnswerLines, AnswerWriter

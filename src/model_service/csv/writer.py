@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Output, json_text
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text
 from model_service.contract.typed_text import is_spreadsheet_number
 from model_service.model.predictions import Path, values_at
 

@@ -7,15 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from model_service.contract.contract import (
-    Batch,
-    Contract,
-    Output,
-    Value,
-    json_text,
-    listed,
-    same_json,
-)
+from model_service.contract.batch import Batch, listed
+from model_service.contract.contract import Contract, Output
+from model_service.contract.json_values import Value, json_text, same_json
 from model_service.explain.blackbox import Budget, DoesNotFit
 from model_service.explain.explainer import Explainer, NotAdditive
 from model_service.explain.parts import Explained

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Batch, listed
+from model_service.contract.batch import Batch, listed
 from model_service.errors import ServiceError
 from model_service.explain.game import Evaluate, Permutations, Solution, enumerate_coalitions
 from model_service.explain.numbers import ModelInput, Steps

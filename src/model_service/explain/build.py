@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.explain.components import Component, NoSum, class_name, decompose, unwrapped
 from model_service.explain.explainer import About, Explainer, Subject
 from model_service.explain.leaves import LeafMasks, fits_tables

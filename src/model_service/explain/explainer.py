@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.builder import InputBuilder
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.errors import ServiceError
 from model_service.explain.blackbox import BlackBox, Budget
 from model_service.explain.components import Component, NoSum, decompose, unwrapped

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.builder import InputBuilder
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.fast_path.compile import compile_transformer
 from model_service.fast_path.data import (
     ColumnTable,

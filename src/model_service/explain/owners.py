@@ -15,7 +15,8 @@ import numpy as np
 
 from model_service.columns.builder import InputBuilder
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.fast_path.compile import acting_steps
 from model_service.fast_path.data import is_frame
 

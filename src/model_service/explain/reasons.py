@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Value, json_text
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Value, json_text
 from model_service.explain.parts import Explained
 
 # Reasons below this share of all that pushed against a row are left out.

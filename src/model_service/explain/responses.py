@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from model_service.contract.contract import Scalar, json_key, json_text
+from model_service.contract.json_values import Scalar, json_key, json_text
 from model_service.explain.components import class_name, unwrapped
 
 # log-odds: of a class against all others. score: the model's own decision. log: of a number.

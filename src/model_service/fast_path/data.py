@@ -13,15 +13,8 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.frames import NUMERIC, model_input
-from model_service.contract.contract import (
-    Coded,
-    Column,
-    ColumnKind,
-    InputKind,
-    Values,
-    listed,
-    map_values,
-)
+from model_service.contract.batch import Coded, Column, ColumnKind, Values, listed, map_values
+from model_service.contract.contract import InputKind
 
 # A ColumnTable, an array of the shape (rows, columns), a SciPy sparse matrix of that shape, or a
 # pandas frame that a user-defined transformer returned.

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Column, InputKind
+from model_service.contract.batch import Column
+from model_service.contract.contract import InputKind
 from model_service.fast_path.compile import COMPILE_ERRORS, compile_known_model
 from model_service.fast_path.data import (
     ColumnTable,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Column, InputKind
+from model_service.contract.batch import Column
+from model_service.contract.contract import InputKind
 from model_service.fast_path.compile import compile_transformer
 from model_service.fast_path.data import (
     ColumnTable,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.csv.stream import CsvJob, Progress
 from model_service.model.predictions import Prediction
 from model_service.serving.predictor import Predictor

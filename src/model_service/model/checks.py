@@ -8,7 +8,8 @@ from importlib import metadata
 from typing import Any
 
 from model_service.columns.categories import listed_categories
-from model_service.contract.contract import Contract, ContractError, Scalar
+from model_service.contract.contract import Contract, ContractError
+from model_service.contract.json_values import Scalar
 from model_service.contract.schema import check_categories, check_output
 from model_service.errors import ModelError
 from model_service.model.manifest import Manifest, TransformerFile

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.explain.explainer import Explainer, Subject, WrongFile, read_explainer
 from model_service.model.model import Model

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from model_service.columns.categories import ColumnCategories
-from model_service.contract.contract import InputKind, Output, Row, Scalar
+from model_service.contract.contract import InputKind, Output
+from model_service.contract.json_values import Row, Scalar
 from model_service.contract.profile import Profile, read_profiles
 from model_service.errors import ModelError
 from model_service.model.manifest_checks import manifest_problems

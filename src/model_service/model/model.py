@@ -14,7 +14,8 @@ from joblib import parallel_backend
 
 from model_service.columns.builder import InputBuilder, Prepare
 from model_service.columns.transformers import Stage
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.contract.golden import Golden
 from model_service.contract.unusual import UnusualValues
 from model_service.explain.answer import ExplainRequest, explain_rows

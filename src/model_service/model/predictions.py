@@ -9,7 +9,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from model_service.contract.contract import Output, json_text, same_json
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text, same_json
 
 Prediction = dict[str, Any]
 # The keys from a prediction to one of its values, such as ("probabilities", "Y").

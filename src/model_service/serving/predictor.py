@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
 from model_service.explain.answer import ExplainRequest

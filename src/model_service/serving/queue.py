@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.errors import ServiceError
 from model_service.model.guard import ModelActed
 from model_service.model.predictions import Prediction

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Problems, shown_problems
 from model_service.contract.unusual import BatchWarnings

@@ -10,7 +10,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 from werkzeug.routing import Map
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.unusual import BatchWarnings
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import Budget

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from flask import signals
 from werkzeug.wrappers import Request
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.model.predictions import Prediction
 from model_service.web import api, auth, request_log

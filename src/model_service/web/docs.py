@@ -12,7 +12,9 @@ from importlib import resources
 from flask import Blueprint, Response, render_template, send_from_directory, url_for
 
 from model_service.contract import snippets
-from model_service.contract.contract import Batch, Contract, Feature, Row
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Row
 from model_service.contract.parsing import parse_rows
 from model_service.csv.writer import answer_columns, cells_at, csv_lines, quoted_lines
 from model_service.errors import InvalidRows, ServiceError

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from werkzeug.datastructures import MultiDict
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.errors import TooManyRows
 from model_service.explain.answer import ExplainRequest, UnknownClass
 from model_service.explain.blackbox import DoesNotFit

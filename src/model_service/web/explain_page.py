@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Batch, Output, json_text
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text
 from model_service.errors import ServiceError
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.explainer import Explainer

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from model_service.contract.contract import Batch, Contract, Feature, Value, json_text
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Value, json_text
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Invalid, Problem
 from model_service.contract.profile import Profile

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Contract, json_text
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import json_text
 from model_service.explain.answer import subject_text
 from model_service.explain.explainer import Explainer, Importance
 from model_service.web.explain_page import contribution_writer

@@ -16,7 +16,8 @@ from typing import Any
 
 from werkzeug.routing import Map
 
-from model_service.contract.contract import Contract, Scalar, json_text
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import Scalar, json_text
 from model_service.contract.problems import REASONS, ProblemCounts
 from model_service.contract.unusual import RowWarning
 from model_service.model.manifest import Manifest

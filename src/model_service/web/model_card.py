@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from model_service.contract.contract import Contract, Feature, Output, json_text
+from model_service.contract.contract import Contract, Feature, Output
+from model_service.contract.json_values import json_text
 from model_service.contract.profile import Profile
 from model_service.model.manifest import Manifest
 from model_service.web.titles import feature_title

@@ -11,7 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from model_service.contract.contract import TYPES, Contract, Feature, Row, json_text
+from model_service.contract.contract import TYPES, Contract, Feature
+from model_service.contract.json_values import Row, json_text
 from model_service.contract.parsing import INTEGER_LIMIT
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Output, json_text
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text
 from model_service.contract.unusual import RowWarning
 
 SIGNIFICANT_DIGITS = 4

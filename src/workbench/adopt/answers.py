@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Row
+from model_service.contract.json_values import Row
 from workbench.adopt.problems import COOKIECUTTER, QuestionNames
 
 BUNDLED_EXAMPLE = "loan_model"

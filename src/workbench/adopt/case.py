@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers, Part
 from workbench.adopt.beside.find_code import sources_near

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Scalar, Transformer, json_text
+from model_service.contract.contract import Transformer
+from model_service.contract.json_values import Scalar, json_text
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.answers import joined
 from workbench.adopt.beside.arrange import is_imputer, longest_paths

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from model_service.contract.contract import Contract, Feature, Output, Scalar, json_text
+from model_service.contract.contract import Contract, Feature, Output
+from model_service.contract.json_values import Scalar, json_text
 from model_service.model.manifest import Manifest, TransformerFile
 from workbench.adopt.beside.transformer_files import FOLDER, NUMBERED
 from workbench.errors import listing

@@ -11,7 +11,8 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from model_service.contract.contract import Contract, json_text
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import json_text
 from model_service.contract.snippets import csv_text
 from model_service.model.manifest import Manifest
 from workbench.adopt.answers import Answers

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from model_service.contract.contract import Contract, ContractError, Output, Scalar
+from model_service.contract.contract import Contract, ContractError, Output
+from model_service.contract.json_values import Scalar
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.schema import (
     check_categories,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Contract, Row
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import Row
 from workbench.adopt.beside.shifted_input import shifted_input_notes
 from workbench.adopt.beside.undone_target import undone_target_notes
 from workbench.adopt.beside.unsaved_scaler import unsaved_scaler_notes

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, json_text
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import json_text
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number
 from workbench import files
 from workbench.adopt.case import Case

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench import files

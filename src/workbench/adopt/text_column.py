@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_service.contract.contract import Scalar
+from model_service.contract.json_values import Scalar
 from workbench.adopt.case import Case
 from workbench.adopt.csv.raw_columns import Entry
 from workbench.adopt.csv.sample import EXPECTED_COLUMN, ColumnFacts, Sample

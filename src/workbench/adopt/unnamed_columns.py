@@ -9,7 +9,7 @@ from operator import mul
 from statistics import pvariance
 from typing import Any
 
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.contract.typed_text import sample_number
 from workbench.adopt.answers import joined
 from workbench.adopt.csv.column_layouts import (

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from model_service.batch.parsed import ParsedColumn, coded_column, combine
 from model_service.batch.parsing import ValueReader, is_plain_number, parse_numbers
 from model_service.batch.scorer import Scored, Scorer
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.contract.parsing import Suggestions
 from model_service.csv.answer import AnswerLines, AnswerWriter, error_cells, warning_cells
 from model_service.csv.answer_file import AnswerFile

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Batch, json_text
+from model_service.contract.batch import Batch
 from model_service.contract.golden import Golden, differences
+from model_service.contract.json_values import json_text
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import number
 from model_service.model.model import Model

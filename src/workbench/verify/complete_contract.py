@@ -8,7 +8,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Feature, Row, Scalar
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Row, Scalar
 from model_service.model.model import Model
 from workbench import files
 from workbench.verify.trial import (

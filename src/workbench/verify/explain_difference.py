@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_service.contract.contract import Output, json_text
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text
 from model_service.contract.typed_text import is_number
 from workbench.adopt.csv.expected_answers import agrees
 from workbench.errors import listing

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Batch, Row, json_text, same_json
+from model_service.contract.batch import Batch
+from model_service.contract.json_values import Row, json_text, same_json
 from model_service.explain.blackbox import BlackBox, Budget, DoesNotFit
 from model_service.explain.build import build_explainer
 from model_service.explain.explainer import (

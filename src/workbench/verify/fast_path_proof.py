@@ -15,8 +15,10 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from model_service.contract.contract import Batch, Feature, Row, Value
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Feature
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
+from model_service.contract.json_values import Row, Value
 from model_service.contract.parsing import parse_rows, parse_value
 from model_service.contract.problems import Invalid
 from model_service.fast_path import FastPath, NotCompiled

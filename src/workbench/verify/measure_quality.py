@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model_service.columns.transformers import Stage, is_label_encoder
-from model_service.contract.contract import Batch, Output, json_text
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Output
+from model_service.contract.json_values import json_text
 from model_service.contract.typed_text import SAMPLE_MISSING
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction

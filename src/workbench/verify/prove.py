@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Batch, Contract
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
 from model_service.contract.golden import (
     RELATIVE_TOLERANCE,
     Golden,

@@ -7,7 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Batch, Contract, Feature, Row, Value, json_text, listed
+from model_service.contract.batch import Batch, listed
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Row, Value, json_text
 from model_service.contract.parsing import parse_rows
 from model_service.model.model import Model
 from workbench import files

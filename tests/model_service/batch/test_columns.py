@@ -16,7 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from model_service.columns.frames import model_input
-from model_service.contract.contract import Batch, Coded, Column, Contract, Feature
+from model_service.contract.batch import Batch, Coded, Column
+from model_service.contract.contract import Contract, Feature
 from model_service.fast_path import FastPath, compile_fast_path
 
 ROWS = 300

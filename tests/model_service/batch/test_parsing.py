@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from model_service.batch.parsed import ParsedColumn, Rejection, combine
 from model_service.batch.parsing import TextColumn, ValueReader, parse_numbers
-from model_service.contract.contract import Coded, Contract, Feature, listed
+from model_service.contract.batch import Coded, listed
+from model_service.contract.contract import Contract, Feature
 from model_service.contract.parsing import Suggestions, parse_rows
 from model_service.contract.problems import Invalid
 from model_service.contract.typed_text import request_value

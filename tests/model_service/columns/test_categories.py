@@ -26,7 +26,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from model_service.columns.categories import ColumnCategories
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.parsing import parse_rows
 from model_service.contract.schema import parse_contract
 from model_service.errors import ModelError

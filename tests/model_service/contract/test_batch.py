@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from model_service.contract.contract import Batch, Contract, Feature
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract, Feature
 from model_service.contract.parsing import parse_rows
 
 ROWS = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}, {"a": None, "b": "z"}]

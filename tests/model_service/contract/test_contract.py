@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from strategies import features, json_values
 
-from model_service.contract.contract import Contract, ContractError, Feature, same_json
+from model_service.contract.contract import Contract, ContractError, Feature
+from model_service.contract.json_values import same_json
 from model_service.contract.parsing import parse_rows, parse_value
 from model_service.contract.problems import Invalid
 from model_service.contract.schema import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_service.contract.contract import Batch, Coded, Values
+from model_service.contract.batch import Batch, Coded, Values
 from model_service.contract.profile import Profile
 from model_service.contract.schema import parse_contract
 from model_service.contract.unusual import UnusualValues

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_service.batch.parsed import Parsed
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.contract.schema import parse_contract
 from model_service.contract.unusual import RowWarning
 from model_service.csv import answer_file

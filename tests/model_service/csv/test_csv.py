@@ -30,7 +30,8 @@ from sklearn.pipeline import make_pipeline
 from stand_ins import Mirror, model_around
 from werkzeug.test import TestResponse
 
-from model_service.contract.contract import Feature, json_text
+from model_service.contract.contract import Feature
+from model_service.contract.json_values import json_text
 from model_service.contract.parsing import parse_value
 from model_service.contract.problems import Invalid
 from model_service.contract.schema import parse_contract, parse_feature

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.explain.blackbox import BlackBox, Budget, DoesNotFit
 from model_service.explain.game import Permutations, enumerate_coalitions
 

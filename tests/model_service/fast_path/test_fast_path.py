@@ -62,7 +62,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from model_service.columns.frames import model_input
-from model_service.contract.contract import Column
+from model_service.contract.batch import Column
 from model_service.fast_path import FastPath, compile_fast_path
 from model_service.fast_path.compile import compile_known_model
 from model_service.fast_path.data import ColumnTable, RowPredict, to_matrix

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, StandardScaler
 from sklearn.utils import all_estimators
 
-from model_service.contract.contract import Column
+from model_service.contract.batch import Column
 from model_service.fast_path import compile_fast_path
 from model_service.fast_path.data import (
     ColumnTable,

@@ -16,7 +16,8 @@ import joblib
 import pytest
 from stand_ins import model_around
 
-from model_service.contract.contract import Batch, Row
+from model_service.contract.batch import Batch
+from model_service.contract.json_values import Row
 from model_service.model.loading import load_model
 from model_service.serving import queue
 from model_service.serving.predictor import Predictor

@@ -16,7 +16,7 @@ from conftest import PYTHON, TESTS, adopted, environment, features_of
 from first_try.runner import training_environment
 from sklearn.ensemble import RandomForestRegressor
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.model.loading import load_model
 from workbench.adopt.answers import Answers
 from workbench.adopt.check_answers import check_answers

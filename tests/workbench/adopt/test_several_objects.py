@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.model.loading import load_model
 from workbench.adopt.problems import AnswerError
 

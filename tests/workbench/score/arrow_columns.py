@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_service.batch.parsing import ValueReader
-from model_service.contract.contract import Coded, Feature, listed
+from model_service.contract.batch import Coded, listed
+from model_service.contract.contract import Feature
 from model_service.contract.parsing import Suggestions
 from workbench.score.arrow import json_value, parse_array
 

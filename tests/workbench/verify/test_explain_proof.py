@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model_service.contract.contract import Batch
+from model_service.contract.batch import Batch
 from model_service.explain.answer import ExplainRequest
 from model_service.explain.blackbox import BlackBox, Budget
 from model_service.explain.parts import Explained, LinearPart

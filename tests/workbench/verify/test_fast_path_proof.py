@@ -19,7 +19,7 @@ import pytest
 from conftest import EXAMPLE, ROOT, adopted
 from sklearn.tree import DecisionTreeRegressor
 
-from model_service.contract.contract import Batch, Column
+from model_service.contract.batch import Batch, Column
 from model_service.contract.parsing import parse_rows
 from model_service.fast_path import FastPath, NotCompiled
 from model_service.fast_path.steps import registry

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model_service.contract.contract import Values
+from model_service.contract.batch import Values
 from model_service.fast_path.data import (
     ColumnTable,
     Data,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from model_service.columns.spelling import without_spaces
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.contract.parsing import did_you_mean
 from workbench.adopt.beside.transformer_files import LISTS, Fitted
 from workbench.adopt.case import Case

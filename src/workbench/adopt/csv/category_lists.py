@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from model_service.columns.categories import ColumnCategories
-from model_service.contract.contract import Contract, Feature, Scalar, json_text
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Scalar, json_text
 from model_service.contract.typed_text import whole
 from workbench.adopt.csv.sample import ColumnFacts, Sample
 from workbench.adopt.problems import Problem, QuestionNames

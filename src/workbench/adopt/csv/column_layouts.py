@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from workbench.adopt.csv.sample import ColumnFacts
 
 Entry = Mapping[str, Any]  # a feature as features.json has it

@@ -13,7 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from model_service.contract.contract import Contract, Row, json_text, same_json
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import Row, json_text, same_json
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import SAMPLE_BOOLEANS, is_number
 from workbench import files

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_service.contract.contract import Batch, Contract, Row, json_text
+from model_service.contract.batch import Batch
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import Row, json_text
 from model_service.contract.parsing import parse_rows
 from model_service.contract.problems import Invalid
 from model_service.contract.snippets import csv_text

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Value
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Value
 from model_service.contract.parsing import parse_value
 from model_service.contract.problems import Invalid
 from model_service.contract.profile import Profile

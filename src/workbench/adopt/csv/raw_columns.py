@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_service.contract.contract import Scalar, json_text
+from model_service.contract.json_values import Scalar, json_text
 from model_service.contract.typed_text import SAMPLE_MISSING
 from workbench.adopt.csv.sample import ColumnFacts, Sample
 from workbench.adopt.problems import Notes

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model_service.contract.contract import Contract, Feature, Row, Value, json_text, same_json
+from model_service.contract.contract import Contract, Feature
+from model_service.contract.json_values import Row, Value, json_text, same_json
 from model_service.contract.parsing import parse_rows
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, sample_value, whole
 from workbench.adopt.csv.sample import MAX_EXAMPLES, ColumnFacts, Sample

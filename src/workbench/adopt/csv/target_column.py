@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from model_service.contract.contract import Contract, Scalar
+from model_service.contract.contract import Contract
+from model_service.contract.json_values import Scalar
 from model_service.contract.typed_text import sample_number
 from workbench.adopt.csv.sample import EXPECTED_COLUMN, ColumnFacts, Sample
 from workbench.errors import listing

@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from model_service.contract.contract import json_text
 from model_service.contract.golden import RELATIVE_TOLERANCE, differences
+from model_service.contract.json_values import json_text
 from model_service.csv.writer import answer_columns, escape_formula, free_name
 from model_service.model.model import Model
 from workbench.selftest.responses import problem

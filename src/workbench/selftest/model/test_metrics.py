@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model_service.contract.contract import json_text
+from model_service.contract.json_values import json_text
 from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.metrics import MAX_NAMES, OTHER
