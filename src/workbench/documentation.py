@@ -15,6 +15,7 @@ from typing import Protocol
 from workbench.errors import UserError
 
 MAX_OTHERS = 3
+MIN_BEGINNING = 4  # letters of a word that stands nowhere, which others are searched by
 # What a title that fits counts, and a word anywhere in the section; a quoted text that fits is 1.
 TITLE, TEXT = 1.5, 0.1
 _HEADING = re.compile(r"^#{1,6} +(?P<title>.+)$")
@@ -73,10 +74,17 @@ class Index:
 
     def search(self, topic: str) -> list[Section]:
         """Return the sections that have words of the topic, the best first."""
-        words = frozenset(_words(topic)) & self._weights.keys()
+        words = frozenset(filter(None, map(self._known, _words(topic))))
         scores = [(self._score(section, words), section) for section in self._sections]
         found = sorted((item for item in scores if item[0] > 0), key=lambda item: -item[0])
         return [section for _, section in found]
+
+    def _known(self, word: str) -> str:
+        """Return the word, or the shortest that begins like it: score for scoring."""
+        for length in range(len(word), min(len(word), MIN_BEGINNING) - 1, -1):
+            if found := [known for known in self._weights if known.startswith(word[:length])]:
+                return word if word in found else min(found, key=len)
+        return ""
 
     def _score(self, section: Section, topic: frozenset[str]) -> float:
         """Return how well a section fits the words of a topic.

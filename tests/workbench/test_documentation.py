@@ -215,6 +215,9 @@ def test_each_heading_that_quotes_an_error_has_such_a_line() -> None:
         ("stylesheet", "how-to/make-it-yours"),
         ("upgrade", "how-to/upgrade-and-eject"),  # workbench.upgrade names it
         ("docker", "how-to/deploy-to-heroku"),
+        ("deploying", "how-to/deploy-to-heroku"),
+        ("monitoring", "how-to/operate"),
+        ("scoring", "reference/commands"),
     ],
 )
 def test_a_word_finds_the_page_on_it(topic: str, page: str) -> None:
