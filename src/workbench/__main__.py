@@ -226,7 +226,7 @@ COMMANDS: dict[str, Command] = {
         ("URL", "API_KEY"),
         ("URL",),
     ),
-    "curl": Command("print a request with a real row", _curl, ("PORT",)),
+    "curl": Command("print a request with an example row", _curl, ("PORT",)),
     "key": Command("a new API key, and the line that sets its hash", _key),
     "docs": Command("the documentation, or what it says on a topic", _docs, ("TOPIC",)),
     "sbom": Command("what the service consists of, as CycloneDX JSON", _sbom),

@@ -32,7 +32,8 @@ def upgrade(project: Path, source: str) -> str:
     if vendor.is_ejected(project):
         raise UserError(
             "The engine was ejected: model_service/ is yours, so there is no wheel to replace. To "
-            "go back, delete model_service/ and render the project anew (make docs TOPIC=upgrade)."
+            "go back, delete model_service/ and restore from git, as before the eject, vendor/, "
+            "requirements.in, requirements.txt and requirements-test.txt (make docs TOPIC=eject)."
         )
     before = {wheel.name: wheel for wheel in vendor.wheels(project)}
     if set(before) != {vendor.ENGINE, vendor.TOOLS}:

@@ -38,7 +38,7 @@ def test_all_pages_work_from_sign_in_to_sign_out(
     assert served_with_keys.model.title not in page.content()
     assert axe(page) == []
     sign_in(page, "another-key")
-    expect(page.get_by_role("heading", name="This is no key of this service")).to_be_visible()
+    expect(page.get_by_role("heading", name="This API key is not valid")).to_be_visible()
     sign_in(page)
 
     page.get_by_role("button", name="Predict", exact=True).click()

@@ -263,17 +263,18 @@ def test_the_readme_shows_what_rendering_prints(verified: Bake) -> None:
 @in_the_verified_group
 def test_the_tutorial(verified: Bake, tmp_path: Path) -> None:
     chapters = {section.title.split(".")[0]: section for section in PAGES[TUTORIAL].sections}
-    demo = tmp_path / ".demo"
-    demo.mkdir()
+    clone = tmp_path / "cookiecutter-model-service"
     # As `make demo` leaves it when it is called again.
-    shutil.copytree(verified.project, demo / "loan-approval", symlinks=True)
+    shutil.copytree(verified.project, clone / ".demo" / "loan-approval", symlinks=True)
     python = shlex.quote(sys.executable)
     replaced = {
         "make demo": f"{python} {ROOT}/tools/demo.py .demo",
         "make stop": f"{python} {ROOT}/tools/demo.py .demo --stop",
-        "../.venv/bin/cookiecutter ..": f"{python} -m cookiecutter {ROOT}",
+        "../cookiecutter-model-service/.venv/bin/cookiecutter ../cookiecutter-model-service": (
+            f"{python} -m cookiecutter {ROOT}"
+        ),
     }
-    terminal = Terminal(tmp_path)
+    terminal = Terminal(clone)
 
     def type_in(section: Section, block: Block) -> None:
         printed = ""
@@ -294,7 +295,7 @@ def test_the_tutorial(verified: Bake, tmp_path: Path) -> None:
         section = chapters[chapter]
         for block in section.blocks:
             if block.language == "python":
-                (demo / "train.py").write_text(block.text, encoding="utf-8")
+                (terminal.folder / "train.py").write_text(block.text, encoding="utf-8")
             elif block.language == "console":
                 type_in(section, block)
     contract = terminal.folder / "flat-prices" / "model" / "features.json"

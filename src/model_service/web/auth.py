@@ -92,7 +92,7 @@ def sign_in() -> AnyResponse:
     """Store the typed key in a cookie, and redirect to the page that needs it."""
     key = request.form.get("key", "").strip()
     if _known(key, service.settings.api_keys) is None:
-        raise no_key("This is no key of this service")
+        raise no_key("This API key is not valid")
     answer = redirect(_page_address(request.form.get("page")), 303)
     # Browsers drop a Secure cookie on plain http, as `make run` serves.
     answer.set_cookie(

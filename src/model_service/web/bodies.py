@@ -22,7 +22,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def mimetype_of(environ: WSGIEnvironment) -> str:
-    """Return the type of a request's body, in small letters and without parameters."""
+    """Return the type of a request's body, in lowercase letters and without parameters."""
     content_type: str = environ.get("CONTENT_TYPE", "")
     return content_type.partition(";")[0].strip().lower()
 

@@ -56,7 +56,7 @@ RESPONSES: Mapping[type[ServiceError], ErrorResponse] = {
         404,
         page_text=(
             "There is no such file",
-            "Files and their predictions are deleted 24 hours after they were scored.",
+            "Predictions are deleted 24 hours after the file was scored.",
         ),
     ),
     NotDone: ErrorResponse(409, {"Retry-After": "5"}),

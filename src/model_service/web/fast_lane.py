@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from model_service.web.app import ModelService
 
 Hooks = frozenset[tuple[str, Any]]
+# Where Flask keeps them, by blueprint.
+HOOKS = (
+    *("url_value_preprocessors", "before_request_funcs"),
+    *("after_request_funcs", "teardown_request_funcs"),
+)
 
 
 class FastLane:
@@ -108,7 +113,7 @@ def hooks_of(app: ModelService) -> Hooks:
     """Return the functions that run with requests of the API."""
     found = {
         (kind, hook)
-        for kind in ("before_request_funcs", "after_request_funcs", "teardown_request_funcs")
+        for kind in HOOKS
         for scope in (None, api.bp.name)
         for hook in getattr(app, kind).get(scope, ())
     }

@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
@@ -40,8 +40,8 @@ class RequestRecord:
 def init_app(app: Flask, service: Service) -> None:
     """Give each request an id and a record; log and count it when its response has ended."""
 
-    @app.before_request
-    def _begin() -> None:
+    @app.url_value_preprocessor  # Flask calls these first, the owner's too
+    def _begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
         rule = request.url_rule
         g.request_record = begin(request.environ, request.path, rule.rule if rule else None)
 

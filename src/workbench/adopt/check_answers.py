@@ -65,8 +65,8 @@ def _check_slug(answers: Answers) -> Iterator[Problem]:
         slug = words.lstrip("-0123456789")[:30].rstrip("-")
         yield Problem(
             "project_slug",
-            f"{answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 small letters, "
-            "digits and dashes, a letter first and no dash last.",
+            f"{answers.project_slug!r} cannot be a Heroku app name; give 2 to 30 lowercase "
+            "letters, digits and dashes, a letter first and no dash last.",
             Repair({"project_slug": slug}) if SLUG.fullmatch(slug) else None,
         )
 

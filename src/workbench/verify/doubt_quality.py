@@ -72,8 +72,8 @@ def doubt_classes(quality: ClassQuality, target: str) -> Doubt | None:
     if len(recalls) < 2 or found > guess + LITTLE_BETTER:
         return None
     return Doubt(
-        f"The predictions are no better than a guess at {target}: on average {found:.0%} of "
-        f"a class is found, and {guess:.0%} by chance. {COMPARE}"
+        f"The predictions are no better than a guess at {target}: their balanced accuracy "
+        f"is {found:.2f}, and guessing has {guess:.2f}. {COMPARE}"
     )
 
 
@@ -84,7 +84,7 @@ def doubt_transformers(measured: Quality, without: Quality, names: Sequence[str]
         better = statistics.fmean(_recalls(without.classes))
         if better <= found + LITTLE_BETTER:
             return None
-        figures = f"on average {better:.0%} of a class is found, and {found:.0%} with it"
+        figures = f"the balanced accuracy is {better:.2f}, and {found:.2f} with it"
     elif measured.numbers is not None and without.numbers is not None:
         found, better = measured.numbers.mean_absolute, without.numbers.mean_absolute
         if better >= (1 - LITTLE_BETTER) * found:

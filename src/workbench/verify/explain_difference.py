@@ -97,8 +97,9 @@ def _of_numbers(answers: _Answers) -> Iterator[Explanation]:
     for name, function in FORWARD.items():
         if answers.agree([_applied(function, actual) for _, actual in pairs]):
             yield Explanation(
-                f"{answers.all_of_them} if {name} is taken of what the model predicts, which the "
-                "service does not do: expect what the model itself predicts."
+                f"{answers.all_of_them} after {name} of the model's predictions, which the service "
+                "does not take. Write the model's own predictions, model.predict(X), into the "
+                "column expected."
             )
     linear = _linear(pairs)
     if linear is not None:

@@ -46,7 +46,7 @@ def setup(project: Path) -> Path:
     if python is None:
         raise CannotVerify(
             f"Python {version} does not run here; install it (uv python install {version}, or "
-            "pyenv) and run make verify."
+            "pyenv) and type the command again."
         )
     try:
         return make_environment(project, python)

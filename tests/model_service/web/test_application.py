@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import EXAMPLE, SRC, adopted, environment
-from flask import Response, after_this_request, render_template, request, session
+from flask import Response, abort, after_this_request, render_template, request, session
 
 from model_service import ModelService, StartError, api, docs, pages
 from model_service.errors import ModelError
@@ -268,3 +268,11 @@ def test_the_application_for_tests_has_all_routes(load: Load) -> None:
     app = create_app(model, Settings(max_json_rows=7))
     assert app.service.settings.max_json_rows == 7
     assert {api.bp, pages.bp, docs.bp} <= set(app.blueprints.values())
+
+
+def test_the_first_hook_of_all_can_refuse_a_request(load: Callable[[], ModelService]) -> None:
+    app = load()
+    app.url_value_preprocessor(lambda _endpoint, _values: abort(403))
+    response = app.test_client().get("/features")
+    assert response.status_code == 403
+    assert response.headers["X-Request-ID"]

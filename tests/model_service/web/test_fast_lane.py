@@ -143,6 +143,10 @@ def after(app: ModelService) -> None:
     app.after_request(lambda response: response)
 
 
+def preprocessor(app: ModelService) -> None:
+    app.url_value_preprocessor(lambda _endpoint, _values: None)
+
+
 def teardown(app: ModelService) -> None:
     app.teardown_request(lambda _error: None)
 
@@ -161,7 +165,8 @@ def other_views(app: ModelService) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [before, after, teardown, of_the_blueprint, middleware, other_views]
+    "change",
+    [before, after, preprocessor, teardown, of_the_blueprint, middleware, other_views],
 )
 def test_with_code_of_the_owners_requests_go_to_threads(
     loan: Path, change: Callable[[ModelService], None]

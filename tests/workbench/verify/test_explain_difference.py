@@ -20,9 +20,9 @@ OF_NUMBERS: list[tuple[Callable[[float], float], dict[str, Any] | str]] = [
     (lambda number: number * number, {"transform": "square"}),
     (lambda number: number * 4 + 100, {"transform": {"multiply": 4.0, "add": 100.0}}),
     (lambda number: 1 - number, {"transform": {"multiply": -1.0, "add": 1.0}}),
-    (math.log, "if log is taken"),
-    (math.sqrt, "if sqrt is taken"),
-    (int, "if floor is taken"),
+    (math.log, "after log of the model's predictions"),
+    (math.sqrt, "after sqrt of"),
+    (int, "after floor of"),
 ]
 CHANCES = [0.1, 0.45, 0.6, 0.9]
 OF_CLASSES: list[tuple[list[str], dict[str, Any] | str]] = [
