@@ -258,7 +258,8 @@ def main(arguments: Sequence[str], project: Path) -> int:
     try:
         return COMMANDS[name].run(project, options) or 0
     except CannotVerify as error:
-        print(f"Not verified:\n{error.shown}", file=sys.stderr)
+        heading = "Not verified" if name in ("verify", "adopt") else f"make {name}"
+        print(f"{heading}:\n{error.shown}", file=sys.stderr)
         return CANNOT_VERIFY
     except UserError as error:
         print(f"make {name}:\n{error.shown}", file=sys.stderr)

@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import TEMPLATE, adopted, engine_environment
+from processor import slowness
 from sklearn.linear_model import LogisticRegression
 
 from model_service.contract.golden import MAX_BATCH_BYTES
 from workbench.verify.prove import prove
 from workbench.verify.verify import MODEL_TESTS, TESTS
 
-# Twice of what a quiet core needs, since a busy one needs more. The lock and the installation of a
-# verification take 10 s besides.
-MAX_CPU_SECONDS = 75
+# Less on a slow processor. The lock and the installation of a verification take 10 s besides.
+MAX_CPU_SECONDS = 50
 
 
 def run_pytest(model: Path, *arguments: str, project: Path = TEMPLATE) -> str:
@@ -57,20 +57,21 @@ def test_verify_runs_those_tests_that_depend_on_the_model(loan: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_of_2630_features_is_verified_in_bounded_time(tmp_path: Path) -> None:
+def test_a_model_of_2630_features_is_verified_in_less_than_a_minute(tmp_path: Path) -> None:
     names = [f"sensor_channel_temperature_mean_{number:04d}" for number in range(2630)]
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2630)), columns=names)
     model = LogisticRegression(max_iter=50).fit(frame, (frame[names[0]] > 0).astype(int))
     joblib.dump(model, tmp_path / "wide.joblib")
     frame.to_csv(tmp_path / "wide.csv", index=False)
-    start = cpu_seconds()
+    slow_before, start = slowness(), cpu_seconds()
     project = adopted(tmp_path, tmp_path / "wide.joblib", sample_data=str(tmp_path / "wide.csv"))
     assert "predictions are recorded" in prove(project)
     # The recorded rows do not fit into one request.
     assert (project / "model" / "golden.json").stat().st_size > MAX_BATCH_BYTES
     shutil.copytree(TEMPLATE, project, dirs_exist_ok=True)
     assert "failed" not in run_pytest(project / "model", *MODEL_TESTS, project=project)
-    assert cpu_seconds() - start < MAX_CPU_SECONDS
+    seconds = cpu_seconds() - start
+    assert seconds / max(1.0, slow_before, slowness()) < MAX_CPU_SECONDS
 
 
 def cpu_seconds() -> float:

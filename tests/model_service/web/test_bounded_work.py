@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from conftest import adopted
 from flask.testing import FlaskClient
+from processor import slowness
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -31,9 +32,6 @@ from workbench.verify.prove import prove
 
 MAX_BYTES = 1 << 20
 MAX_CPU_SECONDS, MAX_MEMORY_BYTES = 1.0, 64 << 20
-# Of a core of 2025. Older cores, and those that others use too, take longer for the same work:
-# `slowness` says how much.
-USUAL_SECONDS_OF_UNIT = 0.06
 PROCESS = Path("/proc/self")
 
 FEATURE_COUNT, CATEGORY_COUNT, ROW_COUNT, MAX_CSV_ROWS = 1000, 5000, 1000, 200_000
@@ -304,16 +302,6 @@ def answer(served: Served, sent: Sent) -> tuple[int, int]:
         return response.status_code, sum(map(len, response.response))
     finally:
         response.close()
-
-
-def slowness() -> float:
-    """Return how much longer than usually a unit of work takes, which is like that of requests."""
-    started = time.process_time()
-    cells = ",".join(map(str, range(100_000))).split(",")
-    codes = {cell: number for number, cell in enumerate(cells)}
-    records = [[cell, number] for cell, number in codes.items()]
-    "\n".join([f"{cell};{number}" for cell, number in records])
-    return (time.process_time() - started) / USUAL_SECONDS_OF_UNIT
 
 
 @dataclass(frozen=True)
