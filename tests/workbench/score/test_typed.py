@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import EXAMPLE, Bake, environment
 
+from workbench.lock.requirements import LOCK, exact_pins
+
 from .conftest import HERE, install
 
 pytestmark = [pytest.mark.slow, pytest.mark.heavy, pytest.mark.xdist_group("verified")]
@@ -75,7 +77,11 @@ def cluster(project: Path, libraries: Path) -> Iterator[str]:
 
 
 def test_dask(project: Path, tmp_path: Path) -> None:
-    with cluster(project, install(tmp_path / "site-packages", "distributed")) as address:
+    pins = tmp_path / "pins.txt"
+    pins.write_text("\n".join(exact_pins((project / LOCK).read_text(), ())))
+    # Workers with other versions than the project's refuse.
+    folder = install(tmp_path / "site-packages", "--constraint", str(pins), "distributed")
+    with cluster(project, folder) as address:
         options = ("INPUT=loans.csv", "OUTPUT=dask.csv", f"ENGINE=dask://{address}")
         assert "Installing distributed" in typed(project, *options)
     assert (project / "dask.csv").read_bytes() == (project / "scored.csv").read_bytes()
