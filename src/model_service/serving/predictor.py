@@ -12,7 +12,7 @@ from typing import Any
 from model_service.contract.batch import Batch
 from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
-from model_service.explain.answer import ExplainRequest
+from model_service.explain.answer import ExplainRequest, UnknownClass
 from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -30,6 +30,15 @@ class NotReady(ServiceError):
     """The model does not reproduce its golden predictions."""
 
     summary = "The model is not ready"
+
+
+class ModelFailsOnMixedRows(ServiceError):
+    """The model raises an exception while its answers are explained."""
+
+    summary = "There is no explanation for these values"
+
+    def __init__(self) -> None:
+        super().__init__("The model fails on these values, or on mixtures of them with other rows.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +114,21 @@ class Predictor:
     ) -> Sequence[dict[str, Any]]:
         """Return what is added to the prediction of each row, within a budget.
 
-        Raises Unavailable, NotReady, DoesNotFit, UnknownClass and what the model raises.
+        Raises UnknownClass, Unavailable, NotReady and the errors of explain/; ModelFailsOnMixedRows
+        stands for what the model raises.
         """
         self.require_ready()
-        return self.queue.submit(
-            batch,
-            part=True,
-            run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
-        )
+        try:
+            return self.queue.submit(
+                batch,
+                part=True,
+                run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
+            )
+        except (ServiceError, UnknownClass):
+            raise
+        except Exception as error:  # a model can raise anything on rows that no caller sent
+            logger.warning("no explanation: %s", location_of(error))
+            raise ModelFailsOnMixedRows from error
 
     def _failing(
         self, batch: Batch, error: Exception, max_count: int, deadline: float | None

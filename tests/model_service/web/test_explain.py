@@ -17,6 +17,7 @@ from conftest import LOAN_ROW
 from model_service.contract.snippets import csv_text
 from model_service.explain.blackbox import Budget
 from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web.app import create_app
 from model_service.web.explain_page import MAX_WHY_BARS, MINUS, contribution_writer, word_bars
 from model_service.web.settings import Settings
@@ -240,6 +241,24 @@ def test_the_model_card_shows_what_matters(client: Client) -> None:
     assert features[0] == "Credit history"
     assert "higher values lower it" in section
     assert "good raises it most, bad least" in section
+
+
+def test_a_model_that_fails_on_mixed_rows_still_predicts(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("a value of a caller")
+
+    monkeypatch.setattr(Model, "explain", fail)
+    asked = client()
+    for path in ("/explain", "/predict?explain=1"):
+        response = asked.post(path, json=REFUSED)
+        assert (response.status_code, "mixtures of them" in response.text) == (422, True)
+    page = asked.post("/", data=ROW_TEXTS)
+    assert page.status_code == 200
+    assert "Why?</summary>" not in page.text
+    assert "no explanation: ZeroDivisionError in fail, line" in caplog.text
+    assert "a value of a caller" not in caplog.text
 
 
 def test_a_wrong_file_is_not_used(proven: Path, tmp_path: Path) -> None:
