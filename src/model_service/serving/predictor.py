@@ -22,7 +22,7 @@ from model_service.serving.readiness import Readiness
 logger = logging.getLogger(__name__)
 
 MODEL_FAILS = "the model fails on these values"
-# No more failing rows of a request are looked for.
+# No more failing rows of a request are named.
 MAX_FAILING_ROWS = 20
 
 
@@ -77,8 +77,11 @@ class Predictor:
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(batch, error, MAX_FAILING_ROWS, deadline)
-        raise InvalidRows(failures(batch, failing))
+            # One more than is shown: then "more than 20 problems" is certain.
+            failing = self._failing(batch, error, MAX_FAILING_ROWS + 1, deadline)
+        problems = failures(batch, failing[:MAX_FAILING_ROWS])
+        problems.is_complete = len(failing) <= MAX_FAILING_ROWS
+        raise InvalidRows(problems)
 
     def predict_together(self, batches: Sequence[Batch]) -> Sequence[Prediction]:
         """Predict a row of each of several requests by one call of the fast path.
