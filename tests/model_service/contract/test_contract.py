@@ -238,6 +238,13 @@ def test_an_output_can_ask_a_raw_booster_for_classes(
         check_output(parsed, "regression", None, 1, binary=[0, 1])
 
 
+def test_a_missing_value_is_not_the_category_null() -> None:
+    one_hot = {"null": "kind_null", "a": "kind_a"}
+    feature = Feature("kind", categories=("null", "a"), nullable=True, one_hot=one_hot)
+    columns = feature.encode_values([None, "null", "a"])
+    assert [list(column.values) for column in columns] == [[0, 1, 0], [0, 0, 1]]
+
+
 def test_encoded_and_one_hot_features_become_model_columns() -> None:
     contract = parse_contract(
         {
