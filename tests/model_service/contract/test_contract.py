@@ -100,6 +100,19 @@ WRONG: list[tuple[Any, str]] = [
     ({"features": [{**AREA, "encode": {"Rural": 0}}]}, "has no number for Semiurban, Urban"),
     ({"features": [{**AREA, "one_hot": {"Mars": "x"}}]}, "names Mars, which"),
     ({"features": [{"name": "a", "encode": {"x": 1}}]}, '"encode" needs "categories"'),
+    ({"features": [{**AREA, "one_hot": {}}]}, '"one_hot" must be an object of columns by category'),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b", "Urban": "b"}}]},
+        'feature Area: "one_hot" names the column b 2 times',
+    ),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b", "Urban": "c"}}, {"name": "b"}]},
+        "the features Area and b both have the column b",
+    ),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b"}}], "unused": ["b"]},
+        '"unused" names b, which is a column of the feature Area',
+    ),
     ({"features": [{"name": "a"}], "output": {"threshold": 0.5}}, '"threshold" needs "positive"'),
     ({"features": [{"name": "a"}], "output": {"transform": "log"}}, "one of exp, expm1"),
 ]
