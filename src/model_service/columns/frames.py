@@ -131,7 +131,11 @@ def _integer(value: Value) -> Value:
 
 def _array(column: Column) -> Any:
     if isinstance(column.values, Coded):
-        return _array(replace(column, values=column.values.distinct))[column.values.codes]
+        distinct = column.values.distinct
+        if column.kind == "int":
+            # None stands for a rejected cell; no remaining row has its code.
+            distinct = [0 if value is None else value for value in distinct]
+        return _array(replace(column, values=distinct))[column.values.codes]
     if isinstance(column.values, np.ndarray):
         return column.values
     if isinstance(column.values, array.array):

@@ -128,7 +128,8 @@ class Feature:
         if self.one_hot is not None:
             places: dict[str, list[int]] = {}
             for place, value in enumerate(values):
-                places.setdefault(json_text(value), []).append(place)
+                if value is not None:  # its JSON text is null, as a category's can be
+                    places.setdefault(json_text(value), []).append(place)
             zeros = bytes(8 * len(values))
             columns = []
             for category, column in self.one_hot.items():

@@ -98,6 +98,7 @@ class Problems(Sequence[Problem]):
         """Add the problems of another part of the request."""
         self.counts.update(others.counts)
         self._listed += others[: MAX_LISTED_PROBLEMS - len(self)]
+        self.is_complete = self.is_complete and others.is_complete
 
     def add_unlisted(self, reason: Reason, features: Iterable[str]) -> None:
         """Count a problem of each feature without listing it; "" stands for no feature."""

@@ -55,6 +55,7 @@ def parse_contract(document: object) -> Contract:
     counts = Counter(feature.name for feature in features)
     repeated = sorted(name for name, count in counts.items() if count > 1)
     problems += [f"feature {name}: is there {counts[name]} times" for name in repeated]
+    owners = _column_owners(features, problems)
     output, service = Output(), ServiceInfo()
     transformers: tuple[Transformer, ...] = ()
     examples: Examples = "mixed"
@@ -66,7 +67,7 @@ def parse_contract(document: object) -> Contract:
         examples = _parse_examples(document.get("examples"))
     unused: tuple[str, ...] = ()
     with _collecting(problems):
-        unused = _parse_unused(document.get("unused"), counts)
+        unused = _parse_unused(document.get("unused"), counts, owners)
     with _collecting(problems, "service: "):
         service = ServiceInfo(**_members(document.get("service", {}), _SERVICE_MEMBERS))
     if problems:
@@ -91,11 +92,32 @@ def _parse_examples(declared: object) -> Examples:
     raise ContractError([f'"examples" must be mixed or whole, not {json.dumps(declared)[:60]}'])
 
 
-def _parse_unused(declared: object, features: Collection[str]) -> tuple[str, ...]:
+def _column_owners(features: Iterable[Feature], problems: list[str]) -> Mapping[str, str]:
+    """Return the feature of each of the model's columns; add a problem for one of two features."""
+    owners: dict[str, str] = {}
+    for feature in features:
+        columns = feature.one_hot.values() if feature.one_hot is not None else (feature.name,)
+        for column in dict.fromkeys(columns):
+            owner = owners.setdefault(column, feature.name)
+            if owner != feature.name:
+                problems.append(
+                    f"the features {owner} and {feature.name} both have the column {column}"
+                )
+    return owners
+
+
+def _parse_unused(
+    declared: object, features: Collection[str], owners: Mapping[str, str]
+) -> tuple[str, ...]:
     names = [] if declared is None else declared
     if not isinstance(names, list) or not all(name and isinstance(name, str) for name in names):
         raise ContractError([f'"unused" must be a list of names, not {json.dumps(names)[:60]}'])
     problems = [f'"unused" names {name}, which is a feature' for name in names if name in features]
+    problems += [
+        f'"unused" names {name}, which is a column of the feature {owners[name]}'
+        for name in names
+        if name in owners and name not in features
+    ]
     if len({*names}) != len(names):
         problems.append('"unused" names a column twice')
     if problems:
@@ -153,6 +175,9 @@ def _contradictions(feature: Feature) -> Iterable[str]:
             yield f'"{key}" names {", ".join(stray)}, which "categories" does not have'
         if key == "encode" and (left := sorted(known - set(codes))):
             yield f'"encode" has no number for {", ".join(left)}'
+    for column, count in Counter((feature.one_hot or {}).values()).items():
+        if count > 1:
+            yield f'"one_hot" names the column {column} {count} times'
     low, high = feature.minimum, feature.maximum
     if low is not None and high is not None and low > high:
         yield f'"minimum" {low} is above "maximum" {high}'
@@ -322,7 +347,10 @@ _FEATURE_MEMBERS: Mapping[str, _Check] = {
     "warn": ("true or false", lambda value: isinstance(value, bool)),
     "default": ("text, a number, true or false", _is_scalar),
     "encode": ("an object of numbers by category", lambda value: _is_map_to(_is_number, value)),
-    "one_hot": ("an object of columns by category", lambda value: _is_map_to(_is_name, value)),
+    "one_hot": (
+        "an object of columns by category, with at least one",
+        lambda value: _is_map_to(_is_name, value) and value != {},
+    ),
     "reason": (
         f"a text, or an object of texts: {', '.join(REASON_MEMBERS)}",
         lambda value: (

@@ -218,6 +218,7 @@ class _Run:
                 for p in error.problems
                 if p.row is not None
             )
+            problems.is_complete = error.problems.is_complete
             raise InvalidRows(problems) from error
         warnings = self._find_warnings(parsed)
         if failing:

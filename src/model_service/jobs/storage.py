@@ -30,7 +30,10 @@ select count(*) filter (where state = 'waiting' or leased_until < now()),
   count(*) filter (where state = 'running' and leased_until >= now())
 from model_jobs where state in ('waiting', 'running')"""
 _DELETE = "delete from model_jobs where id = %s and owner is not distinct from %s"
-EXPIRE = "delete from model_jobs where state <> 'running' and expires_at < now()"
+# Of the running jobs only those whose worker died.
+EXPIRE = """
+delete from model_jobs
+where expires_at < now() and (state <> 'running' or leased_until < now())"""
 _SIZE = """
 select coalesce(sum(length(data)), 0) from model_job_parts where job = %s and side = 'output'"""
 _PART = """

@@ -12,7 +12,7 @@ from typing import Any
 from model_service.contract.batch import Batch
 from model_service.contract.problems import Problem, Problems
 from model_service.errors import InvalidRows, ServiceError
-from model_service.explain.answer import ExplainRequest
+from model_service.explain.answer import ExplainRequest, UnknownClass
 from model_service.explain.blackbox import Budget
 from model_service.model.model import Model
 from model_service.model.predictions import Prediction
@@ -22,7 +22,7 @@ from model_service.serving.readiness import Readiness
 logger = logging.getLogger(__name__)
 
 MODEL_FAILS = "the model fails on these values"
-# No more failing rows of a request are looked for.
+# No more failing rows of a request are named.
 MAX_FAILING_ROWS = 20
 
 
@@ -30,6 +30,15 @@ class NotReady(ServiceError):
     """The model does not reproduce its golden predictions."""
 
     summary = "The model is not ready"
+
+
+class ModelFailsOnMixedRows(ServiceError):
+    """The model raises an exception while its answers are explained."""
+
+    summary = "There is no explanation for these values"
+
+    def __init__(self) -> None:
+        super().__init__("The model fails on these values, or on mixtures of them with other rows.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +77,11 @@ class Predictor:
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(batch, error, MAX_FAILING_ROWS, deadline)
-        raise InvalidRows(failures(batch, failing))
+            # One more than is shown: then "more than 20 problems" is certain.
+            failing = self._failing(batch, error, MAX_FAILING_ROWS + 1, deadline)
+        problems = failures(batch, failing[:MAX_FAILING_ROWS])
+        problems.is_complete = len(failing) <= MAX_FAILING_ROWS
+        raise InvalidRows(problems)
 
     def predict_together(self, batches: Sequence[Batch]) -> Sequence[Prediction]:
         """Predict a row of each of several requests by one call of the fast path.
@@ -105,14 +117,21 @@ class Predictor:
     ) -> Sequence[dict[str, Any]]:
         """Return what is added to the prediction of each row, within a budget.
 
-        Raises Unavailable, NotReady, DoesNotFit, UnknownClass and what the model raises.
+        Raises UnknownClass, Unavailable, NotReady and the errors of explain/; ModelFailsOnMixedRows
+        stands for what the model raises.
         """
         self.require_ready()
-        return self.queue.submit(
-            batch,
-            part=True,
-            run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
-        )
+        try:
+            return self.queue.submit(
+                batch,
+                part=True,
+                run=lambda rows: self.model.explain(rows, predictions, wanted, budget),
+            )
+        except (ServiceError, UnknownClass):
+            raise
+        except Exception as error:  # a model can raise anything on rows that no caller sent
+            logger.warning("no explanation: %s", location_of(error))
+            raise ModelFailsOnMixedRows from error
 
     def _failing(
         self, batch: Batch, error: Exception, max_count: int, deadline: float | None

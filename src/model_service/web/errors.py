@@ -16,7 +16,7 @@ from model_service.errors import InvalidRows, ServiceError, TooManyRows
 from model_service.explain.blackbox import DoesNotFit
 from model_service.explain.explainer import NotAdditive, NotFinite
 from model_service.jobs.job import DatabaseUnavailable, NoSuchJob, NotDone
-from model_service.serving.predictor import NotReady
+from model_service.serving.predictor import ModelFailsOnMixedRows, NotReady
 from model_service.serving.queue import Unavailable
 from model_service.web import request_log
 
@@ -45,6 +45,7 @@ RESPONSES: Mapping[type[ServiceError], ErrorResponse] = {
     TooManyRows: ErrorResponse(413),
     DoesNotFit: ErrorResponse(422),
     NotFinite: ErrorResponse(422),
+    ModelFailsOnMixedRows: ErrorResponse(422),
     NotAdditive: ErrorResponse(500),
     NotReady: ErrorResponse(
         503, {"Retry-After": "60"}, ("This service is being updated", "Try again in a minute.")

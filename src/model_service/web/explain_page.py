@@ -123,25 +123,22 @@ def _why(
         ),
         hidden_count=len(hidden),
         hidden_sum=_signed(sum(entry["contribution"] for entry in hidden), write),
-        words=_word_bars(words),
+        words=word_bars(words),
         error=None if error is None else f"{error:.2g}",
     )
 
 
-def _word_bars(words: Sequence[Mapping[str, Any]]) -> tuple[WhyBar, ...]:
-    largest = max((abs(word["contribution"]) for word in words), default=0.0) or 1.0
-    kept = [*words[:-1][: MAX_WHY_BARS - 1], *words[-1:]]  # the last one stands for all others
+def word_bars(words: Sequence[Mapping[str, Any]]) -> tuple[WhyBar, ...]:
+    """Return the bars of a text's words; the last one adds up all words without a bar."""
+    if not words:
+        return ()
+    *present, others = words
+    shown, hidden = present[: MAX_WHY_BARS - 1], present[MAX_WHY_BARS - 1 :]
+    rest = others["contribution"] + sum(word["contribution"] for word in hidden)
+    bars = [(word["word"], word["contribution"]) for word in shown] + [("all other words", rest)]
+    largest = max(abs(contribution) for _, contribution in bars) or 1.0
     write = contribution_writer(largest)
-    return tuple(
-        _bar(
-            "all other words" if word["word"] is None else word["word"],
-            "",
-            word["contribution"],
-            largest,
-            write,
-        )
-        for word in kept
-    )
+    return tuple(_bar(title, "", contribution, largest, write) for title, contribution in bars)
 
 
 def _bar(title: str, value: str, contribution: float, largest: float, write: Write) -> WhyBar:

@@ -20,6 +20,7 @@ DATABASE_SCHEME = re.compile("postgres(ql)?://")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 MAX_PROXIES = 10
+MAX_SECONDS = 24 * 60 * 60  # a wait of hundreds of years overflows in threading
 
 T = TypeVar("T")
 
@@ -31,6 +32,15 @@ class SettingsError(StartError):
 def _positive(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0, or unset it.")
+    return int(text)
+
+
+def _seconds(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_SECONDS):
+        raise SettingsError(
+            f"{name} is {text!r}; set it to a whole number of seconds from 1 to {MAX_SECONDS}, "
+            "or unset it."
+        )
     return int(text)
 
 
@@ -149,10 +159,10 @@ class Settings:
     )
     predict_seconds: int = config_var(
         "PREDICT_SECONDS",
-        _positive,
+        _seconds,
         20,
         "a request that has waited so long for the model gets 503; Heroku's router gives up "
-        "after 30",
+        f"after 30; at most {MAX_SECONDS}",
     )
     # gunicorn has 64 threads: those that are left serve requests that need no prediction.
     max_in_flight: int = config_var(

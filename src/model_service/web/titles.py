@@ -9,7 +9,8 @@ from model_service.contract.contract import Contract, Feature
 
 # A name that a programmer wrote; any other is shown as it is.
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.\- ]+[A-Za-z0-9]+)*")
-_SEPARATOR = re.compile(r"[_\- ]+|\.(?![0-9])")
+# A dot before a space ends an abbreviation, which keeps it: "No rooms" is not "No. rooms".
+_SEPARATOR = re.compile(r"[_\- ]+|\.(?![0-9 ])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 # The last word of a name, if it is a unit: bill_length_mm.
 _UNITS = {
@@ -36,7 +37,7 @@ def feature_title(feature: Feature) -> str:
         return feature.title
     if not _IDENTIFIER.fullmatch(feature.name):
         return feature.name
-    words = _SEPARATOR.split(_CAMEL.sub("_", feature.name))
+    words = [word for word in _SEPARATOR.split(_CAMEL.sub("_", feature.name)) if word]
     unit = _UNITS.get(words[-1].lower()) if len(words) > 1 else None
     if unit is not None:
         words = words[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 
 from model_service.columns.frames import model_input
 from model_service.contract.batch import Batch, Coded, Column
-from model_service.contract.contract import Contract, Feature
+from model_service.contract.contract import Contract, Feature, InputKind
+from model_service.csv.reader import ChunkSize, CsvFile
+from model_service.csv.rows import RowReader
 from model_service.fast_path import FastPath, compile_fast_path
 
 ROWS = 300
@@ -125,6 +128,26 @@ def test_frames_and_arrays_are_the_same() -> None:
         model_input(as_arrays(data), "array", numbers),
         model_input(as_lists(data), "array", numbers),
     )
+
+
+@pytest.mark.parametrize(
+    ("feature", "bad"),
+    [
+        (Feature("rooms", type="integer"), "x"),
+        (Feature("rooms", type="category", categories=(1, 2, 3)), "9"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_a_rejected_cell_leaves_a_column_of_integers(
+    feature: Feature, bad: str, kind: InputKind
+) -> None:
+    contract = Contract((feature, Feature("b")))
+    file = CsvFile(io.BytesIO(f"rooms,b\n1,2\n{bad},3\n2,5\n".encode()), ["rooms", "b"], 1000)
+    (chunk,) = file.chunks(ChunkSize(10))
+    parsed = RowReader(contract, file.header).parse(chunk)
+    found = model_input(contract.columns(parsed.batch), kind, ("rooms",))
+    assert list(parsed.rejections) == [1]
+    assert np.asarray(found).tolist() == [[1], [2]]
 
 
 def test_texts_are_the_same() -> None:

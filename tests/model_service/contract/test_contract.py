@@ -100,6 +100,19 @@ WRONG: list[tuple[Any, str]] = [
     ({"features": [{**AREA, "encode": {"Rural": 0}}]}, "has no number for Semiurban, Urban"),
     ({"features": [{**AREA, "one_hot": {"Mars": "x"}}]}, "names Mars, which"),
     ({"features": [{"name": "a", "encode": {"x": 1}}]}, '"encode" needs "categories"'),
+    ({"features": [{**AREA, "one_hot": {}}]}, '"one_hot" must be an object of columns by category'),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b", "Urban": "b"}}]},
+        'feature Area: "one_hot" names the column b 2 times',
+    ),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b", "Urban": "c"}}, {"name": "b"}]},
+        "the features Area and b both have the column b",
+    ),
+    (
+        {"features": [{**AREA, "one_hot": {"Rural": "b"}}], "unused": ["b"]},
+        '"unused" names b, which is a column of the feature Area',
+    ),
     ({"features": [{"name": "a"}], "output": {"threshold": 0.5}}, '"threshold" needs "positive"'),
     ({"features": [{"name": "a"}], "output": {"transform": "log"}}, "one of exp, expm1"),
 ]
@@ -236,6 +249,13 @@ def test_an_output_can_ask_a_raw_booster_for_classes(
     refused = pytest.raises(ContractError, match=message) if message else nullcontext()
     with refused:
         check_output(parsed, "regression", None, 1, binary=[0, 1])
+
+
+def test_a_missing_value_is_not_the_category_null() -> None:
+    one_hot = {"null": "kind_null", "a": "kind_a"}
+    feature = Feature("kind", categories=("null", "a"), nullable=True, one_hot=one_hot)
+    columns = feature.encode_values([None, "null", "a"])
+    assert [list(column.values) for column in columns] == [[0, 1, 0], [0, 0, 1]]
 
 
 def test_encoded_and_one_hot_features_become_model_columns() -> None:

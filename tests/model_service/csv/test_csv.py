@@ -649,6 +649,22 @@ def test_the_first_bad_rows_are_described_and_the_others_counted(
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "detail"),
+    [(19, "19 problems"), (20, "20 problems"), (21, "more than 20 problems")],
+)
+def test_of_many_rows_on_which_the_model_fails_the_first_ones_are_named(
+    around: Callable[..., FlaskClient], count: int, detail: str
+) -> None:
+    client = around(Fussy(), [X], {"x": 1.0})
+    values = [13] * count + [1] * 5
+    as_json = client.post("/predict", json={"rows": [{"x": value} for value in values]})
+    for response in (as_json, send(client, "x\n" + "".join(f"{value}\n" for value in values))):
+        assert response.status_code == 422
+        document = response.get_json()
+        assert (document["detail"], len(document["errors"])) == (detail, min(count, 20))
+
+
 def test_a_wide_header_over_short_rows_makes_no_answer_of_gigabytes(
     around: Callable[..., FlaskClient],
 ) -> None:

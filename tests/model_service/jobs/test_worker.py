@@ -130,6 +130,19 @@ def test_a_worker_that_dies_three_times_ends_a_job(
     assert database.execute("select * from model_job_parts") == []
 
 
+def test_a_job_whose_worker_died_is_deleted_when_it_expires(
+    client: FlaskClient, model: Model, database: Postgres, loans: Loans, send: Send
+) -> None:
+    address = send(loans(5))
+    assert WorkerHere(model, database.url).leases.take() is not None
+    database.execute("update model_jobs set expires_at = now() - interval '1 second'")
+    send(loans(5))  # no worker runs: a new job deletes expired ones
+    assert client.get(address).json["state"] == "running"  # the lease has not run out
+    database.execute(EXPIRE)
+    send(loans(5))
+    assert client.get(address).status_code == 404
+
+
 @pytest.mark.usefixtures("reports_always")
 def test_a_job_that_is_deleted_while_it_runs_ends(
     client: FlaskClient,

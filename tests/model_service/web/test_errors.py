@@ -10,7 +10,7 @@ from model_service.contract.problems import Problem, Problems
 from model_service.explain.blackbox import DoesNotFit
 from model_service.explain.explainer import NotAdditive, NotFinite
 from model_service.jobs.job import DatabaseUnavailable, NoSuchJob, NotDone
-from model_service.serving.predictor import NotReady
+from model_service.serving.predictor import ModelFailsOnMixedRows, NotReady
 from model_service.serving.queue import Overloaded, Stopped, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
 
@@ -45,6 +45,13 @@ RESPONSES = [
         422,
         "There is no explanation for these values",
         "The model has no finite number for them, or for some of them together.",
+        {},
+    ),
+    (
+        ModelFailsOnMixedRows(),
+        422,
+        "There is no explanation for these values",
+        "The model fails on these values, or on mixtures of them with other rows.",
         {},
     ),
     (NotAdditive("By 0.1."), 500, "The explanation is wrong", "By 0.1.", {}),

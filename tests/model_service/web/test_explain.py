@@ -17,8 +17,9 @@ from conftest import LOAN_ROW
 from model_service.contract.snippets import csv_text
 from model_service.explain.blackbox import Budget
 from model_service.model.loading import load_model
+from model_service.model.model import Model
 from model_service.web.app import create_app
-from model_service.web.explain_page import MINUS, contribution_writer
+from model_service.web.explain_page import MAX_WHY_BARS, MINUS, contribution_writer, word_bars
 from model_service.web.settings import Settings
 
 # Refused: the amount is far above all incomes.
@@ -204,6 +205,18 @@ def test_contributions_have_the_decimals_of_the_largest(
     assert contribution_writer(largest)(value) == text
 
 
+@pytest.mark.parametrize(
+    ("count", "rest", "text"),
+    [(30, 0.5, "+19.5"), (30, -50.0, f"{MINUS}31.0"), (3, 0.5, "+0.50"), (0, 0.0, "0.00")],
+)
+def test_the_last_bar_adds_up_all_words_without_one(count: int, rest: float, text: str) -> None:
+    words = [{"word": f"word {number}", "contribution": 1.0} for number in range(count)]
+    *bars, others = word_bars([*words, {"word": None, "contribution": rest}])
+    assert [bar.title for bar in bars] == [word["word"] for word in words[: MAX_WHY_BARS - 1]]
+    assert (others.title, others.text) == ("all other words", text)
+    assert all(0 <= bar.start <= 50 and bar.width <= 50 for bar in (*bars, others))
+
+
 def test_what_if_gets_why_with_each_answer(client: Client) -> None:
     assert "Why?" in client().post("/?part=answer", data=ROW_TEXTS).text
 
@@ -228,6 +241,24 @@ def test_the_model_card_shows_what_matters(client: Client) -> None:
     assert features[0] == "Credit history"
     assert "higher values lower it" in section
     assert "good raises it most, bad least" in section
+
+
+def test_a_model_that_fails_on_mixed_rows_still_predicts(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("a value of a caller")
+
+    monkeypatch.setattr(Model, "explain", fail)
+    asked = client()
+    for path in ("/explain", "/predict?explain=1"):
+        response = asked.post(path, json=REFUSED)
+        assert (response.status_code, "mixtures of them" in response.text) == (422, True)
+    page = asked.post("/", data=ROW_TEXTS)
+    assert page.status_code == 200
+    assert "Why?</summary>" not in page.text
+    assert "no explanation: ZeroDivisionError in fail, line" in caplog.text
+    assert "a value of a caller" not in caplog.text
 
 
 def test_a_wrong_file_is_not_used(proven: Path, tmp_path: Path) -> None:

@@ -47,11 +47,18 @@ def test_the_defaults_need_no_environment() -> None:
         ("TRUSTED_PROXIES", "11"),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "abc"),
+        ("PREDICT_SECONDS", "0"),
+        ("PREDICT_SECONDS", "86401"),
+        ("PREDICT_SECONDS", "99999999999"),
     ],
 )
 def test_a_number_that_cannot_be_used_is_refused(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is '{value}'; set it to .* or unset it.$"):
         Settings.from_environment({name: value})
+
+
+def test_a_request_can_wait_for_up_to_a_day() -> None:
+    assert Settings.from_environment({"PREDICT_SECONDS": "86400"}).predict_seconds == 86400
 
 
 @pytest.mark.parametrize(

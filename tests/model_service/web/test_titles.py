@@ -24,6 +24,9 @@ from model_service.web.titles import feature_title, feature_titles
         ("hours-per-week", "Hours per week"),
         ("loan_percent", "Loan (%)"),
         ("percent", "Percent"),
+        ("Avg. Area Income", "Avg. area income"),
+        ("No. rooms", "No. rooms"),
+        ("a._b", "A b"),
         ("sepal length (cm)", "sepal length (cm)"),
         ("日本", "日本"),
         ("__proto__", "__proto__"),
@@ -31,6 +34,11 @@ from model_service.web.titles import feature_title, feature_titles
 )
 def test_a_title_is_made_from_the_name(name: str, title: str) -> None:
     assert feature_title(Feature(name)) == title
+
+
+@given(st.text("aB1_.- ", min_size=1))
+def test_every_name_has_a_title(name: str) -> None:
+    assert feature_title(Feature(name))
 
 
 def test_the_title_of_the_contract_wins_and_its_unit_is_not_repeated() -> None:
