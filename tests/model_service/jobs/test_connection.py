@@ -58,7 +58,8 @@ def test_a_malformed_url_ends_the_start_without_its_password(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", [URL, "postgresql:///jobs", "postgres://a:p%40s@[::1]:5432/jobs", "postgres://h1,h2/jobs"]
+    "url",
+    [URL, "postgresql:///jobs", "postgres://a:p%40s@[::1]:5432/jobs", "postgres://h1,h2/jobs"],
 )
 def test_a_url_that_libpq_understands_is_taken(url: str) -> None:
     assert Settings.from_environment({"DATABASE_URL": url, "JOBS": "on"}).jobs
