@@ -176,7 +176,7 @@ def _missing(values: Values) -> Any:
         codes = {code for code, v in enumerate(values.distinct) if v is None or v != v}
         if len(codes) > MAX_COMPARED_CODES:  # rejected values, which no row has any more
             return [code in codes for code in values.codes.tolist()]
-        found: Any = values.codes < 0
+        found: Any = values.codes < 0  # all False: no code is negative
         for code in codes:
             found = found | (values.codes == code)
         return found

@@ -139,7 +139,7 @@ class _Term:
     component: Component
     part: Part
     steps: Steps
-    words: tuple[str, ...]
+    words: Sequence[str]  # of each column; empty if the columns are no words
 
 
 class Explainer:
@@ -162,7 +162,7 @@ class Explainer:
         self._black_box: BlackBox | None = None
         if parts:
             for component, part in zip(decompose(subject.estimator), parts, strict=True):
-                words = tuple(words_of(component.steps)) if isinstance(part, LinearPart) else ()
+                words = _words_of_columns(component, part)
                 self._terms.append(
                     _Term(component, part, Steps(component.steps, self._input), words)
                 )
@@ -263,15 +263,19 @@ class Explainer:
         contributions = np.zeros(len(self._contract.features))
         base, value = 0.0, 0.0
         words: tuple[Word, ...] = ()
+        term_count = 0
         for term, row in zip(self._terms, rows, strict=True):
             output = column - term.component.first_output
             if not 0 <= output < len(term.part.base):
                 continue
+            term_count += 1
             terms, weight = term.part.solve(row, output), term.component.weight
             contributions += weight * np.asarray(terms.contributions)
             base, value = base + weight * terms.base, value + weight * terms.value
-            if term.words and isinstance(term.part, LinearPart):
+            if term.words and weight == 1.0 and isinstance(term.part, LinearPart):
                 words = _words(term.words, term.part, row, output)
+        if term_count > 1:  # the words of one of them do not add up to the contribution
+            words = ()
         return Explained(contributions.tolist(), base, value, None, words)
 
     def arrays(self) -> dict[str, Any]:
@@ -303,6 +307,14 @@ def _black_box(
         player=player,
         respond_last=lambda matrix: respond_last(with_names(matrix)),
     )
+
+
+def _words_of_columns(component: Component, part: Part) -> Sequence[str]:
+    if not isinstance(part, LinearPart):
+        return ()
+    words = words_of(component.steps)
+    # A vectorizer of a later scikit-learn could have other columns than its vocabulary.
+    return words if words is not None and len(words) == len(part.player) else ()
 
 
 def _words(names: Sequence[str], part: LinearPart, row: Any, output: int) -> tuple[Word, ...]:

@@ -7,7 +7,7 @@ columns. A few rows go through the steps, so that the number of columns is the t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -248,22 +248,50 @@ _RULES: Mapping[str, Rule] = {
 }
 
 
-def words_of(steps: Sequence[Any]) -> Iterator[str]:
-    """Yield the words of the columns behind vectorizers that come first; none if they do not."""
+# They scale each column by itself or each row as a whole: a zero stays a zero.
+_SCALING = ("TfidfTransformer", "Normalizer", "MaxAbsScaler")
+
+
+def words_of(steps: Sequence[Any]) -> list[str] | None:
+    """Return the word of each column behind steps; None if a column is no word of the text."""
     if not steps:
-        return
+        return None
     first, *rest = steps
-    if _name(first) == "FeatureUnion":
-        for _, inner in first.transformer_list:
-            yield from words_of([inner])
-    elif _name(first) in ("CountVectorizer", "TfidfVectorizer"):
-        names = np.empty(len(first.vocabulary_), dtype=object)
-        for word, place in first.vocabulary_.items():
-            names[place] = word
-        for step in rest:
-            if _name(step) in ("TfidfTransformer", "Normalizer", "MaxAbsScaler"):
-                continue
-            if _RULES.get(_name(step)) is not _selected:
-                return
-            names = names[np.flatnonzero(step.get_support())]
-        yield from names.tolist()
+    names = _first_words(first)
+    for step in rest:
+        if names is None:
+            return None
+        names = _words_after(step, names)
+    return names
+
+
+def _first_words(step: Any) -> list[str] | None:
+    """Return the words of a step that gets the texts themselves."""
+    name = _name(step)
+    if name == "Pipeline":
+        return words_of(acting_steps(step.steps))
+    if name == "FeatureUnion":
+        return _words_of_union(step)
+    if name not in ("CountVectorizer", "TfidfVectorizer"):
+        return None
+    return sorted(step.vocabulary_, key=step.vocabulary_.__getitem__)
+
+
+def _words_of_union(union: Any) -> list[str] | None:
+    found: list[str] = []
+    for _, inner in union.transformer_list:
+        if inner is None or (isinstance(inner, str) and inner == "drop"):
+            continue
+        names = _first_words(inner)
+        if names is None:  # the words of the members behind it would stand at wrong columns
+            return None
+        found += names
+    return found
+
+
+def _words_after(step: Any, names: list[str]) -> list[str] | None:
+    if _name(step) in _SCALING:
+        return names
+    if _RULES.get(_name(step)) is not _selected:
+        return None
+    return [names[index] for index in np.flatnonzero(step.get_support())]

@@ -74,11 +74,11 @@ class Worker:
                 file.write(part)
                 report(Progress())
             file.seek(0)
-            job = self._scorer.csv_job(report, keep_bad_rows=lease.keep_bad_rows)
+            job = self._scorer.csv_job(report, report.again, keep_bad_rows=lease.keep_bad_rows)
             with closing(job.run(file, spool)) as answer:
                 for number, part in enumerate(_pieces(answer)):
                     self._leases.write(lease, number, part)
-                    report(report.progress)
+                    report.again()
         done = report.progress
         self._leases.finish(lease, done)
         seconds = time.monotonic() - started_at
@@ -114,6 +114,10 @@ class _Report:
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._leases.renew(self._lease, progress)
             self._reported_at = time.monotonic()
+
+    def again(self) -> None:
+        """Report the last progress again: the work goes on."""
+        self(self.progress)
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes]:

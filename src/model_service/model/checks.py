@@ -15,6 +15,8 @@ from model_service.errors import ModelError
 from model_service.model.manifest import Manifest, TransformerFile
 
 MAX_SHOWN = 10
+CORRECT_CONTRACT = "Correct features.json and start again."
+RESTORE_MANIFEST = "Restore model/manifest.json from git, or run make adopt."
 
 
 def check_contract(contract: Contract, manifest: Manifest) -> None:
@@ -25,7 +27,7 @@ def check_contract(contract: Contract, manifest: Manifest) -> None:
         if not manifest.prepares:
             check_categories(contract, _categories_of_features(contract, manifest))
     except ContractError as error:
-        raise ModelError(f"features.json: {error}. Mend it.") from None
+        raise ModelError(f"features.json: {error}. {CORRECT_CONTRACT}") from None
     named = sorted(transformer.file for transformer in contract.transformers)
     if named != sorted(reference(entry, manifest) for entry in manifest.transformers):
         raise ModelError(
@@ -58,7 +60,6 @@ def _categories_of_features(contract: Contract, manifest: Manifest) -> dict[str,
 
 def check_estimator(estimator: Any, manifest: Manifest) -> None:
     """Compare the loaded model with the manifest, which can have been edited. Raises ModelError."""
-    restore = "Restore model/manifest.json from git, or run make adopt."
     classes = _listed(getattr(estimator, "classes_", None))
     known = list(manifest.task.classes or ())
     # Under another order the names of the probabilities would be those of other classes.
@@ -69,13 +70,14 @@ def check_estimator(estimator: Any, manifest: Manifest) -> None:
     ):
         raise ModelError(
             f'manifest.json: "classes" must be {classes}, in the order of the model, not {known}. '
-            f"{restore}"
+            f"{RESTORE_MANIFEST}"
         )
     names = getattr(estimator, "feature_names_in_", None)
     is_plain = not manifest.transformers and not manifest.prepares
     if manifest.columns is None and names is not None and is_plain and manifest.input == "frame":
         raise ModelError(
-            f'manifest.json: "columns" is null, and the model knows its columns by name. {restore}'
+            'manifest.json: "columns" is null, and the model knows its columns by name. '
+            f"{RESTORE_MANIFEST}"
         )
 
 

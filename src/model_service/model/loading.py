@@ -24,7 +24,14 @@ from model_service.contract.schema import read_contract
 from model_service.errors import ModelError
 from model_service.fast_path import NotCompiled
 from model_service.model.adapters import adapted
-from model_service.model.checks import check_contract, check_environment, check_estimator, reference
+from model_service.model.checks import (
+    CORRECT_CONTRACT,
+    RESTORE_MANIFEST,
+    check_contract,
+    check_environment,
+    check_estimator,
+    reference,
+)
 from model_service.model.custom_code import load_custom_code, load_custom_modules, read_files
 from model_service.model.explanations import with_explanations
 from model_service.model.guard import MUST_ONLY_COMPUTE, Guard, ModelActed
@@ -47,7 +54,7 @@ def _load_model(directory: Path) -> Model:
     try:
         contract = read_contract(directory / "features.json")
     except ContractError as error:
-        raise ModelError(f"{directory / 'features.json'}: {error}. Mend it.") from None
+        raise ModelError(f"{directory / 'features.json'}: {error}. {CORRECT_CONTRACT}") from None
     manifest = Manifest.read(directory / "manifest.json").for_output(contract.output)
     check_contract(contract, manifest)
     check_environment(manifest)
@@ -61,14 +68,14 @@ def _load_model(directory: Path) -> Model:
         if entry.file not in loaded:
             loaded[entry.file] = _load(directory / entry.file, entry, manifest.task.kind)
     by_reference = {
-        reference(entry, manifest): member_of(loaded[entry.file], entry.member)
+        reference(entry, manifest): _object_of(entry, loaded[entry.file])
         for entry in manifest.transformers
     }
     columns = manifest.columns or tuple(contract.column_kinds)
     before = make_stages(
         ((by_reference[t.file], t.columns) for t in contract.transformers), columns
     )
-    own = member_of(loaded[manifest.model.file], manifest.model.member)
+    own = _object_of(manifest.model, loaded[manifest.model.file])
     estimator = adapted(own, manifest.task.classes, manifest.model.constant)
     check_estimator(estimator, manifest)
     model = Model(estimator, contract, manifest, golden, prepare, before)
@@ -80,6 +87,15 @@ def _load_model(directory: Path) -> Model:
                 "the fast path that verify proved cannot be compiled: %s; run make verify", reason
             )
     return with_explanations(model, directory)
+
+
+def _object_of(entry: FittedFile, content: Any) -> Any:
+    try:
+        return member_of(content, entry.member)
+    except Exception:  # what is no dict or tuple can raise anything when it is iterated
+        raise ModelError(
+            f'manifest.json: {entry.file} has no member "{entry.member}". {RESTORE_MANIFEST}'
+        ) from None
 
 
 def member_of(value: Any, member: str | None) -> Any:

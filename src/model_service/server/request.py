@@ -60,7 +60,6 @@ class Request:
     max_bytes: int | None = None  # of the body; None: it fits
     keep_alive: bool = True
     expects_continue: bool = False
-    is_complete: bool = False
     is_cut: bool = False  # the body is too long, or there was no room for it
 
     @property
@@ -301,7 +300,6 @@ class RequestParser:
         raise _Complete
 
     def _end(self, request: Request) -> None:
-        request.is_complete = True
         self.complete.append(request)
         self.current, self.has_begun = None, False
         if not request.keep_alive:
@@ -339,7 +337,9 @@ def set_target(environ: Environ, target: bytes) -> None:
         path = "/" + path.partition("://")[2].partition("/")[2]
     if "%" in path:
         path = unquote_to_bytes(path).decode("latin-1")
-    prefix = environ["SCRIPT_NAME"]
+    prefix = environ["SCRIPT_NAME"].rstrip("/")
     if prefix and path.startswith(prefix):
-        path = path[len(prefix) :]
+        rest = path[len(prefix) :]
+        if not rest or rest.startswith("/"):  # /application is not below /app
+            path = rest
     environ["PATH_INFO"], environ["QUERY_STRING"] = path, query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,12 @@ from model_service.serving.readiness import Readiness
 logger = logging.getLogger(__name__)
 
 MODEL_FAILS = "the model fails on these values"
-# No more failing rows of a request are named.
+            # One more than is shown: then "more than 20 problems" is certain.
+            max_count = MAX_FAILING_ROWS + 1
+            failing = self._failing(batch, error, max_count, deadline, on_search_step)
+        problems = failures(batch, failing[:MAX_FAILING_ROWS])
+        problems.is_complete = len(failing) <= MAX_FAILING_ROWS
+        raise InvalidRows(problems)
 MAX_FAILING_ROWS = 20
 
 
@@ -65,12 +70,15 @@ class Predictor:
         if reason := self.readiness.reason():
             raise NotReady(reason)
 
-    def predict(self, batch: Batch, *, part: bool = False) -> Sequence[Prediction]:
+    def predict(
+        self, batch: Batch, *, part: bool = False, on_search_step: OnSearchStep | None = None
+    ) -> Sequence[Prediction]:
         """Return one prediction for each row; `part` is as in PredictionQueue.submit.
 
-        Raises InvalidRows if the model fails on some of the rows, and Unavailable or NotReady.
+        With `on_search_step` there is no deadline for all calls of the model together. Raises
+        InvalidRows if the model fails on some of the rows, and Unavailable or NotReady.
         """
-        deadline = self.queue.deadline()
+        deadline = self.queue.deadline() if on_search_step is None else None
         self.require_ready()
         try:
             return self.queue.submit(batch, deadline, part=part)
@@ -78,7 +86,8 @@ class Predictor:
             raise
         except Exception as error:
             # One more than is shown: then "more than 20 problems" is certain.
-            failing = self._failing(batch, error, MAX_FAILING_ROWS + 1, deadline)
+            max_count = MAX_FAILING_ROWS + 1
+            failing = self._failing(batch, error, max_count, deadline, on_search_step)
         problems = failures(batch, failing[:MAX_FAILING_ROWS])
         problems.is_complete = len(failing) <= MAX_FAILING_ROWS
         raise InvalidRows(problems)
@@ -94,10 +103,13 @@ class Predictor:
         run = partial(self.model.by_fast_path, fast_path)
         return list(self.queue.submit(Batch.join(batches), run=run))
 
-    def predict_valid(self, batch: Batch) -> tuple[Sequence[Prediction], list[int]]:
+    def predict_valid(
+        self, batch: Batch, *, on_search_step: OnSearchStep | None = None
+    ) -> tuple[Sequence[Prediction], list[int]]:
         """Predict a part of a file; return the predictions, and the rows that have none.
 
-        These are the rows on which the model fails, counted from 0. Raises Unavailable or NotReady.
+        These are the rows on which the model fails, counted from 0. With `on_search_step` the
+        search for them has no deadline. Raises Unavailable or NotReady.
         """
         self.require_ready()
         try:
@@ -105,7 +117,8 @@ class Predictor:
         except Unavailable:
             raise
         except Exception as error:
-            failing = self._failing(batch, error, len(batch), self.queue.deadline())
+            deadline = self.queue.deadline() if on_search_step is None else None
+            failing = self._failing(batch, error, len(batch), deadline, on_search_step)
         return self.queue.submit(batch.without(set(failing)), part=True), failing
 
     def explain(
@@ -134,10 +147,15 @@ class Predictor:
             raise ModelFailsOnMixedRows from error
 
     def _failing(
-        self, batch: Batch, error: Exception, max_count: int, deadline: float | None
+        self,
+        batch: Batch,
+        error: Exception,
+        max_count: int,
+        deadline: float | None,
+        on_search_step: OnSearchStep | None,
     ) -> list[int]:
         """Return the rows on which the model fails. Raises the error if it is not about rows."""
-        failing = self.failing_rows(batch, max_count, deadline)
+        failing = self.failing_rows(batch, max_count, deadline, on_search_step)
         if not failing:
             raise error
         # Without the message of the error, which can quote values.
@@ -145,7 +163,11 @@ class Predictor:
         return failing
 
     def failing_rows(
-        self, batch: Batch, max_count: int, deadline: float | None = None
+        self,
+        batch: Batch,
+        max_count: int,
+        deadline: float | None = None,
+        on_search_step: OnSearchStep | None = None,
     ) -> list[int]:
         """Search by halving for the rows on which the model fails, counted from 0.
 
@@ -155,6 +177,8 @@ class Predictor:
         example = Batch.of_rows([self.model.manifest.example()])
         halves = [] if self._fails(example, deadline) else [(0, len(batch))]
         while halves and len(found) < max_count:
+            if on_search_step is not None:
+                on_search_step()
             start, end = halves.pop()
             if self._fails(batch[start:end], deadline):
                 middle = (start + end) // 2

@@ -72,10 +72,10 @@ def _predict_json(wanted: ExplainRequest | None) -> Response:
         raise RequestProblem(415, title, detail)
     body = request.environ.get(PARSED_ROW) or _parsed_body()
     is_batch = isinstance(body, dict) and list(body) == ["rows"] and isinstance(body["rows"], list)
-    service = current_service()
-    batch = validate(body["rows"] if is_batch else [body], service)
-    answers = answer_rows(service, batch, wanted, request_log.current())
-    about = service.model.manifest.in_response
+    current = current_service()
+    batch = validate(body["rows"] if is_batch else [body], current)
+    answers = answer_rows(current, batch, wanted, request_log.current())
+    about = current.model.manifest.in_response
     if is_batch:
         return json_response({"predictions": list(answers), "model": about})
     return json_response({**answers[0], "model": about})
@@ -131,23 +131,23 @@ def csv_response(
     stream: IO[bytes], keep_bad_rows: bool, wanted: ExplainRequest | None = None
 ) -> Response:
     """Return a CSV with its predictions, streamed. Raises RequestProblem and ServiceError."""
-    service = current_service()
-    model, settings = service.model, service.settings
-    reasons = ReasonColumns(service, wanted) if wanted is not None else None
+    current = current_service()
+    model, settings = current.model, current.settings
+    reasons = ReasonColumns(current, wanted) if wanted is not None else None
 
     def predict_part(batch: Batch) -> tuple[Sequence[Prediction], Sequence[int]]:
         predictions: Sequence[Prediction]
         failing: Sequence[int] = ()
         if keep_bad_rows:
-            predictions, failing = service.predict_valid(batch)
+            predictions, failing = current.predict_valid(batch)
         else:
-            predictions = service.predict(batch, part=True)
+            predictions = current.predict(batch, part=True)
         if reasons is not None:
             valid = batch.without(set(failing)) if failing else batch
             predictions = reasons.add(valid, predictions)
         return predictions, failing
 
-    example = service.predictor.predict(Batch.of_rows([model.manifest.example()]))[0]
+    example = current.predictor.predict(Batch.of_rows([model.manifest.example()]))[0]
     job = CsvJob(
         contract=model.contract,
         # It shows the shape of all predictions, and is not counted.
@@ -157,9 +157,9 @@ def csv_response(
         max_line_characters=settings.max_csv_line_characters,
         check_seconds=settings.predict_seconds,
         keep_bad_rows=keep_bad_rows,
-        on_rejected=service.metrics.count_rejected,
-        find_warnings=service.model.unusual.find if service.model.unusual.can_warn else None,
-        on_warnings=service.metrics.count_warnings,
+        on_rejected=current.metrics.count_rejected,
+        find_warnings=model.unusual.find if model.unusual.can_warn else None,
+        on_warnings=current.metrics.count_warnings,
     )
     with contextlib.ExitStack() as opened:
         spool = opened.enter_context(SpooledFile())

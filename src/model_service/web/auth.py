@@ -34,8 +34,8 @@ def init_app(app: Flask, service: Service) -> None:
     app.register_blueprint(bp)
 
     def needs_key() -> bool:
-        policy = policy_of(app, request.endpoint)
-        return policy is not None and policy.needs_key
+        found = policy_of(app, request.endpoint)
+        return found is not None and found.needs_key
 
     @app.before_request
     def _require_key() -> None:

@@ -123,6 +123,7 @@ def problem_response(
     errors: Problems | None = None,
     page_text: PageText | None = None,
 ) -> Response:
+    """Return an error as a page or as JSON, as the request accepts; pages show `page_text`."""
     errors = errors if errors is not None else Problems()
     # A caller without an Accept header, as programs are, gets the first type.
     is_page = request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"]) == "text/html"

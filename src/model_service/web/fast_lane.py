@@ -1,9 +1,9 @@
 """Which requests the server answers in its event thread, where each delays all others.
 
 The work of such a request is bounded: `/health`, and one row that has the features of a quick model
-and no unknown names, predicted or explained by look-ups. An unknown name is compared with those of
-the model for "did you mean", a batch has many rows, and code of the owner's can do anything: these
-go to the thread pool.
+and no unknown names or categories, predicted or explained by look-ups. An unknown name is compared
+with all names for "did you mean", an unlisted category with all categories, a batch has many rows,
+and code of the owner's can do anything: these go to the thread pool.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ class FastLane:
         self._hooks, self._wsgi_app = hooks_of(app), app.wsgi_app
         contract = app.service.model.contract
         self._names, self._known = frozenset(contract.by_name), contract.known_names
+        self._categories = [
+            (feature.name, feature.text_categories)
+            for feature in contract.features
+            if feature.closed and feature.text_categories
+        ]
 
     def takes(self, environ: WSGIEnvironment, body: bytes) -> bool:
         """Return whether a request is answered in the event thread."""
@@ -65,6 +70,10 @@ class FastLane:
             return False
         if not (isinstance(row, dict) and self._names <= row.keys() <= self._known):
             return False
+        for name, categories in self._categories:
+            value = row[name]
+            if isinstance(value, str) and value not in categories:
+                return False
         environ[PARSED_ROW] = row
         return True
 

@@ -102,7 +102,8 @@ def _of_classes(contract: Contract, manifest: Manifest) -> dict[str, Family]:
             "counter",
             "Predictions, by class.",
             ("target", "class"),
-            list(product(targets, (*classes.values(), OTHER))),
+            # 1 and "1" have one label.
+            list(product(targets, dict.fromkeys((*classes.values(), other_label(manifest))))),
         )
     }
 
@@ -112,6 +113,14 @@ def class_labels(manifest: Manifest) -> dict[Scalar, str]:
     if manifest.task.kind != "classification":
         return {}
     return {c: json_text(c) for c in (manifest.task.classes or ())[:MAX_NAMES]}
+
+
+def other_label(manifest: Manifest) -> str:
+    """Return the label of the classes that are not counted by name; no class has it."""
+    taken, label = set(map(json_text, manifest.task.classes or ())), OTHER
+    while label in taken:
+        label = f"_{label}"
+    return label
 
 
 class Metrics:
@@ -124,7 +133,7 @@ class Metrics:
     def __init__(self, url_map: Map, contract: Contract, manifest: Manifest) -> None:
         self._url_map, self._contract, self._manifest = url_map, contract, manifest
         self._targets = contract.output.targets or ()
-        self._classes = class_labels(manifest)
+        self._classes, self._other_class = class_labels(manifest), other_label(manifest)
         self._about = {
             "name": manifest.about.name,
             "version": str(manifest.about.version),
@@ -217,7 +226,7 @@ class Metrics:
                 values = values_at(predictions, path)
                 found = Counter(values) if len(values) > 1 else dict.fromkeys(values, 1)
                 for value, count in found.items():
-                    label = self._classes.get(value, OTHER)
+                    label = self._classes.get(value, self._other_class)
                     counts.append((self._predictions[target, label], count))
         self._add(counts)
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -98,6 +97,22 @@ def _date(name: str, text: str) -> str:
             f"{name} is {text!r}, which is no time such as 2026-11-30T12:00:00Z; unset it."
         ) from None
     return f"{day.day} {day:%B %Y}"
+
+
+def _can_be_parsed(database_url: str) -> bool:
+    """Return whether libpq understands a URL, so that no later message quotes its password.
+
+    Raises ImportError without psycopg, which is imported only if JOBS is on: it takes 20 MB.
+    """
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        address = conninfo_to_dict(database_url)
+    except ProgrammingError:
+        return False
+    # The part of a password behind an @ would be the host, which a failed connection names.
+    return "@" not in str(address.get("host", ""))
 
 
 def _parts(text: str) -> list[str]:
@@ -263,10 +278,17 @@ class Settings:
                 f"JOBS is on, and DATABASE_URL {found if self.database_url else 'is not set'}: "
                 "heroku addons:create heroku-postgresql:essential-0, or set JOBS to off."
             )
-        if find_spec("psycopg") is None:
+        try:
+            can_be_parsed = _can_be_parsed(self.database_url or "")
+        except ImportError:
             raise SettingsError(
                 "JOBS is on, and psycopg is not installed: add psycopg[binary] to "
                 "requirements.in, then make lock; or set JOBS to off."
+            ) from None
+        if not can_be_parsed:
+            raise SettingsError(
+                "JOBS is on, and DATABASE_URL cannot be parsed: percent-encode the special "
+                "characters of its password, such as %25 for % and %40 for @."
             )
 
     @classmethod

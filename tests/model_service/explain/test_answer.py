@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from explaining import batch_of, explainer, subject
-from sklearn.ensemble import RandomForestClassifier
+from explaining import batch_of, explain, explainer, subject
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import RandomForestClassifier, VotingRegressor
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer
 from sklearn.svm import SVC
 
 from model_service.contract.contract import Contract, Output
@@ -203,6 +207,63 @@ def test_a_text_is_explained_by_word(model: Any) -> None:
     assert sum(word["contribution"] for word in entry["words"]) == pytest.approx(
         entry["contribution"]
     )
+
+
+REVIEWS = ["bad film", "good film", "good nice", "a bad plot", "nice plot", "a film", "bad bad"]
+STARS = [1.0, 4.0, 5.0, 1.5, 4.5, 3.0, 0.5]
+
+
+def _pair(**second: Any) -> FeatureUnion:
+    return FeatureUnion([("one", TfidfVectorizer()), ("two", TfidfVectorizer(**second))])
+
+
+def _text_lengths(texts: Sequence[str]) -> Any:
+    return np.array([[len(text)] for text in texts], dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("model", "has_words"),
+    [
+        (make_pipeline(_pair(ngram_range=(2, 2)), SelectKBest(f_regression, k=4), Ridge()), True),
+        (make_pipeline(_pair(max_features=2), MaxAbsScaler(), Ridge()), True),
+        (make_pipeline(make_pipeline(TfidfVectorizer(), Normalizer()), Ridge()), True),
+        (VotingRegressor([("a", make_pipeline(TfidfVectorizer(), Ridge()))]), True),
+        (make_pipeline(_pair(), TruncatedSVD(3), Ridge()), False),
+        (
+            make_pipeline(
+                FeatureUnion(
+                    [("length", FunctionTransformer(_text_lengths)), ("words", TfidfVectorizer())]
+                ),
+                Ridge(),
+            ),
+            False,
+        ),
+        (
+            VotingRegressor(
+                [
+                    ("a", make_pipeline(TfidfVectorizer(), Ridge())),
+                    ("b", make_pipeline(TfidfVectorizer(max_features=2), Ridge(2))),
+                ]
+            ),
+            False,
+        ),
+    ],
+    ids=["selected", "scaled", "nested", "one-vote", "components", "lengths", "votes"],
+)
+def test_words_are_tokens_of_the_text_and_add_up(model: Any, has_words: bool) -> None:
+    model.fit(REVIEWS, STARS)
+    contract = parse_contract({"features": [{"name": "text", "type": "text"}]})
+    frame = pd.DataFrame({"text": REVIEWS})
+    built = explainer(subject(model, frame, contract=contract, kind="texts"), frame)
+    for text in REVIEWS:
+        found = explain(built, pd.DataFrame({"text": [text]}))
+        assert bool(found.words) is has_words
+        if has_words:
+            shown = {word.word for word in found.words if word.word is not None}
+            assert shown <= {*text.split(), text}
+            assert shown or text == "a film", "none of its words was selected"
+            total = sum(word.contribution for word in found.words)
+            assert total == pytest.approx(found.contributions[0])
 
 
 REASONS = [

@@ -38,3 +38,28 @@ def test_a_url_of_another_database_matters_only_to_jobs() -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL is no address") as caught:
         Settings.from_environment({**other, "JOBS": "on"})
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://ada:100%pw-secret@db.example/jobs",
+        "postgres://ada:pw secret@db.example/jobs",
+        "postgres://ada:p@secret@db.example/jobs",
+        "postgres://ada:pw@[::1/secret",
+        f"{URL}?secret=1",
+    ],
+)
+def test_a_malformed_url_ends_the_start_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL cannot be parsed") as caught:
+        Settings.from_environment({"DATABASE_URL": url, "JOBS": "on"})
+    assert "secret" not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"
+    assert not Settings.from_environment({"DATABASE_URL": url}).jobs
+
+
+@pytest.mark.parametrize(
+    "url",
+    [URL, "postgresql:///jobs", "postgres://a:p%40s@[::1]:5432/jobs", "postgres://h1,h2/jobs"],
+)
+def test_a_url_that_libpq_understands_is_taken(url: str) -> None:
+    assert Settings.from_environment({"DATABASE_URL": url, "JOBS": "on"}).jobs

@@ -136,6 +136,7 @@ def test_a_worker_waits_for_its_database(
         ({"JOBS": "yes"}, "JOBS is 'yes'"),
         ({"JOBS": "on"}, "DATABASE_URL is not set: heroku addons:create"),
         ({"JOBS": "on", "DATABASE_URL": "mysql://u:secret@h/d"}, "no address of a PostgreSQL"),
+        ({"JOBS": "on", "DATABASE_URL": "postgres://u:100%pw-secret@h/d"}, "cannot be parsed"),
         ({"JOBS": "on", "DATABASE_URL": "postgres://h/d", "MODEL_DIR": "away"}, "away"),
     ],
 )

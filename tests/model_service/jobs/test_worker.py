@@ -201,3 +201,25 @@ def test_progress_is_shown(
     assert seen[-1] == (20_000, 20_000)
     assert [done for _, done in seen] == sorted(done for _, done in seen)
     assert len({done for _, done in seen}) > 2
+
+
+@pytest.mark.usefixtures("reports_always")
+def test_the_lease_is_renewed_while_failing_rows_are_looked_for(
+    client: FlaskClient, model: Model, database: Postgres, loans: Loans
+) -> None:
+    class FailsOnOneAmount(Model):
+        def predict(self, rows: Any) -> Any:
+            if 77777 in list(rows.columns["loan_amount"]):
+                raise ZeroDivisionError
+            return model.predict(rows)
+
+    body = loans(64, dict.fromkeys(range(20, 50), ("loan_amount", "77777")))
+    address = client.post("/jobs?on_error=keep", data=body, **CSV).location
+    renewals: list[int] = []
+    failing = FailsOnOneAmount(None, model.contract, model.manifest)
+    here = WorkerHere(failing, database.url, interrupt=lambda: renewals.append(1))
+    here.worker._scorer.predictor.readiness._is_checked = True
+    assert here.worker.work()
+    job = client.get(address).json
+    assert (job["state"], job["rejected"]) == ("done", 30)
+    assert len(renewals) > 30

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from conftest import EXAMPLE, adopted
+from sklearn.linear_model import Ridge
 
 from model_service.contract.contract import Output
 from model_service.errors import ModelError
+from model_service.model import loading
 from model_service.model.loading import load_model
 from model_service.model.manifest import MEMBERS, NOT_PUBLIC, Manifest
 
@@ -157,6 +159,10 @@ def test_an_edited_member_is_named(edit: dict[str, Any], message: str, tmp_path:
     ("edit", "message"),
     [
         ({"classes": ["Y", "N"]}, "\"classes\" must be ['N', 'Y'], in the order of the model"),
+        (
+            {"model": {"member": "a.scaler"}},
+            'manifest.json: model.joblib has no member "a.scaler".',
+        ),
         ({"columns": None}, '"columns" is null, and the model knows its columns by name'),
     ],
 )
@@ -167,8 +173,26 @@ def test_an_edit_that_the_model_contradicts_is_refused(
     folder = adopted(tmp_path, EXAMPLE / "model.joblib", features=features) / "model"
     load_model(folder)
     path = folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | edit))
+    manifest = json.loads(path.read_text())
+    if "model" in edit:
+        edit = {"model": manifest["model"] | edit["model"]}
+    path.write_text(json.dumps(manifest | edit))
     with pytest.raises(ModelError) as caught:
         load_model(folder)
     assert message in str(caught.value)
     assert "Restore model/manifest.json from git" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [{"a": {"b": 1}}, [{"b": 1}], {}, 5, "text", None, Ridge()])
+def test_a_member_that_the_file_lacks_is_named(
+    content: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = str(EXAMPLE / "features.json")
+    folder = adopted(tmp_path, EXAMPLE / "model.joblib", features=features) / "model"
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["model"]["member"] = "a.scaler"
+    path.write_text(json.dumps(manifest))
+    monkeypatch.setattr(loading, "_load", lambda *_: content)
+    with pytest.raises(ModelError, match=r'model.joblib has no member "a.scaler"\. Restore'):
+        load_model(folder)

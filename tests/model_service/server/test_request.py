@@ -104,10 +104,21 @@ def test_headers_are_those_of_wsgi() -> None:
     }
 
 
-def test_a_prefix_of_the_environment_is_the_script_name() -> None:
-    parsing = RequestParser({"SCRIPT_NAME": "/model"}, lambda _environ: 0, Limits())
-    parsing.feed(HEALTH.replace(b"/health", b"/model/health"))
-    assert parsing.complete[0].environ["PATH_INFO"] == "/health"
+@pytest.mark.parametrize("prefix", ["/model", "/model/"])
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        ("/model/health", "/health"),
+        ("/model", ""),
+        ("/model/", "/"),
+        ("/modeled/health", "/modeled/health"),
+        ("/health", "/health"),
+    ],
+)
+def test_a_prefix_of_the_environment_is_the_script_name(prefix: str, path: str, rest: str) -> None:
+    parsing = RequestParser({"SCRIPT_NAME": prefix}, lambda _environ: 0, Limits())
+    parsing.feed(HEALTH.replace(b"/health", path.encode()))
+    assert parsing.complete[0].environ["PATH_INFO"] == rest
 
 
 @pytest.mark.parametrize(

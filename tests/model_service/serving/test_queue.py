@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from stand_ins import model_around
 
 from model_service.contract.batch import Batch
 from model_service.contract.json_values import Row
+from model_service.errors import InvalidRows
 from model_service.model.loading import load_model
 from model_service.serving import queue
 from model_service.serving.predictor import Predictor
@@ -284,11 +286,48 @@ def test_failing_rows_are_found(bad: Sequence[int], most: int, found: list[int])
     assert predictor_with({"x": POISON}).failing_rows(some, most) == []
 
 
-def predictor_with(example: Row) -> Predictor:
+def predictor_with(example: Row, model: Busy | None = None, **options: Any) -> Predictor:
     """Return a predictor whose model is known to take the example."""
     manifest = SimpleNamespace(example=lambda: example)
-    queue = made(Busy())
-    return Predictor(SimpleNamespace(manifest=manifest), queue, None)  # type: ignore[arg-type]
+    ready = SimpleNamespace(reason=lambda: None)
+    queue = made(model or Busy(), **options)
+    return Predictor(SimpleNamespace(manifest=manifest), queue, ready)  # type: ignore[arg-type]
+
+
+class Slow(Busy):
+    """A model that takes a twentieth of a second for any number of rows."""
+
+    def predict(self, batch: Batch) -> list[dict[str, Any]]:
+        time.sleep(0.05)
+        return super().predict(batch)
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_the_search_of_a_job_has_no_deadline_and_reports(inline: bool) -> None:
+    some = rows(*[POISON] * 16, 1)
+    predictor = predictor_with({"x": 1}, Slow(), timeout_seconds=1, inline=inline)
+    with pytest.raises(TimedOut):
+        predictor.predict_valid(some)
+    steps: list[float] = []
+    report = partial(steps.append, 1)
+    assert predictor.predict_valid(some, on_search_step=report) == (
+        [{"prediction": 1}],
+        list(range(16)),
+    )
+    assert len(steps) > 30
+    with pytest.raises(InvalidRows) as caught:
+        predictor.predict(some, part=True, on_search_step=report)
+    assert caught.value.problems.total == 16
+
+
+def test_a_report_can_end_the_search() -> None:
+    def stop() -> None:
+        raise InterruptedError
+
+    predictor = predictor_with({"x": 1})
+    for predict in (predictor.predict, predictor.predict_valid):
+        with pytest.raises(InterruptedError):
+            predict(rows(POISON, 1), on_search_step=stop)
 
 
 def test_a_model_starts_no_joblib_threads_in_any_thread(loan: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import LOAN_ROW
 from flask import request_started
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
@@ -79,6 +79,16 @@ def app(proven: Path) -> ModelService:
     return service(proven)
 
 
+def has_unlisted_category(app: ModelService, row: dict[str, Any]) -> bool:
+    features = app.service.model.contract.features
+    return any(
+        feature.closed
+        and isinstance(row[feature.name], str)
+        and row[feature.name] not in (feature.categories or ())
+        for feature in features
+    )
+
+
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -98,6 +108,7 @@ def test_the_answers_are_those_of_flask(
     app: ModelService, path: str, changes: dict[str, Any]
 ) -> None:
     row = {**LOAN_ROW, **changes}
+    assume(not has_unlisted_category(app, row))  # the fast lane leaves it to the threads
     direct = ask(app, row, path)
     assert direct == ask(app, row, path, in_lane=False)
     assert direct.is_direct == direct.status.startswith("200")

@@ -50,6 +50,8 @@ def app(loan: Path) -> ModelService:
         (LOAN_ROW, True),
         (dict(reversed(LOAN_ROW.items())), True),
         (dict.fromkeys(LOAN_ROW), True),  # its values are refused, which takes no time
+        (LOAN_ROW | {"property_area": "Uban"}, False),  # compared with all: did you mean Urban?
+        (LOAN_ROW | {"property_area": 1}, True),
         ({}, False),
         ({**LOAN_ROW, "Aera": 1}, False),  # compared with all names: did you mean Area?
         ({name: value for name, value in LOAN_ROW.items() if name != "loan_term"}, False),

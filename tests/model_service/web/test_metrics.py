@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import adopted
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.tree import DecisionTreeClassifier
+from werkzeug.routing import Map
 
 from model_service.model.loading import load_model
 from model_service.web.app import create_app
-from model_service.web.metrics import MAX_NAMES
+from model_service.web.metrics import MAX_NAMES, Metrics
 
 HOSTILE = ['a"b', "back\\slash", "\\n", "π, x", "{}=", " # HELP "]
 
@@ -50,3 +54,22 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
         count for labels, count in found["http_request_duration_seconds"] if "le" in labels
     ]
     assert of_predict[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (["a", "b"], ["a", "b", "other"]),
+        (["a", "other"], ["a", "other", "_other"]),
+        (["_other", "other"], ["_other", "other", "__other"]),
+        ([1, "1"], ["1", "other"]),
+    ],
+)
+def test_each_class_is_one_series(loan: Path, classes: list[Any], labels: list[str]) -> None:
+    model = load_model(loan / "model")
+    task = replace(model.manifest.task, classes=classes)
+    metrics = Metrics(Map(), model.contract, replace(model.manifest, task=task))
+    metrics.count_predictions([{"prediction": value} for value in (*classes, "unforeseen")])
+    counted = read(metrics.text([]))["model_predictions"]
+    assert [labels["class"] for labels, _ in counted] == labels
+    assert sum(count for _, count in counted) == len(classes) + 1

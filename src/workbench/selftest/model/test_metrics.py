@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from model_service.contract.json_values import json_text
 from model_service.model.model import Model
 from model_service.web.app import create_app
-from model_service.web.metrics import MAX_NAMES, OTHER
+from model_service.web.metrics import MAX_NAMES, other_label
 from workbench.selftest.responses import samples, value
 
 
@@ -31,11 +31,12 @@ def test_rows_and_classes_are_counted(
     expected: Counter[frozenset[tuple[str, str]]] = Counter()
     if model.manifest.task.kind == "classification" and model.manifest.task.classes:
         known = {json_text(name) for name in model.manifest.task.classes[:MAX_NAMES]}
+        other = other_label(model.manifest)
         for answer in answers:
             prediction = answer["prediction"]
             by_target = prediction if model.contract.output.targets else {"": prediction}
             for target, name in by_target.items():
-                text = json_text(name) if json_text(name) in known else OTHER
+                text = json_text(name) if json_text(name) in known else other
                 pairs = {"class": text, **({"target": target} if target else {})}
                 expected[frozenset(pairs.items())] += 1
     counted = {key: n for (name, key), n in found.items() if name == "model_predictions_total"}
