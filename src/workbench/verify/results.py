@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workbench import files
 from workbench.errors import UserError
 
 
@@ -36,9 +35,9 @@ def read_result(folder: Path, path: Path) -> bytes | None:
     )
 
 
-def read_proposed_output(folder: Path) -> dict[str, Any] | None:
-    """Return the members of `output` that a failed proof proposes, or None. Raises UserError."""
-    content = read_result(folder, files.BETTER_OUTPUT)
+def read_json_result(folder: Path, path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file of the proof, None if there is none. Raises UserError."""
+    content = read_result(folder, path)
     try:
         document = json.loads(content) if content is not None else None
     except ValueError:

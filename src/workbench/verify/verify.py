@@ -27,7 +27,7 @@ from workbench.lock.environment import (
 )
 from workbench.progress import step
 from workbench.verify.resource_limits import Limits
-from workbench.verify.results import read_proposed_output, read_result
+from workbench.verify.results import read_json_result, read_result
 
 # What the proof completes and records.
 PROVEN = (
@@ -144,7 +144,7 @@ def prove(
         try:
             report = _prove(copy, python, limits, accept)
         except UserError as error:
-            if (better := read_proposed_output(copy)) is not None:
+            if (better := read_json_result(copy, files.BETTER_OUTPUT)) is not None:
                 raise AnswersDiffer(error.problems, better) from None
             raise
         results = {path: read_result(copy, path) for path in PROVEN}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from workbench import convert, files
 from workbench.errors import UserError
+from workbench.inspect import OldFile
 from workbench.verify import verify
 from workbench.verify.resource_limits import Limits
-from workbench.verify.results import read_proposed_output, read_result
+from workbench.verify.results import read_json_result, read_result
 
 QUALITY = Path("model", "quality.json")
 
@@ -68,9 +71,9 @@ def test_a_plain_file_is_read_and_a_missing_one_is_none(copy: Path) -> None:
 def test_a_proposed_output_is_an_object(
     text: str, output: dict[str, object] | None, copy: Path
 ) -> None:
-    assert read_proposed_output(copy) is None
-    (copy / "model" / "output.proposed.json").write_text(text)
-    assert read_proposed_output(copy) == output
+    assert read_json_result(copy, files.BETTER_OUTPUT) is None
+    (copy / files.BETTER_OUTPUT).write_text(text)
+    assert read_json_result(copy, files.BETTER_OUTPUT) == output
 
 
 @pytest.mark.parametrize(
@@ -97,3 +100,19 @@ def test_a_proof_that_leaves_a_link_fails(
     assert not isinstance(caught.value, verify.AnswersDiffer)
     assert [path.name for path in (project / "model").iterdir()] == ["golden.json"]
     assert (project / "model" / "golden.json").read_text() == "before"
+
+
+def test_a_conversion_that_leaves_a_link_fails(
+    tmp_path: Path, copy: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "old.pkl", tmp_path / "new.pkl"
+    source.write_bytes(pickle.dumps({}))
+
+    def hostile_conversion(*_: object, cwd: Path, **__: object) -> None:
+        (cwd / convert.NEW).symlink_to(secret / "quality.json")
+
+    monkeypatch.setattr(convert, "run", hostile_conversion)
+    old = OldFile("It is old.", "Convert it.", frozenset())
+    with pytest.raises(UserError, match=r"replaced new\.joblib by a link"):
+        convert._save_again(source, target, old, copy)
+    assert not target.exists()
