@@ -28,6 +28,7 @@ from workbench.lock.environment import (
     run,
 )
 from workbench.verify.resource_limits import Limits
+from workbench.verify.results import read_result
 
 # As the children, workbench.resave and workbench.resave_booster, know them.
 OLD, NEW, NAMES = "old", "new.joblib", "names.json"
@@ -116,13 +117,21 @@ def _save_again(source: Path, target: Path, old: OldFile, folder: Path) -> None:
         env={**environ_without_secrets(folder), "PYTHONPATH": os.pathsep.join(_import_path())},
         timeout_seconds=limits.seconds,
     )
-    try:
-        again = file_facts(read_document(folder / NEW)).too_old
-    except RefusedFile as error:
-        raise UserError(f"The converted file cannot be used: {error}") from None
-    if again is not None:
-        raise UserError(f"The converted file cannot be used: {again}")
-    shutil.copyfile(folder / NEW, target)
+    _keep(read_result(folder, Path(NEW)) or b"", target)
+
+
+def _keep(content: bytes, target: Path) -> None:
+    """Inspect a file that was saved again, and write it. Raises UserError."""
+    with tempfile.TemporaryDirectory(prefix="converted-") as name:
+        converted = Path(name) / NEW  # where no code of the old file can change it any more
+        converted.write_bytes(content)
+        try:
+            again = file_facts(read_document(converted)).too_old
+        except RefusedFile as error:
+            raise UserError(f"The converted file cannot be used: {error}") from None
+        if again is not None:
+            raise UserError(f"The converted file cannot be used: {again}")
+        shutil.copyfile(converted, target)
 
 
 def _import_path() -> list[str]:

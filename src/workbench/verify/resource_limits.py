@@ -18,7 +18,7 @@ from pathlib import Path
 
 from workbench.errors import UserError
 from workbench.heroku import BASIC, MEGABYTE
-from workbench.verify.sandbox import leave_files, leave_network
+from workbench.verify.sandbox import leave_files, leave_network, missing_sandbox
 
 if sys.platform != "win32":
     import resource
@@ -92,14 +92,24 @@ def limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def run_with_note(module: str, note: str | None) -> None:
+    """Run a module as a program; print the note after its report unless it fails."""
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    if note is not None:
+        print(note)
+
+
 if __name__ == "__main__":
     megabytes, module = sys.argv[1:]
-    leave_network()
-    leave_files(Path.cwd())
+    note = missing_sandbox(network=leave_network(), files=leave_files(Path.cwd()))
     limit_memory(int(megabytes) * MEGABYTE)
     os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it would try shared memory, and warn
     # As the service does: with few rows, threads only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.argv = [module]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    run_with_note(module, note)

@@ -36,13 +36,19 @@ SYSTEM = (
 )
 
 
-def leave_network() -> None:
-    """Disconnect this process from the network; call it before any thread is started."""
-    if sys.platform == "linux":
-        # Root needs no user namespace; inside one it could not write files of other users.
-        namespaces = CLONE_NEWNET | (0 if os.geteuid() == 0 else CLONE_NEWUSER)
-        with contextlib.suppress(AttributeError):
-            ctypes.CDLL(None).unshare(namespaces)
+def leave_network() -> bool:
+    """Disconnect this process from the network; call it before any thread is started.
+
+    Returns whether the kernel does that: some systems let only root make a namespace.
+    """
+    if sys.platform != "linux":
+        return False
+    # Root needs no user namespace; inside one it could not write files of other users.
+    namespaces = CLONE_NEWNET | (0 if os.geteuid() == 0 else CLONE_NEWUSER)
+    try:
+        return bool(ctypes.CDLL(None).unshare(namespaces) == 0)
+    except AttributeError:  # a C library without it
+        return False
 
 
 def leave_files(folder: Path) -> bool:
@@ -76,6 +82,24 @@ def leave_files(folder: Path) -> bool:
         return bool(system_call(RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)
+
+
+def missing_sandbox(*, network: bool, files: bool) -> str | None:
+    """Return a note on what the kernel does not keep from the model; None if it keeps both."""
+    if network and files:
+        return None
+    if not network and not files:
+        return (
+            "Note: this system has no kernel sandbox (Landlock, network namespaces), so only "
+            "Python's guard watched the model."
+        )
+    missing, act = (
+        ("Landlock", "opened files") if network else ("network namespace", "used the network")
+    )
+    return (
+        f"Note: this system has no {missing} for the sandbox, so native code of the model could "
+        f"have {act}; only Python's guard watched that."
+    )
 
 
 def _allow(system_call: Callable[..., int], rules: int, path: Path, rights: int) -> None:

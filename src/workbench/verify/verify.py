@@ -27,6 +27,7 @@ from workbench.lock.environment import (
 )
 from workbench.progress import step
 from workbench.verify.resource_limits import Limits
+from workbench.verify.results import read_json_result, read_result
 
 # What the proof completes and records.
 PROVEN = (
@@ -143,15 +144,15 @@ def prove(
         try:
             report = _prove(copy, python, limits, accept)
         except UserError as error:
-            if (copy / files.BETTER_OUTPUT).exists():
-                better = files.read_json(copy / files.BETTER_OUTPUT)
+            if (better := read_json_result(copy, files.BETTER_OUTPUT)) is not None:
                 raise AnswersDiffer(error.problems, better) from None
             raise
-        for path in PROVEN:
-            if (copy / path).exists():
-                files.write(project / path, (copy / path).read_bytes())
-            else:
-                (project / path).unlink(missing_ok=True)
+        results = {path: read_result(copy, path) for path in PROVEN}
+    for path, content in results.items():
+        if content is not None:
+            files.write(project / path, content)
+        else:
+            (project / path).unlink(missing_ok=True)
     return report
 
 

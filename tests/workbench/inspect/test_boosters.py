@@ -33,7 +33,9 @@ from workbench.inspect import ModelFacts, RefusedFile, inspect
 from workbench.inspect.estimators.unusable import require_fitted
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
-from workbench.inspect.pickle.values import Dict, Global, Instance
+from workbench.inspect.pickle.object_walk import Place
+from workbench.inspect.pickle.parameters import check_parameter
+from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance
 
 DATA = json.loads((SRC / "workbench" / "lock" / "pins.json").read_text(encoding="utf-8"))
 FILES = TESTS / "data" / "boosters"
@@ -487,3 +489,44 @@ def test_a_pickle_of_an_old_lightgbm_has_a_way_out() -> None:
             continue
         with pytest.raises(RefusedFile, match=r"before 3\.3.*booster_\.save_model\('model\.txt'\)"):
             require_fitted(model)
+
+
+ORDERED_DICT, BUNCH = Global("collections", "OrderedDict"), Global("sklearn.utils", "Bunch")
+NUMPY_TEXT = Array((), DType("U", 32), "machines".encode("utf-32-le"))
+MACHINES = Dict(["machines", "10.0.0.1:80"])
+# Parameters of a LightGBM booster, and words of the refusal
+LIGHTGBM_PARAMS: dict[str, tuple[object, str]] = {
+    "a dict": (MACHINES, "machines='10.0.0.1:80': it names a file or another machine"),
+    "an OrderedDict": (Instance(ORDERED_DICT, (), entries=MACHINES), "machines='10.0.0.1:80'"),
+    "an OrderedDict of pairs": (
+        Instance(ORDERED_DICT, ([("machines", "x")],)),
+        "params=OrderedDict: it is no dict of parameters",
+    ),
+    "a Bunch": (Instance(BUNCH, (), entries=MACHINES), "params=Bunch: it is no dict of parameters"),
+    "a list of pairs": ([("machines", "x")], "it is no dict of parameters"),
+    "a text of NumPy's": (Dict([NUMPY_TEXT, "x"]), "it is no dict of parameters"),
+}
+
+
+@pytest.mark.parametrize("case", LIGHTGBM_PARAMS)
+def test_parameters_of_lightgbm_reach_no_other_machine(case: str) -> None:
+    params, message = LIGHTGBM_PARAMS[case]
+    booster = Instance(Global("lightgbm.basic", "Booster"), (), Dict(["params", params]))
+    with pytest.raises(RefusedFile, match=re.escape(message)):
+        check_parameter(Place(booster, "params"), params)
+
+
+@pytest.mark.parametrize(
+    "params", [None, Dict(), Dict(["verbose", -1]), Instance(ORDERED_DICT, (), entries=Dict())]
+)
+def test_usual_parameters_of_lightgbm_are_accepted(params: object) -> None:
+    booster = Instance(Global("lightgbm.basic", "Booster"), (), Dict(["params", params]))
+    check_parameter(Place(booster, "params"), params)
+
+
+def test_classes_of_lightgbm_can_be_called_as_a_parameter() -> None:
+    classes = Dict([NUMPY_TEXT, 0])
+    model = Instance(
+        Global("lightgbm.sklearn", "LGBMClassifier"), (), Dict(["_class_map", classes])
+    )
+    check_parameter(Place(model, "_class_map"), classes)

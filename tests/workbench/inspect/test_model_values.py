@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copyreg
+import io
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +17,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, _analyze, _preprocess
 from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest, f_classif
 from sklearn.feature_selection._base import _get_feature_importances
@@ -52,6 +55,12 @@ def changed(model: Any, **attributes: object) -> Any:
 
 def logistic(**attributes: object) -> LogisticRegression:
     return changed(LogisticRegression().fit(ROWS, LABELS), **attributes)
+
+
+def fitted_with_keywords(keywords: object) -> Pipeline:
+    """Return a pipeline with a step that calls a function with these keywords."""
+    step = FunctionTransformer(np.clip, kw_args=keywords)
+    return Pipeline([("s", step), ("model", logistic())])
 
 
 def bare(**attributes: object) -> BaseEstimator:
@@ -142,6 +151,18 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: changed(fitted(), steps=[("s", FunctionTransformer(np.mean, kw_args={"out": 1}))]),
         "'s' has kw_args that give numpy.mean out",
     ),
+    "keywords of a step in an OrderedDict": (
+        lambda: fitted_with_keywords(OrderedDict(out=ROWS)),
+        "'s' has kw_args that give numpy.clip out",
+    ),
+    "keywords of a step in a Bunch": (
+        lambda: fitted_with_keywords(Bunch(out=ROWS)),
+        "'s' has kw_args that give numpy.clip unreadable arguments",
+    ),
+    "keywords of a step, NumPy's texts": (
+        lambda: fitted_with_keywords({np.str_("out"): ROWS}),
+        "'s' has kw_args that give numpy.clip out",
+    ),
     "keywords of a scorer": (
         lambda: logistic(scorer_=changed(make_scorer(f1_score), _kwargs={"out": 1})),
         "_kwargs that give .*f1_score out",
@@ -160,6 +181,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "another method in a Bunch": (
         lambda: logistic(parts_=Bunch(transform=np.mean)),
+        "Bunch replaces its own method transform",
+    ),
+    "another method in a Bunch, by a text of NumPy's": (
+        lambda: logistic(parts_=Bunch(**{np.str_("transform"): np.mean})),
         "Bunch replaces its own method transform",
     ),
     "memory of the process": (
@@ -233,6 +258,63 @@ def test_a_frame_is_no_estimator(data: object, facts_of: FactsOf) -> None:
         facts_of(model)
 
 
+class StatePickler(pickle.Pickler):
+    """Write the attributes of one object in another form than Python does."""
+
+    def __init__(self, file: io.BytesIO, target: object, form: Callable[[Any], object]) -> None:
+        super().__init__(file, 4)
+        self.target, self.form = target, form
+
+    def reducer_override(self, value: object) -> Any:
+        if value is not self.target:
+            return NotImplemented
+        return copyreg.__newobj__, (type(value),), self.form(value.__getstate__())
+
+
+def numpy_keys(attributes: dict[str, object]) -> dict[str, object]:
+    return {np.str_(name): value for name, value in attributes.items()}
+
+
+# How a state can name attributes: the form, and whether a loader of scikit-learn's classes takes it
+FORMS: dict[str, tuple[Callable[[Any], object], bool]] = {
+    "an OrderedDict": (OrderedDict, True),
+    "a dict with NumPy's texts": (numpy_keys, True),
+    "a Bunch": (lambda attributes: Bunch(**attributes), True),
+    "an OrderedDict in a pair": (lambda attributes: (OrderedDict(attributes), None), False),
+    "slots with NumPy's texts": (lambda attributes: (None, numpy_keys(attributes)), False),
+    "a list of pairs": (lambda attributes: list(attributes.items()), False),
+    "a tuple of pairs": (lambda attributes: tuple(attributes.items()), False),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_attributes_are_set_by_a_dict_with_plain_texts_only(form: str, tmp_path: Path) -> None:
+    """Any other state would hide a parameter from the checks."""
+    change, is_loaded = FORMS[form]
+    vectorizer = changed(CountVectorizer().fit(["one two"]), input="filename")
+    file, path = io.BytesIO(), tmp_path / "model.pkl"
+    StatePickler(file, vectorizer, change).dump(make_pipeline(vectorizer, logistic()))
+    path.write_bytes(file.getvalue())
+    if is_loaded:
+        assert pickle.loads(file.getvalue())[0].input == "filename"
+    with pytest.raises(
+        RefusedFile, match="the state of a CountVectorizer is no dict of attributes"
+    ):
+        inspect(path)
+
+
+def test_a_constructor_of_native_code_makes_no_other_class(tmp_path: Path) -> None:
+    """It makes an object of any class, whose parameters nothing would check."""
+    made = text("sklearn.neighbors._kd_tree") + text("newObj") + b"\x93"
+    made += text("sklearn.feature_extraction.text") + text("CountVectorizer") + b"\x93\x85R"
+    path = tmp_path / "model.pkl"
+    path.write_bytes(
+        b"\x80\x04" + made + b"}" + text("input") + text("filename") + b"sb"
+        b"0" + pickle.dumps(logistic(), 4)[2:]
+    )
+    assert inspect(path).unknown_names == ("sklearn.feature_extraction.text.CountVectorizer",)
+
+
 def text(value: str) -> bytes:
     return b"\x8c" + bytes([len(value)]) + value.encode()
 
@@ -298,6 +380,12 @@ USUAL: dict[str, Callable[[], object]] = {
     "a reduction of each row": lambda: fitted(partial(np.max, axis=1, keepdims=True)),
     "keywords of a step": lambda: make_pipeline(
         FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 5}), LogisticRegression()
+    ).fit(ROWS, LABELS),
+    "keywords in an OrderedDict": lambda: make_pipeline(
+        FunctionTransformer(np.clip, kw_args=OrderedDict(a_min=0, a_max=5)), LogisticRegression()
+    ).fit(ROWS, LABELS),
+    "parts by names of NumPy's": lambda: VotingClassifier(
+        [(np.str_("one"), LogisticRegression())]
     ).fit(ROWS, LABELS),
     "a score function": lambda: make_pipeline(SelectKBest(f_classif, k=1), logistic()),
     "a metric": lambda: KNeighborsClassifier(metric=cosine_distances, algorithm="brute"),

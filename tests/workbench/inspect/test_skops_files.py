@@ -132,6 +132,7 @@ def test_numpy_types_are_listed(saved: Callable[[bytes], Path]) -> None:
     assert "numpy.dtype" in facts.trusted
 
 
+ORDERED = {"__module__": "collections", "__class__": "OrderedDict"}
 DANGEROUS = {
     "a function": node("FunctionNode", "os", "system"),
     "a function of protocol 0": node(
@@ -148,6 +149,23 @@ DANGEROUS = {
     "a tuple": node("TupleNode", "os", "system", content=[plain("x")]),
     "an array": node("NdArrayNode", "os", "system", type="json", content=[], shape=a_tuple()),
     "an object": node("ObjectNode", "subprocess", "Popen", content=a_dict()),
+    "an object whose state is no dict": node(
+        "ObjectNode",
+        "sklearn.feature_extraction.text",
+        "CountVectorizer",
+        content={**a_dict(input=plain("filename")), **ORDERED},
+    ),
+    "a partial of an OrderedDict": node(
+        "PartialNode",
+        "functools",
+        "partial",
+        content={
+            "func": node("FunctionNode", "numpy", "clip"),
+            "args": a_tuple(),
+            "kwds": {**a_dict(out=plain(1)), **ORDERED},
+            "namespace": plain(None),
+        },
+    ),
     "an operator": node("OperatorFuncNode", "operator", "methodcaller", attrs=a_tuple()),
     "a bit generator": node(
         "RandomGeneratorNode",

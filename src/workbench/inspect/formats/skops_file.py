@@ -19,8 +19,8 @@ from workbench.inspect.formats.skops_archive import (
 from workbench.inspect.pickle.arrays import plain
 from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.object_state import StateCheck
 from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST
-from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
 from workbench.inspect.pickle.values import Array, Dict, DType, Global, Instance, Set
 from workbench.inspect.refused_file import RefusedFile, dangerous
 
@@ -63,6 +63,7 @@ class _NodeReader:
         # As in skops, a node with an id is read once; a second one with that id is the same object.
         self.memo: dict[int, object] = {}
         self.depth = 0
+        self.state_check = StateCheck()
 
     def value(self, state: object) -> object:
         """Return the value of a node."""
@@ -221,7 +222,7 @@ class _NodeReader:
         cls = self.named(node)
         self.effects.classes.add(cls)
         state = self.value(content) if content is not None else None
-        check_statsmodels_state(cls, state)
+        self.state_check.check(cls, state)
         return Instance(cls, (), state)
 
     def read_constructed(self, node: Node) -> object:
@@ -235,6 +236,7 @@ class _NodeReader:
         module = _text(node, "__module__")
         cls = self.named(node, called=module not in LOSSES)
         state = self.value(node.get("content"))
+        self.state_check.check(cls, state)
         return Instance(cls, args if isinstance(args, tuple) else (args,), state or None)
 
     def read_function(self, node: Node) -> object:
@@ -246,6 +248,8 @@ class _NodeReader:
     def read_partial(self, node: Node) -> object:
         content = _node(node.get("content"))
         parts = tuple(self.value(content.get(n)) for n in ("func", "args", "kwds", "namespace"))
+        if not isinstance(parts[1], tuple) or not isinstance(parts[2], Dict):
+            raise dangerous("it prepares a call as Python never does")
         return Instance(self.refer("functools", "partial", called=True), parts)
 
     def read_method(self, node: Node) -> object:

@@ -18,6 +18,7 @@ from workbench.inspect.pickle.budget import Budget
 from workbench.inspect.pickle.cloudpickle_reducers import REDUCERS as CLOUDPICKLE_REDUCERS
 from workbench.inspect.pickle.joblib_arrays import JOBLIB_WRAPPER, read_joblib_array
 from workbench.inspect.pickle.load_effects import LoadEffects
+from workbench.inspect.pickle.object_state import StateCheck
 from workbench.inspect.pickle.old_names import CHANGED_MODULES, current_name
 from workbench.inspect.pickle.pickle_stream import PickleStream
 from workbench.inspect.pickle.pickled_code import cost_of
@@ -28,7 +29,6 @@ from workbench.inspect.pickle.reducers import (
     check_partial_state,
 )
 from workbench.inspect.pickle.stack import INSTANCE_COST, OBJECT_COST, PickleStack
-from workbench.inspect.pickle.statsmodels_state import check_statsmodels_state
 from workbench.inspect.pickle.values import Array, Blob, ByValue, Dict, DType, Global, Instance, Set
 from workbench.inspect.refused_file import RefusedFile, dangerous, malformed
 
@@ -56,6 +56,7 @@ class PickleInterpreter(PickleStack):
         self.effects = effects
         self.nested = nested
         self.protocol = 0
+        self.state_check = StateCheck()
 
     def run(self) -> object:
         """Return the value that the pickle describes."""
@@ -271,7 +272,7 @@ class PickleInterpreter(PickleStack):
         elif not isinstance(target, Instance) or target.state is not None or state is None:
             raise malformed("it sets the state of something that has none")
         else:
-            check_statsmodels_state(target.cls, state)
+            self.state_check.check(target.cls, state)
             if target.cls == PARTIAL:
                 check_partial_state(target.args[0], state)
             target.state = state

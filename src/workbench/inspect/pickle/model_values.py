@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from workbench.inspect.pickle.arrays import plain
 from workbench.inspect.pickle.model_functions import STORED_FUNCTIONS, TYPES_OF_TEXT, FunctionRule
 from workbench.inspect.pickle.names import known_names
-from workbench.inspect.pickle.object_walk import Place, attributes_of, walk_places
+from workbench.inspect.pickle.object_walk import Place, attributes_of, items_of, walk_places
 from workbench.inspect.pickle.parameters import check_parameter
-from workbench.inspect.pickle.values import Dict, Global, Instance
+from workbench.inspect.pickle.values import Array, Dict, Global, Instance
 from workbench.inspect.refused_file import RefusedFile
 
 PARTIAL = Global("functools", "partial")
@@ -68,7 +69,9 @@ def _is_class_argument(place: Place, name: Global) -> bool:
     if constructor == "_mareconstruct":
         return name in MASKED_ARRAYS or name == Global("numpy", "ndarray")
     if constructor == "newObj" or constructor.startswith("__pyx_unpickle_"):
-        same = name.module.split(".")[0] == owner.cls.module.split(".")[0]
+        # It makes an object of any class: one of another module would be checked as if of this one.
+        same = name.module == owner.cls.module or constructor != "newObj"
+        same &= name.module.split(".")[0] == owner.cls.module.split(".")[0]
         return same and bool(owner.args) and owner.args[0] is name and _is_class(name)
     return owner.cls == PARTIAL and bool(owner.args) and owner.args[0] is name
 
@@ -97,6 +100,8 @@ def _check_object(place: Place, value: Instance) -> set[Global]:
             "belongs; its methods take expressions and paths of files."
         )
     for name, _ in attributes_of(value):
+        if isinstance(name, Array) and Place(value).of_library:
+            raise _refused(f"A {value.cls.name} has an attribute with an unreadable name.")
         is_special = isinstance(name, str) and name.startswith("__") and name.endswith("__")
         if is_special and name != "__doc__" and Place(value).of_library:
             raise _refused(f"A {value.cls.name} replaces its own {name}, as no pickler does.")
@@ -113,7 +118,7 @@ def _check_partial(place: Place, value: Instance) -> set[Global]:
         return {function}
     names = [name for name, _ in keywords.pairs()]
     if len(positional) > rule.positional or not _allowed(names, rule):
-        fixed = [*(["positional arguments"] if positional else []), *map(str, names)]
+        fixed = [*(["positional arguments"] if positional else []), *map(_shown, names)]
         raise _refused(
             f"{place} holds a partial of {function.qualified} that fixes {', '.join(fixed)[:80]}; "
             "with these it can write into what it is given."
@@ -163,23 +168,33 @@ def _parts_of(value: Instance) -> tuple[object, tuple[object, ...], Dict]:
 
 def _check_keywords(place: Place, value: object) -> None:
     """Check the keywords that an object gives to its function."""
-    if not isinstance(value, Dict) or place.owner is None or place.attribute not in KEYWORDS_FOR:
+    if place.owner is None or place.attribute not in KEYWORDS_FOR:
         return
+    items = items_of(value)
+    hidden = isinstance(value, Instance) and place.of_library and place.is_of(value)
+    if items is None and not hidden:
+        return  # None, or one of the arguments
     function = place.owner.attribute(KEYWORDS_FOR[place.attribute])
     if isinstance(function, Instance) and function.cls == PARTIAL:
         function = _parts_of(function)[0]
     rule = known_names().functions.get(function) if isinstance(function, Global) else None
-    names = [name for name, _ in value.pairs()]
+    names: list[object] = ["unreadable arguments"]
+    if items is not None:
+        names = [name for name, _ in items.pairs()]
     if rule is not None and not _allowed(names, rule):
         assert isinstance(function, Global)
         raise _refused(
             f"{place} has {place.attribute} that give {function.qualified} "
-            f"{', '.join(map(str, names))[:80]}; with these it can write into what it is given."
+            f"{', '.join(map(_shown, names))[:80]}; with these it can write into what it is given."
         )
 
 
 def _allowed(names: list[object], rule: FunctionRule) -> bool:
     return all(isinstance(name, str) and name in rule.keywords for name in names)
+
+
+def _shown(name: object) -> str:
+    return str(plain(name)) if isinstance(name, str | Array) else "unreadable arguments"
 
 
 def _refuse_hidden_method(place: Place, what: str) -> None:

@@ -126,6 +126,10 @@ class KnownNames:
         """Return whether a class comes with a known library, so that it is not the user's own."""
         return cls in self.names or cls.module.split(".")[0] in DATA_ROOTS
 
+    def is_of_library(self, cls: Global) -> bool:
+        """Return whether an object, or its constructor, is that of a known library."""
+        return cls in self.classes or cls in self.calls or cls.name == "object"
+
     def is_value(self, name: Global) -> bool:
         """Return whether a model can hold a function or type, and call it later."""
         return name in self.functions or name in self.scalars or name in VALUE_TYPES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from workbench.inspect.pickle.arrays import plain
 from workbench.inspect.pickle.model_functions import STORED_FUNCTIONS
 from workbench.inspect.pickle.names import CALLED_CONTAINERS, known_names
 from workbench.inspect.pickle.values import Array, Dict, Global, Instance, PickledClass
@@ -25,10 +26,11 @@ class Place:
     @property
     def of_library(self) -> bool:
         """Whether the owner is an object of a known library, not of the author's own class."""
-        if self.owner is None:
-            return False
-        cls, known = self.owner.cls, known_names()
-        return cls in known.classes or cls in known.calls or cls.name == "object"
+        return self.owner is not None and known_names().is_of_library(self.owner.cls)
+
+    def is_of(self, value: object) -> bool:
+        """Whether a value is the attribute itself, not something in it."""
+        return self.owner is not None and self.owner.attribute(self.attribute) is value
 
     @property
     def hides_method(self) -> bool:
@@ -62,7 +64,15 @@ def attributes_of(value: Instance) -> Iterator[tuple[object, object]]:
         if isinstance(part, Dict):
             yield from part.pairs()
     if value.entries is not None and value.cls not in CALLED_CONTAINERS:
-        yield from value.entries.pairs()
+        # A NumPy text is as good a key as a plain one.
+        yield from ((plain(key), held) for key, held in value.entries.pairs())
+
+
+def items_of(value: object) -> Dict | None:
+    """Return the keys and values of a dict or an OrderedDict; None if the file hides them."""
+    if isinstance(value, Instance) and value.cls in CALLED_CONTAINERS and not value.args:
+        return value.entries or Dict()
+    return value if isinstance(value, Dict) else None
 
 
 def walk_places(roots: Iterable[object]) -> Iterator[tuple[Place, object]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from workbench.inspect.pickle.object_walk import Place
+from workbench.inspect.pickle.object_walk import Place, items_of
 from workbench.inspect.pickle.values import Dict, Global, Instance
 from workbench.inspect.refused_file import RefusedFile
 
@@ -40,6 +40,7 @@ LIGHTGBM_PARAMETERS = frozenset(
     valid_init_score_file workers
     """.split()
 )
+LIGHTGBM_DICTS = ("_other_params", "params")  # attributes with a dict of parameters
 ONE_MACHINE = {
     **dict.fromkeys(("num_machine", "num_machines"), 1),
     **dict.fromkeys(("is_save_binary", "is_save_binary_file", "save_binary"), False),
@@ -127,8 +128,13 @@ def _is_object(value: object) -> bool:
 def _check_lightgbm(place: Place, value: object) -> None:
     """Check a parameter of LightGBM's, or those in a dict of them."""
     pairs: Mapping[object, object] = {place.attribute: value}
-    if isinstance(value, Dict):
-        pairs = {key: held for key, held in value.pairs() if isinstance(key, str)}
+    items = items_of(value)
+    if items is not None:
+        pairs = {key: held for key, held in items.pairs() if isinstance(key, str)}
+    # What is no parameter has other keys: a classifier numbers its classes in a dict.
+    is_hidden = value is not None and not _has_texts_as_keys(items)
+    if place.attribute in LIGHTGBM_DICTS and is_hidden and place.is_of(value):
+        raise _refused(place, value, "it is no dict of parameters", "Save the model again.")
     for name, held in pairs.items():
         if name in LIGHTGBM_PARAMETERS and held is not None and held != ONE_MACHINE.get(str(name)):
             raise RefusedFile(
@@ -136,6 +142,10 @@ def _check_lightgbm(place: Place, value: object) -> None:
                 f"{place} has {name}={_shown(held)}: it names a file or another machine.",
                 f"Remove it with model.set_params({name}=None), and save again.",
             )
+
+
+def _has_texts_as_keys(items: Dict | None) -> bool:
+    return items is not None and all(type(key) is str for key, _ in items.pairs())
 
 
 def _refused(place: Place, value: object, why: str, remedy: str) -> RefusedFile:
