@@ -213,6 +213,17 @@ def test_yes_and_no_are_codes_and_other_texts_are_asked_for(tmp_path: Path) -> N
     assert "garden is a number to the model: No is 0 and Yes is 1." in adoption.notes
 
 
+def test_a_prepare_that_cannot_be_cut_out_of_a_script_is_no_answer(tmp_path: Path) -> None:
+    """The script changes FACTORS where it runs, so its definitions alone are not the same."""
+    (tmp_path / "app.py").write_text(
+        "FACTORS = []\nFACTORS.append(2)\ndef prepare(frame):\n    return frame * FACTORS[0]\n"
+    )
+    frame = X.assign(c=X.b / 2)
+    adoption = decided(RandomForestClassifier(2).fit(frame, FLAG), X, tmp_path)
+    assert list(adoption.contract.by_name) == ["a", "b", "c"]
+    assert "The model takes c, which is not in sample.csv" in adoption.taken[0].message
+
+
 IS_YES = "def is_yes(frame):\n    return (frame == 'Yes').astype(int)\n"
 # (function of the step, what the model gets for No and Yes)
 FUNCTIONS: list[tuple[str, dict[str, int] | None]] = [
