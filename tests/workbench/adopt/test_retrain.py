@@ -152,6 +152,33 @@ def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: s
     assert files(loan_copy) == before
 
 
+def test_requirements_that_cannot_be_read_are_refused_first(
+    loan_copy: Path, retrained: Path
+) -> None:
+    """An editor that does not save UTF-8 wrote the comment."""
+    path = loan_copy / "requirements.in"
+    path.write_bytes(path.read_bytes() + "# für\n".encode("cp1252"))
+    before = files(loan_copy)
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 1
+    assert "requirements.in cannot be read" in output
+    assert "Traceback" not in output
+    assert files(loan_copy) == before
+
+
+def test_what_the_adoption_before_left_behind_is_deleted(loan_copy: Path, retrained: Path) -> None:
+    stale = ("custom_code.py", "custom_code/lib/a.py", "transformers/01-scaler.pkl", "golden.json")
+    for name in stale:
+        path = loan_copy / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
+    names = {path.name for path in (loan_copy / "model").iterdir()}
+    assert not names & {"custom_code.py", "custom_code", "transformers", "golden.json"}
+    assert "model.joblib" not in names
+
+
 @pytest.mark.parametrize("committed", [False, True])
 def test_rollback_restores_the_previous_model(
     committed: bool, loan_copy: Path, retrained: Path
