@@ -45,6 +45,7 @@ TOOLS = (
     {"workbench.adopt.code"},
     {"workbench.adopt.csv"},
     {"workbench.adopt.problems"},
+    {"workbench.committed_versions"},
     {"workbench.lock"},
     {"workbench.inspect"},
     {"workbench.heroku"},

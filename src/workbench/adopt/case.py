@@ -17,7 +17,7 @@ from workbench.adopt.beside.transformer_files import (
     FileReader,
     Neighbour,
     TransformerFiles,
-    columns_of_others,
+    models_beside,
     read_neighbours,
     read_transformers,
 )
@@ -50,7 +50,7 @@ class Case:
     bundle: Bundle | None  # the other members of the model's file
     transformers: TransformerFiles
     neighbours: tuple[Neighbour, ...]  # beside the model, neither answered nor left out
-    columns_of_others: frozenset[int]  # how many other models beside the model take
+    other_models: Mapping[str, int]  # beside the model, by file name: how many columns they take
     wholes: tuple[WholeModel, ...]  # beside a bare model: the same one behind its transformers
     model_root: object  # what the model is, as inspection reads it
     code: AuthorCode | None
@@ -62,6 +62,11 @@ class Case:
     def sources(self) -> tuple[SourceFile, ...]:
         """The author's code near the model, parsed once: many questions are asked of it."""
         return tuple(sources_near(self.answers))
+
+    @property
+    def columns_of_others(self) -> frozenset[int]:
+        """How many columns other models beside the model take."""
+        return frozenset(self.other_models.values())
 
     @property
     def sample_columns(self) -> tuple[str, ...]:
@@ -114,7 +119,7 @@ def read_case(
         bundle=bundle,
         transformers=transformers,
         neighbours=tuple(read_neighbours(answers.model, others, reader, user_classes)),
-        columns_of_others=frozenset(columns_of_others(answers.model, reader)),
+        other_models=dict(models_beside(answers.model, reader)),
         wholes=tuple(whole_models(answers.model, root, others, reader)),
         model_root=root,
         code=code,

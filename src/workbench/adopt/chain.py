@@ -176,8 +176,8 @@ def _target(one: Fitted, model: ModelFacts) -> Target:
     """Return what a label encoder or a scaler of the target says about the predictions."""
     if one.facts.scalings:
         (scaling,) = one.facts.scalings
-        multiply = scaling.spread / scaling.new_spread
-        transform = {"multiply": multiply, "add": scaling.centre - scaling.new_centre * multiply}
+        multiply, add = scaling.inverse
+        transform = {"multiply": multiply, "add": add}
         note = f"{one.name} scaled what the model predicts; the service scales it back."
         return Target(transform=transform, note=note)
     labels = [json_text(label) for label in (one.facts.categories or ((),))[0]]

@@ -27,6 +27,7 @@ from workbench.adopt.kept_answers import keep_recorded_answers
 from workbench.adopt.problems import MAKE_ADOPT, AnswerError, Notes
 from workbench.adopt.refusal import Command, refused
 from workbench.adopt.write import write
+from workbench.committed_versions import highest_version
 from workbench.errors import UserError, bullets, listing
 
 
@@ -68,7 +69,8 @@ def adopt(project: Path, options: AdoptOptions) -> str:
     """Adopt another model file; return what changed. Raises UserError, writing nothing."""
     before = files.read_contract(project)
     previous, expected = files.read_manifest(project), read_expected(project)
-    adoption = _with_known_nulls(before, _decide(project, options, before, previous, expected))
+    decided = _decide(project, options, before, previous, expected)
+    adoption = _with_new_version(project, _with_known_nulls(before, decided))
     changes = list(find_changes(before, adoption.contract, previous, adoption.manifest))
     _require_accepted(changes, options)
     same_model = is_same_model(previous, adoption.manifest)
@@ -113,6 +115,18 @@ def _with_known_nulls(before: Contract, adoption: Adoption) -> Adoption:
         adoption,
         contract=replace(contract, features=tuple(features)),
         manifest=replace(manifest, derived=derived),
+    )
+
+
+def _with_new_version(project: Path, adoption: Adoption) -> Adoption:
+    """Return the adoption with a version that no model in git has: after a rollback some are newer.
+
+    Two models of one version could not be told apart.
+    """
+    about = adoption.manifest.about
+    version = max(about.version, highest_version(project) + 1)
+    return replace(
+        adoption, manifest=replace(adoption.manifest, about=replace(about, version=version))
     )
 
 

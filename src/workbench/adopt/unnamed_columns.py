@@ -69,7 +69,7 @@ def propose_columns(
     if seen:
         judge = by_seen_values(seen)
         reason = "the numbers that the model compares its columns with are among theirs"
-    elif len(scalings) == count:
+    elif len(scalings) == count and all(scaling.is_evidence for scaling in scalings):
         judge, reason = _by_scalings(scalings, sample), "the scaler was fitted on such values"
     found = layouts(used, count, judge)
     if reason and (not found or found[0].contradicted):

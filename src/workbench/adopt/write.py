@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,32 @@ def write(adoption: Adoption, project: Path, golden: Mapping[str, Any] | None = 
     """Write what was decided.
 
     `golden` is the content of golden.json if its predictions have to hold; it is deleted otherwise.
+    Raises UserError, writing nothing.
     """
+    # A file that cannot be read must not end an adoption half-way. The transformers can come from
+    # the folder that is replaced.
+    contents = _contents(adoption, project, golden)
     _write_model(adoption, project)
-    _write_transformers(adoption, project)
-    for stale in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE):
-        (project / stale).unlink(missing_ok=True)
-    if (folder := project / files.CODE_FOLDER).exists():
-        shutil.rmtree(folder)
-    for path, content in (adoption.code.files if adoption.code is not None else {}).items():
+    for path, content in contents.items():
         files.write(project / path, content)
-    for path, text in _texts(adoption, project).items():
-        files.write(project / path, text)
-    if golden is not None:
-        files.write(project / files.GOLDEN, files.dumps(golden))
+    _delete_former(project, {*contents, files.MODEL / adoption.manifest.model.file})
+
+
+def _delete_former(project: Path, written: Collection[Path]) -> None:
+    """Delete the files of the adoption before that this one did not write."""
+    model = project / files.MODEL
+    stale = {project / path for path in (files.GOLDEN, files.EXPECTED, files.PROPOSED, files.CODE)}
+    below = [
+        path
+        for folder in (model / FOLDER, project / files.CODE_FOLDER)
+        for path in (folder, *folder.rglob("*"))
+    ]
+    stale.update(model.glob("model.*"), (path for path in below if path.is_file()))
+    for path in stale - {project / path for path in written}:
+        path.unlink(missing_ok=True)
+    for path in sorted(below, reverse=True):  # a folder after its files
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _write_model(adoption: Adoption, project: Path) -> None:
@@ -41,26 +54,28 @@ def _write_model(adoption: Adoption, project: Path) -> None:
         staged = target.with_name(f".{name}.new")
         shutil.copyfile(adoption.source, staged)
         staged.replace(target)
-    for old in target.parent.glob("model.*"):
-        if old != target:
-            old.unlink()
 
 
-def _write_transformers(adoption: Adoption, project: Path) -> None:
-    """Copy the fitted files, which can come from the folder that is replaced."""
-    folder = project / files.MODEL / FOLDER
-    contents = {name: source.read_bytes() for source, name in adoption.transformers.items()}
-    if folder.exists():
-        shutil.rmtree(folder)
-    for name, content in contents.items():
-        files.write(project / files.MODEL / name, content)
+def _contents(
+    adoption: Adoption, project: Path, golden: Mapping[str, Any] | None
+) -> dict[Path, str | bytes]:
+    """Return the files besides the model by path in the project. Raises UserError."""
+    return {
+        **{
+            files.MODEL / name: source.read_bytes()
+            for source, name in adoption.transformers.items()
+        },
+        **(adoption.code.files if adoption.code is not None else {}),
+        **_texts(adoption, project),
+        **({files.GOLDEN: files.dumps(golden)} if golden is not None else {}),
+    }
 
 
 def _texts(adoption: Adoption, project: Path) -> dict[Path, str]:
     """Return the text files of an adoption by path in the project."""
     pinned = adoption.pins
     requirements, engine = project / SOURCE, vendor.lines(project, vendor.ENGINE)
-    kept = requirements.read_text(encoding="utf-8") if requirements.exists() else ""
+    kept = files.read_if_present(requirements) or ""
     texts: dict[Path, str] = {}
     if adoption.expected is not None:
         texts[files.EXPECTED] = files.dumps(adoption.expected)

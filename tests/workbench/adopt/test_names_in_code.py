@@ -113,6 +113,30 @@ def test_the_names_of_the_app_are_taken_unasked(tmp_path: Path) -> None:
     assert "app.py (line 2) gives the model 3 columns, as many as it takes" in problem.message
 
 
+LOAD = "model = joblib.load('models/{}.pkl')\n"
+
+
+@pytest.mark.parametrize(
+    ("loads", "certain"), [((), False), (("model",), True), (("model", "heart"), False)]
+)
+def test_the_code_can_be_about_another_model(
+    loads: tuple[str, ...], certain: bool, tmp_path: Path
+) -> None:
+    """Two models take as many columns, and the app gives them to one of the two."""
+    model = DecisionTreeClassifier(random_state=0).fit(ROWS, CLASSES)
+    heart = DecisionTreeClassifier(random_state=0).fit(ROWS[:, ::-1], CLASSES)
+    save(tmp_path, "".join(map(LOAD.format, loads)) + APP, model=model, heart=heart)
+    if certain:
+        assert adoption(tmp_path).taken_answers == {"features": "age,income,debt"}
+        return
+    with pytest.raises(AnswerError) as caught:
+        adoption(tmp_path)
+    (problem,) = caught.value.found
+    assert "but another model beside it takes as many" in problem.message
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "age,income,debt"}
+
+
 def test_a_scaler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
     """The app scales what it sends to the model, and no fitted scaler is there."""
     code = APP.replace("[[age, income, debt]]", "scaler.transform([[age, income, debt]])")

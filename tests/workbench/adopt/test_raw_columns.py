@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import Adoption, decide
@@ -210,6 +211,46 @@ def test_yes_and_no_are_codes_and_other_texts_are_asked_for(tmp_path: Path) -> N
     adoption = decided(model, raw.assign(town=frame.town), tmp_path)
     assert adoption.contract.by_name["garden"].encode == {"No": 0, "Yes": 1}
     assert "garden is a number to the model: No is 0 and Yes is 1." in adoption.notes
+
+
+def test_a_prepare_that_cannot_be_cut_out_of_a_script_is_no_answer(tmp_path: Path) -> None:
+    """The script changes FACTORS where it runs, so its definitions alone are not the same."""
+    (tmp_path / "app.py").write_text(
+        "FACTORS = []\nFACTORS.append(2)\ndef prepare(frame):\n    return frame * FACTORS[0]\n"
+    )
+    frame = X.assign(c=X.b / 2)
+    adoption = decided(RandomForestClassifier(2).fit(frame, FLAG), X, tmp_path)
+    assert list(adoption.contract.by_name) == ["a", "b", "c"]
+    assert "The model takes c, which is not in sample.csv" in adoption.taken[0].message
+
+
+IS_YES = "def is_yes(frame):\n    return (frame == 'Yes').astype(int)\n"
+# (function of the step, what the model gets for No and Yes)
+FUNCTIONS: list[tuple[str, dict[str, int] | None]] = [
+    ("is_yes", None),  # it takes the texts
+    ("log1p", {"No": 0, "Yes": 1}),  # a text would be an error
+]
+
+
+@pytest.mark.parametrize(("function", "encode"), FUNCTIONS)
+def test_texts_reach_a_function_that_can_take_them(
+    function: str, encode: dict[str, int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text(IS_YES)
+    own: dict[str, Any] = {"__name__": "__main__"}
+    exec(IS_YES, own)
+    vars(sys.modules["__main__"])["is_yes"] = own["is_yes"]
+    raw = pd.DataFrame({"age": X.a, "smoker": np.where(FLAG, "Yes", "No")})
+    frame = raw if encode is None else raw.assign(smoker=FLAG)
+    steps = [
+        ("n", StandardScaler(), ["age"]),
+        ("c", FunctionTransformer(own.get(function, np.log1p)), ["smoker"]),
+    ]
+    model = make_pipeline(ColumnTransformer(steps), LogisticRegression()).fit(frame, FLAG)
+    answers = {} if encode else {"model_code": "app.py", "trust": "is_yes"}
+    smoker = decided(model, raw, tmp_path, **answers).contract.by_name["smoker"]
+    assert smoker.encode == encode
+    assert smoker.categories == ("No", "Yes")
 
 
 TEXTS = ["good food here", "bad food there"] * 60

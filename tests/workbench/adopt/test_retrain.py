@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,33 @@ def test_a_refusal_changes_nothing(loan_copy: Path, options: list[str], words: s
     assert files(loan_copy) == before
 
 
+def test_requirements_that_cannot_be_read_are_refused_first(
+    loan_copy: Path, retrained: Path
+) -> None:
+    """An editor that does not save UTF-8 wrote the comment."""
+    path = loan_copy / "requirements.in"
+    path.write_bytes(path.read_bytes() + "# für\n".encode("cp1252"))
+    before = files(loan_copy)
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 1
+    assert "requirements.in cannot be read" in output
+    assert "Traceback" not in output
+    assert files(loan_copy) == before
+
+
+def test_what_the_adoption_before_left_behind_is_deleted(loan_copy: Path, retrained: Path) -> None:
+    stale = ("custom_code.py", "custom_code/lib/a.py", "transformers/01-scaler.pkl", "golden.json")
+    for name in stale:
+        path = loan_copy / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
+    names = {path.name for path in (loan_copy / "model").iterdir()}
+    assert not names & {"custom_code.py", "custom_code", "transformers", "golden.json"}
+    assert "model.joblib" not in names
+
+
 @pytest.mark.parametrize("committed", [False, True])
 def test_rollback_restores_the_previous_model(
     committed: bool, loan_copy: Path, retrained: Path
@@ -159,7 +187,7 @@ def test_rollback_restores_the_previous_model(
     before = files(loan_copy)
     assert workbench(loan_copy, "rollback") == (
         1,
-        "make rollback:\n  - git has no other version of the model to go back to.\n",
+        "make rollback:\n  - git has no older version of the model to go back to.\n",
     )
     assert adopt(loan_copy, f"MODEL={retrained}")[0] == 0
     if committed:
@@ -169,6 +197,70 @@ def test_rollback_restores_the_previous_model(
     assert status == 0, output
     assert "Version 1" in output
     assert files(loan_copy) == before
+
+
+def commit_version(project: Path, version: int, threshold: str) -> str:
+    """Commit a version of the model with a line of its own, and return the commit."""
+    path = project / "model" / "manifest.json"
+    path.write_text(re.sub('"version": [0-9]+', f'"version": {version}', path.read_text()))
+    with (project / "requirements.in").open("a") as file:
+        file.write(f"# {threshold}\n")
+    git(project, "commit", "--quiet", "--all", "--message", f"version {version}, {threshold}")
+    return git(project, "rev-parse", "HEAD").strip()
+
+
+# (versions of the commits, which of them is restored; None if none is)
+HISTORIES: list[tuple[list[int], int | None]] = [
+    ([1, 2, 3], 1),
+    ([1, 1, 1, 2], 2),  # the last commit of the older version
+    ([1, 1, 2, 2], 1),
+    ([1, 2, 3, 2], 0),  # after a rollback to 2: not 3, which was given up
+    ([1, 2, 3, 2, 4], 3),
+    ([1, 2, 1], None),
+]
+
+
+@pytest.mark.parametrize(("versions", "restored"), HISTORIES)
+def test_rollback_goes_to_the_last_commit_of_an_older_version(
+    versions: list[int], restored: int | None, loan_copy: Path
+) -> None:
+    commits = [commit_version(loan_copy, v, f"edit {n}") for n, v in enumerate(versions)]
+    status, output = workbench(loan_copy, "rollback")
+    if restored is None:
+        assert status == 1
+        assert (
+            "git has no older version of the model to go back to. To have version 2 again, type: "
+            f"git revert {commits[-1][:10]}"
+        ) in output
+        return
+    assert status == 0, output
+    assert f"Version {versions[restored]} of {commits[restored][:10]} is back" in output
+    assert git(loan_copy, "diff", "--staged", commits[restored], "--", "requirements.in") == ""
+
+
+def test_rollback_ends_at_a_commit_without_a_model(loan_copy: Path) -> None:
+    """The folder had another project before."""
+    commit_version(loan_copy, 1, "another project")
+    git(loan_copy, "rm", "-r", "--quiet", "--cached", "model")
+    git(loan_copy, "commit", "--quiet", "--message", "removed")
+    git(loan_copy, "add", "--all")
+    commit_version(loan_copy, 2, "this one")
+    status, output = workbench(loan_copy, "rollback")
+    assert status == 1
+    assert "git has no older version" in output
+
+
+def test_a_model_after_a_rollback_has_a_number_that_git_does_not_have(
+    loan_copy: Path, retrained: Path
+) -> None:
+    for number, version in enumerate((2, 3)):
+        commit_version(loan_copy, version, f"edit {number}")
+    assert workbench(loan_copy, "rollback")[0] == 0
+    assert manifest(loan_copy)["version"] == 2
+    git(loan_copy, "commit", "--quiet", "--all", "--message", "rollback")
+    status, output = adopt(loan_copy, f"MODEL={retrained}")
+    assert status == 0, output
+    assert manifest(loan_copy)["version"] == 4
 
 
 def test_rollback_refuses_with_uncommitted_edits(loan_copy: Path) -> None:

@@ -53,6 +53,32 @@ def test_a_sample_as_spreadsheets_write_it(encoding: str, delimiter: str, tmp_pa
     assert sample.examples == [{"größe": "1", "a b": "two\r\nlines"}, {"größe": "2", "a b": ""}]
 
 
+# (encoding, text, what the note calls it)
+NOTED = [
+    ("utf-8", "дым,n\nщит,1\n", None),
+    ("utf-8-sig", "größe,n\n1,1\n", None),
+    ("utf-16", "größe,n\n1,1\n", None),
+    ("ascii", "size,n\n1,1\n", None),
+    ("cp1252", "größe,n\n1,1\n", "Windows-1252"),
+    ("cp1251", "дым,n\nщит,1\n", "Windows-1252"),
+    ("cp1251", '[{"дым": "щит"}]', "Windows-1252"),
+    ("latin-1", "gr\u0081\u00f6\u00dfe,n\n1,1\n", "Latin-1"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text", "name"), NOTED)
+def test_a_guess_at_the_encoding_is_noted(
+    encoding: str, text: str, name: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_bytes(text.encode(encoding))
+    note = (
+        f"sample.csv is not UTF-8; it was read as {name}. If letters are wrong, save it as UTF-8 "
+        "and type the command again."
+    )
+    assert read_sample(path).notes == ((note,) if name else ())
+
+
 def test_the_examples_are_spread_over_the_whole_sample(tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     path.write_text("n\n" + "".join(f"{n}\n" for n in range(10_000)))

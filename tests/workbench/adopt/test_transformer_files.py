@@ -31,6 +31,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     PowerTransformer,
+    RobustScaler,
     StandardScaler,
 )
 from sklearn.utils import Bunch
@@ -638,6 +639,9 @@ THREE = StandardScaler().fit([[1.0, 2.0, 3.0], [2.0, 4.0, 9.0]])
 PRICED = Ridge().fit(PEOPLE[["income"]].to_numpy(), PEOPLE["age"])
 PRICE = StandardScaler().fit(PEOPLE[["age"]].to_numpy())
 OF_PRICES = StandardScaler().fit(PEOPLE[["age"]])
+NOT_CENTRED = StandardScaler(with_mean=False).fit(PEOPLE[["age"]].to_numpy())
+NOT_SPREAD = StandardScaler(with_std=False).fit(PEOPLE[["age"]].to_numpy())
+ROBUST = RobustScaler(with_centering=False).fit(PEOPLE[["age"]].to_numpy())
 MIN_MAX = MinMaxScaler((0, 5)).fit(PEOPLE[["age"]].to_numpy())
 REFUSED: list[tuple[dict[str, Any], dict[str, str], list[str]]] = [
     (
@@ -713,6 +717,9 @@ def answers_for(folder: Path) -> Answers:
             MIN_MAX.data_range_[0] / 5,
             MIN_MAX.data_min_[0],
         ),
+        ({"model": PRICED, "y_scaler": NOT_CENTRED}, NOT_CENTRED.scale_[0], 0),
+        ({"model": PRICED, "y_scaler": NOT_SPREAD}, 1, NOT_SPREAD.mean_[0]),
+        ({"model": PRICED, "y_robust": ROBUST}, ROBUST.scale_[0], 0),
     ],
 )
 def test_a_scaler_of_the_target_scales_predictions_back(

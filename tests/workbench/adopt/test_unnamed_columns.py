@@ -19,6 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.problems import AnswerError, Problem
+from workbench.inspect import first_scalings, read_document
 
 RANDOM = np.random.RandomState(0)
 N = 240
@@ -68,6 +69,37 @@ def test_a_scaler_knows_its_columns(
     assert reason in problem.message
     assert problem.repair is not None
     assert problem.repair.answers == {"features": ",".join(names)}
+
+
+# (the scaler, the scaling of a column of 2, 4, 6, 8 and 90; None if the file does not have its
+# usual place and spread)
+SCALINGS: list[tuple[Any, tuple[float, float, float, float] | None]] = [
+    (StandardScaler(), (22, 34.06, 0, 1)),
+    (StandardScaler(with_mean=False), (22, 34.06, 0.646, 1)),
+    (StandardScaler(with_std=False), None),
+    (RobustScaler(), (6, 4, 0, 1)),
+    (RobustScaler(with_centering=False), None),
+    (RobustScaler(with_scaling=False), None),
+]
+
+
+@pytest.mark.parametrize(("scaler", "expected"), SCALINGS)
+def test_what_a_scaler_says_about_a_column(
+    scaler: Any, expected: tuple[float, float, float, float] | None, tmp_path: Path
+) -> None:
+    values = [2.0, 4.0, 6.0, 8.0, 90.0]
+    scaler.fit(np.array([values]).T)
+    joblib.dump(scaler, tmp_path / "scaler.joblib")
+    (scaling,) = first_scalings(read_document(tmp_path / "scaler.joblib").root)
+    multiply, add = scaling.inverse
+    assert scaler.transform([[3.0]])[0, 0] * multiply + add == pytest.approx(3)
+    assert scaling.is_evidence is (expected is not None)
+    if expected is None:
+        assert scaling.was_applied(values) is None
+        assert not scaling.is_of_others([1e9])
+    else:
+        found = (scaling.centre, scaling.spread, scaling.new_centre, scaling.new_spread)
+        assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_forest_knows_its_columns(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
         source = read_source(path := next(iter(found)), PurePosixPath(path.name))
         if source.first_action is not None or path.suffix == NOTEBOOK:
             wanted = {name.rpartition(".")[2] for name in names}
-            return Repair(code=definitions_only(source, wanted))
+            code = definitions_only(source, wanted)
+            return Repair(code=code) if code is not None else None
     return Repair({"model_code": joined(shown)}) if shown else None
 
 

@@ -92,7 +92,7 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         f"as many as it takes ({listing(written.names)})"
     )
     is_scaled = written.is_transformed and not case.transformers.fitted
-    certain = not is_scaled and not written.computed
+    certain = not is_scaled and not written.computed and not _can_be_of_other(count, case)
     if written.computed:
         message += (
             f", and computes {listing(written.computed)} before that. If callers send what it "
@@ -102,6 +102,11 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         )
     if certain:
         message += ". So they are its features, in this order"
+    elif not is_scaled and not written.computed:
+        message += (
+            "; but another model beside it takes as many. If they are its features in the order "
+            "of training, paste the last line"
+        )
     if is_scaled:
         message += (
             ", and transforms them before that. No fitted file here does: save it, and answer "
@@ -112,6 +117,16 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
     otherwise: tuple[tuple[str, Changes], ...] = ((when, {"features": "NAME,NAME,…"}),)
     repair = Repair({"features": answer}, otherwise=otherwise, certain=certain)
     return Problem(None, message, repair)
+
+
+def _can_be_of_other(count: int, case: Case) -> bool:
+    """Return whether the code can give these columns to another model beside this one."""
+    others = {name for name, columns in case.other_models.items() if columns == count}
+    if not others:
+        return False
+    texts = {text for source in case.sources for text in source.texts}
+    named = {re.split(r"[\\/]", text)[-1] for text in texts}
+    return case.answers.model.path.name not in named or bool(named & others)
 
 
 def _as_in_sample(names: Sequence[str], sample: Sample) -> tuple[str, ...]:

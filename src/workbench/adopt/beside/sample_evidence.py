@@ -50,7 +50,9 @@ def fits_ranges(sample: Sample, one: Fitted, names: Sequence[str]) -> bool | Non
     votes = set()
     for name, scaling in zip(names, one.facts.scalings, strict=False):
         column = sample.columns.get(name)
-        if column is not None and column.numeric and column.rows >= FEW_ROWS:
+        if column is None or not scaling.is_evidence:
+            continue
+        if column.numeric and column.rows >= FEW_ROWS:
             low, high = column.minimum - scaling.spread, column.maximum + scaling.spread
             votes.add(low <= scaling.centre <= high)
     return votes == {True} if votes else None

@@ -283,8 +283,8 @@ def read_neighbours(
         copies |= hashes
 
 
-def columns_of_others(model: Part, reader: FileReader) -> Iterator[int]:
-    """Yield how many columns the other models beside the model take; a copy of it is no other."""
+def models_beside(model: Part, reader: FileReader) -> Iterator[tuple[str, int]]:
+    """Yield the file names of other models, each with how many columns it takes; no copies."""
     _, own = reader.look_at(model.path, "model_path")
     for path in files_beside(model.path):
         if path.suffix.lower() in LISTS:
@@ -293,7 +293,7 @@ def columns_of_others(model: Part, reader: FileReader) -> Iterator[int]:
             document, file = reader.look_at(path, "model_path")
             count = columns_of_model(document.root)
             if count is not None and file.sha256 != own.sha256:
-                yield count
+                yield path.name, count
 
 
 def _in_same_file(

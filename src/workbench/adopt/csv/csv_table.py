@@ -19,6 +19,8 @@ from workbench.errors import UserError
 # Reading takes three times as much memory.
 MAX_TEXT_BYTES = 256 << 20
 BLANKS = " \t"  # other white space can be the name of a column
+# The encodings that any other bytes are read in, and what people call them.
+GUESSED = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS, HEAD_RECORDS = 1 << 18, 50  # of a file, from which its layout is found
 MAX_TITLE_RECORDS = 10
@@ -208,6 +210,11 @@ def _is_row(first: Sequence[str], rows: Sequence[Record]) -> bool:
 
 def read_text(path: Path) -> str:
     """Read a text file in an encoding that spreadsheets write. Raises UserError."""
+    return read_decoded(path)[0]
+
+
+def read_decoded(path: Path) -> tuple[str, str]:
+    """Return the text of a file, and the encoding it was read in. Raises UserError."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -226,8 +233,17 @@ def read_text(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text and not (encoding == "latin-1" and _CONTROL.search(text)):
-            return text
+            return text, encoding
     raise UserError(f"{path} is not a text file; give a CSV, JSON or text file.")
+
+
+def note_on_encoding(path: Path, encoding: str) -> Iterator[str]:
+    """Yield a note if the encoding is only a guess: other code pages have other letters."""
+    if encoding in GUESSED:
+        yield (
+            f"{path.name} is not UTF-8; it was read as {GUESSED[encoding]}. If letters are wrong, "
+            "save it as UTF-8 and type the command again."
+        )
 
 
 def _encodings(data: bytes) -> tuple[str, ...]:
@@ -238,4 +254,4 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     if head.count(0) * 3 > len(head) > 1:
         return ("utf-16-le",) if head[1] == 0 else ("utf-16-be",)
     # Windows-1252 has five bytes without a meaning; Latin-1 has none.
-    return ("utf-8-sig", "cp1252", "latin-1")
+    return ("utf-8-sig", *GUESSED)

@@ -24,7 +24,13 @@ from workbench.adopt.csv.cells import (
     is_mark,
     plain_number,
 )
-from workbench.adopt.csv.csv_table import Table, read_table, read_text
+from workbench.adopt.csv.csv_table import (
+    Table,
+    note_on_encoding,
+    read_decoded,
+    read_table,
+    read_text,
+)
 from workbench.errors import UserError, listing
 
 # A text column with at most 20 distinct values is a category; with at most 100 if each value occurs
@@ -271,8 +277,9 @@ def read_columns(path: Path) -> list[str]:
 
 def read_sample(path: Path) -> Sample:
     """Read a CSV or JSON file. Raises UserError."""
-    text = read_text(path)
-    return _from_json(path, text) if _JSON.match(text) else _from_csv(path, text)
+    text, encoding = read_decoded(path)
+    sample = _from_json(path, text) if _JSON.match(text) else _from_csv(path, text)
+    return replace(sample, notes=(*note_on_encoding(path, encoding), *sample.notes))
 
 
 def _max_examples(names: Sequence[str], predictions: object = None) -> int:

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from workbench.inspect.estimators.composite import final_estimator, input_chain, steps_of
 from workbench.inspect.estimators.encoders import transformed_columns
 from workbench.inspect.estimators.sklearn_classes import rules_of
-from workbench.inspect.pickle.values import Instance
+from workbench.inspect.pickle.values import Global, Instance
 
 OF_NUMBERS = ("mean", "median")  # strategies of a SimpleImputer
+# Functions of NumPy that raise an error for a text.
+ARITHMETIC = frozenset(
+    ("absolute", "cbrt", "exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "square")
+)
 
 
 def numeric_columns(root: object) -> frozenset[str]:
@@ -35,11 +39,21 @@ def _takes_numbers(transformer: object, *, handed_on: bool) -> bool:
             continue
         if not isinstance(step, Instance):
             return False
-        if step.cls.name == "FunctionTransformer" and step.attribute("func") is None:
-            continue
+        if step.cls.name == "FunctionTransformer":
+            function = step.attribute("func")
+            if function is None:
+                continue
+            # Any other function can make numbers of texts.
+            return _is_arithmetic(function)
         rules = rules_of(step.cls.name)
         if rules.one_to_one or step.attribute("strategy") in OF_NUMBERS:
             return True
         if not rules.keeps_categories:
             return False
     return handed_on
+
+
+def _is_arithmetic(function: object) -> bool:
+    if not isinstance(function, Global):
+        return False
+    return function.module.split(".")[0] == "numpy" and function.name in ARITHMETIC

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from statistics import fmean, median, pstdev
 
 from workbench.inspect.estimators.composite import final_estimator, first_estimator
@@ -14,6 +13,7 @@ from workbench.inspect.pickle.values import Instance
 
 FEW_VALUES = 5  # of which no spread is expected
 WITHIN = 1.0 + 1e-6  # of a range that is known
+ROUNDING = 1e-12
 FAR, OFF_CENTRE, NARROW = 8.0, 4.0, 0.3  # in spreads
 
 
@@ -21,7 +21,9 @@ FAR, OFF_CENTRE, NARROW = 8.0, 4.0, 0.3  # in spreads
 class Scaling:
     """The usual place and spread of one column's values, before a scaler and after it.
 
-    `reach` is how many spreads from the centre a value of the training can have been.
+    `reach` is how many spreads from the centre a value of the training can have been. A scaler that
+    does not centre or does not scale may not know the place or the spread of the values: it can be
+    undone, but says nothing about a column, and `is_evidence` is False.
     """
 
     centre: float
@@ -29,9 +31,21 @@ class Scaling:
     new_centre: float = 0.0
     new_spread: float = 1.0
     reach: float = FAR
+    is_evidence: bool = True
+
+    @property
+    def inverse(self) -> tuple[float, float]:
+        """The factor, and the number to add after it, that undo the scaling of a value."""
+        factor = self.spread / self.new_spread
+        moved = self.new_centre * factor
+        # A scaler that does not centre has nothing to add; rounding would leave a tiny number.
+        is_moved = not math.isclose(self.centre, moved, rel_tol=ROUNDING)
+        return factor, self.centre - moved if is_moved else 0.0
 
     def was_applied(self, seen: Sequence[float]) -> bool | None:
         """Return whether a model has seen scaled values, or None if that is not clear."""
+        if not self.is_evidence:
+            return None
         raw = self._is_plausible(seen, self.centre, self.spread)
         scaled = self._is_plausible(seen, self.new_centre, self.new_spread)
         if raw == scaled or not seen or (scaled and _are_of_codes(seen)):
@@ -40,6 +54,8 @@ class Scaling:
 
     def is_of_others(self, seen: Sequence[float]) -> bool:
         """Return whether the values are neither those before the scaler nor those after it."""
+        if not self.is_evidence:
+            return False
         places = ((self.centre, self.spread), (self.new_centre, self.new_spread))
         return bool(seen) and not any(self._is_plausible(seen, *place) for place in places)
 
@@ -72,13 +88,11 @@ def scalings_of(value: object) -> tuple[Scaling, ...]:
     if not isinstance(value, Instance):
         return ()
     scaler = final_estimator(value)
-    numbers = {name: _numbers(scaler, name) for name in _ATTRIBUTES}
     name = scaler.cls.name
-    if name in ("StandardScaler", "RobustScaler"):
-        centres = numbers["mean_"] or numbers["center_"]
-        spreads = numbers["scale_"]
-        pairs = zip(centres or repeat(0.0, len(spreads)), spreads, strict=False)
-        return tuple(Scaling(centre, spread or 1.0) for centre, spread in pairs)
+    if name == "StandardScaler":
+        return _of_standard_scaler(scaler)
+    if name == "RobustScaler":
+        return _of_robust_scaler(scaler)
     if name == "MinMaxScaler":
         low, high = (0.0, 1.0)
         feature_range = scaler.attribute("feature_range")
@@ -89,19 +103,51 @@ def scalings_of(value: object) -> tuple[Scaling, ...]:
                 *((a + b) / 2, (b - a) / 2 or 1.0, (low + high) / 2, (high - low) / 2 or 1.0),
                 reach=WITHIN,
             )
-            for a, b in zip(numbers["data_min_"], numbers["data_max_"], strict=False)
+            for a, b in zip(
+                _numbers(scaler, "data_min_"), _numbers(scaler, "data_max_"), strict=False
+            )
         )
     if name == "MaxAbsScaler":
-        return tuple(Scaling(0.0, high or 1.0, reach=WITHIN) for high in numbers["max_abs_"])
+        highs = _numbers(scaler, "max_abs_")
+        return tuple(Scaling(0.0, high or 1.0, reach=WITHIN) for high in highs)
     return ()
+
+
+def _of_standard_scaler(scaler: Instance) -> tuple[Scaling, ...]:
+    """Return the scalings of a scaler that knows the means, whether it subtracts them or not."""
+    means, spreads = _numbers(scaler, "mean_"), _numbers(scaler, "scale_")
+    if scaler.attribute("with_mean") is not False:
+        return _centred(means, spreads, scaler.attribute("with_std"))
+    if not means:
+        return _not_centred(spreads)
+    pairs = zip(means, spreads, strict=False)
+    return tuple(Scaling(mean, spread or 1.0, mean / (spread or 1.0)) for mean, spread in pairs)
+
+
+def _of_robust_scaler(scaler: Instance) -> tuple[Scaling, ...]:
+    """Return the scalings of a scaler that knows the medians only if it subtracts them."""
+    centres, spreads = _numbers(scaler, "center_"), _numbers(scaler, "scale_")
+    if scaler.attribute("with_centering") is False:
+        return _not_centred(spreads)
+    return _centred(centres, spreads, scaler.attribute("with_scaling"))
+
+
+def _centred(
+    centres: Sequence[float], spreads: Sequence[float], with_spread: object
+) -> tuple[Scaling, ...]:
+    if with_spread is False:
+        return tuple(Scaling(centre, 1.0, is_evidence=False) for centre in centres)
+    pairs = zip(centres, spreads, strict=False)
+    return tuple(Scaling(centre, spread or 1.0) for centre, spread in pairs)
+
+
+def _not_centred(spreads: Sequence[float]) -> tuple[Scaling, ...]:
+    return tuple(Scaling(0.0, spread or 1.0, is_evidence=False) for spread in spreads)
 
 
 def first_scalings(root: object) -> tuple[Scaling, ...]:
     """Return the scalings of the scaler that a model begins with, if it does."""
     return scalings_of(first_estimator(root)) if isinstance(root, Instance) else ()
-
-
-_ATTRIBUTES = ("mean_", "center_", "scale_", "data_min_", "data_max_", "max_abs_")
 
 
 def _numbers(scaler: Instance, attribute: str) -> list[float]:
