@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -109,6 +110,31 @@ def test_the_platform_finds_what_it_wants(loan: Path) -> None:
     ignored = (loan / ".slugignore").read_text().split()
     kept = ("!", "test", "model", "vendor", "app.py", "static", "templates")
     assert not any(word in line for line in ignored for word in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ignored"),
+    [
+        ("__pycache__/app.cpython-313.pyc", True),
+        ("model/code/__pycache__/clean.cpython-313.pyc", True),
+        (".env", True),
+        ("model/.env", True),
+        ("model/.model.joblib.new", True),
+        ("model/code/clean.py", False),
+        ("model/model.joblib", False),
+        ("vendor/engine.whl", False),
+    ],
+)
+def test_git_ignores_caches_and_secrets_and_keeps_the_model(
+    name: str, is_ignored: bool, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet")
+    shutil.copy(TEMPLATE / ".gitignore", tmp_path)
+    everything = tmp_path / "global"
+    everything.write_text("*.joblib\n*.whl\n*.pyc\n")  # as a person's own gitignore can be
+    command = ["git", "-c", f"core.excludesFile={everything}", "check-ignore", "--quiet", name]
+    found = subprocess.run(command, cwd=tmp_path, check=False)
+    assert found.returncode == (0 if is_ignored else 1)
 
 
 def test_only_what_is_the_services_own_is_bumped(loan: Path) -> None:
