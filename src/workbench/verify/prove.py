@@ -78,7 +78,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     Raises ProofFailed and ModelError.
     """
     # Golden predictions are those of the model's own methods.
-    model = load_model(project / files.MODEL).with_fast_path(None)
+    model = _loaded(project).with_fast_path(None)
     manifest = Manifest.read(project / files.MANIFEST)
     expected = read_expected(project)
     if model.golden is not None and manifest.verified and not accepts_answers:
@@ -130,6 +130,17 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     files.write(project / files.MANIFEST, files.dumps(manifest.to_json()))
     write_kept_answers(project, manifest, answers_to_keep(model, golden, project))
     return "\n".join(report)
+
+
+def _loaded(project: Path) -> Model:
+    """Load the model. Raises ModelError, and ProofFailed for an error of a library."""
+    try:
+        return load_model(project / files.MODEL)
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ProofFailed(f"The model cannot be loaded: {reason}") from error
 
 
 def _explanations(model: Model, manifest: Manifest, golden: Golden, project: Path) -> Proof:
@@ -322,7 +333,7 @@ def _with_working_input(model: Model) -> Model:
     return model
 
 
-def _main() -> Iterator[str]:
+def reasons_of_failure() -> Iterator[str]:
     """Prove the project in the working directory; yield why that failed."""
     try:
         with warnings.catch_warnings():
@@ -341,8 +352,10 @@ def _main() -> Iterator[str]:
     except ModelActed as act:
         yield f"{act}. {MUST_ONLY_COMPUTE}"
     except Exception as error:
-        yield f"The model cannot be loaded: {type(error).__name__}: {error}"
+        yield (
+            f"The verification failed after the model was loaded: {type(error).__name__}: {error}"
+        )
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(_main()) or None)
+    sys.exit("\n".join(reasons_of_failure()) or None)
