@@ -184,7 +184,7 @@ def _no_longer_nullable(before: Contract, after: Contract) -> Iterator[str]:
     """Yield a note for each feature that was nullable until the model failed on null."""
     for earlier, now in zip(before.features, after.features, strict=True):
         if earlier.nullable and not now.nullable:
-            yield f"Note: {now.name} may not be null, for the model fails on it."
+            yield f"Note: {now.name} cannot be null: the model fails on it."
 
 
 def check_expected_answers(model: Model, document: Mapping[str, Any] | None) -> list[str]:
