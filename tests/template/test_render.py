@@ -157,6 +157,16 @@ def test_the_workflow_tests_examines_and_audits(loan: Path) -> None:
     assert audit["with"] == {"inputs": "requirements.txt", "require-hashes": True}
 
 
+def test_an_advisory_does_not_keep_the_sbom_from_being_uploaded() -> None:
+    workflow = yaml.safe_load((TEMPLATE / ".github" / "workflows" / "test.yml").read_text())
+    steps = [step.get("uses", step.get("run")) for step in workflow["jobs"]["audit"]["steps"]]
+    made, uploaded, audited = (
+        next(number for number, step in enumerate(steps) if word in step)
+        for word in ("manage.py sbom", "upload-artifact", "pip-audit")
+    )
+    assert made < uploaded < audited
+
+
 def test_it_is_a_repository_with_one_clean_commit_on_main(loan: Path) -> None:
     assert git(loan, "branch", "--show-current") == "main\n"
     assert git(loan, "rev-list", "--count", "HEAD") == "1\n"
