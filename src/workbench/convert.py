@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -37,7 +38,9 @@ SOURCE = Path(workbench.__file__).parents[1]  # a folder, or the tools' wheel
 
 def convert(project: Path, source: Path, target: Path) -> str:
     """Convert a file in an environment that uv makes; return what was done. Raises UserError."""
-    old = _checked(source, target)
+    adopt = f"make adopt MODEL={shlex.quote(str(target))}"
+    _check_target(target, f"{adopt}. Else give another OUT=, or delete it.")
+    old = _checked(source)
     version = python_of(old)
     python = find_python(version)
     if python is None:
@@ -62,7 +65,12 @@ def main(arguments: list[str]) -> int:
         return 2
     source, target = map(Path, arguments)
     try:
-        old = _checked(source, target)
+        _check_target(
+            target,
+            f"type what follows `&&` alone, or model_path={target}. Else delete it, or give "
+            "another path.",
+        )
+        old = _checked(source)
         with tempfile.TemporaryDirectory(prefix="convert-") as folder:
             _save_again(source, target, old, Path(folder).resolve())
     except UserError as error:
@@ -76,13 +84,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _checked(source: Path, target: Path) -> OldFile:
-    """Return the names and versions of a file that can be converted. Raises UserError."""
+def _check_target(target: Path, how_to_adopt: str) -> None:
+    """Refuse a target that cannot be written or holds something. Raises UserError."""
     if target.exists():
         raise UserError(
-            f"{target} exists already and is kept. If it is this conversion, adopt it: type what "
-            f"follows `&&` alone, or model_path={target}. Else delete it, or give another path."
+            f"{target} exists already and is kept. If it is this conversion, adopt it: "
+            f"{how_to_adopt}"
         )
+    if not target.parent.is_dir():
+        raise UserError(
+            f"{target}: there is no folder {target.parent}; make it, or give another path."
+        )
+
+
+def _checked(source: Path) -> OldFile:
+    """Return the names and versions of a file that can be converted. Raises UserError."""
     try:
         old = file_facts(read_document(source)).too_old
     except RefusedFile as error:

@@ -17,7 +17,7 @@ from first_try.runner import ENVIRONMENTS, training_environment
 from workbench.adopt.answers import Answers
 from workbench.adopt.decide import decide
 from workbench.adopt.problems import AnswerError
-from workbench.convert import convert
+from workbench.convert import convert, main
 from workbench.errors import UserError
 from workbench.inspect import OldFile, RefusedFile, file_facts, inspect, read_document
 from workbench.inspect.old_file import CONVERTED_BY
@@ -157,6 +157,35 @@ def test_what_is_not_converted(content: bytes, words: str, tmp_path: Path) -> No
     assert "Fit it again with scikit-learn 1.1 or later." in str(old)
     with pytest.raises(UserError, match="Fit it again"):
         convert(tmp_path, tmp_path / "model.pkl", tmp_path / "new.joblib")
+
+
+# OUT, and what is said of it before anything is loaded.
+TARGETS = {
+    "models/new.joblib": "there is no folder .*/models; make it, or give another path",
+    "new.joblib": (
+        "exists already and is kept. If it is this conversion, adopt it: "
+        r"make adopt MODEL='.*a folder/new.joblib'\. Else give another OUT=, or delete it\."
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), TARGETS.items())
+def test_the_target_is_checked_first(name: str, words: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    found_in(old_pickle("sklearn.linear_model.base", "LinearRegression"), folder)
+    (folder / "new.joblib").touch()
+    with pytest.raises(UserError, match=words):
+        convert(tmp_path, folder / "model.pkl", folder / name)
+
+
+def test_the_pasted_line_has_its_own_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "new.joblib"
+    target.touch()
+    assert main([str(tmp_path / "model.pkl"), str(target)]) == 1
+    assert f"type what follows `&&` alone, or model_path={target}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["os\nsystem", "sklearn.externals.joblib\nload", "builtins\neval"])

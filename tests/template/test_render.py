@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -111,6 +112,31 @@ def test_the_platform_finds_what_it_wants(loan: Path) -> None:
     assert not any(word in line for line in ignored for word in kept)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_ignored"),
+    [
+        ("__pycache__/app.cpython-313.pyc", True),
+        ("model/code/__pycache__/clean.cpython-313.pyc", True),
+        (".env", True),
+        ("model/.env", True),
+        ("model/.model.joblib.new", True),
+        ("model/code/clean.py", False),
+        ("model/model.joblib", False),
+        ("vendor/engine.whl", False),
+    ],
+)
+def test_git_ignores_caches_and_secrets_and_keeps_the_model(
+    name: str, is_ignored: bool, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet")
+    shutil.copy(TEMPLATE / ".gitignore", tmp_path)
+    everything = tmp_path / "global"
+    everything.write_text("*.joblib\n*.whl\n*.pyc\n")  # as a person's own gitignore can be
+    command = ["git", "-c", f"core.excludesFile={everything}", "check-ignore", "--quiet", name]
+    found = subprocess.run(command, cwd=tmp_path, check=False)
+    assert found.returncode == (0 if is_ignored else 1)
+
+
 def test_only_what_is_the_services_own_is_bumped(loan: Path) -> None:
     """The model loads with exactly its own libraries; `packaging` belongs to some of these."""
     config = yaml.safe_load((loan / ".github" / "dependabot.yml").read_text())
@@ -129,6 +155,16 @@ def test_the_workflow_tests_examines_and_audits(loan: Path) -> None:
     assert {"make test", "make doctor"} <= {step.get("run") for step in steps}
     (audit,) = (step for step in steps if "pip-audit" in step.get("uses", ""))
     assert audit["with"] == {"inputs": "requirements.txt", "require-hashes": True}
+
+
+def test_an_advisory_does_not_keep_the_sbom_from_being_uploaded() -> None:
+    workflow = yaml.safe_load((TEMPLATE / ".github" / "workflows" / "test.yml").read_text())
+    steps = [step.get("uses", step.get("run")) for step in workflow["jobs"]["audit"]["steps"]]
+    made, uploaded, audited = (
+        next(number for number, step in enumerate(steps) if word in step)
+        for word in ("manage.py sbom", "upload-artifact", "pip-audit")
+    )
+    assert made < uploaded < audited
 
 
 def test_it_is_a_repository_with_one_clean_commit_on_main(loan: Path) -> None:

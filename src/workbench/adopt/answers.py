@@ -154,7 +154,15 @@ def joined(items: Iterable[str]) -> str:
 
 
 def split(answer: str) -> tuple[str, ...]:
-    """Split at commas and line breaks; a name with a comma is written in double quotes."""
+    """Return the items of an answer; a comma too many, such as a last one, adds none."""
+    return tuple(filter(None, split_names(answer)))
+
+
+def split_names(answer: str) -> tuple[str, ...]:
+    """Split at commas and line breaks; a name with a comma is written in double quotes.
+
+    An empty name stays: left out, it would put the names after it in other places.
+    """
     rows = csv.reader(answer.strip().splitlines(), skipinitialspace=True)
     return tuple(item.strip() for row in rows for item in row)
 

@@ -110,14 +110,14 @@ def decide(
     `previous_expected` the content of its expected.json.
     """
     found: list[Problem] = []
-    reader, given = FileReader(), with_mlflow_folder(answers)
+    reader, (given, folder_notes) = FileReader(), with_mlflow_folder(answers)
     for _ in range(MAX_ROUNDS):
         try:
             case = read_case(given, previous, previous_expected, reader)
             beside = look_around(case)
             if beside.problem is not None:
                 raise AnswerError(beside.problem)
-            adoption = derive(case, beside.notes)
+            adoption = derive(case, (*folder_notes, *beside.notes))
         except AnswerError as error:
             found += [problem for problem in error.found if problem not in found]
             repaired = _repaired(given, error.found)

@@ -118,7 +118,7 @@ def _unused_notes(unused: Sequence[str]) -> Notes:
         return ()
     them, are = ("it", "it is") if len(unused) == 1 else ("them", "they are")
     sentence = f"the model was given {them} in the training and drops {them}"
-    return (f"{listing(unused)}: {sentence}, so {are} no feature. Callers may send {them}.",)
+    return (f"{listing(unused)}: {sentence}, so {are} no feature. Callers can still send {them}.",)
 
 
 def _output(

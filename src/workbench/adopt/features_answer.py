@@ -12,7 +12,7 @@ from model_service.contract.contract import ContractError, Examples, Transformer
 from model_service.contract.schema import parse_contract, parse_feature
 from model_service.contract.typed_text import is_number
 from workbench import files
-from workbench.adopt.answers import PICKLES, Answers, Signature, is_file, split
+from workbench.adopt.answers import PICKLES, Answers, Signature, is_file, split_names
 from workbench.adopt.csv.csv_table import read_header, read_text
 from workbench.adopt.missing_file import FEATURE_FILES, missing_file
 from workbench.adopt.problems import AnswerError, Problem, concerning
@@ -51,7 +51,7 @@ def read_features(answers: Answers) -> FeaturesAnswer:
     looks_like_file = path.suffix.lower() in FEATURE_FILES or answer.startswith((".", "~", "/"))
     if looks_like_file and "," not in answer:
         raise AnswerError(missing_file(answers, "features", answer))
-    return _from_names(split(answer), "features")
+    return _from_names(split_names(answer), "features")
 
 
 def _from_file(path: Path) -> FeaturesAnswer:

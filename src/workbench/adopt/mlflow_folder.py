@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench.adopt.answers import Answers, Signature
 from workbench.adopt.csv.csv_table import read_text
-from workbench.adopt.problems import AnswerError, Problem
+from workbench.adopt.problems import AnswerError, Notes, Problem
 from workbench.adopt.yaml_subset import NotInSubset, Yaml, parse_yaml
 from workbench.errors import UserError
 
@@ -62,26 +62,39 @@ TYPES: Mapping[str, str] = {
 _PIN = re.compile(r"^\s*([A-Za-z0-9._-]+)\s*===?\s*([^\s;#,\\*]+)\s*(?:[;#].*)?$", re.MULTILINE)
 
 
-def with_mlflow_folder(answers: Answers) -> Answers:
-    """Return the answers with those of an MLflow folder in the place of missing ones.
+class _NotDescribed(Exception):
+    """The MLmodel does not describe a model that is served: `reason` is a sentence."""
 
-    Raises AnswerError for a folder whose model is not served.
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason} {advice}")
+        self.reason = reason
+
+
+def with_mlflow_folder(answers: Answers) -> tuple[Answers, Notes]:
+    """Return the answers with those of an MLflow folder in the place of missing ones, and notes.
+
+    A model file that is answered by itself needs no description. Raises AnswerError for a folder
+    whose model is not served.
     """
     folder = _folder_of(answers)
     if folder is None:
-        return answers
+        return answers, ()
+    path = answers.model.path
     try:
-        description = parse_yaml(read_text(folder / DESCRIPTION))
-    except (NotInSubset, UserError) as error:
-        message = (
-            f"{folder / DESCRIPTION} cannot be read: {error}. Give the model file in its folder."
-        )
-        raise AnswerError(Problem("model_path", message)) from None
+        return _described(answers, folder), ()
+    except _NotDescribed as error:
+        if path.is_dir() or path.name == DESCRIPTION:
+            raise AnswerError(Problem("model_path", str(error))) from None
+        return answers, (f"{error.reason} {path.name} was adopted without its {DESCRIPTION}.",)
+
+
+def _described(answers: Answers, folder: Path) -> Answers:
+    """Return the answers with those of the folder. Raises AnswerError and _NotDescribed."""
+    description = _description(folder)
     flavor, entries = _flavor(folder, description)
     path = _model_file(folder, flavor, entries)
     if answers.model.path.is_file() and answers.model.path.name not in (DESCRIPTION, path.name):
         return answers  # another file in the folder
-    versions = dict(_versions(folder, flavor, entries))
     typed = Path(answers.model_path.strip())
     typed = typed if answers.model.path.is_dir() else typed.parent
     example = None if answers.sample_data.strip() else _example(folder, description)
@@ -90,11 +103,20 @@ def with_mlflow_folder(answers: Answers) -> Answers:
         model_path=str(typed / path.name) if answers.model.member is None else answers.model_path,
         sample_data=str(typed / example) if example else answers.sample_data,
         signature=Signature(
-            features=tuple(_features(folder, description)),
+            features=() if answers.features.strip() else tuple(_features(folder, description)),
             of_classifier=str(entries.get("model_class")).endswith(".XGBClassifier"),
-            versions=versions,
+            versions=dict(_versions(folder, flavor, entries)),
         ),
     )
+
+
+def _description(folder: Path) -> Mapping[str, Yaml]:
+    """Read the MLmodel. Raises _NotDescribed."""
+    try:
+        return parse_yaml(read_text(folder / DESCRIPTION))
+    except (NotInSubset, UserError) as error:
+        reason = f"{folder / DESCRIPTION} cannot be read: {error}."
+        raise _NotDescribed(reason, "Give the model file in its folder.") from None
 
 
 def _folder_of(answers: Answers) -> Path | None:
@@ -105,7 +127,7 @@ def _folder_of(answers: Answers) -> Path | None:
 
 
 def _flavor(folder: Path, description: Mapping[str, Yaml]) -> tuple[str, Mapping[str, Yaml]]:
-    """Return the flavour that is served, with its entries. Raises AnswerError."""
+    """Return the flavour that is served, with its entries. Raises _NotDescribed."""
     flavors = description.get("flavors")
     flavors = flavors if isinstance(flavors, dict) else {}
     for name in FILES:
@@ -116,26 +138,24 @@ def _flavor(folder: Path, description: Mapping[str, Yaml]) -> tuple[str, Mapping
     others = sorted(set(flavors) - {"python_function"})
     if named or others:
         library = named[0] if named else others[0]
-        message = f"{folder} is an MLflow model of {library}, which is not served. {served}"
-    else:
-        message = (
-            f"{folder} is an MLflow model whose predict method is code of your own "
-            f"(mlflow.pyfunc.PythonModel), which only MLflow runs. {served} Save the fitted model "
-            "in it by itself, and give that."
-        )
-    raise AnswerError(Problem("model_path", message))
+        reason = f"{folder} is an MLflow model of {library}, which is not served."
+        raise _NotDescribed(reason, served)
+    raise _NotDescribed(
+        f"{folder} is an MLflow model whose predict method is code of your own "
+        "(mlflow.pyfunc.PythonModel), which only MLflow runs.",
+        f"{served} Save the fitted model in it by itself, and give that.",
+    )
 
 
 def _model_file(folder: Path, flavor: str, entries: Mapping[str, Yaml]) -> Path:
-    """Return the model file that the flavour names. Raises AnswerError."""
+    """Return the model file that the flavour names. Raises _NotDescribed."""
     name = entries.get(FILES[flavor])
     plain = isinstance(name, str) and PurePosixPath(name).name == name
     if not isinstance(name, str) or not plain or not (folder / name).is_file():
-        message = (
-            f"{folder / DESCRIPTION} names the model file {name}, which is not in that folder; "
-            "give the path of the model file."
+        raise _NotDescribed(
+            f"{folder / DESCRIPTION} names the model file {name}, which is not in that folder.",
+            "Give the path of the model file.",
         )
-        raise AnswerError(Problem("model_path", message))
     return folder / name
 
 

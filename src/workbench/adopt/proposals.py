@@ -19,6 +19,8 @@ from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
 from workbench.adopt.csv.sample import ColumnFacts
 from workbench.adopt.features_answer import FeaturesAnswer
+from workbench.adopt.problems import MAKE_ADOPT
+from workbench.adopt.refusal import Command
 from workbench.errors import listing
 
 _SEPARATOR = re.compile(r"[_=. ]+")
@@ -60,13 +62,16 @@ class Proposal:
 
     def note(self, model: str, trust: Iterable[str]) -> str:
         """Return the guesses, and the command that accepts them for a model file below model/."""
-        command = f"make adopt MODEL={files.MODEL / model}"
-        command += f" FEATURES={files.PROPOSED} ACCEPT=breaking"
-        if names := ",".join(trust):
-            command += f" TRUST={names}"
+        given = {
+            "MODEL": str(files.MODEL / model),
+            "FEATURES": str(files.PROPOSED),
+            "ACCEPT": "breaking",
+            "TRUST": ",".join(trust),
+        }
+        command = Command(("make", "adopt"), given, MAKE_ADOPT, under_make=True)
         return (
             f"{'; '.join(self.guesses)}. {files.PROPOSED} describes them in people's words: "
-            f"check and edit it, then accept it with {command}"
+            f"check and edit it, then accept it with {command.line()}"
         )
 
 

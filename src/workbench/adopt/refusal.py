@@ -81,7 +81,7 @@ def _ending(problems: Sequence[Problem], command: Command, answers: Changes) -> 
     if trust := answers.get("trust"):
         yield f"The line trusts {trust}: paste it only if you know who wrote the file."
     if wrong:
-        yield f"Correct {listing(wrong)} as said above, and run it again:"
+        yield f"Correct {listing(wrong)} as described above, and run it again:"
     elif changed:
         yield f"Run it again with {listing(changed)}{without}:"
     else:

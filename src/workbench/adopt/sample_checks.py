@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,7 @@ from workbench.adopt.chain import Chain
 from workbench.adopt.code.codes_in_code import WrittenCodes, codes_in_code
 from workbench.adopt.csv.cells import are_written_numbers
 from workbench.adopt.csv.raw_columns import SEPARATORS, Dummies, yes_or_no
-from workbench.adopt.csv.sample import ColumnFacts, Sample
+from workbench.adopt.csv.sample import ColumnFacts, Sample, letters_of
 from workbench.adopt.csv.target_column import find_target
 from workbench.adopt.guess_codes import GuessedCodes, are_between, guess_codes, is_identifier
 from workbench.adopt.problems import Notes, Problem, Repair
@@ -28,7 +27,6 @@ from workbench.inspect import seen_values
 
 Entry = Mapping[str, Any]  # a feature as features.json has it
 Pair = tuple[Entry, ColumnFacts]
-_NO_LETTER = re.compile(r"[\W_]+")
 MAX_ABSENT = 20  # columns, each with a message of its own
 MAX_SHOWN = 5  # marks or columns in a message
 NUMBERS = ("number", "integer")
@@ -152,9 +150,10 @@ def columns_to_send(
 
 def _can_be(name: str, column: str) -> bool:
     """Return whether a column of the sample is another spelling of a name, or dummies are of it."""
-    ours, theirs = _NO_LETTER.sub("", name).casefold(), _NO_LETTER.sub("", column).casefold()
     begins = name.casefold().startswith(column.casefold())
-    return ours == theirs or (begins and name[len(column) :].startswith(SEPARATORS))
+    return letters_of(name) == letters_of(column) or (
+        begins and name[len(column) :].startswith(SEPARATORS)
+    )
 
 
 def likely_dummies(likely: Sequence[Dummies], case: Case, repair: Repair) -> Problem:

@@ -9,6 +9,16 @@ SAVE_AGAIN = (
 )
 
 
+# Libraries as messages write them.
+PROPER_NAMES: Mapping[str, str] = {
+    "catboost": "CatBoost",
+    "lightgbm": "LightGBM",
+    "numpy": "numpy",
+    "scikit-learn": "scikit-learn",
+    "xgboost": "XGBoost",
+}
+
+
 class RefusedFile(Exception):
     """The file cannot be adopted; `what` is wrong and the `remedy` are one sentence each."""
 
@@ -21,9 +31,6 @@ class RefusedFile(Exception):
     def __reduce__(self) -> tuple[type[RefusedFile], tuple[str, str, str]]:
         # The default would call RefusedFile with the one joined message.
         return RefusedFile, (self.code, self.what, self.remedy)
-
-
-_PROPER_NAMES = {"scikit-learn": "scikit-learn", "xgboost": "XGBoost"}
 
 
 class OldFile(RefusedFile):
@@ -68,7 +75,7 @@ class OldFile(RefusedFile):
 
 def versions_listed(libraries: Mapping[str, str]) -> str:
     """Return libraries of old files with their versions as a part of a sentence."""
-    return " and ".join(f"{_PROPER_NAMES[name]} {libraries[name]}" for name in sorted(libraries))
+    return " and ".join(f"{PROPER_NAMES[name]} {libraries[name]}" for name in sorted(libraries))
 
 
 def _reads(libraries: Mapping[str, str]) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from workbench.inspect.refused_file import PROPER_NAMES
 from workbench.lock import table
 from workbench.lock.pins import NoPins, Pins
 from workbench.lock.table import HEROKU_PYTHONS, Booster, Companions, Release
-from workbench.lock.versions import PROPER_NAMES, bug_fix_range, parse_version
+from workbench.lock.versions import bug_fix_range, parse_version
 
 # What requirements.in names with a range; the rest follows from these and from the exact pins.
 _BOUNDED = (

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
+from workbench.inspect.refused_file import PROPER_NAMES
 from workbench.lock.pins import NoPins
-from workbench.lock.versions import PROPER_NAMES, Version, parse_version, split_candidate
+from workbench.lock.versions import Version, parse_version, split_candidate
 
 _TABLE = json.loads(resources.files(__package__).joinpath("pins.json").read_text("utf-8"))
 

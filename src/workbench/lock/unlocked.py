@@ -6,15 +6,12 @@ from collections.abc import Collection, Iterable
 
 from workbench import vendor
 from workbench.inspect.pickle.names import DISTRIBUTIONS
-from workbench.lock.pins import Pins
+from workbench.lock.pins import Pins, imported_as
 from workbench.lock.requirements import distribution_of
 
-MODEL_LIBRARIES = frozenset(
-    """
-    catboost imbalanced-learn interpret-core joblib lightgbm numpy pandas scikit-learn scipy
-    skops statsmodels xgboost xgboost-cpu
-    """.split()
-)
+# Of a former model's libraries, those whose lines are written here. Its code can import others,
+# whose lines a person can have completed.
+_LIBRARIES = frozenset((*DISTRIBUTIONS.values(), "skops"))
 
 _HEAD = """\
 # What the service needs: the model's libraries as its file says, Flask, gunicorn, Swagger UI.
@@ -28,19 +25,24 @@ def requirements_in(
     """Return requirements.in; lines that a person added to the previous one stay.
 
     `engine` is the line of the vendored engine, if the project has one. `former` names the
-    libraries of the model before: those that only it needed leave the file.
+    libraries of the model before: those that only it needed leave the file. A line for a library
+    that the new model pins gives way to the pin.
     """
-    written = {*map(distribution_of, pins.bounds), *pins.unpinned, *MODEL_LIBRARIES}
-    written |= set(DISTRIBUTIONS.values()) & set(former)
+    written = {*map(_library_of, pins.bounds), *pins.unpinned, *(_LIBRARIES & set(former))}
     own = [
         line
         for line in previous.splitlines()
         if line.strip()
         and line not in _HEAD.splitlines()
-        and distribution_of(line) not in written
+        and _library_of(line) not in written
         and vendor.parse_line(line.strip()) is None
     ]
     return _HEAD + "".join(f"{line}\n" for line in [*engine, *pins.requirements, *own])
+
+
+def _library_of(line: str) -> str:
+    """Return the library of a line as a manifest names it: xgboost for xgboost-cpu."""
+    return imported_as(distribution_of(line))
 
 
 def unlocked(pins: Iterable[str], wheels: Iterable[str] = ()) -> str:

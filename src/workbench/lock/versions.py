@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from workbench.inspect.refused_file import PROPER_NAMES
 from workbench.lock.pins import NoPins
 
-PROPER_NAMES = {
-    "catboost": "CatBoost",
-    "numpy": "numpy",
-    "scikit-learn": "scikit-learn",
-    "xgboost": "XGBoost",
-}
 _FINAL = re.compile(
     r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:\.post(\d+))?(?:\+[a-z0-9.]+)?", re.IGNORECASE
 )

@@ -15,7 +15,7 @@ HOUR = 3600
 MEBIBYTES = 1024
 # Platforms that bill by request round its time up to this.
 BILLED_SECONDS = 0.1
-_VERDICTS: tuple[Verdict, ...] = ("enough", "may not do", "too slow", "memory too small")
+_VERDICTS: tuple[Verdict, ...] = ("enough", "perhaps too slow", "too slow", "memory too small")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def cost(sizing: Sizing, option: Option) -> Cost:
     """Return the price of one option."""
     need, calibration = sizing.need, sizing.calibration
     dollars = month(option, need, calibration)
-    holds = option.verdict in ("enough", "may not do")
+    holds = option.verdict in ("enough", "perhaps too slow")
     rows = requests_a_month(need) * need.rows
     sleeps = option.plan.sleeps is not None
     return Cost(

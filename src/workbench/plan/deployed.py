@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -26,6 +26,11 @@ BUSY_SECONDS = 4.0
 UNCERTAIN = 0.3
 # A difference to the network's time that is shorter says nothing about the CPU.
 MIN_SERVICE_SECONDS = 0.005
+# By status: a proxy can answer with one that http.HTTPStatus does not have.
+_ADVICE: Mapping[int, str] = {
+    http.HTTPStatus.UNAUTHORIZED: "give a key: API_KEY=… make plan URL=…",
+    http.HTTPStatus.TOO_MANY_REQUESTS: "unset REQUESTS_PER_MINUTE for the measurement",
+}
 
 
 @dataclass(frozen=True)
@@ -134,9 +139,6 @@ class _Caller:
         response = self._connection.getresponse()
         response.read()
         if response.status != OK:
-            advice = {
-                http.HTTPStatus.UNAUTHORIZED: "give a key: API_KEY=… make plan URL=…",
-                http.HTTPStatus.TOO_MANY_REQUESTS: "unset REQUESTS_PER_MINUTE for the measurement",
-            }.get(http.HTTPStatus(response.status), "make smoke URL=… says more")
+            advice = _ADVICE.get(response.status, "make smoke URL=… says more")
             raise UserError(f"{self._url}{path} answers {response.status}; {advice}.")
         return time.perf_counter() - start

@@ -13,7 +13,7 @@ from workbench.plan.calibrate import Calibration
 from workbench.plan.simulate import Instance, Phase, simulate
 from workbench.platforms.plans import Plan
 
-Verdict = Literal["enough", "may not do", "too slow", "memory too small"]
+Verdict = Literal["enough", "perhaps too slow", "too slow", "memory too small"]
 
 MAX_INSTANCES = 100
 # A load near the capacity is never sure: what the CPU really is, is not known so well. Requests of
@@ -110,7 +110,7 @@ class Sizing:
         if self._is_met(slow):
             verdict = "enough"
         elif self._is_met(fast):
-            verdict = "may not do"
+            verdict = "perhaps too slow"
         return Option(plan, count, workers, slow, fast, verdict)
 
     def workers(self, plan: Plan, wanted: int | None = None) -> int:

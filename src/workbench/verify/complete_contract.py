@@ -85,7 +85,7 @@ def _nullable(
             reason = failure_with_value(model, rows, feature, None)
             if reason is not None:
                 raise ProofFailed(
-                    f"{files.FEATURES} says that {feature.name} may be null, but the model fails "
+                    f"{files.FEATURES} says that {feature.name} can be null, but the model fails "
                     f'on it ({reason}). Set "nullable" to false.'
                 )
     return found

@@ -78,7 +78,7 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     Raises ProofFailed and ModelError.
     """
     # Golden predictions are those of the model's own methods.
-    model = load_model(project / files.MODEL).with_fast_path(None)
+    model = _loaded(project).with_fast_path(None)
     manifest = Manifest.read(project / files.MANIFEST)
     expected = read_expected(project)
     if model.golden is not None and manifest.verified and not accepts_answers:
@@ -132,6 +132,17 @@ def prove(project: Path, *, accepts_answers: bool = False) -> str:
     return "\n".join(report)
 
 
+def _loaded(project: Path) -> Model:
+    """Load the model. Raises ModelError, and ProofFailed for an error of a library."""
+    try:
+        return load_model(project / files.MODEL)
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ProofFailed(f"The model cannot be loaded: {reason}") from error
+
+
 def _explanations(model: Model, manifest: Manifest, golden: Golden, project: Path) -> Proof:
     """Build and prove the explanations as the service will load them."""
     served = model.with_golden(golden).with_manifest(manifest.for_output(model.contract.output))
@@ -173,7 +184,7 @@ def _no_longer_nullable(before: Contract, after: Contract) -> Iterator[str]:
     """Yield a note for each feature that was nullable until the model failed on null."""
     for earlier, now in zip(before.features, after.features, strict=True):
         if earlier.nullable and not now.nullable:
-            yield f"Note: {now.name} may not be null, for the model fails on it."
+            yield f"Note: {now.name} cannot be null: the model fails on it."
 
 
 def check_expected_answers(model: Model, document: Mapping[str, Any] | None) -> list[str]:
@@ -322,7 +333,7 @@ def _with_working_input(model: Model) -> Model:
     return model
 
 
-def _main() -> Iterator[str]:
+def reasons_of_failure() -> Iterator[str]:
     """Prove the project in the working directory; yield why that failed."""
     try:
         with warnings.catch_warnings():
@@ -341,8 +352,10 @@ def _main() -> Iterator[str]:
     except ModelActed as act:
         yield f"{act}. {MUST_ONLY_COMPUTE}"
     except Exception as error:
-        yield f"The model cannot be loaded: {type(error).__name__}: {error}"
+        yield (
+            f"The verification failed after the model was loaded: {type(error).__name__}: {error}"
+        )
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(_main()) or None)
+    sys.exit("\n".join(reasons_of_failure()) or None)

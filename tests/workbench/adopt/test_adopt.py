@@ -259,7 +259,7 @@ def test_a_declaration_overrides_the_sample_and_is_verified(tmp_path: Path) -> N
     )
     alcohol = features_of(project)["alcohol"]
     assert (alcohol["unit"], alcohol["maximum"], alcohol["minimum"]) == ("%", 20, 11.03)
-    with pytest.raises(prove.ProofFailed, match="alcohol may be null, but the model fails"):
+    with pytest.raises(prove.ProofFailed, match="alcohol can be null, but the model fails"):
         prove.prove(project)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import joblib
@@ -18,6 +19,7 @@ from model_service.model.loading import load_model
 from workbench.adopt.answers import Answers
 from workbench.adopt.code.author_code import AuthorCode, read_code
 from workbench.adopt.code.definitions import definitions_only
+from workbench.adopt.code.source_files import SourceFile
 from workbench.adopt.decide import Adoption, decide
 from workbench.adopt.problems import AnswerError, Problem
 
@@ -226,6 +228,59 @@ def test_the_code_of_an_ipynb(tmp_path: Path) -> None:
     written(tmp_path, {"a.ipynb": json.dumps({"cells": cells})})
     (source,) = code_of(tmp_path, "a.ipynb").sources
     assert definitions_only(source, ["f"]) == "import re\n\n\ndef f(x):\n    return re.sub\n"
+
+
+def notebook(folder: Path, *sources: str) -> SourceFile:
+    cells = [{"cell_type": "code", "source": source.splitlines(True)} for source in sources]
+    written(folder, {"a.ipynb": json.dumps({"cells": cells})})
+    (source,) = code_of(folder, "a.ipynb").sources
+    return source
+
+
+# (a cell, what its statements define)
+CELLS = {
+    "shell": ("%%bash\npip install x\nls *.csv", []),
+    "shell below a blank line": ("\n%%sh\npip install x", []),
+    "a file": ("%%writefile x.py\ndef g(): pass", []),
+    "no name": ("%%", []),
+    "time": ("%%time\ny = 1", ["y"]),
+    "capture": ("%%capture output\ny = 1", ["y"]),
+    "timeit": ("%%timeit -n 5\ny = 1", ["y"]),
+    "an install in a try": (
+        "try:\n    import xgboost\nexcept ImportError:\n    !pip install xgboost",
+        ["xgboost"],
+    ),
+    "a command of two lines": ("!pip install x \\\n    y\nz = 1", ["z"]),
+    "the lines of a command": ("names = !ls\nw = %timeit -o f()", ["names", "w"]),
+    "help": ("f?\ny = 1\n?f\nf.__doc__??", ["y"]),
+    "of IPython alone": ("%pip install x", []),
+    "an operator": ("y = (5\n  % 3)", ["y"]),
+    "a text": ('y = """\n%d rows\n"""', ["y"]),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_commands_of_ipython_are_no_code(name: str, tmp_path: Path) -> None:
+    cell, names = CELLS[name]
+    source = notebook(tmp_path, "import re\n", cell, "def f(x):\n    return re.sub")
+    assert source.names == {"re", "f", *names}
+    assert definitions_only(source, ["f"]) == "import re\n\n\ndef f(x):\n    return re.sub\n"
+
+
+def test_what_is_python_in_a_cell_stays_as_it_is(tmp_path: Path) -> None:
+    cells = [CELLS[name][0] for name in ("an operator", "a text")]
+    assert notebook(tmp_path, *cells).text == "\n".join(f"{cell}\n" for cell in cells)
+
+
+def test_python_does_not_warn_of_the_authors_code(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        written(tmp_path, {"make.py": 'import re\nNUMBER = re.compile("\\d")\n'})
+        code_of(tmp_path, "make.py")
+        notebook(tmp_path, 'text = "\\d"', "!ls")
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 LOAD = """

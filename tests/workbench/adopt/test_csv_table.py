@@ -39,6 +39,33 @@ def test_the_table_in_a_csv(text: str, names: list[str], first: list[str], note:
     assert bool(note) is bool(list(table.notes))
 
 
+GENES = [f"ENSG{number:011}" for number in range(20_000)]  # 320,000 characters
+
+
+@pytest.mark.parametrize(
+    ("before", "row_count"),
+    [("", 0), ("", 1), ("", 3), ("Report of May\n", 3), ("sep=,\n", 0), ("sep=,\n", 3)],
+)
+def test_a_header_can_be_longer_than_the_usual_head(before: str, row_count: int) -> None:
+    row = [f"{number}.123456789012345" for number in range(len(GENES))]
+    text = before + "".join(f"{','.join(cells)}\n" for cells in [GENES, *[row] * row_count])
+    table = read_table(Path("x.csv"), text)
+    assert table.names == GENES
+    assert [*table.records()] == [row] * row_count
+    assert " ".join(table.notes).startswith("The first line" if before else "")
+
+
+def test_values_without_names_can_be_wide_too() -> None:
+    row = ",".join(f"0.{10**15 - number}" for number in range(20_000)) + "\n"
+    assert not read_table(Path("x.csv"), row * 3).has_header
+
+
+@pytest.mark.parametrize("text", ["a" * (17 << 20), '"' + "a,b\n" * (5 << 20)])
+def test_a_text_of_one_endless_record_is_no_table(text: str) -> None:
+    with pytest.raises(UserError):
+        [*read_table(Path("x.csv"), text).records()]
+
+
 WITHOUT_HEADER = {
     "5.1,3.5,setosa\n4.9,3.0,setosa\n7.0,3.2,virginica\n": True,
     "6,148,0.627\n1,85,0.351\n": True,

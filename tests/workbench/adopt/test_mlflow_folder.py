@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,41 @@ def test_a_model_of_code_of_ones_own(tmp_path: Path) -> None:
     (folder / "MLmodel").write_text(described)
     with pytest.raises(AnswerError, match="predict method is code of your own"):
         adopted(tmp_path, folder)
+
+
+DESCRIPTIONS = {
+    "unreadable": ("metadata:\n  my key: 1\n", r"MLmodel cannot be read: .*"),
+    "pyfunc only": (
+        "flavors:\n  python_function:\n    loader_module: mine\n",
+        r"predict method is code of your own .*",
+    ),
+    "another library": ("flavors:\n  keras:\n    data: x\n", r"an MLflow model of Keras, .*"),
+    "another file": (
+        "flavors:\n  sklearn:\n    pickled_model: x.pkl\n",
+        r"names the model file x\.pkl, which is not in that folder\. ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_the_model_file_is_adopted_without_a_description_of_no_use(
+    name: str, tmp_path: Path
+) -> None:
+    text, words = DESCRIPTIONS[name]
+    folder = folder_of(tmp_path)
+    (folder / "MLmodel").write_text(text)
+    for refused in ("wine", "wine/MLmodel"):
+        answers = Answers("A model", "a-model", "About it.", refused, tmp_path, features="a,b,c")
+        with pytest.raises(AnswerError, match=words):
+            decide(answers)
+    adoption = decide(replace(answers, model_path="wine/model.pkl", python_version=PYTHON))
+    assert re.search(f"{words}model.pkl was adopted without its MLmodel.", " ".join(adoption.notes))
+
+
+def test_features_answer_a_signature_that_cannot_be_served(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, columns=[{"type": "binary", "name": "a"}])
+    project = adopted(tmp_path, folder, features="a,b,c")
+    assert list(features_of(project)) == ["a", "b", "c"]
 
 
 def test_a_tensor_has_no_names(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -11,6 +12,7 @@ from conftest import EXAMPLE, adopted
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from workbench.adopt.answers import Answers
 from workbench.adopt.problems import (
     COOKIECUTTER,
     MAKE_ADOPT,
@@ -39,6 +41,24 @@ def test_an_error_keeps_its_problems_as_data() -> None:
     with pytest.raises(AnswerError) as caught, concerning("model_code"):
         raise error
     assert caught.value is error
+
+
+ITEMS = {
+    "scaler.pkl,": ("scaler.pkl",),
+    "a.pkl, ,b.pkl": ("a.pkl", "b.pkl"),
+    "a.pkl,\nb.pkl,\n": ("a.pkl", "b.pkl"),
+    '"a,b.pkl",""': ("a,b.pkl",),
+    ",": (),
+    "": (),
+}
+
+
+@pytest.mark.parametrize(("answer", "items"), ITEMS.items())
+def test_a_comma_too_many_is_no_file(answer: str, items: tuple[str, ...], tmp_path: Path) -> None:
+    answers = Answers("A model", "a-model", "About it.", "model.pkl", tmp_path)
+    answers = replace(answers, transformers=answer, model_code=answer, trust=answer)
+    assert answers.transformer_answers == answers.trusted == items
+    assert answers.code == tuple(tmp_path / item for item in items)
 
 
 @pytest.mark.parametrize("name", ["features= x.pkl", "model_path: x.pkl"])

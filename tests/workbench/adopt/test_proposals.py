@@ -234,6 +234,12 @@ def test_the_command_repeats_the_trusted_names(tmp_path: Path) -> None:
     assert note.endswith("ACCEPT=breaking TRUST=mylib.Scorer")
 
 
+@pytest.mark.parametrize("trust", ["mylib.*", "__main__.train.<locals>.clean"])
+def test_a_shell_does_not_expand_the_trusted_names(trust: str, tmp_path: Path) -> None:
+    (note,) = decided(fitted(), tmp_path, RAW, trust=trust).notes
+    assert note.endswith(f"ACCEPT=breaking TRUST='{trust}'")
+
+
 def test_a_sample_of_peoples_values_makes_the_features(tmp_path: Path) -> None:
     """The author's data has Area, and the author's app makes Area_Semiurban of it."""
     native = fitted()

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import resource
+import struct
 import subprocess
 import sys
 import zipfile
@@ -239,6 +240,27 @@ def flags(data: bytes, flag: int) -> bytes:
     return data[:place] + bytes([data[place] | flag]) + data[place + 1 :]
 
 
+def misnamed(which: slice) -> bytes:
+    """Break the UTF-8 of a member's name: before its content, in the directory, or in both."""
+    before, middle, after = archive(model(), {"é.npy": b""}).split("é.npy".encode())
+    names = ["é.npy".encode()] * 2
+    names[which] = [b"\xff\xff.npy"] * len(names[which])
+    return before + names[0] + middle + names[1] + after
+
+
+def far_away() -> bytes:
+    """Give a member a position that no file has."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        info = zipfile.ZipInfo("schema.json")
+        info.extra = struct.pack("<HHQ", 1, 8, 2**64 - 1)  # a zip64 position
+        zipped.writestr(info, json.dumps(model()))
+    data = bytearray(file.getvalue())
+    place = data.index(b"PK\x01\x02") + 42
+    data[place : place + 4] = b"\xff" * 4
+    return bytes(data)
+
+
 def large(data: object) -> bytes:
     file = io.BytesIO()
     np.save(file, data)
@@ -268,6 +290,9 @@ BROKEN = {
         model(payload_={**node("CachedNode", "a", "b"), "__id__": 5})
     ),
     "an id that is a list": lambda: archive(model(payload_={**plain(1), "__id__": []})),
+    "names that are no UTF-8": lambda: misnamed(slice(0, 2)),
+    "a name in the directory that is no UTF-8": lambda: misnamed(slice(1, 2)),
+    "a position that is no position": far_away,
     "encrypted": lambda: flags(archive(model()), 1),
     "bz2": lambda: archive(model(), compression=zipfile.ZIP_BZIP2),
     "no array": lambda: array_of(b"x" * 100),

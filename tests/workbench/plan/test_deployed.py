@@ -59,6 +59,7 @@ def test_a_service_is_measured(url: str, path: str) -> None:
         ("bad", b"200", "answers 401; give a key"),
         ("good", b"429", "answers 429; unset REQUESTS_PER_MINUTE"),
         ("good", b"500", "answers 500; make smoke"),
+        ("good", b"520", "answers 520; make smoke"),  # Cloudflare's: Python has no name for it
     ],
 )
 def test_a_service_that_does_not_predict_is_said(

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from stand_ins import model_around
 
+from model_service.errors import ModelError
 from model_service.model.loading import load_model
+from workbench.verify import prove
 from workbench.verify.trial import ProofFailed, predictable_rows
 
 AREA = {"name": "Area", "categories": ["Rural", "Urban"]}
@@ -42,3 +44,44 @@ def test_the_hint_depends_on_what_the_model_accepts_not_on_its_message(
         predictable_rows(model)
     assert (HINT in str(caught.value)) == hinted
     assert ('"encode": {"Rural": 0, "Urban": 1}' in str(caught.value)) == hinted
+
+
+# What fails, and the message.
+FAILURES = [
+    ("load_model", ValueError("bad"), "The model cannot be loaded: ValueError: bad"),
+    ("load_model", ModelError("The Python is another."), "The Python is another."),
+    (
+        "check_encoders",
+        ValueError("bad"),
+        "The verification failed after the model was loaded: ValueError: bad",
+    ),
+    ("check_encoders", ProofFailed("The model fails."), "The model fails."),
+]
+
+
+@pytest.mark.parametrize(("function", "error", "message"), FAILURES)
+def test_a_failure_names_its_step(
+    function: str,
+    error: Exception,
+    message: str,
+    loan_copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.chdir(loan_copy)
+    monkeypatch.setattr(prove, function, fail)
+    assert list(prove.reasons_of_failure()) == [message]
+
+
+def test_memory_that_ran_out_while_loading_is_named(
+    loan_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.chdir(loan_copy)
+    monkeypatch.setattr(prove, "load_model", fail)
+    (message,) = prove.reasons_of_failure()
+    assert message.startswith("The model needs more than")

@@ -30,7 +30,6 @@ from workbench.adopt.csv.target_column import feature_columns
 from workbench.errors import listing
 from workbench.inspect import SeenValues, seen_values
 
-FEW_VALUES = 5  # say nothing about the values of a column
 SEVERAL = 2  # steps of a Pipeline that prepares its input itself, encoders of a dict
 MAX_SHOWN = 4
 # What is certain is applied, what is likely is asked for, and of what is possible there is a note.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,11 @@ from workbench.inspect import ClassDefinition, UserClasses
 from workbench.inspect.pickle.values import Global
 
 NOTEBOOK = ".ipynb"
+_CELL_MAGIC = re.compile(r"\s*%%(\w*)")
+_PYTHON_CELLS = ("time", "timeit", "capture")  # any other magic makes a cell of another language
+# !pip install x, %matplotlib inline, ?name, name? with the lines that a backslash joins.
+_COMMAND = re.compile(r"^([ \t]*)(?:[%!?](?:\\\n|.)*|[\w.]+\?\??[ \t]*$)", re.M)
+_ASSIGNED_COMMAND = re.compile(r"^([ \t]*\w+[ \t]*=[ \t]*)[%!](?:\\\n|.)*", re.M)  # names = !ls
 _ACTIONS = (ast.Expr, ast.For, ast.While, ast.With, ast.Delete, ast.Assert)
 
 
@@ -75,7 +82,7 @@ def parse_source(text: str, path: Path, target: PurePosixPath) -> SourceFile:
     if path.suffix == NOTEBOOK:
         text = _code_of_notebook(text)
     try:
-        tree = ast.parse(text)
+        tree = _parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         message = f"{path} is not Python that can be read: {error}."
         raise AnswerError(Problem("model_code", message)) from None
@@ -92,6 +99,13 @@ def parse_source(text: str, path: Path, target: PurePosixPath) -> SourceFile:
     )
 
 
+def _parse(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        # Python warns of an escape such as "\d", which is for the author and not for this output.
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
 def _code_of_notebook(text: str) -> str:
     """Return the code of a notebook's cells without the commands of IPython."""
     try:
@@ -99,8 +113,20 @@ def _code_of_notebook(text: str) -> str:
         sources = ["".join(c["source"]) for c in cells if c.get("cell_type") == "code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return text
-    lines = (line for source in sources for line in [*source.split("\n"), ""])
-    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!", "?")))
+    return "\n".join(f"{_code_of_cell(source)}\n" for source in sources)
+
+
+def _code_of_cell(source: str) -> str:
+    """Return the Python of a cell: none if it is another language's."""
+    magic = _CELL_MAGIC.match(source)
+    if magic is not None and magic[1] not in _PYTHON_CELLS:
+        return ""
+    try:
+        _parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        # A statement takes a command's place: it can be the only one of its block.
+        return _ASSIGNED_COMMAND.sub(r"\1None", _COMMAND.sub(r"\1pass", source))
+    return source  # a line of it can begin with %, which is an operator or in a text then
 
 
 def is_action(node: ast.stmt) -> bool:

@@ -23,6 +23,8 @@ BLANKS = " \t"  # other white space can be the name of a column
 GUESSED = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 DELIMITERS = ",;\t|"
 HEAD_CHARACTERS, HEAD_RECORDS = 1 << 18, 50  # of a file, from which its layout is found
+# A header of 20,000 names is longer than that: more is read for a title, the names and a row.
+MAX_HEAD_CHARACTERS, MIN_HEAD_RECORDS = 1 << 24, 3
 MAX_TITLE_RECORDS = 10
 MIN_NUMBERS = 2  # in a first record that is a row
 _SEP = re.compile(r"sep=(.)\r?\n")  # the first line of a CSV for Excel
@@ -111,10 +113,8 @@ class Table:
 
 def read_table(path: Path, text: str) -> Table:
     """Find the table in the text of a CSV. Raises UserError."""
-    head = text[:HEAD_CHARACTERS]
-    named = _SEP.match(head)
-    delimiter = named[1] if named else _delimiter(head)
-    records = _head(head, delimiter, is_whole=len(head) == len(text))
+    named = _SEP.match(text)
+    delimiter, records = _layout(text, named[1] if named else None)
     skipped = 1 if named else _title_records(records)
     header = records[skipped] if skipped < len(records) else []
     if not any(name.strip(BLANKS) for name in header):
@@ -147,6 +147,18 @@ def read_header(path: Path) -> list[str]:
 def _filled(records: Iterable[Record]) -> Iterator[Record]:
     """Yield the records that are no empty lines."""
     return (cells for cells in records if cells)
+
+
+def _layout(text: str, delimiter: str | None) -> tuple[str, list[Record]]:
+    """Return the delimiter, found if it is None, and the first records."""
+    size = HEAD_CHARACTERS
+    while True:
+        head = text[:size]
+        found = delimiter or _delimiter(head)
+        records = _head(head, found, is_whole=len(head) == len(text))
+        if len(records) >= MIN_HEAD_RECORDS or size >= min(len(text), MAX_HEAD_CHARACTERS):
+            return found, records
+        size *= 4
 
 
 def _head(text: str, delimiter: str, *, is_whole: bool) -> list[Record]:

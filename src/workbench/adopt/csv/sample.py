@@ -233,11 +233,16 @@ def _lacks_a_letter(short: str, long: str) -> bool:
     return long[place].isalpha() and long[place + 1 :] == short[place:]
 
 
+def letters_of(name: str) -> str:
+    """Return the letters and digits of a name, in one case."""
+    return _NO_LETTER.sub("", name).casefold()
+
+
 def _by_letters(names: Iterable[str]) -> dict[str, list[str]]:
     """Return names by their letters and digits, in one case."""
     found: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(_NO_LETTER.sub("", name).casefold(), []).append(name)
+        found.setdefault(letters_of(name), []).append(name)
     return found
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from workbench.inspect.formats import pickled_boosters
 from workbench.inspect.pickle.values import Global, Instance, walk
-from workbench.inspect.refused_file import RefusedFile
+from workbench.inspect.refused_file import PROPER_NAMES, RefusedFile
 
-PROPER_NAMES: Mapping[str, str] = {
-    "catboost": "CatBoost",
-    "scikit-learn": "scikit-learn",
-    "xgboost": "XGBoost",
-}
 # Modules that only pickles of pandas 1 or 3 refer to.
 ONLY_PANDAS_1, ONLY_PANDAS_3 = "pandas.core.indexes.numeric", "pandas"
 RELEASE = re.compile(r"(\d+)\.(\d+)(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?")

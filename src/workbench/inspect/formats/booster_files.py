@@ -11,7 +11,7 @@ from typing import Any
 from workbench.inspect.facts import BoosterFacts
 from workbench.inspect.formats import catboost_model, lightgbm_model, xgboost_model
 from workbench.inspect.pickle.values import Blob, Dict, Global, Instance
-from workbench.inspect.refused_file import RefusedFile, too_big, truncated
+from workbench.inspect.refused_file import PROPER_NAMES, RefusedFile, too_big, truncated
 
 MAX_WHOLE = 32 << 20  # bytes; of a longer model only both ends are kept
 END, CHUNK = 1 << 20, 1 << 20
@@ -20,7 +20,6 @@ SAVE_AGAIN = {
     "lightgbm": "booster.save_model('model.txt')",
     "catboost": "model.save_model('model.cbm')",
 }
-PROPER_NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 
 
 def read_booster_file(library: str, stream: io.BufferedReader[Any]) -> tuple[Instance, str]:

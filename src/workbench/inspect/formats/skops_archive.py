@@ -29,6 +29,11 @@ ENCRYPTED = 1  # bit of a member's flags
 # The records at the end of a zip's directory, and their sizes.
 END, END_64 = b"PK\x05\x06", b"PK\x06\x07"
 END_SIZE, LOCATOR_SIZE = 22, 20
+# What zipfile raises for damages. ValueError: a name is no UTF-8, or a position is too large.
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, NotImplementedError, OverflowError, ValueError),
+)
 
 
 def broken(detail: str) -> RefusedFile:
@@ -117,7 +122,7 @@ def open_archive(file: BinaryIO, budget: Budget) -> Iterator[SkopsArchive]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield SkopsArchive(archive, budget)
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
+    except _DAMAGES as error:
         raise broken("the zip is damaged") from error
     except OSError as error:
         if error.errno != errno.EINVAL:  # a member's position lies before the file

@@ -9,10 +9,10 @@ from workbench.inspect.pickle.model_functions import STORED_FUNCTIONS, TYPES_OF_
 from workbench.inspect.pickle.names import known_names
 from workbench.inspect.pickle.object_walk import Place, attributes_of, items_of, walk_places
 from workbench.inspect.pickle.parameters import check_parameter
+from workbench.inspect.pickle.reducers import PARTIAL
 from workbench.inspect.pickle.values import Array, Dict, Global, Instance
 from workbench.inspect.refused_file import RefusedFile
 
-PARTIAL = Global("functools", "partial")
 METHOD = Global("types", "MethodType")
 MASKED_ARRAYS = frozenset(
     {Global("numpy.ma", "MaskedArray"), Global("numpy.ma.core", "MaskedArray")}
