@@ -22,12 +22,9 @@ from model_service.serving.readiness import Readiness
 logger = logging.getLogger(__name__)
 
 MODEL_FAILS = "the model fails on these values"
-            # One more than is shown: then "more than 20 problems" is certain.
-            max_count = MAX_FAILING_ROWS + 1
-            failing = self._failing(batch, error, max_count, deadline, on_search_step)
-        problems = failures(batch, failing[:MAX_FAILING_ROWS])
-        problems.is_complete = len(failing) <= MAX_FAILING_ROWS
-        raise InvalidRows(problems)
+# Called before each step of the search for failing rows; an exception that it raises ends it.
+OnSearchStep = Callable[[], None]
+# No more failing rows of a request are named.
 MAX_FAILING_ROWS = 20
 
 
