@@ -11,7 +11,7 @@ from model_service.contract.json_values import json_text
 from model_service.contract.parsing import did_you_mean
 from model_service.contract.typed_text import SAMPLE_MISSING, sample_number, whole
 from workbench import files
-from workbench.adopt.beside.find_code import repair_with_code
+from workbench.adopt.beside.find_code import is_in_code, repair_with_code
 from workbench.adopt.beside.sample_evidence import has_other_values
 from workbench.adopt.case import Case
 from workbench.adopt.chain import Chain
@@ -130,7 +130,7 @@ def columns_to_send(
     typed = case.answers.features.strip() and not case.answers.found_features
     if typed or chain.prepares or case.previous is not None:
         return None
-    if len(absent) > len(known) or repair_with_code(["__main__.prepare"], case.answers):
+    if len(absent) > len(known) or is_in_code("__main__.prepare", case.answers):
         return None
     unused = sample.columns.keys() - {entry["name"] for entry, _ in known}
     if any(_can_be(name, column) for name in absent for column in unused):

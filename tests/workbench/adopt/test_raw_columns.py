@@ -219,9 +219,12 @@ def test_a_prepare_that_cannot_be_cut_out_of_a_script_is_no_answer(tmp_path: Pat
         "FACTORS = []\nFACTORS.append(2)\ndef prepare(frame):\n    return frame * FACTORS[0]\n"
     )
     frame = X.assign(c=X.b / 2)
-    adoption = decided(RandomForestClassifier(2).fit(frame, FLAG), X, tmp_path)
-    assert list(adoption.contract.by_name) == ["a", "b", "c"]
-    assert "The model takes c, which is not in sample.csv" in adoption.taken[0].message
+    with pytest.raises(AnswerError) as caught:
+        decided(RandomForestClassifier(2).fit(frame, FLAG), X, tmp_path)
+    message, asked = caught.value.found
+    assert message.message == "sample.csv has no column 'c'"
+    assert asked.repair is not None
+    assert [entry["name"] for entry in asked.repair.features["features"]] == ["a", "b", "c"]
 
 
 IS_YES = "def is_yes(frame):\n    return (frame == 'Yes').astype(int)\n"

@@ -37,6 +37,11 @@ def repair_with_code(names: Sequence[str], answers: Answers) -> Repair | None:
     return Repair({"model_code": joined(shown)}) if shown else None
 
 
+def is_in_code(name: str, answers: Answers) -> bool:
+    """Return whether the user's code defines a name, whether it can be an answer or not."""
+    return any(_defining(name, answers))
+
+
 def code_folders(answers: Answers) -> list[Path]:
     """Return where the author's code can be: here, beside the model, above a folder of models."""
     beside = answers.model.path.absolute().parent
