@@ -12,8 +12,8 @@ from postgres import Postgres
 from model_service.csv.stream import Progress
 from model_service.jobs.database import Database
 from model_service.jobs.leases import Lease, Leases
-from model_service.jobs.scoring import Scorer
-from model_service.jobs.worker import Worker
+from model_service.jobs.scoring import JobScorer
+from model_service.jobs.worker import JobWorker
 from model_service.model.model import Model
 from model_service.serving.predictor import Predictor
 from model_service.serving.queue import PredictionQueue
@@ -49,12 +49,12 @@ class WorkerHere:
         return Database(self.url)
 
     @cached_property
-    def worker(self) -> Worker:
+    def worker(self) -> JobWorker:
         model = self.model
         queue = PredictionQueue(model.predict, timeout_seconds=20, max_in_flight=8, batches=False)
         predictor = Predictor.around(model, queue)
-        scorer = Scorer(predictor, 1 << 20)
-        return Worker(self.leases, scorer, self.stop)
+        scorer = JobScorer(predictor, 1 << 20)
+        return JobWorker(self.leases, scorer, self.stop)
 
 
 def work_off(model: Model, database: Postgres) -> None:

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             return work_on_jobs(options.model_dir)
         for line in check(options.model_dir):
             print(line, flush=True)
-    except NotReady as reason:
+    except CheckFailed as reason:
         print(reason, file=sys.stderr)
         return NOT_READY
     except StartError as reason:
@@ -52,14 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-class NotReady(Exception):
+class CheckFailed(Exception):
     """The service would start, and answer 503; the message says why."""
 
 
 def check(directory: Path | None = None) -> Iterator[str]:
     """Check a model directory as the service does; yield what was found to be right.
 
-    Raises StartError and NotReady.
+    Raises StartError and CheckFailed.
     """
     # It imports NumPy.
     from model_service.model.loading import load_model  # noqa: PLC0415
@@ -85,8 +85,8 @@ def check(directory: Path | None = None) -> Iterator[str]:
 
 
 def work_on_jobs(directory: Path | None = None) -> int:
-    """Score jobs until SIGTERM; return the exit status. Raises StartError and NotReady."""
-    from model_service.jobs.scoring import Scorer  # noqa: PLC0415
+    """Score jobs until SIGTERM; return the exit status. Raises StartError and CheckFailed."""
+    from model_service.jobs.scoring import JobScorer  # noqa: PLC0415
     from model_service.model.loading import load_model  # noqa: PLC0415
     from model_service.web.logs import log_to_stdout  # noqa: PLC0415
     from model_service.web.settings import Settings  # noqa: PLC0415
@@ -99,7 +99,7 @@ def work_on_jobs(directory: Path | None = None) -> int:
         )
     from model_service.jobs.database import PatientDatabase  # noqa: PLC0415  # needs psycopg
     from model_service.jobs.leases import Leases  # noqa: PLC0415
-    from model_service.jobs.worker import Worker  # noqa: PLC0415
+    from model_service.jobs.worker import JobWorker  # noqa: PLC0415
 
     predictor = _ready_predictor(
         load_model(directory or settings.model_directory or Path("model")), settings
@@ -109,9 +109,9 @@ def work_on_jobs(directory: Path | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database = PatientDatabase(settings.database_url or "", stop)
-    scorer = Scorer(predictor, settings.max_csv_line_characters)
+    scorer = JobScorer(predictor, settings.max_csv_line_characters)
     logging.getLogger("model_service.jobs").info("waiting for jobs")
-    Worker(Leases(database), scorer, stop).run()
+    JobWorker(Leases(database), scorer, stop).run()
     database.close()
     if predictor.queue.is_stuck:
         os._exit(NOT_READY)  # without waiting for the model's thread, as Python would
@@ -119,7 +119,7 @@ def work_on_jobs(directory: Path | None = None) -> int:
 
 
 def _ready_predictor(model: Model, settings: Settings) -> Predictor:
-    """Return what predicts in this process. Raises NotReady."""
+    """Return what predicts in this process. Raises CheckFailed."""
     from model_service.serving.predictor import Predictor  # noqa: PLC0415
     from model_service.serving.queue import PredictionQueue  # noqa: PLC0415
 
@@ -131,7 +131,7 @@ def _ready_predictor(model: Model, settings: Settings) -> Predictor:
     )
     predictor = Predictor.around(model, queue, settings.max_text_characters)
     if reason := predictor.readiness.reason():
-        raise NotReady(reason)
+        raise CheckFailed(reason)
     return predictor
 
 

@@ -16,7 +16,7 @@ from model_service.contract.problems import MAX_SHOWN_PROBLEMS, ProblemCounts, R
 from model_service.contract.unusual import BatchWarnings, RowWarning
 
 # In a cell `error` each problem is cut to so many characters.
-MAX_TEXT_CHARACTERS = 120
+MAX_PROBLEM_CHARACTERS = 120
 
 
 class Rejection:
@@ -42,7 +42,11 @@ class Rejection:
     def text(self) -> str:
         """The feature and the message, cut for a cell."""
         text = f"{self.feature} {self.message}" if self.feature else self.message
-        return text if len(text) <= MAX_TEXT_CHARACTERS else text[: MAX_TEXT_CHARACTERS - 1] + "…"
+        return (
+            text
+            if len(text) <= MAX_PROBLEM_CHARACTERS
+            else text[: MAX_PROBLEM_CHARACTERS - 1] + "…"
+        )
 
 
 # By place of the row in its part.

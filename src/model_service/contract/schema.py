@@ -54,7 +54,7 @@ def parse_contract(document: object) -> Contract:
         problems.append('"features" is empty')
     counts = Counter(feature.name for feature in features)
     repeated = sorted(name for name, count in counts.items() if count > 1)
-    problems += [f"feature {name}: is there {counts[name]} times" for name in repeated]
+    problems += [f"feature {name}: appears {counts[name]} times" for name in repeated]
     owners = _column_owners(features, problems)
     output, service = Output(), ServiceInfo()
     transformers: tuple[Transformer, ...] = ()

@@ -11,7 +11,7 @@ from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 from model_service.batch.parsed import (
-    MAX_TEXT_CHARACTERS,
+    MAX_PROBLEM_CHARACTERS,
     Parsed,
     PlacedWarnings,
     Rejection,
@@ -37,7 +37,7 @@ from model_service.model.predictions import Prediction
 # In a cell `error` or `warnings`: a row of a few bytes must not become one of kilobytes.
 MAX_CELL_CHARACTERS = 600
 # So many texts fit into a cell in any case.
-MAX_UNCUT_TEXTS = MAX_CELL_CHARACTERS // MAX_TEXT_CHARACTERS
+MAX_UNCUT_TEXTS = MAX_CELL_CHARACTERS // MAX_PROBLEM_CHARACTERS
 
 
 class AnswerLines(NamedTuple):

@@ -81,7 +81,7 @@ def header_problems(
     for name, count in counts.items():
         # Spreadsheets leave columns without a name behind the last one.
         if name and count > 1:
-            add(name, f"is there {count} times; each column needs a name of its own")
+            add(name, f"appears {count} times; each column needs a name of its own")
     for name in appended:
         if name in counts:
             add(name, "is what the answer calls a column that it appends; rename yours")

@@ -15,7 +15,7 @@ from model_service.serving.predictor import OnSearchStep, Predictor
 
 
 @dataclass(frozen=True, eq=False)
-class Scorer:
+class JobScorer:
     """What is the same for each file."""
 
     predictor: Predictor

@@ -15,7 +15,7 @@ from model_service.csv.stream import Progress
 from model_service.errors import InvalidRows, ServiceError
 from model_service.jobs.job import DatabaseUnavailable
 from model_service.jobs.leases import GIVEN_UP, MAX_TRIES, Lease, LeaseLost, Leases
-from model_service.jobs.scoring import Scorer
+from model_service.jobs.scoring import JobScorer
 from model_service.jobs.storage import PART_BYTES
 from model_service.serving.queue import Unavailable
 
@@ -26,29 +26,29 @@ POLL_SECONDS = 1.0
 REPORT_SECONDS = 1.0
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """The process was told to stop."""
 
 
-class Worker:
+class JobWorker:
     """Scores jobs. `stop` ends it at the next chunk; its job goes to another worker.
 
     The database of the leases has to be a PatientDatabase, which waits out an outage.
     """
 
-    def __init__(self, leases: Leases, scorer: Scorer, stop: threading.Event) -> None:
+    def __init__(self, leases: Leases, scorer: JobScorer, stop: threading.Event) -> None:
         self._leases, self._scorer, self._stop = leases, scorer, stop
 
     def run(self) -> None:
         """Work until `stop` is set, or until the model is stuck."""
         # The database is unavailable only if `stop` was set while it was waited for.
-        with suppress(Stopped, DatabaseUnavailable):
+        with suppress(StopRequested, DatabaseUnavailable):
             while not (self._stop.is_set() or self._scorer.predictor.queue.is_stuck):
                 if not self.work():
                     self._stop.wait(POLL_SECONDS)
 
     def work(self) -> bool:
-        """Score the next job; return whether there was one. Raises Stopped."""
+        """Score the next job; return whether there was one. Raises StopRequested."""
         lease = self._leases.take()
         if lease is None:
             return False
@@ -57,7 +57,7 @@ class Worker:
             self._score(lease, report)
         except LeaseLost:
             logger.warning("job %s: it was deleted, or another worker has it", lease.job)
-        except (Stopped, DatabaseUnavailable):
+        except (StopRequested, DatabaseUnavailable):
             with suppress(LeaseLost, DatabaseUnavailable):
                 self._leases.release(lease, counts=False)
                 logger.info("job %s: given back", lease.job)
@@ -107,10 +107,10 @@ class _Report:
         self.progress = Progress()
 
     def __call__(self, progress: Progress) -> None:
-        """Raise Stopped or LeaseLost if the work has to end."""
+        """Raise StopRequested or LeaseLost if the work has to end."""
         self.progress = progress
         if self._stop.is_set():
-            raise Stopped
+            raise StopRequested
         if time.monotonic() - self._reported_at >= REPORT_SECONDS:
             self._leases.renew(self._lease, progress)
             self._reported_at = time.monotonic()

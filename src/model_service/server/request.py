@@ -216,7 +216,7 @@ class RequestParser:
         if key not in environ:
             environ[key] = text
         elif key in SINGLE_HEADERS:
-            raise BadRequest(400, "a header is there twice")
+            raise BadRequest(400, "a header appears twice")
         else:
             environ[key] += "," + text
 

@@ -56,7 +56,7 @@ class Stuck(Unavailable):
         super().__init__(f"It has not answered for {seconds:g} s; this process is being replaced.")
 
 
-class Stopped(Unavailable):
+class ModelStopped(Unavailable):
     """The model tried what no model has to do."""
 
     summary = "The model was stopped"
@@ -263,7 +263,7 @@ class PredictionQueue:
             return self._predict(batch) if run is None else run(batch)
         except ModelActed as act:
             logger.critical("%s", act)
-            raise Stopped from act
+            raise ModelStopped from act
         except BaseException as error:
             if isinstance(error, Exception):
                 raise

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from model_service.contract.problems import MAX_SHOWN_PROBLEMS
 from model_service.jobs.job import Job, NoSuchJob, NotDone, State
-from model_service.jobs.scoring import Scorer
+from model_service.jobs.scoring import JobScorer
 from model_service.web import auth
 from model_service.web.bodies import (
     csv_stream,
@@ -128,7 +128,7 @@ def _sent_stream() -> IO[bytes]:
 def _check_header(file: IO[bytes], *, keep_bad_rows: bool) -> None:
     """Refuse what a worker could only refuse later. Raises ServiceError."""
     service = current_service()
-    scorer = Scorer(service.predictor, service.settings.max_csv_line_characters)
+    scorer = JobScorer(service.predictor, service.settings.max_csv_line_characters)
     scorer.csv_job(lambda progress: None, keep_bad_rows=keep_bad_rows).check_header(file)
 
 

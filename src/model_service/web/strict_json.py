@@ -63,7 +63,7 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         repeated = next(name for name, count in counts.items() if count > 1)
-        raise _NotStrict(f'"{repeated}" is there twice.')
+        raise _NotStrict(f'"{repeated}" appears twice.')
     return members
 
 

@@ -96,7 +96,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"features": [{"name": "a", "categories": []}]}, '"categories" must be a list of different'),
     ({"features": [{"name": "a", "categories": ["x", "x"]}]}, '"categories" must be a list of'),
     ({"features": [{"name": "a", "type": "text", "categories": ["x"]}]}, "do not go with type"),
-    ({"features": [{"name": "a"}, {"name": "a"}]}, "feature a: is there 2 times"),
+    ({"features": [{"name": "a"}, {"name": "a"}]}, "feature a: appears 2 times"),
     ({"features": [{**AREA, "encode": {"Rural": 0}}]}, "has no number for Semiurban, Urban"),
     ({"features": [{**AREA, "one_hot": {"Mars": "x"}}]}, "names Mars, which"),
     ({"features": [{"name": "a", "encode": {"x": 1}}]}, '"encode" needs "categories"'),

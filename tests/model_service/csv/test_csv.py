@@ -391,7 +391,7 @@ LINES = [
     ("", [(None, 1, None, "the file is empty")]),
     ("\n \n", [(None, 2, "x", "is missing")]),
     ("x\n\n", [(None, 1, None, "the file has no rows below its header")]),
-    ("x,x\n1,2\n", [(None, 1, "x", "is there 2 times; each column needs a name of its own")]),
+    ("x,x\n1,2\n", [(None, 1, "x", "appears 2 times; each column needs a name of its own")]),
     (
         "x,prediction\n1,2\n",
         [

@@ -13,7 +13,7 @@ from postgres import Postgres
 from model_service.csv.stream import Progress
 from model_service.jobs import worker as worker_module
 from model_service.jobs.leases import GIVEN_UP, MAX_TRIES, LeaseLost
-from model_service.jobs.worker import Stopped
+from model_service.jobs.worker import StopRequested
 from model_service.model.model import Model
 
 pytestmark = pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_job_is_given_back_when_the_worker_is_told_to_stop(
     address = send(body)
     here = WorkerHere(model, database.url)
     here.interrupt = here.stop.set
-    with pytest.raises(Stopped):
+    with pytest.raises(StopRequested):
         here.worker.work()
     assert tries(database) == [("waiting", 0)]
     here.worker.run()  # it is stopped, and takes nothing

@@ -11,7 +11,7 @@ from model_service.explain.blackbox import DoesNotFit
 from model_service.explain.explainer import NotAdditive, NotFinite
 from model_service.jobs.job import DatabaseUnavailable, NoSuchJob, NotDone
 from model_service.serving.predictor import ModelFailsOnMixedRows, NotReady
-from model_service.serving.queue import Overloaded, Stopped, Stuck, TimedOut
+from model_service.serving.queue import ModelStopped, Overloaded, Stuck, TimedOut
 from model_service.web.errors import RequestProblem
 
 PROBLEM = Problem(1, "Income", "is missing")
@@ -106,7 +106,7 @@ RESPONSES = [
         {"Retry-After": "5"},
     ),
     (
-        Stopped(),
+        ModelStopped(),
         503,
         "The model was stopped",
         "It tried something other than to predict; the log of the service has it.",
