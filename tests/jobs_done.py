@@ -52,7 +52,7 @@ class WorkerHere:
     def worker(self) -> JobWorker:
         model = self.model
         queue = PredictionQueue(model.predict, timeout_seconds=20, max_in_flight=8, batches=False)
-        predictor = Predictor.around(model, queue)
+        predictor = Predictor.of_model(model, queue)
         scorer = JobScorer(predictor, 1 << 20)
         return JobWorker(self.leases, scorer, self.stop)
 

@@ -129,7 +129,7 @@ def _ready_predictor(model: Model, settings: Settings) -> Predictor:
         max_in_flight=settings.max_in_flight,
         batches=model.answers_rows_alike,
     )
-    predictor = Predictor.around(model, queue, settings.max_text_characters)
+    predictor = Predictor.of_model(model, queue, settings.max_text_characters)
     if reason := predictor.readiness.reason():
         raise CheckFailed(reason)
     return predictor

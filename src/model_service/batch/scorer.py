@@ -56,7 +56,7 @@ class Scorer:
             batches=False,
             inline=True,
         )
-        self._predictor = Predictor.around(self.model, queue)
+        self._predictor = Predictor.of_model(self.model, queue)
         self._predictor.require_ready()
 
     @cached_property

@@ -27,7 +27,7 @@ class Values(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Coded:
-    """A column as codes into its distinct values: what is done with a value is done once."""
+    """A dictionary-encoded column: its distinct values, and the code of one for each row."""
 
     codes: Any  # a NumPy array of the positions in `distinct`, one a row
     distinct: Values
@@ -46,12 +46,12 @@ class Coded:
         return part if len(self.distinct) <= len(part) else list(part)
 
     def map(self, function: Callable[[Any], Any]) -> Coded:
-        """Return the column of what a function makes of each value."""
+        """Return the column with a function applied to each value."""
         return Coded(self.codes, list(map(function, self.distinct)))
 
 
 def map_values(function: Callable[[Any], Any], values: Values) -> Values:
-    """Return the column of what a function makes of each value."""
+    """Return the column with a function applied to each value."""
     return values.map(function) if isinstance(values, Coded) else list(map(function, values))
 
 

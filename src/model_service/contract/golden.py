@@ -45,8 +45,8 @@ class Golden:
         try:
             rows, predictions = list(document["rows"]), list(document["predictions"])
             tolerance = float(document.get("tolerance", RELATIVE_TOLERANCE))
-        except (ValueError, KeyError, TypeError) as error:
-            raise GoldenError(f"These are no recorded predictions: {error!r}.") from None
+        except (ValueError, KeyError, TypeError):
+            raise GoldenError("It has no lists of rows and predictions.") from None
         if not len(rows) == len(predictions) > 0:
             raise GoldenError("There has to be one prediction for each row, and a row.")
         return cls(rows, predictions, tolerance)

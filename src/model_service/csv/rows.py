@@ -84,7 +84,7 @@ def header_problems(
             add(name, f"appears {count} times; each column needs a name of its own")
     for name in appended:
         if name in counts:
-            add(name, "is what the answer calls a column that it appends; rename yours")
+            add(name, "is the name of a column that the answer appends; rename yours")
     known = set(features)
     others = [name for name in counts if name not in known][:MAX_UNKNOWN_COLUMNS]
     suggestions = Suggestions({})

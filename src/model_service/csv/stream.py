@@ -190,7 +190,10 @@ class _Run:
         malformed = chunk.malformed.values()
         self._missing_cell_count += sum(max(width - len(cells), 0) for cells in malformed)
         if self._missing_cell_count > MAX_MISSING_CELLS:
-            message = f"rows up to here have {MAX_MISSING_CELLS} cells less than the header"
+            message = (
+                f"the rows up to here have {MAX_MISSING_CELLS:,} cells less than the header; "
+                "complete them, or send the file in parts"
+            )
             raise bad_file(message, chunk.lines[-1])
 
     def _predict_early(self, chunk: Chunk, problems: Problems) -> None:

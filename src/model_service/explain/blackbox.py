@@ -75,7 +75,7 @@ class Budget:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Take no time for what runs inside."""
+        """Do not charge what runs inside to the budget."""
         self.__exit__()
         try:
             yield
@@ -252,7 +252,7 @@ class BlackBox:
         return timed
 
     def _note(self, row_count: int, seconds_per_row: float) -> None:
-        """Keep what a row costs; a call of more rows tells more."""
+        """Keep what a row costs: as measured over many rows, else the least of all calls."""
         if row_count >= MANY_ROWS or self._seconds_per_row == 0.0:
             self._seconds_per_row = seconds_per_row
         else:

@@ -52,7 +52,7 @@ class Predictor:
     readiness: Readiness
 
     @classmethod
-    def around(
+    def of_model(
         cls, model: Model, queue: PredictionQueue, max_text_characters: int | None = None
     ) -> Predictor:
         """Return the predictor of a model; its recorded rows may have longer texts."""

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 # A batch of several requests has at most so many rows; a larger request is predicted alone.
 MAX_BATCH_ROWS = 256
-# The queue's thread ends after so long without a request; an app that nobody asks holds none.
+# The queue's thread ends after so long without a request, and starts again with the next one.
 IDLE_SECONDS = 1.0
 # A timed-out request marks the model as stuck if the prediction has used this share of its time.
 STUCK_SHARE = 0.9

@@ -118,7 +118,7 @@ class ModelService(Flask):
             quality = read_quality(folder, model)
         self.config["MAX_CONTENT_LENGTH"] = settings.max_json_bytes
         self.session_interface = SessionsWithSecretKey()
-        self.service = Service.around(
+        self.service = Service.of_model(
             model, settings, self.url_map, self._on_stuck, card_text, quality
         )
         self.context_processor(self._page_context)

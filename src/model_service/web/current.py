@@ -40,7 +40,7 @@ class Service:
     jobs: JobStorage | None  # None: JOBS is off
 
     @classmethod
-    def around(
+    def of_model(
         cls,
         model: Model,
         settings: Settings,
@@ -60,7 +60,7 @@ class Service:
             on_stuck=on_stuck,
             on_waiting=metrics.set_waiting,
         )
-        predictor = Predictor.around(model, queue, settings.max_text_characters)
+        predictor = Predictor.of_model(model, queue, settings.max_text_characters)
         return cls(settings, predictor, metrics, card_text, quality, _job_storage(settings))
 
     @property

@@ -211,7 +211,7 @@ def test_columns_and_delimiters_are_chosen(proven: Path, mixed: Path) -> None:
         ({"COLUMNS": "id,iq"}, "COLUMNS: the input has no iq; it has id, applicant_income"),
         ({"ENGINE": "slurm://here"}, "must be dask://HOST:PORT or ray://HOST:PORT"),
         ({"INPUT": "short.csv"}, "did you mean the column loan_trem?"),
-        ({"INPUT": "taken.csv"}, "the column prediction is what the answer calls a column"),
+        ({"INPUT": "taken.csv"}, "the column prediction is the name of a column that"),
         ({"INPUT": "broken.csv"}, "broken.csv, line 3: is not CSV"),
         ({"INPUT": "latin.csv"}, "latin.csv, line 2: is not UTF-8"),
         ({"INPUT": "void.csv"}, "the file is empty"),
