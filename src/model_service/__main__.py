@@ -127,7 +127,7 @@ def _ready_predictor(model: Model, settings: Settings) -> Predictor:
         model.predict,
         timeout_seconds=settings.predict_seconds,
         max_in_flight=settings.max_in_flight,
-        batches=model.answers_rows_alike,
+        batches=model.is_batch_invariant,
     )
     predictor = Predictor.of_model(model, queue, settings.max_text_characters)
     if reason := predictor.readiness.reason():

@@ -28,7 +28,7 @@ class Golden:
     tolerance: float = RELATIVE_TOLERANCE  # the largest relative difference of two equal numbers
 
     @property
-    def are_rows_alike(self) -> bool:
+    def is_batch_invariant(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
         # It records a wider tolerance if more than the last bits of a sum differ.
         return self.tolerance <= RELATIVE_TOLERANCE

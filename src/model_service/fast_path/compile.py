@@ -235,7 +235,7 @@ def _predicting_pipeline(pipeline: Any, probabilities: bool) -> CompiledModel:
         inline=model.inline and all(step.inline for step in steps),
         row=row,
         single_rows="never" if row is None else "always",
-        same_among_others=model.same_among_others,
+        is_bitwise_batch_invariant=model.is_bitwise_batch_invariant,
     )
 
 

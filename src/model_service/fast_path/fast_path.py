@@ -38,7 +38,7 @@ class FastPath:
     predict: MatrixPredict
     inline: bool  # predicting one row takes less time than handing it to another thread
     predict_row: RowPredict | None = None  # faster for a single row
-    same_among_others: bool = False  # a row has the same bits alone and among others
+    is_bitwise_batch_invariant: bool = False  # a row has the same bits alone and among others
     chunk_rows: int = MAX_CHUNK_ROWS
 
     def predict_columns(self, columns: Sequence[Column]) -> Outputs:
@@ -105,5 +105,5 @@ def compile_fast_path(
         model.matrix,
         inline=model.inline and all(stage.inline for stage in compiled_stages),
         predict_row=compile_row_predict([], model) if has_row_path else None,
-        same_among_others=model.same_among_others,
+        is_bitwise_batch_invariant=model.is_bitwise_batch_invariant,
     )

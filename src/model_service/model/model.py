@@ -214,17 +214,17 @@ class Model:
         return reason or "make verify has not proven any for this model: run it."
 
     @property
-    def answers_rows_alike(self) -> bool:
+    def is_batch_invariant(self) -> bool:
         """Whether verify saw that a row has the same prediction alone and in a batch."""
-        return self.golden is not None and self.golden.are_rows_alike
+        return self.golden is not None and self.golden.is_batch_invariant
 
     @property
-    def same_among_others(self) -> bool:
+    def is_bitwise_batch_invariant(self) -> bool:
         """Whether the fast path predicts a row bit for bit alike alone and among others."""
-        return self.fast_path is not None and self.fast_path.same_among_others
+        return self.fast_path is not None and self.fast_path.is_bitwise_batch_invariant
 
     @property
-    def predicts_rows_alone(self) -> bool:
+    def has_single_row_path(self) -> bool:
         """Whether a single row is predicted by other code than a batch."""
         return self.fast_path is not None and self.fast_path.predict_row is not None
 

@@ -60,7 +60,7 @@ class Readiness:
             return "The contract does not take its own recorded rows any more; run make verify."
         try:
             found = [list(self._queue.submit(batch))]
-            if self._model.predicts_rows_alone:
+            if self._model.has_single_row_path:
                 rows = (batch[n : n + 1] for n in range(len(batch)))
                 found.append([self._queue.submit(row)[0] for row in rows])
         except Unavailable as error:

@@ -55,7 +55,7 @@ class Service:
             model.predict,
             timeout_seconds=settings.predict_seconds,
             max_in_flight=settings.max_in_flight,
-            batches=model.answers_rows_alike,
+            batches=model.is_batch_invariant,
             inline=_can_predict_inline(model),
             on_stuck=on_stuck,
             on_waiting=metrics.set_waiting,

@@ -95,7 +95,7 @@ class DirectAnswers:
     def predict_together(self, environs: Sequence[WSGIEnvironment]) -> None:
         """Predict the rows of requests that are answered next; without success each is alone."""
         service, started_at = self._app.service, time.perf_counter()
-        if len(environs) < 2 or not (service.model.same_among_others and self._is_plain):
+        if len(environs) < 2 or not (service.model.is_bitwise_batch_invariant and self._is_plain):
             return
         parsed = [
             (environ, parse_rows(service.model.contract, [environ[PARSED_ROW]]))

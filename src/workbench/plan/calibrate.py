@@ -89,7 +89,7 @@ def calibrate(
             alone = _alone(server, requests, lone_rate)
             pair = (few.cpu, many.cpu) if alone.is_cpu else (few.wall, many.wall)
             golden = read_golden(project / files.GOLDEN)  # the service is ready, so it is valid
-            batches = golden is not None and golden.are_rows_alike
+            batches = golden is not None and golden.is_batch_invariant
             return Calibration(
                 rows=row_count,
                 boot_seconds=boot_seconds,

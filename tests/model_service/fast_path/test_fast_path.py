@@ -333,7 +333,7 @@ def check_model(model: Any, found: list[Column], *, probabilities: bool, kind: A
 
 def check_rows_among_others(compiled: CompiledModel, found: list[Column], kind: Any) -> None:
     """Compare each row alone with the same row among others, bit for bit, if that is promised."""
-    if not compiled.same_among_others:
+    if not compiled.is_bitwise_batch_invariant:
         return
     values, shares = compiled.matrix(ColumnTable(found, kind))
     for place, row in enumerate(one_by_one(found)):

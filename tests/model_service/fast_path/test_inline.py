@@ -84,7 +84,7 @@ def test_which_models_are_predicted_inline(estimator: Any, inline: bool) -> None
 )
 def test_which_models_predict_a_row_among_others_as_alone(estimator: Any, same: bool) -> None:
     fitted = clone(estimator).fit(NUMBERS, CLASSES)
-    assert compile_model(fitted, False).same_among_others is same
+    assert compile_model(fitted, False).is_bitwise_batch_invariant is same
 
 
 @pytest.mark.parametrize(("tokenizer", "inline"), [(None, True), (split, False)])

@@ -51,7 +51,9 @@ def _xgboost_predict(estimator: Any) -> MatrixTransform:
 def _xgboost_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     predict = _xgboost_predict(estimator)
     return CompiledModel(
-        lambda data: (predict(data), None), inline=_is_inline(estimator), same_among_others=True
+        lambda data: (predict(data), None),
+        inline=_is_inline(estimator),
+        is_bitwise_batch_invariant=True,
     )
 
 
@@ -67,7 +69,9 @@ def _xgboost_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
             return shares.argmax(axis=1), shares
         return (shares > 0.5).astype(np.intp), np.array([1.0 - shares, shares]).T
 
-    return CompiledModel(predict_both, inline=_is_inline(estimator), same_among_others=True)
+    return CompiledModel(
+        predict_both, inline=_is_inline(estimator), is_bitwise_batch_invariant=True
+    )
 
 
 def _lightgbm_predict(estimator: Any) -> MatrixTransform:
@@ -87,7 +91,9 @@ def _lightgbm_predict(estimator: Any) -> MatrixTransform:
 def _lightgbm_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     predict = _lightgbm_predict(estimator)
     return CompiledModel(
-        lambda data: (predict(data), None), inline=_is_inline(estimator), same_among_others=True
+        lambda data: (predict(data), None),
+        inline=_is_inline(estimator),
+        is_bitwise_batch_invariant=True,
     )
 
 
@@ -101,7 +107,9 @@ def _lightgbm_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
             shares = np.vstack([1.0 - shares, shares]).T
         return classes[shares.argmax(axis=1)], shares
 
-    return CompiledModel(predict_both, inline=_is_inline(estimator), same_among_others=True)
+    return CompiledModel(
+        predict_both, inline=_is_inline(estimator), is_bitwise_batch_invariant=True
+    )
 
 
 @register_model("catboost", "CatBoostClassifier", "CatBoostRegressor")

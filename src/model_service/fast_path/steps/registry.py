@@ -59,7 +59,7 @@ class CompiledModel:
     single_rows: Literal["always", "after steps", "never"] = "always"
     # Whether a row has the same bits alone and among others: not in a product of matrices, where
     # the number of rows decides in which order BLAS adds.
-    same_among_others: bool = False
+    is_bitwise_batch_invariant: bool = False
     # The decision_function of a linear model, which a calibrated classifier uses.
     decision: MatrixTransform | None = None
 

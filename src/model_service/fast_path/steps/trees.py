@@ -96,7 +96,7 @@ def _tree_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
         shares = by_node[tree.apply(convert(data))]
         return classes[shares.argmax(axis=1)], shares if probabilities else None
 
-    return CompiledModel(predict, inline=True, same_among_others=True)
+    return CompiledModel(predict, inline=True, is_bitwise_batch_invariant=True)
 
 
 @register_model("sklearn", "DecisionTreeRegressor", "ExtraTreeRegressor")
@@ -108,7 +108,7 @@ def _tree_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
     def predict(data: Data) -> Outputs:
         return tree.predict(convert(data))[:, 0], None
 
-    return CompiledModel(predict, inline=True, same_among_others=True)
+    return CompiledModel(predict, inline=True, is_bitwise_batch_invariant=True)
 
 
 @register_model("sklearn", "ExtraTreesClassifier", "RandomForestClassifier")
@@ -137,7 +137,7 @@ def _forest_classifier(estimator: Any, probabilities: bool) -> CompiledModel:
         return classes[shares.argmax(axis=1)], shares if probabilities else None
 
     inline = tree_count(estimator, per_class=False) <= MAX_INLINE_TREES
-    return CompiledModel(predict, inline=inline, same_among_others=True)
+    return CompiledModel(predict, inline=inline, is_bitwise_batch_invariant=True)
 
 
 def _leaf_finder(trees: Sequence[Any]) -> MatrixTransform | None:
@@ -196,7 +196,7 @@ def _forest_regressor(estimator: Any, probabilities: bool) -> CompiledModel:
         return sums[:, 0] / size, None
 
     inline = tree_count(estimator, per_class=False) <= MAX_INLINE_TREES
-    return CompiledModel(predict, inline=inline, same_among_others=True)
+    return CompiledModel(predict, inline=inline, is_bitwise_batch_invariant=True)
 
 
 def _require_boosting_kernel() -> Any:
@@ -223,7 +223,7 @@ def _gradient_boosting(estimator: Any, probabilities: bool) -> CompiledModel:
         return to_outputs(sums)
 
     inline = tree_count(estimator, per_class=True) <= MAX_INLINE_TREES
-    return CompiledModel(predict, inline=inline, same_among_others=True)
+    return CompiledModel(predict, inline=inline, is_bitwise_batch_invariant=True)
 
 
 def _outputs_from_sums(
@@ -285,7 +285,7 @@ def compile_hist_gradient_boosting(
         predict,
         inline=trees_passed <= MAX_INLINE_TREES,
         single_rows="after steps",
-        same_among_others=True,
+        is_bitwise_batch_invariant=True,
     )
 
 
