@@ -18,7 +18,7 @@ from conftest import EXAMPLE, PYTHON, ROOT, bake, environment
 
 # (answers, words of the message)
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
-    ({"project_slug": "Loan"}, ["project_slug", "'Loan'", "small letters"]),
+    ({"project_slug": "Loan"}, ["project_slug", "'Loan'", "lowercase letters"]),
     ({"project_slug": "1loan"}, ["project_slug", "a letter first"]),
     ({"project_slug": "loan-"}, ["project_slug", "no dash last"]),
     ({"project_slug": "l" * 31}, ["project_slug", "2 to 30"]),
