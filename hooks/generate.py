@@ -101,10 +101,9 @@ def generate(context: Mapping[str, Any], raw: Mapping[str, Any], project: Path) 
         lines = _verify_and_commit(context, project, decided)
     taken = _taken(decided, command, project, folder)
     ending = _instead_of_the_example(context, command)
-    last = [decided.summary()]
     if not files.read_manifest(project).verified:
-        last.append("It is not verified yet: type make verify in the project.")
-    return "\n".join(["", *lines, "", *taken, *last]) + ending
+        taken = [*taken, "It is not verified yet: type make verify in the project."]
+    return "\n".join(["", *lines, "", *taken, decided.summary()]) + ending
 
 
 @contextmanager

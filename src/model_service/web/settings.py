@@ -35,12 +35,10 @@ def _positive(name: str, text: str) -> int:
 
 
 def _seconds(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_SECONDS):
-        raise SettingsError(
-            f"{name} is {text!r}; set it to a whole number of seconds from 1 to {MAX_SECONDS}, "
-            "or unset it."
-        )
-    return int(text)
+    seconds = _positive(name, text)
+    if seconds > MAX_SECONDS:
+        raise SettingsError(f"{name} is {text!r}; set it to {MAX_SECONDS} at most, or unset it.")
+    return seconds
 
 
 def _proxy_count(name: str, text: str) -> int:

@@ -60,8 +60,9 @@ def test_values_without_names_can_be_wide_too() -> None:
     assert not read_table(Path("x.csv"), row * 3).has_header
 
 
-@pytest.mark.parametrize("text", ["a" * (17 << 20), '"' + "a,b\n" * (5 << 20)])
-def test_a_text_of_one_endless_record_is_no_table(text: str) -> None:
+@pytest.mark.parametrize(("begin", "repeated"), [("", "a"), ('"', "a,b\n")])
+def test_a_text_of_one_endless_record_is_no_table(begin: str, repeated: str) -> None:
+    text = begin + repeated * ((20 << 20) // len(repeated))
     with pytest.raises(UserError):
         [*read_table(Path("x.csv"), text).records()]
 

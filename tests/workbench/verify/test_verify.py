@@ -366,9 +366,7 @@ def test_a_python_that_is_not_here_leaves_the_project_unverified(tmp_path: Path)
         pytest.skip("Python 3.14 runs here")
     assert result.status == 0, result.errors
     assert "Python 3.14 does not run here" in result.output
-    assert result.output.rstrip().endswith(
-        "It is not verified yet: type make verify in the project."
-    )
+    assert "It is not verified yet" in result.output.splitlines()[-3]
     assert git(result.project, "status", "--porcelain") == ""
     assert (result.project / ".python-version").read_text() == "3.14\n"
 
