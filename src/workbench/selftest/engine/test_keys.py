@@ -66,7 +66,7 @@ def test_every_route_needs_a_key_but_the_public_ones(app: Flask) -> None:
             )
             assert SECRET not in bare.text
             if rule.endpoint == "keys.sign_in" and method == "POST":
-                assert "no key of this service" in bare.text
+                assert "API key is not valid" in bare.text
             elif rule.endpoint in PUBLIC:
                 assert bare.status_code in (200, 303), address
             else:
@@ -123,7 +123,7 @@ def test_signing_in_and_out_on_a_page(client: FlaskClient, rows: list[dict[str, 
     assert 'name="page" value="docs.page"' in asked.text
     wrong = client.post("/key", data={"key": "not-the-key", "page": "docs.page"}, headers=BROWSER)
     assert wrong.status_code == 401
-    assert "no key of this service" in wrong.text
+    assert "API key is not valid" in wrong.text
     assert 'value="docs.page"' in wrong.text
     assert "not-the-key" not in wrong.text
     assert "Set-Cookie" not in wrong.headers
