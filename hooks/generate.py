@@ -99,10 +99,10 @@ def generate(context: Mapping[str, Any], raw: Mapping[str, Any], project: Path) 
         return f"{model} is not here, so no model was adopted: run make adopt MODEL=…"
     with _refused(command.with_answers(decided.taken_answers), folder):
         lines = _verify_and_commit(context, project, decided)
-    taken = _taken(decided, command, project, folder)
-    ending = _instead_of_the_example(context, command)
+    taken = [*_taken(decided, command, project, folder)]
     if not files.read_manifest(project).verified:
-        taken = [*taken, "It is not verified yet: type make verify in the project."]
+        taken.append("It is not verified yet: type make verify in the project.")
+    ending = _instead_of_the_example(context, command)
     return "\n".join(["", *lines, "", *taken, decided.summary()]) + ending
 
 

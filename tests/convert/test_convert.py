@@ -159,7 +159,7 @@ def test_what_is_not_converted(content: bytes, words: str, tmp_path: Path) -> No
         convert(tmp_path, tmp_path / "model.pkl", tmp_path / "new.joblib")
 
 
-# OUT, and what is said of it before anything is loaded.
+# OUT, and the refusal, which comes before anything is loaded.
 TARGETS = {
     "models/new.joblib": "there is no folder .*/models; make it, or give another path",
     "new.joblib": (

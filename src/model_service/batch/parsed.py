@@ -42,11 +42,8 @@ class Rejection:
     def text(self) -> str:
         """The feature and the message, cut for a cell."""
         text = f"{self.feature} {self.message}" if self.feature else self.message
-        return (
-            text
-            if len(text) <= MAX_PROBLEM_CHARACTERS
-            else text[: MAX_PROBLEM_CHARACTERS - 1] + "…"
-        )
+        is_long = len(text) > MAX_PROBLEM_CHARACTERS
+        return text[: MAX_PROBLEM_CHARACTERS - 1] + "…" if is_long else text
 
 
 # By place of the row in its part.

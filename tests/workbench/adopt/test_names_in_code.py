@@ -104,6 +104,16 @@ def names_of(found: Adoption) -> tuple[str, ...]:
     return tuple(feature.name for feature in found.contract.features)
 
 
+def asked_with_names(folder: Path) -> str:
+    """Return what is asked about the names in the code, which the answer to paste has."""
+    with pytest.raises(AnswerError) as caught:
+        adoption(folder)
+    (problem,) = caught.value.found
+    assert problem.repair is not None
+    assert problem.repair.answers == {"features": "age,income,debt"}
+    return problem.message
+
+
 def test_the_names_of_the_app_are_taken_unasked(tmp_path: Path) -> None:
     save(tmp_path, APP, model=DecisionTreeClassifier(random_state=0).fit(ROWS, CLASSES))
     found = adoption(tmp_path)
@@ -129,12 +139,7 @@ def test_the_code_can_be_about_another_model(
     if certain:
         assert adoption(tmp_path).taken_answers == {"features": "age,income,debt"}
         return
-    with pytest.raises(AnswerError) as caught:
-        adoption(tmp_path)
-    (problem,) = caught.value.found
-    assert "but another model beside it takes as many" in problem.message
-    assert problem.repair is not None
-    assert problem.repair.answers == {"features": "age,income,debt"}
+    assert "but another model beside it takes as many" in asked_with_names(tmp_path)
 
 
 def test_a_scaler_that_was_not_saved_is_asked_for(tmp_path: Path) -> None:
@@ -179,12 +184,8 @@ def test_with_a_sample_only_another_choice_or_order_counts(
 def test_what_the_code_computes_is_asked_for(line: str, tmp_path: Path) -> None:
     code = APP.replace("    return", f"    {line}\n    return")
     save(tmp_path, code, model=DecisionTreeClassifier(random_state=0).fit(ROWS, CLASSES))
-    with pytest.raises(AnswerError) as caught:
-        adoption(tmp_path)
-    (problem,) = caught.value.found
-    assert "and computes age before that. If callers send what it computes" in problem.message
-    assert problem.repair is not None
-    assert problem.repair.answers == {"features": "age,income,debt"}
+    message = asked_with_names(tmp_path)
+    assert "and computes age before that. If callers send what it computes" in message
 
 
 def test_callers_send_what_the_code_names_and_the_sample_lacks(tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import SRC
 
 from workbench.verify.sandbox import missing_sandbox
+
+Child = Callable[[str], tuple[dict[str, bool], dict[str, int]]]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this sandbox")
 
@@ -118,10 +121,15 @@ def library_file(tmp_path: Path) -> Path:
     return folder / "library.py"
 
 
-def child(
-    what: str, port: int, tmp_path: Path, home: Path, library: Path
+@pytest.fixture
+def child(listener: int, tmp_path: Path, home_file: Path, library_file: Path) -> Child:
+    """Run a child that leaves what is named; what is in force, and each action's error number."""
+    return partial(run_child, listener, tmp_path, home_file, library_file)
+
+
+def run_child(
+    port: int, tmp_path: Path, home: Path, library: Path, what: str
 ) -> tuple[dict[str, bool], dict[str, int]]:
-    """Return what is in force, and the error number of each action."""
     folder, program = tmp_path / "folder", shutil.which("true")
     folder.mkdir()
     assert program is not None
@@ -137,18 +145,14 @@ def child(
     return numbers.pop("in force"), numbers
 
 
-def test_without_a_sandbox_all_of_it_succeeds(
-    listener: int, tmp_path: Path, home_file: Path, library_file: Path
-) -> None:
-    _, numbers = child("nothing", listener, tmp_path, home_file, library_file)
+def test_without_a_sandbox_all_of_it_succeeds(child: Child) -> None:
+    _, numbers = child("nothing")
     assert set(numbers.values()) == {0}
 
 
 @pytest.mark.usefixtures("landlock")
-def test_the_kernel_refuses_files_and_programs(
-    listener: int, tmp_path: Path, home_file: Path, library_file: Path
-) -> None:
-    in_force, numbers = child("files", listener, tmp_path, home_file, library_file)
+def test_the_kernel_refuses_files_and_programs(child: Child, tmp_path: Path) -> None:
+    in_force, numbers = child("files")
     assert in_force == {"files": True}
     assert {action: numbers[action] for action in ACTIONS} == dict.fromkeys(ACTIONS, errno.EACCES)
     assert numbers["open Python's library"] == numbers["write in the folder"] == 0
@@ -156,28 +160,22 @@ def test_the_kernel_refuses_files_and_programs(
 
 
 @pytest.mark.usefixtures("namespaces")
-def test_the_kernel_refuses_the_network(
-    listener: int, tmp_path: Path, home_file: Path, library_file: Path
-) -> None:
-    in_force, numbers = child("network", listener, tmp_path, home_file, library_file)
+def test_the_kernel_refuses_the_network(child: Child) -> None:
+    in_force, numbers = child("network")
     assert in_force == {"network": True}
     assert numbers["connect"] == errno.ENETUNREACH
 
 
-def test_landlock_refuses_tcp_without_a_namespace(
-    landlock: int, listener: int, tmp_path: Path, home_file: Path, library_file: Path
-) -> None:
+def test_landlock_refuses_tcp_without_a_namespace(landlock: int, child: Child) -> None:
     if landlock < 4:
         pytest.skip(f"Landlock {landlock} knows no network")
-    _, numbers = child("files", listener, tmp_path, home_file, library_file)
+    _, numbers = child("files")
     assert numbers["connect"] == errno.EACCES
 
 
 @pytest.mark.usefixtures("landlock", "namespaces")
-def test_both_are_in_force_together(
-    listener: int, tmp_path: Path, home_file: Path, library_file: Path
-) -> None:
-    in_force, numbers = child("both", listener, tmp_path, home_file, library_file)
+def test_both_are_in_force_together(child: Child) -> None:
+    in_force, numbers = child("both")
     assert in_force == {"network": True, "files": True}
     refused = {action for action, number in numbers.items() if number}
     assert refused == {*ACTIONS, "connect"}

@@ -92,7 +92,8 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         f"as many as it takes ({listing(written.names)})"
     )
     is_scaled = written.is_transformed and not case.transformers.fitted
-    certain = not is_scaled and not written.computed and not _can_be_of_other(count, case)
+    are_sent = not is_scaled and not written.computed  # as the model takes them
+    certain = are_sent and not _can_be_of_other(count, case)
     if written.computed:
         message += (
             f", and computes {listing(written.computed)} before that. If callers send what it "
@@ -102,7 +103,7 @@ def _names_in_code(case: Case, count: int) -> Problem | None:
         )
     if certain:
         message += ". So they are its features, in this order"
-    elif not is_scaled and not written.computed:
+    elif are_sent:
         message += (
             "; but another model beside it takes as many. If they are its features in the order "
             "of training, paste the last line"
